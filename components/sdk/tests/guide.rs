@@ -1,0 +1,22 @@
+//! The author's guide shows a whole provider; it must be the one that compiles.
+
+#[test]
+fn the_guide_shows_the_example_that_compiles() {
+    let guide = include_str!("../../../docs/providers/writing-a-provider.md");
+    let example = include_str!("../examples/minimal.rs");
+    let shown = guide
+        .split("```rust\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    assert_eq!(
+        shown,
+        Some(example),
+        "copy examples/minimal.rs into the guide's first `rust` block"
+    );
+}
+
+#[test]
+fn a_provider_is_under_150_lines() {
+    let lines = include_str!("../examples/minimal.rs").lines().count();
+    assert!(lines < 150, "{lines} lines");
+}

@@ -1,0 +1,142 @@
+//! The embedded ledger: the `tracker` role of `loadlock:upload` over redb, in the component's own writable preopen.
+//!
+//! Every call is one transaction, synced before it returns. Reference counts, totals and indexes are kept in the same
+//! transaction as the rows, so that no call scans a table to count and none slows down as the ledger grows.
+//!
+//! | module | job |
+//! |---|---|
+//! | `place` | the file in the preopen; creating it so that a crash leaves a whole ledger or none |
+//! | `ledger` | the open store: transactions, migration |
+//! | `schema` | the tables and what each is for |
+//! | `rows` | the stored form of files and remote files |
+//! | `record` | taking references |
+//! | `release` | giving them back |
+//! | `sightings` | what the vendor was seen to hold |
+//! | `tally` | totals, kept by addition |
+//! | `read`, `list` | lookups; pages and cursors |
+//! | `error` | what can go wrong, in the contract's words |
+
+mod bindings;
+mod error;
+mod ledger;
+mod list;
+mod place;
+mod read;
+mod record;
+mod release;
+mod rows;
+mod schema;
+mod sightings;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use bindings::exports::loadlock::upload::tracker::{
+    DedupKey, Failure, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow,
+    RemoteState, RemotesPage, RemotesQuery, Totals, UsageRow,
+};
+use error::LedgerError;
+use ledger::Ledger;
+use std::sync::{Mutex, PoisonError};
+
+/// The one ledger of this instance. `None` until `open`, and after a storage error until the next call opens it again.
+static LEDGER: Mutex<Slot> = Mutex::new(Slot {
+    opened: false,
+    ledger: None,
+});
+
+struct Slot {
+    opened: bool,
+    ledger: Option<Ledger>,
+}
+
+struct Component;
+
+/// Runs one operation on the open ledger.
+fn with<T>(operation: impl FnOnce(&Ledger) -> Result<T, LedgerError>) -> Result<T, Failure> {
+    let mut slot = LEDGER.lock().unwrap_or_else(PoisonError::into_inner);
+    if !slot.opened {
+        return Err(LedgerError::NotOpen.into());
+    }
+    let outcome = match &slot.ledger {
+        Some(ledger) => operation(ledger),
+        None => {
+            let ledger = slot.ledger.insert(place::open()?);
+            operation(ledger)
+        }
+    };
+    outcome.map_err(|error| {
+        if error.is_storage() {
+            // redb refuses everything after a failed write; opening again repairs it.
+            slot.ledger = None;
+        }
+        error.into()
+    })
+}
+
+impl Guest for Component {
+    fn open() -> Result<u32, Failure> {
+        LEDGER.lock().unwrap_or_else(PoisonError::into_inner).opened = true;
+        with(|_| Ok(schema::VERSION))
+    }
+
+    fn find(key: DedupKey, now_ms: u64) -> Result<Option<RemoteRow>, Failure> {
+        with(|ledger| ledger.find(&key, now_ms))
+    }
+
+    fn has_size(tenant: String, account: String, bytes: u64) -> Result<bool, Failure> {
+        with(|ledger| ledger.has_size(&tenant, &account, bytes))
+    }
+
+    fn record_many(files: Vec<FileRecord>) -> Result<Vec<Recorded>, Failure> {
+        with(|ledger| ledger.record_many(&files))
+    }
+
+    fn reference(file: FileRecord) -> Result<Recorded, Failure> {
+        with(|ledger| ledger.reference(&file))
+    }
+
+    fn get(tenant: String, id: String, now_ms: u64) -> Result<Option<FileRecord>, Failure> {
+        with(|ledger| ledger.get(&tenant, &id, now_ms))
+    }
+
+    fn list(query: ListQuery) -> Result<Page, Failure> {
+        with(|ledger| ledger.list(&query))
+    }
+
+    fn tombstone(tenant: String, id: String) -> Result<Release, Failure> {
+        with(|ledger| ledger.tombstone(&tenant, &id))
+    }
+
+    fn expire(now_ms: u64, limit: u32) -> Result<Vec<RemoteRow>, Failure> {
+        with(|ledger| ledger.expire(now_ms, limit))
+    }
+
+    fn forget(account: String, remote_id: String) -> Result<bool, Failure> {
+        with(|ledger| ledger.forget(&account, &remote_id))
+    }
+
+    fn observe(
+        account: String,
+        remote_id: String,
+        state: RemoteState,
+        now_ms: u64,
+    ) -> Result<bool, Failure> {
+        with(|ledger| ledger.observe(&account, &remote_id, state, now_ms))
+    }
+
+    fn remotes(query: RemotesQuery) -> Result<RemotesPage, Failure> {
+        with(|ledger| ledger.remotes(&query))
+    }
+
+    fn stats(tenant: Option<String>) -> Result<Totals, Failure> {
+        with(|ledger| ledger.stats(tenant.as_deref()))
+    }
+
+    fn usage() -> Result<Vec<UsageRow>, Failure> {
+        with(Ledger::usage)
+    }
+}
+
+#[cfg(target_family = "wasm")]
+bindings::export!(Component with_types_in bindings);

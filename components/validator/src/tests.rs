@@ -1,0 +1,9 @@
+//! Behaviour of the whole component, called as the host calls it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod lists;
+mod names;
+mod properties;
+mod secrets;
+mod support;
+mod types;

@@ -1,0 +1,43 @@
+//! Builds the components that are part of the program.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use loadlock_guest_build::{Guests, build};
+
+/// Name in the configuration, package in the workspace.
+const BUILTINS: [(&str, &str); 7] = [
+    ("auth", "auth"),
+    ("glm", "provider-glm"),
+    ("kimi", "provider-kimi"),
+    ("local", "provider-local"),
+    ("openai", "provider-openai"),
+    ("tracker-local", "tracker-local"),
+    ("validator", "validator"),
+];
+
+fn main() {
+    if let Err(reason) = run() {
+        eprintln!("{reason}");
+        std::process::exit(1);
+    }
+}
+
+fn run() -> Result<(), String> {
+    let variable = |name: &str| std::env::var(name).map_err(|_| format!("`{name}` is not set; this is a build script"));
+    let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let workspace = host.parent().ok_or("host/ has no parent")?.to_owned();
+    for watched in ["components", "wit", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
+    }
+    let packages: Vec<&str> = BUILTINS.iter().map(|(_, package)| *package).collect();
+    let target = workspace.join("target").join("components");
+    let folder = build(&workspace, &target, Guests::Packages(&packages))?;
+    let mut code = String::from("[\n");
+    for (name, package) in BUILTINS {
+        let path = folder.join(format!("{}.wasm", package.replace('-', "_")));
+        let _ = writeln!(code, "    ({name:?}, include_bytes!({path:?}).as_slice()),");
+    }
+    code.push_str("]\n");
+    std::fs::write(PathBuf::from(variable("OUT_DIR")?).join("builtins.rs"), code).map_err(|error| error.to_string())
+}

@@ -1,0 +1,287 @@
+//! Who may ask.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::component::{ComponentRef, Role, component, parse_sha256};
+use crate::credential::secret;
+use crate::error::{Code, Defect, quoted};
+use crate::origin::Origin;
+use crate::read::{Item, Reader, Record};
+use crate::suggest;
+use crate::template::Template;
+use crate::values::UnixTime;
+
+/// `[auth]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Auth {
+    /// The component.
+    pub component: ComponentRef,
+    /// A token's `aud` must hold one.
+    pub audiences: Vec<String>,
+    /// By how much clocks may differ; whole seconds.
+    pub leeway: Duration,
+    /// Keys besides Loadlock's own.
+    pub keys: Vec<AuthKey>,
+    /// Credentials from before tokens.
+    pub legacy: Vec<Legacy>,
+    /// When those end. `None`: they are refused.
+    pub legacy_until: Option<UnixTime>,
+    /// Token ids that are no longer good.
+    pub revoked: Vec<String>,
+}
+
+/// Signature algorithms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// ECDSA on P-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSA PKCS #1 v1.5 with SHA-256.
+    Rs256,
+}
+
+impl Algorithm {
+    const NAMES: [(&'static str, Self); 4] = [
+        ("HS256", Self::Hs256),
+        ("ES256", Self::Es256),
+        ("EdDSA", Self::EdDsa),
+        ("RS256", Self::Rs256),
+    ];
+
+    /// The `alg` of a token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One of `auth.keys`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuthKey {
+    /// A token's `kid`.
+    pub kid: String,
+    /// The only algorithm it verifies.
+    pub algorithm: Algorithm,
+    /// Where the secret or the public key is found: one reference and nothing else.
+    pub value: Template,
+    /// Issuers that it may speak for.
+    pub issuers: Vec<String>,
+    /// Tenants that it may speak for; `*` is any.
+    pub tenants: Vec<String>,
+    /// Where it is configured.
+    pub origin: Origin,
+    /// The full key, for messages.
+    pub key: String,
+}
+
+/// One of `auth.legacy`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Legacy {
+    /// SHA-256 of the credential.
+    pub sha256: [u8; 32],
+    /// Who presents it.
+    pub subject: String,
+    /// Whose data it reaches.
+    pub tenant: String,
+    /// Of [`SCOPES`].
+    pub scopes: Vec<String>,
+}
+
+/// What a principal may be allowed to do.
+pub const SCOPES: [&str; 4] = ["read", "write", "delete", "admin"];
+
+/// Reads `[auth]`.
+pub(crate) fn auth(reader: &mut Reader<'_>) -> Option<Auth> {
+    let component = component(reader, "auth", Role::Auth, "auth", &Origin::Default);
+    let audiences: Vec<Item> = reader.get("auth.audiences");
+    reader.unique(&audiences, "auth.audiences");
+    let leeway = leeway(reader);
+    let keys = keys(reader);
+    let legacy = legacy(reader);
+    let legacy_until = reader
+        .optional::<UnixTime>("auth.legacy_until")
+        .map(|(until, _)| until);
+    if !legacy.is_empty()
+        && reader.source.find("auth.legacy_until").is_none()
+        && let Some(found) = reader.source.find("auth.legacy")
+    {
+        let what = "is set, but `auth.legacy_until` is not, so all of it is refused";
+        let hint = "Set `auth.legacy_until` to the date on which they end, or remove them.";
+        reader.fail(
+            "auth.legacy",
+            &found.origin,
+            Defect::new(Code::Conflict, what, hint),
+        );
+    }
+    let revoked = reader.optional::<Vec<Item>>("auth.revoked");
+    let revoked = revoked.map(|(items, _)| items).unwrap_or_default();
+    Some(Auth {
+        component: component?,
+        audiences: texts(audiences),
+        leeway,
+        keys,
+        legacy,
+        legacy_until,
+        revoked: texts(revoked),
+    })
+}
+
+fn texts(items: Vec<Item>) -> Vec<String> {
+    items.into_iter().map(|item| item.text).collect()
+}
+
+fn leeway(reader: &mut Reader<'_>) -> Duration {
+    let leeway: Duration = reader.get("auth.leeway");
+    if leeway.subsec_millis() != 0
+        && let Some(found) = reader.source.find("auth.leeway")
+    {
+        let defect = Defect::new(
+            Code::BadValue,
+            "must be whole seconds",
+            "Write for example \"60s\".",
+        );
+        reader.fail("auth.leeway", &found.origin, defect);
+    }
+    leeway
+}
+
+fn keys(reader: &mut Reader<'_>) -> Vec<AuthKey> {
+    let mut keys: Vec<AuthKey> = Vec::new();
+    let records = reader.records("auth.keys").unwrap_or_default();
+    if records.is_empty() {
+        reader.explain_default("auth.keys");
+    }
+    for record in &records {
+        let Some(key) = key(reader, record) else {
+            continue;
+        };
+        if keys.iter().any(|other| other.kid == key.kid) {
+            let what = format!("is {} a second time", quoted(&key.kid));
+            let defect = Defect::new(Code::Conflict, what, "Give each key a `kid` of its own.");
+            let origin = record.origin_of(reader, "kid");
+            reader.fail(record.key_of("kid"), &origin, defect);
+        }
+        let shown = format!("{} {} {}", key.kid, key.algorithm, key.value);
+        reader.explain(&record.key, shown, &record.origin);
+        keys.push(key);
+    }
+    keys
+}
+
+fn key<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<AuthKey> {
+    let kid = record.text(reader, "kid");
+    let value = secret(reader, record);
+    let issuers = record.texts(reader, "issuers");
+    let tenants = record.texts(reader, "tenants");
+    let written = record.text(reader, "alg")?;
+    let known = Algorithm::NAMES
+        .iter()
+        .find(|(name, _)| *name == written.text);
+    let Some((_, algorithm)) = known else {
+        let names = Algorithm::NAMES.map(|(name, _)| name);
+        let what = format!("cannot be {}", quoted(&written.text));
+        let hint = suggest::did_you_mean(&written.text, &names);
+        reader.fail(
+            record.key_of("alg"),
+            &written.origin,
+            Defect::new(Code::BadValue, what, hint),
+        );
+        return None;
+    };
+    let value = value?;
+    if !value.is_single() {
+        let what = "must be one reference and nothing else";
+        let hint = "Write `${env:NAME}` or `${file:PATH}`.";
+        reader.fail(
+            record.key_of("value"),
+            &record.origin_of(reader, "value"),
+            Defect::new(Code::BadValue, what, hint),
+        );
+    }
+    let (issuers, tenants) = (issuers?, tenants?);
+    for (name, items) in [("issuers", &issuers), ("tenants", &tenants)] {
+        if items.is_empty() {
+            let what = "is empty, so the key speaks for nobody";
+            let defect = Defect::new(
+                Code::BadValue,
+                what,
+                "Name at least one, or remove the key.",
+            );
+            let origin = record.origin_of(reader, name);
+            reader.fail(record.key_of(name), &origin, defect);
+        }
+    }
+    Some(AuthKey {
+        kid: kid?.text,
+        algorithm: *algorithm,
+        value,
+        issuers: texts(issuers),
+        tenants: texts(tenants),
+        origin: record.origin.clone(),
+        key: record.key.clone(),
+    })
+}
+
+fn legacy(reader: &mut Reader<'_>) -> Vec<Legacy> {
+    let records = reader.records("auth.legacy").unwrap_or_default();
+    if records.is_empty() {
+        reader.explain_default("auth.legacy");
+    }
+    records
+        .iter()
+        .filter_map(|record| one_legacy(reader, record))
+        .collect()
+}
+
+fn one_legacy<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Legacy> {
+    let subject = record.text(reader, "subject");
+    let tenant = record.text(reader, "tenant");
+    let scopes = record.texts(reader, "scopes");
+    let written = record.text(reader, "sha256");
+    for (index, scope) in scopes.iter().flatten().enumerate() {
+        if !SCOPES.contains(&scope.text.as_str()) {
+            let what = format!("cannot be {}", quoted(&scope.text));
+            let hint = suggest::did_you_mean(&scope.text, &SCOPES);
+            let key = format!("{}[{index}]", record.key_of("scopes"));
+            reader.fail(key, &scope.origin, Defect::new(Code::BadValue, what, hint));
+        }
+    }
+    let written = written?;
+    let Some(sha256) = parse_sha256(&written.text) else {
+        // Not quoted: somebody may have written the credential itself.
+        let what = "is not a SHA-256";
+        let hint = "Write the 64 hexadecimal digits of the credential's SHA-256.";
+        let defect = Defect::new(Code::BadValue, what, hint);
+        reader.fail(record.key_of("sha256"), &written.origin, defect);
+        return None;
+    };
+    let (subject, tenant) = (subject?.text, tenant?.text);
+    reader.explain(
+        &record.key,
+        format!("{subject} of {tenant}"),
+        &record.origin,
+    );
+    Some(Legacy {
+        sha256,
+        subject,
+        tenant,
+        scopes: texts(scopes?),
+    })
+}

@@ -1,0 +1,308 @@
+//! The whole configuration.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::auth::Auth;
+use crate::component::Role;
+use crate::error::{Code, ConfigError, ConfigErrors, Defect};
+use crate::explain::Explained;
+use crate::grants::{self, Grant};
+use crate::origin::Origin;
+use crate::paths::{Facts, PathKind, Paths};
+use crate::provider::{self, Connection, Provider};
+use crate::read::source::{Document, Source};
+use crate::read::{Item, Reader, schema};
+use crate::sections::{Breaker, Limits, Retry, Sandbox, Shared, Validator};
+use crate::template::Template;
+use crate::values::Size;
+
+/// A valid configuration. Only [`parse`] and [`crate::load`] make one.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The file it was read from, canonical where that is possible.
+    pub file: Option<PathBuf>,
+    /// `$LOADLOCK_HOME`, absolute; may not exist yet.
+    pub home: PathBuf,
+    /// Providers that `auto` may choose, best first.
+    pub order: Vec<String>,
+    /// Folders that files may come from.
+    pub grants: Vec<Grant>,
+    /// Limits of the gateway.
+    pub limits: Limits,
+    /// Rules for files.
+    pub validator: Validator,
+    /// Rules for principals.
+    pub auth: Auth,
+    /// The ledger's component and network.
+    pub tracker: Connection,
+    /// In the order of the file.
+    pub providers: Vec<Provider>,
+    /// Retries of a provider that says nothing else.
+    pub retry: Retry,
+    /// One deadline for a whole upload.
+    pub deadline: Duration,
+    /// The breaker of a provider that says nothing else.
+    pub breaker: Breaker,
+    /// Limits per call of a provider that says nothing else, and of every other role.
+    pub sandbox: Sandbox,
+    /// `router.size_threshold` and where it stands. Whether the two first of `order` can take such files is for the
+    /// caller to check, who knows their profiles.
+    pub size_threshold: Option<(Size, Origin)>,
+    /// What an operator should know though nothing is wrong, one sentence or two each.
+    pub notes: Vec<String>,
+    pub(crate) explained: Vec<Explained>,
+}
+
+/// Everything that a configuration depends on.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// The file's path and text; `None` if there is no file.
+    pub file: Option<(&'a Path, &'a str)>,
+    /// The environment. Only `LOADLOCK_*` is looked at.
+    pub env: &'a BTreeMap<String, String>,
+    /// Directories of this process.
+    pub facts: &'a Facts,
+    /// The disk.
+    pub paths: &'a dyn Paths,
+}
+
+/// Reads a configuration. Has no side effect and opens nothing.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use loadlock_config::{Disk, Facts, Input, parse};
+///
+/// let facts = Facts {
+///     cwd: std::env::temp_dir(),
+///     data_dir: Some(std::env::temp_dir().join("data")),
+///     ..Facts::default()
+/// };
+/// let text = "[retry]\natempts = 4\n";
+/// let file = Some((std::path::Path::new("loadlock.toml"), text));
+/// let input = Input { file, env: &BTreeMap::new(), facts: &facts, paths: &Disk };
+/// let errors = parse(input).unwrap_err();
+/// assert_eq!(
+///     errors.to_string(),
+///     "loadlock.toml:2:1: `retry.atempts` is not a setting. Did you mean `retry.attempts`?"
+/// );
+/// ```
+///
+/// # Errors
+/// All the defects, not only the first; a file that is not TOML has no others.
+pub fn parse(input: Input<'_>) -> Result<Config, ConfigErrors> {
+    let document = match input.file {
+        None => None,
+        Some((file, text)) => Some(Document::parse(file, text).map_err(ConfigErrors::sorted)?),
+    };
+    let source = Source {
+        document: document.as_ref(),
+        env: input.env,
+    };
+    let file = input.file.map(|(file, _)| input.facts.cwd.join(file));
+    let mut reader = Reader {
+        source: &source,
+        facts: input.facts,
+        paths: input.paths,
+        base: file
+            .as_deref()
+            .and_then(Path::parent)
+            .map(Path::to_owned)
+            .unwrap_or_default(),
+        errors: document
+            .as_ref()
+            .map(schema::unknown_keys)
+            .unwrap_or_default(),
+        explained: Vec::new(),
+    };
+    let mut config = assemble(&mut reader);
+    let Reader {
+        mut errors,
+        explained,
+        ..
+    } = reader;
+    let text = input.file.map_or("", |(_, text)| text);
+    errors.extend(schema::unknown_variables(&source, text));
+    match &mut config {
+        Some(config) if errors.is_empty() => {
+            config.file = file.map(|file| match input.paths.look(&file) {
+                Ok((canonical, _)) => canonical,
+                Err(_) => file,
+            });
+            config.explained = explained;
+        }
+        _ => return Err(ConfigErrors::sorted(errors)),
+    }
+    config.ok_or_else(|| ConfigErrors::sorted(Vec::new()))
+}
+
+fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
+    let mut notes = Vec::new();
+    let home = grants::home(reader);
+    let limits = Limits::read(reader);
+    let retry = Retry::read(reader);
+    let deadline = reader.get("retry.deadline");
+    let breaker = Breaker::read(reader);
+    let sandbox = Sandbox::read(reader);
+    let shared = Shared {
+        max_upload_size: limits.max_upload_size,
+        retry,
+        breaker,
+        sandbox,
+    };
+    let providers = provider::providers(reader, &shared, &mut notes);
+    // Names as written: a provider that has a defect of its own is not also unknown.
+    let names = reader.source.children("providers");
+    let names: Vec<String> = match names {
+        Some(names) => names.into_iter().map(|(name, _)| name).collect(),
+        None => vec!["local".to_owned()],
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let order = order(reader, &names);
+    let grants = grants::grants(reader, &home, &names, &mut notes);
+    let validator = Validator::read(reader);
+    let auth = crate::auth::auth(reader);
+    let tracker = provider::connection(
+        reader,
+        "tracker",
+        Role::Tracker,
+        "tracker-local",
+        &Origin::Default,
+        &mut notes,
+    );
+    let size_threshold = size_threshold(reader, &order);
+    Some(Config {
+        file: None,
+        home,
+        order,
+        grants,
+        limits,
+        validator: validator?,
+        auth: auth?,
+        tracker: tracker?,
+        providers,
+        retry,
+        deadline,
+        breaker,
+        sandbox,
+        size_threshold,
+        notes,
+        explained: Vec::new(),
+    })
+}
+
+fn order(reader: &mut Reader<'_>, names: &[&str]) -> Vec<String> {
+    let Some((items, origin)) = reader.written::<Vec<Item>>("order") else {
+        reader.explain("order", format!("[{}]", names.join(", ")), &Origin::Default);
+        return names.iter().map(|name| (*name).to_owned()).collect();
+    };
+    if items.is_empty() {
+        let defect = Defect::new(
+            Code::BadValue,
+            "names no provider",
+            "Name some, or remove it.",
+        );
+        reader.fail("order", &origin, defect);
+    }
+    provider::check_names(reader, &items, "order", names);
+    items.into_iter().map(|item| item.text).collect()
+}
+
+fn size_threshold(reader: &mut Reader<'_>, order: &[String]) -> Option<(Size, Origin)> {
+    let (size, origin) = reader.optional::<Size>("router.size_threshold")?;
+    if order.len() < 2 {
+        let what = "chooses between the first two of `order`, which has fewer";
+        let defect = Defect::new(
+            Code::Conflict,
+            what,
+            "Configure two providers, or remove it.",
+        );
+        reader.fail("router.size_threshold", &origin, defect);
+    }
+    Some((size, origin))
+}
+
+impl Config {
+    /// The provider of that name.
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// Paths that may never be admitted or shown to a component, besides everything below [`Config::home`]:
+    /// the configuration, credentials, keys and authorities. Absolute, as configured: links may lead elsewhere.
+    pub fn protected_files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
+        for (_, _, value) in self.secrets() {
+            files.extend(value.files().map(Path::to_owned));
+        }
+        files.extend(
+            self.connections()
+                .filter_map(|connection| connection.ca_file.clone()),
+        );
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// The credentials and keys that are not there, by name, never by value. Serving without one fails at the first
+    /// request, so check before.
+    ///
+    /// `is_set` says whether a variable exists and is not empty.
+    pub fn missing_credentials(
+        &self,
+        is_set: impl Fn(&str) -> bool,
+        paths: &dyn Paths,
+    ) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        for (key, origin, value) in self.secrets() {
+            let mut missing = |what: String, hint: &str| {
+                let defect = Defect::new(Code::CredentialMissing, what, hint);
+                errors.push(defect.at(format!("{key}.value"), origin));
+            };
+            for name in value.variables().filter(|name| !is_set(name)) {
+                missing(
+                    format!("needs the variable {name}, which is not set"),
+                    "Set it in the environment of Loadlock.",
+                );
+            }
+            for file in value.files() {
+                let problem = match paths.look(file) {
+                    Ok((_, PathKind::File)) => continue,
+                    Ok(_) => "is not a file".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                missing(
+                    format!("needs the file {}, which {problem}", file.display()),
+                    "Put the secret there, readable for Loadlock alone.",
+                );
+            }
+        }
+        errors
+    }
+
+    fn connections(&self) -> impl Iterator<Item = &Connection> {
+        let providers = self.providers.iter().map(|provider| &provider.connection);
+        providers.chain([&self.tracker])
+    }
+
+    fn secrets(&self) -> Vec<(&str, &Origin, &Template)> {
+        let credentials = self
+            .connections()
+            .flat_map(|connection| &connection.credentials)
+            .map(|credential| {
+                (
+                    credential.key.as_str(),
+                    &credential.origin,
+                    &credential.value,
+                )
+            });
+        let keys = self
+            .auth
+            .keys
+            .iter()
+            .map(|key| (key.key.as_str(), &key.origin, &key.value));
+        credentials.chain(keys).collect()
+    }
+}

@@ -1,0 +1,240 @@
+//! `[providers.<name>]` and `[tracker]`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::component::{ComponentRef, Role, component};
+use crate::credential::{Credential, credentials};
+use crate::egress::{self, EgressGrant};
+use crate::error::{Code, Defect, quoted};
+use crate::origin::Origin;
+use crate::read::{Item, Reader};
+use crate::sections::{Breaker, Retry, Sandbox, Shared};
+use crate::suggest;
+use crate::values::Size;
+
+/// What a component with network is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The component.
+    pub component: ComponentRef,
+    /// Its settings: lower-case names, values as text. It gets them as `LOADLOCK_SETTING_<NAME>`.
+    pub settings: BTreeMap<String, String>,
+    /// Requests that it may send.
+    pub egress: Vec<EgressGrant>,
+    /// Headers that the host adds.
+    pub credentials: Vec<Credential>,
+    /// PEM file of authorities to trust instead of the platform's, canonical.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// One provider.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Provider {
+    /// `[a-z0-9][a-z0-9_-]*`, at most 32 bytes; never `auto`.
+    pub name: String,
+    /// Component, settings and network.
+    pub connection: Connection,
+    /// Name of the vendor account; `None`: a fingerprint of the credential.
+    pub account: Option<String>,
+    /// From a client's purpose to the vendor's.
+    pub purposes: BTreeMap<String, String>,
+    /// Largest file.
+    pub max_upload_size: Size,
+    /// Most uploads in flight; `None`: what the vendor documents, within the limit of the gateway.
+    pub concurrency: Option<u32>,
+    /// Its retries.
+    pub retry: Retry,
+    /// Its breaker.
+    pub breaker: Breaker,
+    /// Its limits per call.
+    pub sandbox: Sandbox,
+    /// Where its section starts.
+    pub origin: Origin,
+}
+
+/// Reads all providers, in the order of the file; `local` alone if there is no section.
+pub(crate) fn providers(
+    reader: &mut Reader<'_>,
+    shared: &Shared,
+    notes: &mut Vec<String>,
+) -> Vec<Provider> {
+    let names = match reader.source.children("providers") {
+        Some(names) => names,
+        None => vec![("local".to_owned(), Origin::Default)],
+    };
+    let read = names
+        .into_iter()
+        .filter_map(|(name, origin)| provider(reader, name, origin, shared, notes));
+    read.collect()
+}
+
+fn provider(
+    reader: &mut Reader<'_>,
+    name: String,
+    origin: Origin,
+    shared: &Shared,
+    notes: &mut Vec<String>,
+) -> Option<Provider> {
+    let section = format!("providers.{name}");
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if name == "auto"
+        || name.is_empty()
+        || name.len() > 32
+        || name.starts_with(['-', '_'])
+        || !name.bytes().all(plain)
+    {
+        let what = "is not a name for a provider";
+        let hint =
+            "Use up to 32 of a-z, 0-9, `-` and `_`, a letter or digit first; `auto` is taken.";
+        reader.fail(section, &origin, Defect::new(Code::BadValue, what, hint));
+        return None;
+    }
+    let connection = connection(reader, &section, Role::Provider, &name, &origin, notes);
+    let account = reader
+        .optional::<String>(&format!("{section}.account"))
+        .map(|(account, _)| account);
+    let purposes = purposes(reader, &section);
+    let place = format!("{section}.limits");
+    let max_upload_size = reader.or(&format!("{place}.max_upload_size"), shared.max_upload_size);
+    let concurrency = reader
+        .written::<u32>(&format!("{place}.concurrency"))
+        .map(|(number, _)| number);
+    let retry = shared.retry.overridden(reader, &section);
+    let breaker = shared.breaker.overridden(reader, &section);
+    let sandbox = shared.sandbox.overridden(reader, &section);
+    Some(Provider {
+        name,
+        connection: connection?,
+        account,
+        purposes,
+        max_upload_size,
+        concurrency,
+        retry,
+        breaker,
+        sandbox,
+        origin,
+    })
+}
+
+/// Reads what providers and the tracker have in common.
+pub(crate) fn connection(
+    reader: &mut Reader<'_>,
+    section: &str,
+    role: Role,
+    default: &str,
+    origin: &Origin,
+    notes: &mut Vec<String>,
+) -> Option<Connection> {
+    let component = component(reader, section, role, default, origin);
+    let settings = component_settings(reader, section);
+    let egress = egress::grants(reader, section);
+    let credentials = credentials(reader, section, &egress);
+    let place = format!("{section}.ca_file");
+    let ca_file = reader
+        .optional::<String>(&place)
+        .and_then(|(written, origin)| reader.existing_file(&place, &written, &origin));
+    if egress.is_empty() && !credentials.is_empty() {
+        notes.push(format!(
+            "`{section}` has a credential but no `{section}.egress`: every request is refused. Add the URLs that it may reach."
+        ));
+    }
+    Some(Connection {
+        component: component?,
+        settings,
+        egress,
+        credentials,
+        ca_file,
+    })
+}
+
+fn component_settings(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, String> {
+    let place = format!("{section}.settings");
+    let map = reader.map(&place);
+    if map.is_empty() {
+        reader.explain_default(&place);
+    }
+    for (name, item) in &map {
+        let key = format!("{place}.{name}");
+        if let Some(defect) = setting_defect(name, &item.text) {
+            reader.fail(key, &item.origin, defect);
+        } else {
+            reader.explain(&key, item.text.clone(), &item.origin);
+        }
+    }
+    map.into_iter()
+        .map(|(name, item)| (name, item.text))
+        .collect()
+}
+
+fn setting_defect(name: &str, value: &str) -> Option<Defect> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        let what = "is not a name for a component's setting";
+        let hint =
+            "Use up to 64 of a-z, 0-9 and `_`: it becomes an environment variable in upper case.";
+        return Some(Defect::new(Code::BadValue, what, hint));
+    }
+    if value.contains('\0') {
+        let what = "holds a NUL character";
+        return Some(Defect::new(Code::BadValue, what, "Remove it."));
+    }
+    // The names that such settings have where keys are given to plugins as settings.
+    let secret = ["api_key", "apikey", "secret", "password", "passwd"]
+        .iter()
+        .any(|word| name.contains(word))
+        || name == "key"
+        || name == "token"
+        || name.ends_with("_token");
+    if secret || value.contains("${") {
+        let what = "looks like a secret, and a component sees its settings";
+        let hint =
+            "Use `credential`: the host adds it to requests, and the component never sees it.";
+        return Some(Defect::new(Code::LiteralSecret, what, hint));
+    }
+    None
+}
+
+fn purposes(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, String> {
+    let place = format!("{section}.purposes");
+    let map = reader.map(&place);
+    if map.is_empty() {
+        reader.explain_default(&place);
+    }
+    for (name, item) in &map {
+        let key = format!("{place}.{name}");
+        let good = |text: &str| {
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if good(name) && good(&item.text) {
+            reader.explain(&key, item.text.clone(), &item.origin);
+        } else {
+            let what = format!("cannot be {}", quoted(&item.text));
+            let hint =
+                "Write `client_purpose = \"vendor-purpose\"`, each up to 64 printable characters.";
+            reader.fail(key, &item.origin, Defect::new(Code::BadValue, what, hint));
+        }
+    }
+    map.into_iter()
+        .map(|(name, item)| (name, item.text))
+        .collect()
+}
+
+/// Refuses names of providers that are not configured, and repeated ones.
+pub(crate) fn check_names(reader: &mut Reader<'_>, items: &[Item], key: &str, known: &[&str]) {
+    reader.unique(items, key);
+    for (index, item) in items.iter().enumerate() {
+        if !known.contains(&item.text.as_str()) {
+            let what = format!(
+                "names a provider that is not configured: {}",
+                quoted(&item.text)
+            );
+            let hint = suggest::did_you_mean(&item.text, known);
+            let defect = Defect::new(Code::BadValue, what, hint);
+            reader.fail(format!("{key}[{index}]"), &item.origin, defect);
+        }
+    }
+}

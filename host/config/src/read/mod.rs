@@ -1,0 +1,236 @@
+//! From text to typed values: every defect is kept, every value knows its origin.
+
+mod record;
+mod scalar;
+pub(crate) mod schema;
+pub(crate) mod source;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+
+pub(crate) use record::Record;
+pub(crate) use scalar::{Scalar, wrong_type};
+use source::{Found, Raw, Source};
+
+use crate::error::{Code, ConfigError, Defect};
+use crate::explain::Explained;
+use crate::origin::Origin;
+use crate::paths::{Facts, PathKind, Paths, absolute};
+use crate::settings::{self, Kind, Preset};
+
+/// One string of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) text: String,
+    pub(crate) origin: Origin,
+    /// Byte offset in the file, where it stands there.
+    pub(crate) offset: Option<usize>,
+}
+
+/// Reads settings one after the other and keeps what went wrong.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a Source<'a>,
+    pub(crate) facts: &'a Facts,
+    pub(crate) paths: &'a dyn Paths,
+    /// Folder of the configuration file, absolute.
+    pub(crate) base: PathBuf,
+    pub(crate) errors: Vec<ConfigError>,
+    pub(crate) explained: Vec<Explained>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn fail(&mut self, key: impl Into<String>, origin: &Origin, defect: Defect) {
+        self.errors.push(defect.at(key, origin));
+    }
+
+    pub(crate) fn explain(&mut self, place: &str, value: impl Into<String>, origin: &Origin) {
+        // `grants[0]` is explained by `grants`.
+        let name = place.split('[').next().unwrap_or(place);
+        let setting = settings::find(name);
+        self.explained.push(Explained {
+            key: place.to_owned(),
+            value: value.into(),
+            origin: origin.clone(),
+            meaning: setting.map_or("", |setting| setting.meaning),
+            unit: setting.map_or("", |setting| setting.kind.unit()),
+        });
+    }
+
+    /// Explains that nobody set `place`.
+    pub(crate) fn explain_default(&mut self, place: &str) {
+        let text = settings::find(place).map_or("", |setting| setting.default.text());
+        self.explain(place, text, &Origin::Default);
+    }
+
+    /// A setting that always has a value; the table's default if it is absent or bad.
+    pub(crate) fn get<T: Scalar + Default>(&mut self, place: &str) -> T {
+        if let Some((value, _)) = self.optional(place) {
+            return value;
+        }
+        let Some(setting) = settings::find(place) else {
+            return T::default();
+        };
+        let Preset::Value(text) = setting.default else {
+            return T::default();
+        };
+        let value = T::read(&Raw::Text(text), &setting.kind);
+        value.unwrap_or_default()
+    }
+
+    /// A setting that may be absent. What is absent or bad is explained by its default.
+    pub(crate) fn optional<T: Scalar>(&mut self, place: &str) -> Option<(T, Origin)> {
+        let found = self.written(place);
+        if found.is_none() {
+            self.explain_default(place);
+        }
+        found
+    }
+
+    /// A setting of one provider that overrides one for all.
+    pub(crate) fn or<T: Scalar>(&mut self, place: &str, inherited: T) -> T {
+        self.written(place).map_or(inherited, |(value, _)| value)
+    }
+
+    /// What somebody wrote, if it is good.
+    pub(crate) fn written<T: Scalar>(&mut self, place: &str) -> Option<(T, Origin)> {
+        let found = self.source.find(place)?;
+        let setting = settings::find(place)?;
+        match T::read(&found.raw, &setting.kind) {
+            Ok(mut value) => {
+                value.locate(&found.origin, self.source.document);
+                self.explain(place, value.show(), &found.origin);
+                Some((value, found.origin))
+            }
+            Err(defect) => {
+                self.fail(place, &found.origin, defect);
+                None
+            }
+        }
+    }
+
+    /// The records of a setting; `None` if nobody wrote it. A bad one is left out and kept as an error.
+    pub(crate) fn records(&mut self, place: &str) -> Option<Vec<Record<'a>>> {
+        let Found {
+            raw: Raw::Toml(value),
+            origin,
+        } = self.source.in_file(place)?
+        else {
+            return None;
+        };
+        let Some(Kind::Records(fields)) = settings::find(place).map(|setting| setting.kind) else {
+            return None;
+        };
+        let mut records = Vec::new();
+        match value {
+            DeValue::Table(table) => {
+                records.extend(Record::open(self, place.to_owned(), table, fields, origin));
+            }
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let key = format!("{place}[{index}]");
+                    let origin = self.origin_in(item, &origin);
+                    match item.get_ref() {
+                        DeValue::Table(table) => {
+                            records.extend(Record::open(self, key, table, fields, origin));
+                        }
+                        other => self.fail(key, &origin, wrong_type("a table", other)),
+                    }
+                }
+            }
+            other => self.fail(place, &origin, wrong_type("a list of tables", other)),
+        }
+        Some(records)
+    }
+
+    /// A table of names and plain values (string, whole number, boolean), all as text.
+    pub(crate) fn map(&mut self, place: &str) -> BTreeMap<String, Item> {
+        let mut map = BTreeMap::new();
+        let Some(Found {
+            raw: Raw::Toml(value),
+            origin,
+        }) = self.source.in_file(place)
+        else {
+            return map;
+        };
+        let Some(table) = value.as_table() else {
+            self.fail(
+                place,
+                &origin,
+                wrong_type("a table of names and values", value),
+            );
+            return map;
+        };
+        for (name, value) in table {
+            let origin = self.origin_in(name, &origin);
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Integer(number) => number.to_string(),
+                DeValue::Boolean(flag) => flag.to_string(),
+                other => {
+                    let defect = wrong_type("a string, a whole number or a boolean", other);
+                    self.fail(format!("{place}.{}", name.get_ref()), &origin, defect);
+                    continue;
+                }
+            };
+            map.insert(
+                name.get_ref().to_string(),
+                Item {
+                    text,
+                    origin,
+                    offset: None,
+                },
+            );
+        }
+        map
+    }
+
+    pub(crate) fn origin_in<T>(&self, spanned: &toml::Spanned<T>, fallback: &Origin) -> Origin {
+        self.source
+            .document
+            .map_or_else(|| fallback.clone(), |document| document.origin(spanned))
+    }
+
+    /// Makes a written path absolute, by who wrote it.
+    pub(crate) fn absolute(&self, written: &str, origin: &Origin) -> PathBuf {
+        let base = match origin {
+            Origin::File(_) => self.base.as_path(),
+            Origin::Env(_) | Origin::Default => Path::new(""),
+        };
+        absolute(written, base, self.facts)
+    }
+
+    /// Canonical path of a regular file that must exist.
+    pub(crate) fn existing_file(
+        &mut self,
+        key: &str,
+        written: &str,
+        origin: &Origin,
+    ) -> Option<PathBuf> {
+        let path = self.absolute(written, origin);
+        let what = match self.paths.look(&path) {
+            Ok((canonical, PathKind::File)) => return Some(canonical),
+            Ok(_) => format!("names {}, which is not a file", path.display()),
+            Err(error) => format!("names {}, which {error}", path.display()),
+        };
+        let hint = "Name an existing file; a relative path starts at the configuration's folder.";
+        self.fail(key, origin, Defect::new(Code::BadPath, what, hint));
+        None
+    }
+
+    /// Refuses a second equal name.
+    pub(crate) fn unique(&mut self, items: &[Item], key: &str) {
+        for (index, item) in items.iter().enumerate() {
+            if items
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.text == item.text)
+            {
+                let what = format!("names {} twice", crate::error::quoted(&item.text));
+                let defect = Defect::new(Code::Conflict, what, "Remove one.");
+                self.fail(format!("{key}[{index}]"), &item.origin, defect);
+            }
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Every setting, once.
+
+use std::time::Duration;
+
+use super::{Field, Kind, Preset, Setting};
+use crate::Size;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+
+const fn size(min: u64, max: u64) -> Kind {
+    Kind::Size {
+        min: Size(min),
+        max: Size(max),
+    }
+}
+
+const fn milliseconds(min: u64, max: u64) -> Kind {
+    Kind::Duration {
+        min: Duration::from_millis(min),
+        max: Duration::from_millis(max),
+    }
+}
+
+const HOUR: u64 = 3_600_000;
+
+const fn required(name: &'static str, meaning: &'static str) -> Field {
+    Field {
+        name,
+        required: true,
+        meaning,
+    }
+}
+
+const fn optional(name: &'static str, meaning: &'static str) -> Field {
+    Field {
+        name,
+        required: false,
+        meaning,
+    }
+}
+
+const GRANT: &[Field] = &[
+    required(
+        "root",
+        "Existing folder. Not `/`, not at or below `home`; a folder that contains `home` may be granted, `home` is cut out of it. A link is followed once, at start.",
+    ),
+    optional(
+        "providers",
+        "Providers that may receive files from it. Absent: all.",
+    ),
+    optional(
+        "tenants",
+        "Tenants whose clients may name paths in it. Absent: only the local command line, which may always.",
+    ),
+];
+
+const EGRESS: &[Field] = &[
+    required(
+        "url",
+        "`scheme://host[:port]/path`. A request must have this scheme, host and port, and a path that equals this one or continues it after a `/`.",
+    ),
+    required("methods", "HTTP methods, upper case."),
+    optional(
+        "private",
+        "Whether the host may be, or resolve to, a private or loopback address. Absent: false.",
+    ),
+];
+
+const CREDENTIAL: &[Field] = &[
+    optional(
+        "kind",
+        "`header`: the value as it is. `glm-signed`: the value is a GLM key (`id.secret`), sent as a short-lived signed token. Absent: `header`.",
+    ),
+    optional(
+        "header",
+        "The header to set. Required for `header`; always `Authorization` for `glm-signed`.",
+    ),
+    required(
+        "value",
+        "A template: `${env:NAME}` or `${file:PATH}`, with a word such as `Bearer ` before it. The secret itself is refused.",
+    ),
+];
+
+const KEY: &[Field] = &[
+    required("kid", "Matched against the token's `kid`."),
+    required(
+        "alg",
+        "`HS256`, `ES256`, `EdDSA` or `RS256`; the token cannot choose another.",
+    ),
+    required(
+        "value",
+        "`${env:NAME}` or `${file:PATH}`: the secret of HS256 (32 bytes at least), else the public key as PEM.",
+    ),
+    required("issuers", "Issuers (`iss`) that the key may speak for."),
+    required("tenants", "Tenants that the key may speak for; `*` is any."),
+];
+
+const LEGACY: &[Field] = &[
+    required("sha256", "SHA-256 of the credential, hexadecimal."),
+    required("subject", "Who presents it."),
+    required("tenant", "Whose data it reaches."),
+    required("scopes", "Of `read`, `write`, `delete`, `admin`."),
+];
+
+/// The fields of a component that is written as a table.
+pub(crate) const COMPONENT: &[Field] = &[
+    required("path", "As in the short form: `builtin:NAME` or a path."),
+    optional(
+        "sha256",
+        "Refuse the component unless its bytes have this SHA-256.",
+    ),
+];
+
+/// Every setting, in the order of the documentation.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        places: &["home"],
+        kind: Kind::Path,
+        default: Preset::Described("`loadlock` in the platform's data directory"),
+        meaning: "Where Loadlock keeps its state: journal, ledger, spool, compiled components, signing key. One process owns it.",
+    },
+    Setting {
+        places: &["order"],
+        kind: Kind::Texts,
+        default: Preset::Described("every provider, in the order of the file"),
+        meaning: "The operator's ranking for `auto`, best first. A provider that is not in the list takes pinned uploads only.",
+    },
+    Setting {
+        places: &["grants"],
+        kind: Kind::Records(GRANT),
+        default: Preset::Described(
+            "the current directory, for the local command line; none if that is `/` or at or below `home`",
+        ),
+        meaning: "Folders that files may be uploaded from. Everything else on the disk is refused. `grants = []` grants nothing.",
+    },
+    Setting {
+        places: &[
+            "limits.max_upload_size",
+            "providers.<name>.limits.max_upload_size",
+        ],
+        kind: size(1, 64 * TIB),
+        default: Preset::Value("16 GiB"),
+        meaning: "Largest file. A provider's own limit applies as well.",
+    },
+    Setting {
+        places: &["limits.spool_size"],
+        kind: size(MIB, 64 * TIB),
+        default: Preset::Value("16 GiB"),
+        meaning: "Most bytes of request bodies on the disk at once. Files uploaded by path are not copied.",
+    },
+    Setting {
+        places: &["limits.concurrency", "providers.<name>.limits.concurrency"],
+        kind: Kind::Integer {
+            min: 1,
+            max: 10_000,
+        },
+        default: Preset::Value("64"),
+        meaning: "Most uploads in flight. For a provider without its own number the one that its vendor documents holds as well.",
+    },
+    Setting {
+        places: &[
+            "providers.<name>.component",
+            "tracker.component",
+            "validator.component",
+            "auth.component",
+        ],
+        kind: Kind::Component,
+        default: Preset::Described(
+            "the built-in one: `builtin:NAME` for a provider that is named like one, `builtin:tracker-local`, `builtin:validator`, `builtin:auth`",
+        ),
+        meaning: "The component that plays the role, optionally pinned by the SHA-256 of its file.",
+    },
+    Setting {
+        places: &["providers.<name>.settings", "tracker.settings"],
+        kind: Kind::Map,
+        default: Preset::Described("empty"),
+        meaning: "Settings of the component: strings, whole numbers or booleans; names in lower case. The component sees them, so no secret belongs here.",
+    },
+    Setting {
+        places: &["providers.<name>.egress", "tracker.egress"],
+        kind: Kind::Records(EGRESS),
+        default: Preset::Described("nothing: every request is refused"),
+        meaning: "Requests that the component may send. It reaches what it asks for and this allows, nothing else.",
+    },
+    Setting {
+        places: &["providers.<name>.credential", "tracker.credential"],
+        kind: Kind::Records(CREDENTIAL),
+        default: Preset::Described("none"),
+        meaning: "Headers that the host adds to the component's requests. The component never sees them. Never sent over plain HTTP except to loopback.",
+    },
+    Setting {
+        places: &["providers.<name>.ca_file", "tracker.ca_file"],
+        kind: Kind::Path,
+        default: Preset::Described("the platform's trusted roots"),
+        meaning: "PEM file of the certificate authorities to trust instead of the platform's.",
+    },
+    Setting {
+        places: &["providers.<name>.account"],
+        kind: Kind::Name,
+        default: Preset::Described("a keyed fingerprint of the credential"),
+        meaning: "Name of the vendor account. Equal files are uploaded once per account; keep the name when you change the key.",
+    },
+    Setting {
+        places: &["providers.<name>.purposes"],
+        kind: Kind::Map,
+        default: Preset::Described("empty: purposes are passed as they are"),
+        meaning: "What a client's purpose is called at this vendor, for example `{ user_data = \"file-extract\" }`.",
+    },
+    Setting {
+        places: &["validator.allow"],
+        kind: Kind::Texts,
+        default: Preset::Described("any name"),
+        meaning: "Patterns (`*`, `?`) over the name, or over `folder/name` if they hold a `/`. If there are any, a file must match one.",
+    },
+    Setting {
+        places: &["validator.deny"],
+        kind: Kind::Texts,
+        default: Preset::Described("none"),
+        meaning: "Patterns as in `validator.allow`. A file that matches one is refused.",
+    },
+    Setting {
+        places: &["validator.deny_types"],
+        kind: Kind::Texts,
+        default: Preset::Described("none"),
+        meaning: "Media types that are refused; `application/x-*` is a pattern.",
+    },
+    Setting {
+        places: &["validator.skip"],
+        kind: Kind::Texts,
+        default: Preset::Described("none: every check runs"),
+        meaning: "Checks to leave out: `empty` (empty files), `mismatch` (content that contradicts the extension), `secrets` (files that look like credentials).",
+    },
+    Setting {
+        places: &["auth.audiences"],
+        kind: Kind::Texts,
+        default: Preset::Value("loadlock"),
+        meaning: "A token's `aud` must hold one of these.",
+    },
+    Setting {
+        places: &["auth.leeway"],
+        kind: milliseconds(0, 600_000),
+        default: Preset::Value("60s"),
+        meaning: "By how much clocks may differ; whole seconds.",
+    },
+    Setting {
+        places: &["auth.keys"],
+        kind: Kind::Records(KEY),
+        default: Preset::Described("none"),
+        meaning: "Keys that tokens may be signed with, besides the one that Loadlock makes in `home`.",
+    },
+    Setting {
+        places: &["auth.legacy"],
+        kind: Kind::Records(LEGACY),
+        default: Preset::Described("none"),
+        meaning: "Credentials from before tokens, good until `auth.legacy_until`.",
+    },
+    Setting {
+        places: &["auth.legacy_until"],
+        kind: Kind::Date,
+        default: Preset::Described("legacy credentials are refused"),
+        meaning: "The instant from which legacy credentials are refused, for example `2027-01-01T00:00:00Z`. A restart does not move it.",
+    },
+    Setting {
+        places: &["auth.revoked"],
+        kind: Kind::Texts,
+        default: Preset::Described("none"),
+        meaning: "Token ids (`jti`) that are no longer good.",
+    },
+    Setting {
+        places: &["retry.attempts", "providers.<name>.retry.attempts"],
+        kind: Kind::Integer { min: 1, max: 20 },
+        default: Preset::Value("3"),
+        meaning: "Most attempts of one upload at one provider. 1 switches retries off.",
+    },
+    Setting {
+        places: &["retry.base", "providers.<name>.retry.base"],
+        kind: milliseconds(1, HOUR),
+        default: Preset::Value("1s"),
+        meaning: "Upper bound of the first wait; each wait is drawn between nothing and its bound.",
+    },
+    Setting {
+        places: &["retry.cap", "providers.<name>.retry.cap"],
+        kind: milliseconds(1, HOUR),
+        default: Preset::Value("60s"),
+        meaning: "Most that a bound grows to, and the longest `Retry-After` that is waited for.",
+    },
+    Setting {
+        places: &["retry.factor", "providers.<name>.retry.factor"],
+        kind: Kind::Ratio { min: 1, max: 10 },
+        default: Preset::Value("2"),
+        meaning: "By what the bound grows from wait to wait.",
+    },
+    Setting {
+        places: &["retry.deadline"],
+        kind: milliseconds(1_000, 7 * 24 * HOUR),
+        default: Preset::Value("1h"),
+        meaning: "One deadline for a whole upload: every attempt, wait and provider. It wins over every other time.",
+    },
+    Setting {
+        places: &["breaker.failures", "providers.<name>.breaker.failures"],
+        kind: Kind::Integer { min: 0, max: 1_000 },
+        default: Preset::Value("5"),
+        meaning: "Provider faults in a row that open the breaker. 0 switches it off.",
+    },
+    Setting {
+        places: &["breaker.open", "providers.<name>.breaker.open"],
+        kind: milliseconds(1, 24 * HOUR),
+        default: Preset::Value("60s"),
+        meaning: "How long it stays open before a probe.",
+    },
+    Setting {
+        places: &["breaker.successes", "providers.<name>.breaker.successes"],
+        kind: Kind::Integer { min: 1, max: 100 },
+        default: Preset::Value("2"),
+        meaning: "Good probes that close it.",
+    },
+    Setting {
+        places: &["sandbox.memory", "providers.<name>.sandbox.memory"],
+        kind: size(64 * KIB, 16 * GIB),
+        default: Preset::Value("256 MiB"),
+        meaning: "Most memory of one call, summed over all memories of the component.",
+    },
+    Setting {
+        places: &["sandbox.cpu", "providers.<name>.sandbox.cpu"],
+        kind: milliseconds(10, 24 * HOUR),
+        default: Preset::Value("30s"),
+        meaning: "Most time that one call may compute. Waiting for the disk or the network does not count.",
+    },
+    Setting {
+        places: &["sandbox.timeout", "providers.<name>.sandbox.timeout"],
+        kind: milliseconds(10, 24 * HOUR),
+        default: Preset::Value("30m"),
+        meaning: "Most time that one call may take, waiting included.",
+    },
+    Setting {
+        places: &["router.size_threshold"],
+        kind: size(1, 64 * TIB),
+        default: Preset::Described("none: providers are chosen by what they can take"),
+        meaning: "For `auto`: up to this size the first provider of `order` is preferred, above it the second. Refused if that provider cannot take such a file.",
+    },
+];
+
+/// The variables that are no settings, with their meaning.
+pub static ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "LOADLOCK_CONFIG",
+        "Path of the configuration file, if `--config` does not name one.",
+    ),
+    (
+        "LOADLOCK_LOG",
+        "What is logged, as a filter such as `info` or `loadlock=debug`.",
+    ),
+    (
+        "LOADLOCK_TOKEN",
+        "Token that the command line presents to a running gateway.",
+    ),
+];

@@ -1,0 +1,388 @@
+//! Credentials: where they come from, what they look like on the wire, and who gets to see them.
+//!
+//! A provider's credential is one or more header templates such as `Bearer ${env:MOONSHOT_API_KEY}`. The host resolves
+//! them, re-reads files that change, and adds the headers to requests that the policy has marked for it. No component
+//! ever sees the result: a component that sets such a header itself is overridden, and the override is logged by name.
+//!
+//! What is logged is always the name of a header, variable or file, never a value.
+
+mod error;
+mod glm;
+mod headers;
+mod source;
+mod template;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderName, HeaderValue};
+use sha2::Sha256;
+
+pub use self::error::CredentialError;
+pub use self::glm::{TOKEN_LIFE, TOKEN_REUSE};
+pub(crate) use self::headers::inject;
+pub use self::headers::{CREDENTIAL_HEADERS, is_credential_header};
+pub use self::template::{Reference, Template, TemplateError};
+use crate::Secret;
+use crate::clock::Clock;
+use crate::scrub::{SHORTEST, Scrubber};
+
+/// How often a credential file is looked at, at most, while requests use it.
+pub const RECHECK: Duration = Duration::from_secs(1);
+
+/// What the references of a template stand for on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// The value itself.
+    #[default]
+    Plain,
+    /// The value is a GLM key `id.secret`; a short-lived HS256 token signed with it takes its place.
+    GlmSigned,
+}
+
+/// One header to inject, as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderSpec {
+    /// For example `authorization`.
+    pub name: HeaderName,
+    /// For example `Bearer ${env:OPENAI_API_KEY}`.
+    pub template: Template,
+    /// What a reference stands for.
+    pub mode: Mode,
+}
+
+/// What to add to a request now, and what to look for in its response.
+pub struct Injection {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    scrubber: Arc<Scrubber>,
+}
+
+impl Injection {
+    /// The headers, marked sensitive (HTTP/2 then never indexes them).
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// Masks every secret behind these headers.
+    pub fn scrubber(&self) -> &Arc<Scrubber> {
+        &self.scrubber
+    }
+}
+
+impl fmt::Debug for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.headers.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+/// The credential of one provider.
+///
+/// ```
+/// use std::sync::Arc;
+/// use loadlock_egress::clock::SystemClock;
+/// use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
+///
+/// let spec = HeaderSpec {
+///     name: http::header::AUTHORIZATION,
+///     template: "Bearer ${env:MOONSHOT_API_KEY}".parse()?,
+///     mode: Mode::Plain,
+/// };
+/// let missing = Credential::load("kimi", &[spec], &|_| None, Arc::new(SystemClock::new()));
+/// assert!(missing.is_err_and(|error| error.to_string().contains("`MOONSHOT_API_KEY`")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Credential {
+    provider: String,
+    specs: Vec<HeaderSpec>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+type Values = BTreeMap<Reference, Secret>;
+
+struct State {
+    values: Values,
+    /// Replaced values: a response still under way may echo the key before last, not older ones.
+    previous: Vec<Secret>,
+    checked: Duration,
+    expires: Option<Duration>,
+    current: Result<Arc<Injection>, CredentialError>,
+}
+
+impl Credential {
+    /// Resolves every reference now. `env` looks a variable up: `&|name| std::env::var(name).ok()` in production.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`] names the first variable or file that is missing or unusable.
+    pub fn load(
+        provider: &str,
+        specs: &[HeaderSpec],
+        env: &dyn Fn(&str) -> Option<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CredentialError> {
+        for (index, spec) in specs.iter().enumerate() {
+            if specs
+                .iter()
+                .skip(index + 1)
+                .any(|other| other.name == spec.name)
+            {
+                return Err(CredentialError::Duplicate {
+                    provider: provider.to_owned(),
+                    header: spec.name.to_string(),
+                });
+            }
+        }
+        let mut values = Values::new();
+        for (spec, reference) in references(specs) {
+            let value = source::read(provider, spec, reference, env)?;
+            if value.expose().len() < SHORTEST {
+                tracing::warn!(
+                    provider,
+                    %reference,
+                    "[AUTH] the credential is shorter than {SHORTEST} bytes: responses and logs are not searched for it"
+                );
+            }
+            values.insert(reference.clone(), value);
+        }
+        let now = clock.monotonic();
+        let (injection, expires) = render(provider, specs, &values, &[], clock.as_ref())?;
+        for spec in specs {
+            tracing::info!(provider, header = %spec.name, from = %spec.template, "[AUTH] credential loaded");
+        }
+        Ok(Self {
+            provider: provider.to_owned(),
+            specs: specs.to_vec(),
+            clock,
+            state: Mutex::new(State {
+                values,
+                previous: Vec::new(),
+                checked: now,
+                expires,
+                current: Ok(Arc::new(injection)),
+            }),
+            refreshing: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// The headers for a request that leaves now. Files are read again when the last look is [`RECHECK`] ago, tokens are
+    /// minted again when [`TOKEN_REUSE`] has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`] when a file has gone or holds no usable value any more: taking the file away takes the
+    /// credential away. The next look is [`RECHECK`] later.
+    pub async fn injection(&self) -> Result<Arc<Injection>, CredentialError> {
+        if let Some(current) = self.current() {
+            return current;
+        }
+        let _one_at_a_time = self.refreshing.lock().await;
+        if let Some(current) = self.current() {
+            return current;
+        }
+        let specs = self.specs.clone();
+        let provider = self.provider.clone();
+        // Small local files, but a file system may hang: never on a thread that drives requests.
+        let read = tokio::task::spawn_blocking(move || source::read_files(&provider, &specs)).await;
+        let files = match read {
+            Ok(files) => files,
+            // The runtime is going down; what is known is still true.
+            Err(_) => Ok(Values::new()),
+        };
+        self.update(files)
+    }
+
+    /// The names of the headers that this credential sets.
+    pub fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.specs.iter().map(|spec| &spec.name)
+    }
+
+    /// Every file that a template names, as configured. Admission must refuse to admit or preopen them.
+    pub fn files(&self) -> Vec<PathBuf> {
+        references(&self.specs)
+            .filter_map(|(_, reference)| match reference {
+                Reference::File(path) => Some(path.clone()),
+                Reference::Env(_) => None,
+            })
+            .collect()
+    }
+
+    /// Masks the present and the previous values, for log lines and messages.
+    pub fn scrubber(&self) -> Arc<Scrubber> {
+        let state = self.lock();
+        match &state.current {
+            Ok(injection) => Arc::clone(injection.scrubber()),
+            Err(_) => Arc::new(Scrubber::new(state.values.values().chain(&state.previous))),
+        }
+    }
+
+    /// A name for the account behind this credential that does not give the credential away: the first 16 bytes of an
+    /// HMAC-SHA-256 under a key of this installation, in hexadecimal.
+    ///
+    /// Of a GLM key only the id counts, so that a new secret for the same id stays the same account.
+    pub fn fingerprint(&self, installation_key: &[u8]) -> String {
+        // Any key length is valid for HMAC.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(installation_key) else {
+            return String::new();
+        };
+        mac.update(b"loadlock account\0");
+        let state = self.lock();
+        for spec in &self.specs {
+            for reference in spec.template.references() {
+                let Some(value) = state.values.get(reference) else {
+                    continue;
+                };
+                let part = match spec.mode {
+                    Mode::Plain => value.expose(),
+                    Mode::GlmSigned => glm::id(value),
+                };
+                mac.update(&(part.len() as u64).to_be_bytes());
+                mac.update(part.as_bytes());
+            }
+        }
+        hex::encode(&mac.finalize().into_bytes()[..16])
+    }
+
+    /// What is injected and where it comes from, by name: `authorization: Bearer ${env:OPENAI_API_KEY}`.
+    pub fn describe(&self) -> Vec<String> {
+        self.specs
+            .iter()
+            .map(|spec| format!("{}: {}", spec.name, spec.template))
+            .collect()
+    }
+
+    /// The present injection when neither a look at the files nor a new token is due.
+    fn current(&self) -> Option<Result<Arc<Injection>, CredentialError>> {
+        let now = self.clock.monotonic();
+        let state = self.lock();
+        let has_files = references(&self.specs).any(|(_, r)| matches!(r, Reference::File(_)));
+        let look = has_files && now.saturating_sub(state.checked) >= RECHECK;
+        let mint = state.expires.is_some_and(|expires| now >= expires);
+        (!look && !mint).then(|| state.current.clone())
+    }
+
+    fn update(
+        &self,
+        files: Result<Values, CredentialError>,
+    ) -> Result<Arc<Injection>, CredentialError> {
+        let now = self.clock.monotonic();
+        let mut state = self.lock();
+        state.checked = now;
+        let files = match files {
+            Ok(files) => files,
+            Err(error) => {
+                tracing::error!(provider = self.provider, "[AUTH] {error}");
+                state.current = Err(error.clone());
+                return Err(error);
+            }
+        };
+        let mut replaced = Vec::new();
+        for (reference, value) in files {
+            let known = state.values.get(&reference);
+            if known.is_some_and(|known| known.expose() == value.expose()) {
+                continue;
+            }
+            tracing::info!(provider = self.provider, %reference, "[AUTH] credential changed");
+            replaced.extend(state.values.insert(reference, value));
+        }
+        if !replaced.is_empty() {
+            state.previous = replaced;
+        }
+        let rendered = render(
+            &self.provider,
+            &self.specs,
+            &state.values,
+            &state.previous,
+            self.clock.as_ref(),
+        );
+        state.current = match rendered {
+            Ok((injection, expires)) => {
+                state.expires = expires;
+                Ok(Arc::new(injection))
+            }
+            Err(error) => {
+                tracing::error!(provider = self.provider, "[AUTH] {error}");
+                Err(error)
+            }
+        };
+        state.current.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("provider", &self.provider)
+            .field("headers", &self.describe())
+            .finish_non_exhaustive()
+    }
+}
+
+fn references(specs: &[HeaderSpec]) -> impl Iterator<Item = (&HeaderSpec, &Reference)> {
+    specs.iter().flat_map(|spec| {
+        spec.template
+            .references()
+            .map(move |reference| (spec, reference))
+    })
+}
+
+/// Header values from the present secrets, and the monotonic time at which a token must be minted again.
+fn render(
+    provider: &str,
+    specs: &[HeaderSpec],
+    values: &Values,
+    previous: &[Secret],
+    clock: &dyn Clock,
+) -> Result<(Injection, Option<Duration>), CredentialError> {
+    let mut secrets: Vec<Secret> = values.values().chain(previous).cloned().collect();
+    let mut expires = None;
+    let mut headers = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let invalid = |reference: &Reference, reason: &str| CredentialError::Invalid {
+            provider: provider.to_owned(),
+            header: spec.name.to_string(),
+            reference: reference.to_string(),
+            reason: reason.to_owned(),
+        };
+        let mut used = None;
+        let text = spec.template.fill(|reference| {
+            let value = values
+                .get(reference)
+                .ok_or_else(|| invalid(reference, "it was never read"))?;
+            used = Some(reference.clone());
+            match spec.mode {
+                Mode::Plain => Ok(value.clone()),
+                Mode::GlmSigned => {
+                    let token = glm::mint(value, clock.unix_millis())
+                        .map_err(|reason| invalid(reference, reason))?;
+                    expires = Some(clock.monotonic() + TOKEN_REUSE);
+                    secrets.extend(glm::parts(value));
+                    secrets.push(token.clone());
+                    Ok(token)
+                }
+            }
+        })?;
+        let mut value = HeaderValue::from_str(text.expose()).map_err(|_| {
+            let reference = used.unwrap_or_else(|| Reference::Env(String::new()));
+            invalid(
+                &reference,
+                "it holds a character that no header may hold, such as a line break in the middle",
+            )
+        })?;
+        value.set_sensitive(true);
+        headers.push((spec.name.clone(), value));
+    }
+    let scrubber = Arc::new(Scrubber::new(&secrets));
+    Ok((Injection { headers, scrubber }, expires))
+}

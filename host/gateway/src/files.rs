@@ -1,0 +1,196 @@
+//! What happens to files after they are stored: list, look up, read, delete.
+
+use bytes::Bytes;
+use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
+use loadlock_sandbox::CallError;
+use loadlock_sandbox::provider::Provider;
+use loadlock_sandbox::tracker::{Answer, FileRecord, FilesQuery, Release, RemoteRow, Stats};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::gateway::Gateway;
+use crate::principal::{Principal, Scope};
+use crate::view::{File, FilePage};
+
+/// Which files to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListRequest {
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// 1 to 10,000.
+    pub limit: u32,
+    /// Only this purpose.
+    pub purpose: Option<String>,
+    /// Oldest first.
+    pub ascending: bool,
+}
+
+/// A file's content on its way.
+pub struct Content {
+    /// The file.
+    pub file: File,
+    /// Chunks in order. The end is not success: await `end`.
+    pub chunks: mpsc::Receiver<Bytes>,
+    /// Whether what came was whole, and what it was.
+    pub end: JoinHandle<Result<ContentInfo>>,
+}
+
+/// The tracker's answer, as a user reads its failures.
+pub(crate) fn answered<T>(answer: Answer<T>) -> Result<T> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(failure)) => Err(Error::new(ErrorCode::TrackerFailed, failure.to_string())
+            .retry_after(failure.retry_after.map(loadlock_policy::Millis::get))),
+        Err(error) => Err(Error::new(ErrorCode::TrackerFailed, format!("the tracker gave no answer: {error}"))),
+    }
+}
+
+impl Gateway {
+    /// A page of the caller's files.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::TrackerFailed`].
+    pub async fn list(&self, who: &Principal, request: ListRequest) -> Result<FilePage> {
+        who.require(Scope::Read)?;
+        let query = FilesQuery {
+            tenant: who.tenant().to_owned(),
+            cursor: request.cursor,
+            limit: request.limit.clamp(1, 10_000),
+            purpose: request.purpose,
+            ascending: request.ascending,
+            now_ms: self.0.clock.wall_ms(),
+        };
+        let page = answered(self.0.tracker.list(query).await)?;
+        Ok(FilePage { files: page.items.into_iter().map(File::from).collect(), next: page.next })
+    }
+
+    /// One of the caller's files.
+    ///
+    /// # Errors
+    /// [`ErrorCode::FileNotFound`], also for another tenant's file.
+    pub async fn get(&self, who: &Principal, id: &str) -> Result<File> {
+        who.require(Scope::Read)?;
+        self.record_of(who, id).await.map(File::from)
+    }
+
+    async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
+        let now = self.0.clock.wall_ms();
+        let found = answered(self.0.tracker.get(who.tenant().to_owned(), id.to_owned(), now).await)?;
+        found.ok_or_else(|| not_found(id))
+    }
+
+    /// Streams a file's content: the bytes, or the text that the vendor extracted from them.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ContentUnavailable`] if the vendor gives this purpose back in no form.
+    pub async fn content(&self, who: &Principal, id: &str) -> Result<Content> {
+        who.require(Scope::Read)?;
+        let record = self.record_of(who, id).await?;
+        let unit = self.0.provider(&record.provider)?;
+        let purpose = unit.profile.purpose(&record.key.purpose);
+        if purpose.is_some_and(|purpose| purpose.content == ContentKind::Never) {
+            return Err(Error::new(
+                ErrorCode::ContentUnavailable,
+                format!("`{}` does not give the content of `{}` files back", record.provider, record.key.purpose),
+            ));
+        }
+        let (sink, chunks) = Provider::content_channel();
+        let gateway = self.clone();
+        let remote = RemoteRef { id: record.remote_id.clone(), purpose: record.key.purpose.clone() };
+        let (name, bytes) = (record.provider.clone(), record.bytes);
+        let end = tokio::spawn(async move {
+            let unit = gateway.0.provider(&name)?;
+            let report = unit.component.content(&remote, sink).await;
+            crate::pipeline::log_component(&name, &report);
+            match report.outcome {
+                // PAINS of systems before: an empty success that let a model make an answer up.
+                Ok(Ok(info)) if info.bytes == 0 && bytes > 0 => Err(Error::new(
+                    ErrorCode::ContentUnavailable,
+                    format!("`{name}` answered with no content for a file of {bytes} bytes"),
+                )),
+                Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => Err(Error::new(
+                    ErrorCode::ProviderFailed,
+                    format!("`{name}` answered with {} bytes for a file of {bytes}", info.bytes),
+                )),
+                Ok(Ok(info)) => Ok(info),
+                Ok(Err(failure)) => Err(content_failure(&name, &failure)),
+                Err(error) => Err(call_error(&name, &error)),
+            }
+        });
+        Ok(Content { file: record.into(), chunks, end })
+    }
+
+    /// Deletes one of the caller's files; the remote file too, if no other file refers to it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted later.
+    pub async fn delete(&self, who: &Principal, id: &str) -> Result<()> {
+        who.require(Scope::Delete)?;
+        match answered(self.0.tracker.tombstone(who.tenant().to_owned(), id.to_owned()).await)? {
+            Release::NotFound => Err(not_found(id)),
+            Release::Released(_) => Ok(()),
+            Release::Last(row) => {
+                self.0.bury(&row).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Totals over the caller's files.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TrackerFailed`].
+    pub async fn stats(&self, who: &Principal) -> Result<Stats> {
+        who.require(Scope::Read)?;
+        answered(self.0.tracker.stats(Some(who.tenant().to_owned())).await)
+    }
+}
+
+impl crate::gateway::Inner {
+    /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again.
+    pub(crate) async fn bury(&self, row: &RemoteRow) -> bool {
+        let Ok(unit) = self.provider(&row.provider) else {
+            tracing::warn!(provider = %row.provider, "a remote file of a provider that is not configured any more stays dying");
+            return false;
+        };
+        let remote = RemoteRef { id: row.remote_id.clone(), purpose: row.key.purpose.clone() };
+        let report = unit.component.delete(&remote).await;
+        let gone = match &report.outcome {
+            Ok(Ok(_)) => true,
+            Ok(Err(failure)) if failure.kind == FailureKind::NotFound => true,
+            // The vendor has no delete: it drops the file when its time has come.
+            Ok(Err(failure)) if failure.kind == FailureKind::Unsupported => true,
+            Ok(Err(failure)) => {
+                tracing::warn!(provider = %unit.name, %failure, "a remote file could not be deleted yet");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(provider = %unit.name, %error, "a remote file could not be deleted yet");
+                false
+            }
+        };
+        if gone && let Err(error) = answered(self.tracker.forget(row.account.clone(), row.remote_id.clone()).await) {
+            tracing::warn!(%error, "the tracker could not forget a deleted remote file");
+        }
+        gone
+    }
+}
+
+fn not_found(id: &str) -> Error {
+    Error::new(ErrorCode::FileNotFound, format!("there is no file `{id}`"))
+}
+
+fn content_failure(name: &str, failure: &Failure) -> Error {
+    let code = match failure.kind {
+        FailureKind::NotFound | FailureKind::Unsupported => ErrorCode::ContentUnavailable,
+        FailureKind::Unauthorized => ErrorCode::ProviderUnauthorized,
+        FailureKind::RateLimited => ErrorCode::ProviderRateLimited,
+        _ => ErrorCode::ProviderFailed,
+    };
+    Error::new(code, format!("`{name}`: {failure}")).retry_after(failure.retry_after.map(loadlock_policy::Millis::get))
+}
+
+pub(crate) fn call_error(name: &str, error: &CallError) -> Error {
+    Error::new(ErrorCode::ComponentFailed, format!("`{name}`: {error}"))
+}

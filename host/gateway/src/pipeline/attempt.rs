@@ -1,0 +1,245 @@
+//! One attempt at one provider, and the receipt.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use loadlock_policy::breaker::{Outcome, Permit, Refusal};
+use loadlock_policy::model::{Failure, FailureKind, RemoteFile, RemoteRef};
+use loadlock_sandbox::provider::UploadOptions;
+use loadlock_sandbox::tracker::RemotesQuery;
+use loadlock_sandbox::{CallError, CallReport, Exhausted};
+
+use crate::admission::AdmittedFile;
+use crate::error::{Error, ErrorCode, Result};
+use crate::gateway::Inner;
+use crate::progress::{Event, Progress};
+use crate::setup::ProviderUnit;
+
+/// Proof of success, built from the provider's answer and from what the host saw itself.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    pub(crate) remote: RemoteFile,
+    /// Digest of the very bytes that the provider read.
+    pub(crate) sha256: String,
+}
+
+/// How an attempt ended.
+pub(crate) enum AttemptEnd {
+    Stored(Receipt),
+    /// The provider failed; policy decides what follows.
+    Failed(Failure),
+    /// Nothing can follow: the file changed, or the provider's answer contradicts what the host saw.
+    Fatal(Error),
+}
+
+/// A place at a provider: the breaker's permit and the count of uploads in flight, both given back whatever happens.
+pub(crate) struct Place<'a> {
+    inner: &'a Inner,
+    unit: &'a ProviderUnit,
+    permit: Option<Permit>,
+}
+
+impl<'a> Place<'a> {
+    /// Asks the breaker.
+    pub(crate) fn take(inner: &'a Inner, unit: &'a ProviderUnit) -> std::result::Result<Self, Refusal> {
+        let now = inner.clock.now();
+        let mut breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let permit = breaker.acquire(&unit.breaker_policy, now)?;
+        unit.in_flight.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { inner, unit, permit: Some(permit) })
+    }
+
+    /// Gives it back with what became of the attempt.
+    pub(crate) fn report(mut self, outcome: Outcome, progress: &dyn Progress) {
+        if let Some(state) = self.give_back(outcome) {
+            progress.event(Event::Circuit { provider: self.unit.name.clone(), state });
+        }
+    }
+
+    fn give_back(&mut self, outcome: Outcome) -> Option<String> {
+        let permit = self.permit.take()?;
+        self.unit.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let now = self.inner.clock.now();
+        let mut breaker = self.unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let label = breaker.report(&self.unit.breaker_policy, permit, outcome, now)?;
+        tracing::warn!(target: "loadlock::circuit", provider = %self.unit.name, state = ?label, "[CIRCUIT] {} is now {label:?}", self.unit.name);
+        Some(format!("{label:?}").to_lowercase())
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Only a dropped future comes here with a permit.
+        let _ = self.give_back(Outcome::Cancelled);
+    }
+}
+
+/// How often progress is reported.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+impl Inner {
+    /// Uploads once.
+    pub(crate) async fn attempt(
+        &self,
+        unit: &ProviderUnit,
+        file: &AdmittedFile,
+        options: &UploadOptions,
+        sha256: Option<&str>,
+        wall: Duration,
+        progress: &dyn Progress,
+    ) -> AttemptEnd {
+        let Some(input) = file.input_for(&unit.name) else {
+            return AttemptEnd::Fatal(Error::new(
+                ErrorCode::PathNotAllowed,
+                format!("the provider `{}` is not granted the file", unit.name),
+            ));
+        };
+        let facts = file.facts(sha256);
+        let mut call = std::pin::pin!(unit.component.upload(&input, &facts, options, Some(wall)));
+        let mut ticks = tokio::time::interval(PROGRESS);
+        let report = loop {
+            tokio::select! {
+                report = &mut call => break report,
+                _ = ticks.tick() => progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) }),
+            }
+        };
+        progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) });
+        log_component(&unit.name, &report);
+        self.receipt(unit, file, sha256, report).await
+    }
+
+    /// Compares what the provider says with what the host saw.
+    async fn receipt(
+        &self,
+        unit: &ProviderUnit,
+        file: &AdmittedFile,
+        known: Option<&str>,
+        report: CallReport<std::result::Result<RemoteFile, Failure>>,
+    ) -> AttemptEnd {
+        let remote = match &report.outcome {
+            Ok(Ok(remote)) => remote.clone(),
+            Ok(Err(failure)) => return AttemptEnd::Failed(failure.clone()),
+            Err(error) => return call_failed(unit, error, report.egress.requests > 0),
+        };
+        let networked = unit.component.grants().network.is_granted();
+        let problem = match (&report.read, file.unchanged()) {
+            (_, Err(changed)) => Some(changed),
+            (None, Ok(())) => Some(mismatch(unit, "the host could not tell what it read")),
+            (Some(read), Ok(())) => check(unit, file, known, &remote, read).or_else(|| {
+                (networked && !report.egress.saw(&remote.id))
+                    .then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))
+            }),
+        };
+        let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
+        match (problem, sha256) {
+            (None, Some(sha256)) => AttemptEnd::Stored(Receipt { remote, sha256 }),
+            (None, None) => AttemptEnd::Fatal(mismatch(unit, "the host has no digest of what it read")),
+            (Some(problem), _) => {
+                // An id that no response held may be anybody's: it is not touched.
+                if !networked || report.egress.saw(&remote.id) {
+                    self.discard(unit, &remote).await;
+                }
+                AttemptEnd::Fatal(problem)
+            }
+        }
+    }
+
+    /// Removes a remote file that was just stored and is not wanted, unless some record refers to it.
+    pub(crate) async fn discard(&self, unit: &ProviderUnit, remote: &RemoteFile) {
+        match self.held(&unit.account, &remote.id).await {
+            Ok(false) => {}
+            Ok(true) | Err(_) => {
+                tracing::warn!(provider = %unit.name, "left the remote file where it is: the ledger refers to it, or cannot be asked");
+                return;
+            }
+        }
+        let purpose = remote.purpose.clone().or_else(|| unit.profile.default_purpose().map(|purpose| purpose.purpose.clone())).unwrap_or_default();
+        let report = unit.component.delete(&RemoteRef { id: remote.id.clone(), purpose }).await;
+        match report.outcome {
+            Ok(Ok(_)) => tracing::info!(provider = %unit.name, "deleted a remote file that was not wanted"),
+            Ok(Err(failure)) => tracing::warn!(provider = %unit.name, %failure, "could not delete a remote file that is not wanted"),
+            Err(error) => tracing::warn!(provider = %unit.name, %error, "could not delete a remote file that is not wanted"),
+        }
+    }
+
+    /// Whether any row of any tenant holds this remote id.
+    pub(crate) async fn held(&self, account: &str, remote_id: &str) -> Result<bool> {
+        let mut cursor = None;
+        loop {
+            let query = RemotesQuery { account: Some(account.to_owned()), cursor, limit: 10_000, ..RemotesQuery::default() };
+            let page = crate::files::answered(self.tracker.remotes(query).await)?;
+            if page.items.iter().any(|row| row.remote_id == remote_id) {
+                return Ok(true);
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(false),
+            }
+        }
+    }
+}
+
+/// Everything that can be compared without the vendor.
+fn check(
+    unit: &ProviderUnit,
+    file: &AdmittedFile,
+    known: Option<&str>,
+    remote: &RemoteFile,
+    read: &loadlock_sandbox::files::ReadReport,
+) -> Option<Error> {
+    let size = file.size();
+    if read.covered != size {
+        return Some(mismatch(unit, &format!("it read {} of {size} bytes", read.covered)));
+    }
+    if remote.bytes != size {
+        return Some(mismatch(unit, &format!("it says that {} bytes are stored, but the file has {size}", remote.bytes)));
+    }
+    if let (Some(theirs), Some(ours)) = (&remote.sha256, &read.sha256)
+        && !theirs.eq_ignore_ascii_case(ours)
+    {
+        return Some(mismatch(unit, "it says that another digest is stored than that of the bytes it read"));
+    }
+    if let (Some(known), Some(read)) = (known, &read.sha256)
+        && known != read
+    {
+        return Some(Error::new(ErrorCode::FileChanged, "the file's content is not what it was a moment ago"));
+    }
+    None
+}
+
+fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
+    Error::new(ErrorCode::ReceiptMismatch, format!("the provider `{}` gave a receipt that does not hold: {what}", unit.name))
+}
+
+/// A call that ended without an answer of the contract, in the words of policy.
+fn call_failed(unit: &ProviderUnit, error: &CallError, sent: bool) -> AttemptEnd {
+    let failure = |kind, unknown| {
+        AttemptEnd::Failed(Failure { outcome_unknown: unknown, ..Failure::new(kind, format!("{}: {error}", unit.name)) })
+    };
+    match error {
+        CallError::Exhausted(Exhausted::Wall) => failure(FailureKind::Timeout, true),
+        CallError::Exhausted(_) | CallError::Trap(_) | CallError::Answer(_) => {
+            // A component with a directory of its own may have stored the file without a request.
+            failure(FailureKind::Internal, sent || !unit.component.grants().network.is_granted())
+        }
+        CallError::Overloaded => failure(FailureKind::Unavailable, false),
+        CallError::Host(_) => failure(FailureKind::Internal, false),
+        CallError::Input(input) => AttemptEnd::Fatal(Error::new(
+            match input {
+                loadlock_sandbox::files::InputError::NotGranted(_) => ErrorCode::PathNotAllowed,
+                _ => ErrorCode::FileChanged,
+            },
+            input.to_string(),
+        )),
+    }
+}
+
+pub(crate) fn log_component<T>(name: &str, report: &CallReport<T>) {
+    for line in &report.log {
+        tracing::info!(target: "loadlock::component", component = name, "{line}");
+    }
+    if report.log_dropped > 0 {
+        tracing::warn!(target: "loadlock::component", component = name, bytes = report.log_dropped, "more log than is kept");
+    }
+}

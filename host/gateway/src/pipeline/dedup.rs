@@ -1,0 +1,108 @@
+//! Finding what is stored already.
+
+use loadlock_policy::model::Treatment;
+use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
+
+use super::flights;
+use crate::admission::AdmittedFile;
+use crate::error::{Error, ErrorCode, Result};
+use crate::gateway::Inner;
+use crate::principal::Principal;
+use crate::setup::ProviderUnit;
+use crate::{id, view};
+
+/// What besides the bytes decides how the provider's vendor treats this file.
+pub(crate) fn treatment(unit: &ProviderUnit, file: &AdmittedFile) -> String {
+    match unit.profile.treatment {
+        Treatment::Content => String::new(),
+        Treatment::Extension => file.extension().to_owned(),
+        Treatment::MediaType => file.media_type().to_owned(),
+    }
+}
+
+pub(crate) fn dedup_key(who: &Principal, unit: &ProviderUnit, purpose: &str, file: &AdmittedFile, sha256: String) -> DedupKey {
+    DedupKey {
+        tenant: who.tenant().to_owned(),
+        account: unit.account.clone(),
+        purpose: purpose.to_owned(),
+        treatment: treatment(unit, file),
+        sha256,
+    }
+}
+
+impl Inner {
+    /// Claims a live remote file with the same content, if there is one. Hashes the file only if something of its size is known.
+    /// A tracker that cannot answer means that nothing is found: uploading again is safe, refusing service is not needed.
+    pub(crate) async fn dedup(
+        &self,
+        who: &Principal,
+        unit: &ProviderUnit,
+        purpose: &str,
+        file: &AdmittedFile,
+        digest: &mut Option<String>,
+        expires_at_ms: Option<u64>,
+    ) -> Result<Option<view::File>> {
+        match self.tracker.has_size(who.tenant().to_owned(), unit.account.clone(), file.size()).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return Ok(None),
+            Ok(Err(failure)) => {
+                tracing::warn!(%failure, "the tracker cannot be asked; not deduplicating");
+                return Ok(None);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the tracker cannot be asked; not deduplicating");
+                return Ok(None);
+            }
+        }
+        let sha256 = match digest {
+            Some(known) => known.clone(),
+            None => {
+                let computed = flights::hash(file.opened().file.clone(), file.size())
+                    .await
+                    .map_err(|error| Error::new(ErrorCode::FileChanged, format!("cannot read the file: {error}")))?;
+                file.unchanged()?;
+                digest.insert(computed).clone()
+            }
+        };
+        let key = dedup_key(who, unit, purpose, file, sha256);
+        let now = self.clock.wall_ms();
+        let row = match self.tracker.find(key.clone(), now).await {
+            Ok(Ok(Some(row))) => row,
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Err(failure)) => {
+                tracing::warn!(%failure, "the tracker cannot be asked; not deduplicating");
+                return Ok(None);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the tracker cannot be asked; not deduplicating");
+                return Ok(None);
+            }
+        };
+        let record = FileRecord {
+            id: id::file(),
+            key,
+            filename: file.name().to_owned(),
+            bytes: file.size(),
+            media_type: file.media_type().to_owned(),
+            provider: row.provider,
+            remote_id: row.remote_id,
+            deduplicated: true,
+            attempts: 0,
+            created_at_ms: now,
+            expires_at_ms: [expires_at_ms, row.expires_at_ms].into_iter().flatten().min(),
+        };
+        match self.tracker.reference(record.clone()).await {
+            Ok(Ok(Recorded::Inserted | Recorded::Existing)) => Ok(Some(record.into())),
+            // Its last reference went in between: the remote file is on its way out.
+            Ok(Ok(Recorded::RemoteNotLive)) => Ok(None),
+            Ok(Err(failure)) => {
+                tracing::warn!(%failure, "the tracker did not take a reference; uploading instead");
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the tracker did not take a reference; uploading instead");
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Looking for an upload whose answer was lost, before anything is sent again.
+
+use loadlock_policy::model::{RemoteFile, VerifyMethod};
+use loadlock_policy::retry::Event;
+use loadlock_sandbox::provider::ListQuery;
+
+use crate::admission::AdmittedFile;
+use crate::gateway::Inner;
+use crate::setup::ProviderUnit;
+
+/// Pages that are read at the most: 100,000 files of an account. Beyond that "absent" would be a guess.
+const MAX_PAGES: usize = 100;
+const PAGE: u32 = 1_000;
+
+/// What was found, as an event for policy, with the remote file if exactly one is this upload's.
+pub(crate) type Found = (Event, Option<RemoteFile>);
+
+impl Inner {
+    /// Looks for the upload with this mark and digest.
+    pub(crate) async fn verify(&self, unit: &ProviderUnit, file: &AdmittedFile, purpose: &str, mark: &str, sha256: Option<&str>) -> Found {
+        let matches = |candidate: &RemoteFile| match unit.profile.verify {
+            VerifyMethod::Mark => candidate.name.as_deref().is_some_and(|name| name.contains(mark)),
+            VerifyMethod::Digest => {
+                sha256.is_some() && candidate.sha256.as_deref() == sha256 && candidate.bytes == file.size()
+            }
+            VerifyMethod::IdempotencyKey | VerifyMethod::None => false,
+        };
+        let mut found = Vec::new();
+        let mut cursor = None;
+        for _ in 0..MAX_PAGES {
+            let query = ListQuery { purpose: Some(purpose.to_owned()), cursor: cursor.take(), limit: PAGE };
+            let report = unit.component.list(&query).await;
+            let page = match report.outcome {
+                Ok(Ok(page)) => page,
+                Ok(Err(failure)) => {
+                    tracing::warn!(target: "loadlock::retry", provider = %unit.name, %failure, "[RETRY] cannot look for the lost upload");
+                    return (Event::VerifyUnknown, None);
+                }
+                Err(error) => {
+                    tracing::warn!(target: "loadlock::retry", provider = %unit.name, %error, "[RETRY] cannot look for the lost upload");
+                    return (Event::VerifyUnknown, None);
+                }
+            };
+            found.extend(page.files.into_iter().filter(|candidate| matches(candidate)));
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return self.judge(unit, found).await,
+            }
+        }
+        (Event::VerifyUnknown, None)
+    }
+
+    /// Adopts exactly one candidate, and only if no record of any tenant holds it already (unless equal content shares an id anyway).
+    async fn judge(&self, unit: &ProviderUnit, mut found: Vec<RemoteFile>) -> Found {
+        match (found.pop(), found.is_empty()) {
+            (None, _) => (Event::VerifyAbsent, None),
+            (Some(one), true) => {
+                let shared = unit.profile.verify == VerifyMethod::Digest;
+                match self.held(&unit.account, &one.id).await {
+                    Ok(held) if !held || shared => (Event::VerifyFound, Some(one)),
+                    _ => (Event::VerifyUnknown, None),
+                }
+            }
+            (Some(_), false) => (Event::VerifyUnknown, None),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What one component may reach: the operator's grants, its transport and its credential.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use loadlock_config::{Connection, CredentialKind, Part};
+use loadlock_egress::Transport;
+use loadlock_egress::clock::SystemClock;
+use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
+use loadlock_egress::tls::Roots;
+use loadlock_policy::egress::{EgressGrant, EgressPolicy, Method};
+use loadlock_policy::model::Profile;
+use loadlock_sandbox::{Network, Outlet};
+
+use super::Setup;
+use crate::error::{Error, ErrorCode, Result};
+
+/// A component's network, and the fingerprint of its credential.
+pub(crate) struct Bound {
+    pub(crate) network: Network,
+    pub(crate) fingerprint: Option<String>,
+}
+
+/// Binds the network of one component. Nothing is bound without a grant.
+pub(crate) fn network(setup: &Setup, name: &str, connection: &Connection, profile: &Profile, installation_key: &[u8]) -> Result<Bound> {
+    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+    let grants = connection
+        .egress
+        .iter()
+        .map(|grant| {
+            let host = if grant.host.contains(':') { format!("[{}]", grant.host.trim_matches(['[', ']'])) } else { grant.host.clone() };
+            let origin = format!("{}://{host}:{}", grant.scheme.as_str(), grant.port);
+            let methods = grant.methods.iter().filter_map(|method| Method::parse(method));
+            EgressGrant::parse(&origin, &grant.path_prefix, methods, grant.private)
+                .map_err(|error| invalid(format!("{}: {error}", grant.origin)))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    if grants.is_empty() {
+        return Ok(Bound { network: Network::Denied, fingerprint: None });
+    }
+    let origins = grants.iter().map(|grant| grant.origin.clone()).collect();
+    let policy = EgressPolicy::new(name, &profile.egress, profile.can_list, grants).map_err(|error| invalid(error.to_string()))?;
+    for unmet in policy.unmet() {
+        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not granted");
+    }
+    let credential = credential(setup, name, connection)?;
+    let fingerprint = credential.as_ref().map(|credential| credential.fingerprint(installation_key));
+    let roots = connection.ca_file.as_ref().map_or(Roots::Platform, |file: &PathBuf| Roots::File(file.clone()));
+    let mut builder = Transport::builder(name, origins).roots(roots);
+    if let Some(credential) = credential {
+        builder = builder.credential(credential);
+    }
+    let transport = builder.build(&setup.env).map_err(|error| Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("correct the provider's configuration"))?;
+    Ok(Bound { network: Network::Granted(Arc::new(Outlet { policy, transport })), fingerprint })
+}
+
+fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Option<Arc<Credential>>> {
+    if connection.credentials.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+    let specs = connection
+        .credentials
+        .iter()
+        .map(|credential| {
+            let template: String = credential
+                .value
+                .parts()
+                .iter()
+                .map(|part| match part {
+                    Part::Text(text) => text.replace('$', "$$"),
+                    Part::Env(variable) => format!("${{env:{variable}}}"),
+                    Part::File(path) => format!("${{file:{}}}", path.display()),
+                })
+                .collect();
+            Ok(HeaderSpec {
+                name: credential.header().parse().map_err(|_| invalid(format!("`{}` is not a header name", credential.header())))?,
+                template: template.parse().map_err(|error| invalid(format!("{error}")))?,
+                mode: match credential.kind {
+                    CredentialKind::Header(_) => Mode::Plain,
+                    CredentialKind::GlmSigned => Mode::GlmSigned,
+                },
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let loaded = Credential::load(name, &specs, &setup.env, Arc::new(SystemClock::new())).map_err(|error| {
+        Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("set the variable or write the file before starting, or remove the provider")
+    })?;
+    for line in loaded.describe() {
+        tracing::info!(target: "loadlock::egress", provider = name, "{line}");
+    }
+    Ok(Some(Arc::new(loaded)))
+}

@@ -1,0 +1,151 @@
+//! What callers see.
+
+use loadlock_policy::model::{FailureKind, Profile};
+use loadlock_policy::routing::Reason;
+use loadlock_sandbox::Inspection;
+use loadlock_sandbox::tracker::FileRecord;
+use serde::Serialize;
+
+/// One uploaded file, as every front door reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct File {
+    /// Our id.
+    pub id: String,
+    /// Display name.
+    pub filename: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// Media type.
+    pub media_type: String,
+    /// The vendor's purpose.
+    pub purpose: String,
+    /// Configured name of the provider.
+    pub provider: String,
+    /// The vendor's id.
+    pub remote_id: String,
+    /// Whether no byte had to be sent.
+    pub deduplicated: bool,
+    /// Attempts that it took; 0 for a dedup hit.
+    pub attempts: u32,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+/// Milliseconds since 1970 as RFC 3339.
+pub(crate) fn rfc3339(milliseconds: u64) -> String {
+    i64::try_from(milliseconds)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| milliseconds.to_string(), |instant| instant.to_string())
+}
+
+impl From<FileRecord> for File {
+    fn from(record: FileRecord) -> Self {
+        Self {
+            id: record.id,
+            filename: record.filename,
+            bytes: record.bytes,
+            sha256: record.key.sha256,
+            media_type: record.media_type,
+            purpose: record.key.purpose,
+            provider: record.provider,
+            remote_id: record.remote_id,
+            deduplicated: record.deduplicated,
+            attempts: record.attempts,
+            created_at: rfc3339(record.created_at_ms),
+            expires_at: record.expires_at_ms.map(rfc3339),
+        }
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FilePage {
+    /// Newest first unless asked otherwise.
+    pub files: Vec<File>,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// One provider, as `providers ls` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProviderView {
+    /// Configured name.
+    pub name: String,
+    /// Where its component came from.
+    pub component: String,
+    /// What the component says about itself.
+    pub inspection: Inspection,
+    /// What it takes.
+    pub profile: Profile,
+    /// Position in the operator's order, from 1; absent if it takes pinned uploads only.
+    pub order: Option<u32>,
+    /// The account that its uploads count for.
+    pub account: String,
+    /// Breaker state.
+    pub breaker: String,
+    /// Uploads in flight.
+    pub in_flight: u32,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// Provider.
+    pub provider: String,
+    /// Whether it answered as it should.
+    pub healthy: bool,
+    /// One line for a person.
+    pub detail: String,
+    /// What kind of failure it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureKind>,
+    /// Milliseconds that it took.
+    pub elapsed_ms: u64,
+}
+
+/// Where a file would go, without sending anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteView {
+    /// The path that was asked about.
+    pub path: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Media type that the validator found.
+    pub media_type: String,
+    /// Providers that can take it, best first.
+    pub eligible: Vec<EligibleView>,
+    /// Providers that cannot, with the reason.
+    pub refused: Vec<RefusedView>,
+}
+
+/// A provider that can take the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EligibleView {
+    /// Provider.
+    pub provider: String,
+    /// The vendor's purpose.
+    pub purpose: String,
+}
+
+/// A provider that cannot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedView {
+    /// Provider.
+    pub provider: String,
+    /// Stable reason.
+    pub reason: &'static str,
+    /// One sentence.
+    pub detail: String,
+}
+
+impl RefusedView {
+    pub(crate) fn new(provider: String, reason: &Reason) -> Self {
+        Self { provider, reason: reason.code(), detail: reason.to_string() }
+    }
+}

@@ -1,0 +1,122 @@
+//! The storage beneath the store, watched: how often it was synced, and what failed first.
+//!
+//! After a failure redb only says that there was one; what the operator should do depends on which call failed and why.
+
+use std::io;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{BackendError, StorageBackend};
+
+use crate::error::JournalError;
+
+/// What is known about the storage's health.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    syncs: AtomicU64,
+    first_failure: Mutex<Option<JournalError>>,
+}
+
+impl Health {
+    /// Syncs so far.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// The failure that everything after it comes from, if there was one since the last call.
+    pub(crate) fn take_failure(&self) -> Option<JournalError> {
+        self.failure().take()
+    }
+
+    fn failure(&self) -> std::sync::MutexGuard<'_, Option<JournalError>> {
+        self.first_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note<T>(&self, result: io::Result<T>, doing: &str) -> io::Result<T> {
+        if let Err(error) = &result {
+            self.failure()
+                .get_or_insert_with(|| JournalError::from_io(error, doing));
+        }
+        result
+    }
+}
+
+/// A backend that reports to a [`Health`].
+#[derive(Debug)]
+pub(crate) struct Watched {
+    inner: Box<dyn StorageBackend>,
+    health: Arc<Health>,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Box<dyn StorageBackend>, health: Arc<Health>) -> Self {
+        Self { inner, health }
+    }
+}
+
+impl StorageBackend for Watched {
+    fn len(&self) -> io::Result<u64> {
+        self.health.note(self.inner.len(), "measuring the journal")
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.health
+            .note(self.inner.read(offset, out), "reading the journal")
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.health
+            .note(self.inner.set_len(len), "growing the journal")
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.health.syncs.fetch_add(1, Ordering::Relaxed);
+        let result = self.inner.sync_data();
+        if let Err(error) = &result {
+            // Linux marks pages clean after a failed write-back: a later sync that succeeds proves nothing about them.
+            let what = error.to_string();
+            *self.health.failure() = Some(JournalError::SyncFailed { what });
+        }
+        result
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.health
+            .note(self.inner.write(offset, data), "writing the journal")
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.inner.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.query_lock_range(start, end)
+    }
+}

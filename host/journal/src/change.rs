@@ -1,0 +1,97 @@
+//! Changes as values: what the writer applies, in order, each wholly or not at all.
+
+use crate::entry::{Begun, Swept};
+use crate::error::JournalError;
+use crate::types::{Accepted, Attempt, DeleteIntent, EntryId, FailedEnd, Intent};
+
+/// One change to the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Begin(Box<Intent>),
+    Sending {
+        id: EntryId,
+        attempt: Attempt,
+    },
+    Accepted {
+        id: EntryId,
+        accepted: Box<Accepted>,
+    },
+    Recorded {
+        ids: Vec<EntryId>,
+    },
+    Failed {
+        id: EntryId,
+        end: Box<FailedEnd>,
+    },
+    Unknown {
+        id: EntryId,
+        why: String,
+        at_ms: u64,
+    },
+    Deleting(Box<DeleteIntent>),
+    DeleteFailed {
+        account: String,
+        remote_id: String,
+        error: String,
+        at_ms: u64,
+    },
+    Deleted {
+        account: String,
+        remote_id: String,
+    },
+    Sweep {
+        now_ms: u64,
+    },
+    PutState {
+        key: String,
+        bytes: Vec<u8>,
+    },
+    RemoveState {
+        key: String,
+    },
+    /// Changes nothing, but makes everything before it durable.
+    Flush,
+    /// Takes back what a failed commit may have left: entries whose `begin` was answered with an error.
+    Forget {
+        ids: Vec<EntryId>,
+    },
+}
+
+/// What a change answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Done,
+    Begun(Begun),
+    Swept(Swept),
+    Removed(bool),
+}
+
+/// What a commit owes a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// It changed nothing.
+    Nothing,
+    /// May be lost with the power: something else restores it.
+    Lazy,
+    /// Must survive a power loss before the caller hears of it.
+    Durable,
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is in the transaction.
+    Applied(Answer, Need),
+    /// It is not, and nothing of it is.
+    Refused(JournalError),
+}
+
+impl Verdict {
+    pub(crate) fn done(need: Need) -> Result<Self, redb::Error> {
+        Ok(Self::Applied(Answer::Done, need))
+    }
+
+    pub(crate) fn refused(error: JournalError) -> Result<Self, redb::Error> {
+        Ok(Self::Refused(error))
+    }
+}

@@ -1,0 +1,17 @@
+//! Suites of the journal. The power-loss suite is the point: a journal is only as good as what it holds afterwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod begins;
+mod crash;
+mod damage;
+mod disk;
+mod dump;
+mod ends;
+mod faults;
+mod files;
+mod groups;
+mod naive;
+mod power;
+mod properties;
+mod support;
+mod sweeps;

@@ -1,0 +1,242 @@
+//! The one writer: collects what is waiting, applies it in one transaction, and answers after the commit.
+//!
+//! Nothing waits on purpose: while one commit syncs, the next batch gathers behind it, so the number of syncs falls as
+//! load rises and a lone upload pays one sync a step.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::apply::apply;
+use crate::change::{Answer, Change, Need, Verdict};
+use crate::entry::Begun;
+use crate::error::JournalError;
+use crate::stats::Meters;
+use crate::store::{Phases, Store};
+use crate::types::EntryId;
+
+/// Changes in one transaction at most: bounds how long the first of them waits for the last.
+const BATCH: usize = 512;
+
+/// A change on its way, and who waits for it.
+pub(crate) struct Job {
+    pub(crate) change: Change,
+    pub(crate) reply: oneshot::Sender<Result<Answer, JournalError>>,
+    /// Its place in the queue.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// What the writer receives.
+pub(crate) enum Message {
+    Job(Box<Job>),
+    Close(oneshot::Sender<Result<(), JournalError>>),
+}
+
+/// How the writer behaves.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// How long lazy changes may wait for a durable commit, and how long after the last commit the journal is sealed.
+    pub(crate) flush_after: Duration,
+    /// Fault injection: durable commits wrongly made lazily for changes that this answers true for.
+    #[cfg(test)]
+    pub(crate) downgrade: Option<fn(&Change) -> bool>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            flush_after: Duration::from_secs(1),
+            #[cfg(test)]
+            downgrade: None,
+        }
+    }
+}
+
+impl Rules {
+    fn need(&self, change: &Change, need: Need) -> Need {
+        #[cfg(test)]
+        if need == Need::Durable && self.downgrade.is_some_and(|downgrade| downgrade(change)) {
+            return Need::Lazy;
+        }
+        let _ = change;
+        need
+    }
+}
+
+/// The writer's thread.
+pub(crate) struct Writer {
+    pub(crate) store: Arc<Store>,
+    pub(crate) rules: Rules,
+    pub(crate) meters: Arc<Meters>,
+    /// Entries begun for callers who never heard of it.
+    pub(crate) forget: Vec<EntryId>,
+    /// Since when there are commits that are not durable.
+    pub(crate) lazy_since: Option<Instant>,
+    /// Whether a durable commit came after the last seal.
+    pub(crate) unsealed: bool,
+}
+
+impl Writer {
+    /// Runs until closed, or until every handle is gone.
+    pub(crate) fn run(mut self, messages: &Receiver<Message>) {
+        loop {
+            let first = if self.lazy_since.is_some() || self.unsealed || !self.forget.is_empty() {
+                match messages.recv_timeout(self.rules.flush_after) {
+                    Ok(message) => message,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.seal();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            } else {
+                match messages.recv() {
+                    Ok(message) => message,
+                    Err(_) => break,
+                }
+            };
+            let mut batch = Vec::new();
+            let mut next = Ok(first);
+            let close = loop {
+                match next {
+                    Ok(Message::Job(job)) => batch.push(*job),
+                    Ok(Message::Close(reply)) => break Some(reply),
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break None,
+                }
+                if batch.len() == BATCH {
+                    break None;
+                }
+                next = messages.try_recv();
+            };
+            self.commit(batch);
+            if let Some(reply) = close {
+                // A receiver that went away does not mind.
+                let _ = reply.send(self.store.close());
+                return;
+            }
+        }
+        // The last handle is gone, so nobody could be told; what was lazy is restored from elsewhere.
+        let _ = self.store.close();
+    }
+
+    /// Applies a batch in one transaction and answers everyone.
+    fn commit(&mut self, mut batch: Vec<Job>) {
+        // Whoever does not wait any more sends nothing, so nothing needs to begin.
+        batch.retain(|job| !(matches!(job.change, Change::Begin(_)) && job.reply.is_closed()));
+        if batch.is_empty() && self.forget.is_empty() {
+            return;
+        }
+        let overdue = self
+            .lazy_since
+            .is_some_and(|since| since.elapsed() >= self.rules.flush_after);
+        let short = batch
+            .iter()
+            .any(|job| matches!(job.change, Change::Begin(_)))
+            && self.store.is_short_of_space();
+        let forget = std::mem::take(&mut self.forget);
+        let mut answers = Vec::with_capacity(batch.len());
+        let result = self.store.revive().and_then(|()| {
+            self.store.write(Phases::One, |tables| {
+                let mut need = Need::Nothing;
+                if !forget.is_empty()
+                    && let Verdict::Applied(_, forgot) = apply(
+                        tables,
+                        &Change::Forget {
+                            ids: forget.clone(),
+                        },
+                    )?
+                {
+                    need = forgot;
+                }
+                for job in &batch {
+                    if short && matches!(job.change, Change::Begin(_)) {
+                        answers.push(Err(JournalError::Full {
+                            what: format!(
+                                "less than {} bytes are free",
+                                crate::store::RESERVE_BYTES
+                            ),
+                        }));
+                        continue;
+                    }
+                    answers.push(match apply(tables, &job.change)? {
+                        Verdict::Applied(answer, wants) => {
+                            need = need.max(self.rules.need(&job.change, wants));
+                            Ok(answer)
+                        }
+                        Verdict::Refused(error) => Err(error),
+                    });
+                }
+                if overdue {
+                    need = Need::Durable;
+                }
+                Ok(need)
+            })
+        });
+        match result {
+            Ok(need) => {
+                self.committed(need);
+                self.answer(batch, answers);
+            }
+            Err(error) => {
+                self.lost();
+                self.forget = forget;
+                let failed = batch.iter().map(|_| Err(error.clone())).collect();
+                // The commit may have reached the disk all the same.
+                self.forget
+                    .extend(batch.iter().filter_map(|job| match &job.change {
+                        Change::Begin(intent) => Some(intent.id.clone()),
+                        _ => None,
+                    }));
+                self.answer(batch, failed);
+            }
+        }
+    }
+
+    fn answer(&mut self, batch: Vec<Job>, answers: Vec<Result<Answer, JournalError>>) {
+        self.meters.changes(batch.len());
+        for (job, answer) in batch.into_iter().zip(answers) {
+            if let Err(Ok(Answer::Begun(Begun::New(id)))) = job.reply.send(answer) {
+                self.forget.push(id);
+            }
+        }
+    }
+
+    /// Makes an idle journal wholly durable, in a way that damage to it can no longer pass for a torn commit.
+    fn seal(&mut self) {
+        self.commit(Vec::new());
+        if self.lazy_since.is_none() && !self.unsealed {
+            return;
+        }
+        match self.store.write(Phases::Two, |_| Ok(Need::Durable)) {
+            Ok(_) => {
+                self.meters.commit(true);
+                self.lazy_since = None;
+                self.unsealed = false;
+            }
+            Err(_) => self.lost(),
+        }
+    }
+
+    fn committed(&mut self, need: Need) {
+        match need {
+            Need::Nothing => {}
+            Need::Lazy => {
+                self.meters.commit(false);
+                self.lazy_since.get_or_insert_with(Instant::now);
+            }
+            Need::Durable => {
+                self.meters.commit(true);
+                self.lazy_since = None;
+                self.unsealed = true;
+            }
+        }
+    }
+
+    /// The store went down, and with it whatever was not durable.
+    fn lost(&mut self) {
+        self.lazy_since = None;
+        self.unsealed = false;
+    }
+}

@@ -1,0 +1,341 @@
+//! What the operator grants, and what is left of it once the component has said what it needs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Origin, OriginError, PathPrefix, UriFault};
+use crate::model::{EgressNeed, Operation, ProfileError};
+
+/// The methods that leave. CONNECT and TRACE are not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Reads the header alone.
+    Head,
+    /// Sends.
+    Post,
+    /// Stores.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+    /// Asks what the server can do, as tus clients do.
+    Options,
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 7] = [
+        Self::Get,
+        Self::Head,
+        Self::Post,
+        Self::Put,
+        Self::Patch,
+        Self::Delete,
+        Self::Options,
+    ];
+
+    /// Upper case only: methods are case-sensitive (RFC 9110 §9.1).
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
+
+    /// Upper case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+
+    /// Whether it only reads.
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Options)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that the operator allows a provider to reach.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EgressGrant {
+    /// Scheme, host and port, exactly; there are no wildcards.
+    pub origin: Origin,
+    /// What the path must equal or continue.
+    pub prefix: PathPrefix,
+    /// The methods.
+    pub methods: BTreeSet<Method>,
+    /// Whether the host may resolve to a private, shared or link-local address, or to this machine.
+    pub private: bool,
+}
+
+/// Why a grant makes no sense. Correct the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum GrantError {
+    /// Not `http(s)://host[:port]`.
+    #[error("`{origin}` is not an origin: {source}")]
+    Origin {
+        /// What it says.
+        origin: String,
+        /// What is wrong with it.
+        source: OriginError,
+    },
+    /// Not a canonical path.
+    #[error("`{prefix}` is not a path prefix: {source}")]
+    Prefix {
+        /// What it says.
+        prefix: String,
+        /// What is wrong with it.
+        source: UriFault,
+    },
+    /// A grant that allows nothing.
+    #[error("the grant for `{origin}` names no method, so it allows nothing")]
+    NoMethod {
+        /// Its origin.
+        origin: String,
+    },
+}
+
+impl EgressGrant {
+    /// A grant from its parts as they stand in a configuration.
+    ///
+    /// # Errors
+    /// [`GrantError`] says which part makes no sense.
+    pub fn parse(
+        origin: &str,
+        path_prefix: &str,
+        methods: impl IntoIterator<Item = Method>,
+        private: bool,
+    ) -> Result<Self, GrantError> {
+        let grant = Self {
+            origin: Origin::parse(origin).map_err(|source| GrantError::Origin {
+                origin: origin.into(),
+                source,
+            })?,
+            prefix: PathPrefix::parse(path_prefix).map_err(|source| GrantError::Prefix {
+                prefix: path_prefix.into(),
+                source,
+            })?,
+            methods: methods.into_iter().collect(),
+            private,
+        };
+        if grant.methods.is_empty() {
+            return Err(GrantError::NoMethod {
+                origin: origin.into(),
+            });
+        }
+        Ok(grant)
+    }
+}
+
+impl fmt::Display for EgressGrant {
+    /// As an entry of the configuration: `{ url = "https://a.example/v1", methods = ["GET"] }`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods: Vec<_> = self.methods.iter().map(|m| format!("\"{m}\"")).collect();
+        write!(
+            f,
+            "{{ url = \"{}{}\", methods = [{}]",
+            self.origin,
+            self.prefix.as_str(),
+            methods.join(", ")
+        )?;
+        if self.private {
+            write!(f, ", private = true")?;
+        }
+        write!(f, " }}")
+    }
+}
+
+/// A component's need with its texts parsed.
+#[derive(Clone, Debug)]
+pub(super) struct Need {
+    pub(super) origin: Origin,
+    pub(super) prefix: PathPrefix,
+    pub(super) methods: BTreeSet<Method>,
+    pub(super) operations: BTreeSet<Operation>,
+}
+
+impl Need {
+    pub(super) fn parse(need: &EgressNeed) -> Result<Self, ProfileError> {
+        let origin = Origin::parse(&need.origin).map_err(|source| ProfileError::BadOrigin {
+            origin: need.origin.clone(),
+            source,
+        })?;
+        let prefix =
+            PathPrefix::parse(&need.path_prefix).map_err(|source| ProfileError::BadPrefix {
+                prefix: need.path_prefix.clone(),
+                source,
+            })?;
+        let methods = need
+            .methods
+            .iter()
+            .map(|m| Method::parse(m).ok_or_else(|| ProfileError::BadMethod { method: m.clone() }))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            origin,
+            prefix,
+            methods,
+            operations: need.operations.iter().copied().collect(),
+        })
+    }
+}
+
+/// What is asked for and granted: the intersection of one need and one grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveGrant {
+    /// Which of the operator's grants.
+    pub grant: usize,
+    /// Which of the component's needs.
+    pub need: usize,
+    /// Scheme, host and port.
+    pub origin: Origin,
+    /// The longer of the two prefixes.
+    pub prefix: PathPrefix,
+    /// The methods in both.
+    pub methods: BTreeSet<Method>,
+    /// The calls that may use it.
+    pub operations: BTreeSet<Operation>,
+    /// Whether private addresses are granted.
+    pub private: bool,
+}
+
+/// Everything that is both needed and granted.
+///
+/// # Errors
+/// [`ProfileError`] if a need cannot be parsed; [`crate::model::Profile::check`] says so earlier.
+pub fn effective(
+    needs: &[EgressNeed],
+    grants: &[EgressGrant],
+) -> Result<Vec<EffectiveGrant>, ProfileError> {
+    let needs = needs
+        .iter()
+        .map(Need::parse)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(intersect(&needs, grants))
+}
+
+pub(super) fn intersect(needs: &[Need], grants: &[EgressGrant]) -> Vec<EffectiveGrant> {
+    let mut found = Vec::new();
+    for (n, need) in needs.iter().enumerate() {
+        for (g, grant) in grants.iter().enumerate() {
+            let prefix = if grant.prefix.covers(&need.prefix) {
+                &need.prefix
+            } else if need.prefix.covers(&grant.prefix) {
+                &grant.prefix
+            } else {
+                continue;
+            };
+            let methods: BTreeSet<_> = need.methods.intersection(&grant.methods).copied().collect();
+            if need.origin != grant.origin || methods.is_empty() {
+                continue;
+            }
+            found.push(EffectiveGrant {
+                grant: g,
+                need: n,
+                origin: grant.origin.clone(),
+                prefix: prefix.clone(),
+                methods,
+                operations: need.operations.clone(),
+                private: grant.private,
+            });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn need(origin: &str, prefix: &str, methods: &[&str]) -> EgressNeed {
+        EgressNeed {
+            origin: origin.into(),
+            path_prefix: prefix.into(),
+            methods: methods.iter().map(|m| (*m).into()).collect(),
+            operations: vec![Operation::Upload],
+        }
+    }
+
+    #[test]
+    fn the_intersection_is_the_narrower_of_both() {
+        let needs = [need("https://a.example", "/v1", &["GET", "POST"])];
+        let narrow = EgressGrant::parse(
+            "https://a.example",
+            "/v1/files",
+            [Method::Post, Method::Put],
+            false,
+        );
+        let all = effective(&needs, &[narrow.unwrap()]).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].prefix.as_str(), "/v1/files");
+        assert_eq!(all[0].methods, BTreeSet::from([Method::Post]));
+
+        let wide = EgressGrant::parse("https://a.example", "/", Method::ALL, true).unwrap();
+        let all = effective(&needs, &[wide]).unwrap();
+        assert_eq!(all[0].prefix.as_str(), "/v1");
+        assert!(all[0].private);
+    }
+
+    #[test]
+    fn what_is_only_needed_or_only_granted_is_not_effective() {
+        let needs = [need("https://a.example", "/v1/files", &["POST"])];
+        for grant in [
+            EgressGrant::parse("https://b.example", "/v1/files", Method::ALL, false),
+            EgressGrant::parse("http://a.example", "/v1/files", Method::ALL, false),
+            EgressGrant::parse("https://a.example:8443", "/v1/files", Method::ALL, false),
+            EgressGrant::parse("https://sub.a.example", "/v1/files", Method::ALL, false),
+            EgressGrant::parse("https://a.example", "/v1/files-x", Method::ALL, false),
+            EgressGrant::parse("https://a.example", "/v1/files", [Method::Get], false),
+        ] {
+            assert_eq!(effective(&needs, &[grant.unwrap()]).unwrap(), []);
+        }
+        assert_eq!(effective(&needs, &[]).unwrap(), []);
+    }
+
+    #[test]
+    fn a_grant_says_what_is_wrong_with_it() {
+        let grant = |o, p, m: &[Method]| EgressGrant::parse(o, p, m.iter().copied(), false);
+        assert!(matches!(
+            grant("a.example", "/", &[Method::Get]),
+            Err(GrantError::Origin { .. })
+        ));
+        assert!(matches!(
+            grant("https://*.example", "/", &[Method::Get]),
+            Err(GrantError::Origin { .. })
+        ));
+        assert!(matches!(
+            grant("https://a.example", "/a/../b", &[Method::Get]),
+            Err(GrantError::Prefix { .. })
+        ));
+        assert!(matches!(
+            grant("https://a.example", "/", &[]),
+            Err(GrantError::NoMethod { .. })
+        ));
+    }
+
+    #[test]
+    fn a_grant_prints_as_configuration() {
+        let methods = [Method::Post, Method::Get];
+        let grant = EgressGrant::parse("https://a.example", "/v1/", methods, true).unwrap();
+        assert_eq!(
+            grant.to_string(),
+            r#"{ url = "https://a.example/v1", methods = ["GET", "POST"], private = true }"#
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! Loadlock's decisions: who may reach what, where a file goes, when to try again, when to stop.
+//!
+//! Everything here is a pure function or a state machine whose inputs are arguments. There is no I/O, no clock, no
+//! source of randomness, no async and no WebAssembly: a caller passes the time as [`Millis`] and randomness as an `f64`
+//! in `[0, 1)`. So every decision can be tested by itself, and the state machines are checked exhaustively over small
+//! scopes (every interleaving of a few callers and events).
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`model`] | nothing: the internal form of the public contract's types, and whether a value of them is acceptable |
+//! | [`egress`] | whether a component's outgoing request leaves, in which canonical form, with or without a credential |
+//! | [`address`] | whether a resolved address may be connected to |
+//! | [`paths`] | which grant a path falls under |
+//! | [`routing`] | which providers may take a file, in which order |
+//! | [`retry`] | what follows a failed attempt |
+//! | [`budget`] | whether a provider's retries are still a small part of its traffic |
+//! | [`breaker`] | whether a provider is asked at all |
+//! | [`quota`] | whether a count or a number of bytes is left |
+
+pub mod address;
+pub mod breaker;
+pub mod budget;
+pub mod egress;
+pub mod model;
+pub mod paths;
+pub mod quota;
+pub mod retry;
+pub mod routing;
+mod time;
+
+pub use time::Millis;

@@ -1,0 +1,225 @@
+//! What a vendor says it stored: `remote-file` of the contract and its parts, with the checks that the host makes on
+//! every one of them before it believes it.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::ContentKind;
+
+/// Longest remote id in bytes; from `provider.wit`.
+pub const MAX_REMOTE_ID_BYTES: usize = 512;
+
+/// State of a remote file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemoteStatus {
+    /// It can be used.
+    Ready,
+    /// The vendor still works on it.
+    Processing,
+    /// The vendor could not process it.
+    Failed,
+}
+
+/// What the vendor says it stored. Instants are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RemoteFile {
+    /// The vendor's id.
+    pub id: String,
+    /// Size as the vendor counts it.
+    pub bytes: u64,
+    /// The remote name, if the vendor returns one.
+    pub name: Option<String>,
+    /// The vendor's word for the purpose.
+    pub purpose: Option<String>,
+    /// Digest, only if the vendor computed it.
+    pub sha256: Option<String>,
+    /// When the vendor stored it.
+    pub created_at: Option<u64>,
+    /// When the vendor will drop it.
+    pub expires_at: Option<u64>,
+    /// Its state.
+    pub status: RemoteStatus,
+}
+
+/// Names one remote file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RemoteRef {
+    /// The vendor's id.
+    pub id: String,
+    /// The vendor's word for the purpose.
+    pub purpose: String,
+}
+
+/// One page of an account's files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RemotePage {
+    /// The files.
+    pub files: Vec<RemoteFile>,
+    /// Cursor of the next page; absent on the last.
+    pub next: Option<String>,
+}
+
+/// What `content` wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ContentInfo {
+    /// Media type of what was written.
+    pub media_type: String,
+    /// How many bytes.
+    pub bytes: u64,
+    /// The uploaded bytes, or text extracted from them.
+    pub kind: ContentKind,
+}
+
+/// What `delete` found. Both mean that the remote file is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deletion {
+    /// It was there.
+    Deleted,
+    /// It was not.
+    AlreadyGone,
+}
+
+/// Why an answer about a remote file is not believed. Each is a mistake of the component: update or replace it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RemoteError {
+    /// An id must name something.
+    #[error("the remote id is empty; the component must return the id that the vendor gave")]
+    EmptyId,
+    /// An id longer than [`MAX_REMOTE_ID_BYTES`].
+    #[error(
+        "the remote id has {bytes} bytes, the contract allows {MAX_REMOTE_ID_BYTES}; fix the component"
+    )]
+    LongId {
+        /// Its length.
+        bytes: usize,
+    },
+    /// An id that could forge a log line or a header.
+    #[error("the remote id holds a control character; fix the component")]
+    ControlInId,
+    /// A digest that is not one.
+    #[error("the digest is not 64 lower-case hexadecimal characters; fix the component")]
+    BadDigest,
+    /// A text longer than is sensible.
+    #[error("`{field}` has {bytes} bytes or holds a control character; fix the component")]
+    BadText {
+        /// Which text.
+        field: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl RemoteFile {
+    /// Checks what the contract promises of a remote file.
+    ///
+    /// # Errors
+    /// [`RemoteError`] names the first promise that is broken.
+    pub fn check(&self) -> Result<(), RemoteError> {
+        check_remote_id(&self.id)?;
+        if self
+            .sha256
+            .as_deref()
+            .is_some_and(|digest| !is_digest(digest))
+        {
+            return Err(RemoteError::BadDigest);
+        }
+        // A name is shown and matched against marks; 1,024 bytes leave room for a 255-byte name in any encoding.
+        for (field, text, max) in [("name", &self.name, 1_024), ("purpose", &self.purpose, 128)] {
+            if let Some(text) = text
+                && (text.len() > max || text.chars().any(char::is_control))
+            {
+                return Err(RemoteError::BadText {
+                    field,
+                    bytes: text.len(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RemoteRef {
+    /// Checks what the contract promises of a reference.
+    ///
+    /// # Errors
+    /// [`RemoteError`] names the first promise that is broken.
+    pub fn check(&self) -> Result<(), RemoteError> {
+        check_remote_id(&self.id)
+    }
+}
+
+fn check_remote_id(id: &str) -> Result<(), RemoteError> {
+    if id.is_empty() {
+        return Err(RemoteError::EmptyId);
+    }
+    if id.len() > MAX_REMOTE_ID_BYTES {
+        return Err(RemoteError::LongId { bytes: id.len() });
+    }
+    if id.chars().any(char::is_control) {
+        return Err(RemoteError::ControlInId);
+    }
+    Ok(())
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(id: &str) -> RemoteFile {
+        RemoteFile {
+            id: id.into(),
+            bytes: 1,
+            name: None,
+            purpose: None,
+            sha256: None,
+            created_at: None,
+            expires_at: None,
+            status: RemoteStatus::Ready,
+        }
+    }
+
+    #[test]
+    fn ids_are_held_to_the_contract() {
+        assert_eq!(file("file-1").check(), Ok(()));
+        assert_eq!(file("").check(), Err(RemoteError::EmptyId));
+        assert_eq!(file(&"x".repeat(512)).check(), Ok(()));
+        assert_eq!(
+            file(&"x".repeat(513)).check(),
+            Err(RemoteError::LongId { bytes: 513 })
+        );
+        assert_eq!(file("a\r\nb").check(), Err(RemoteError::ControlInId));
+    }
+
+    #[test]
+    fn digests_and_names_are_held_to_the_contract() {
+        let digest = |d: String| {
+            RemoteFile {
+                sha256: Some(d),
+                ..file("a")
+            }
+            .check()
+        };
+        assert_eq!(digest("0".repeat(64)), Ok(()));
+        assert_eq!(digest("A".repeat(64)), Err(RemoteError::BadDigest));
+        assert_eq!(digest("0".repeat(63)), Err(RemoteError::BadDigest));
+        let named = RemoteFile {
+            name: Some("a\nb".into()),
+            ..file("a")
+        };
+        assert_eq!(
+            named.check(),
+            Err(RemoteError::BadText {
+                field: "name",
+                bytes: 3
+            })
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! The one file that a call may read.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::root::{GrantRoot, Identity, OpenError};
+use super::watch::Watch;
+
+/// A file that the host admitted, ready to be shown to one call.
+#[derive(Debug, Clone)]
+pub struct AdmittedInput {
+    /// The root that it lies beneath.
+    pub root: Arc<GrantRoot>,
+    /// Its path beneath the root.
+    pub relative: PathBuf,
+    /// The handle that admission opened and checked.
+    pub file: Arc<File>,
+    /// The file as admission saw it.
+    pub identity: Identity,
+    /// Counts and hashes what is read.
+    pub watch: Watch,
+}
+
+/// An input that the sandbox does not take, although admission did.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// The provider has no grant for the root.
+    #[error("the provider may not read beneath {0}")]
+    NotGranted(PathBuf),
+    /// What lies at the path is not what was admitted.
+    #[error("the file was replaced or moved after it was admitted")]
+    Replaced,
+    /// The path cannot be opened any more.
+    #[error("the admitted path cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// WASI paths are UTF-8.
+    #[error("the path is not valid UTF-8")]
+    NotUtf8,
+}
+
+impl AdmittedInput {
+    /// The sandbox's own check, made with nothing but what it holds itself: the provider is granted the root, and the path beneath it leads to the inode that was admitted.
+    /// Answers the guest's path relative to its preopen.
+    pub(crate) fn check(&self, granted: &[Arc<GrantRoot>]) -> Result<String, InputError> {
+        if !granted.iter().any(|root| Arc::ptr_eq(root, &self.root)) {
+            return Err(InputError::NotGranted(self.root.path().to_owned()));
+        }
+        let relative = self.relative.to_str().ok_or(InputError::NotUtf8)?;
+        let again = self.root.open_file(&self.relative)?;
+        if !again.identity.same_inode(&self.identity) {
+            return Err(InputError::Replaced);
+        }
+        let held = Identity::of(&self.file).map_err(OpenError::Io)?;
+        if !held.same_inode(&self.identity) {
+            return Err(InputError::Replaced);
+        }
+        Ok(relative.to_owned())
+    }
+}

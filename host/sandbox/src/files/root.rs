@@ -1,0 +1,297 @@
+//! Opening files beneath a granted root.
+//!
+//! A path is walked one component at a time from a directory handle, and no component may be a link (`O_NOFOLLOW`): `..`, absolute paths, symbolic and magic links
+//! cannot leave the root, whatever is renamed meanwhile, on every Unix (`openat2` would need Linux 5.6 and still could not show which directories lay on the way). Each directory on
+//! the way is compared by inode with what may never be read.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+use thiserror::Error;
+
+/// What identifies the content of a file at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// Device number.
+    pub device: u64,
+    /// Inode number on that device.
+    pub inode: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub modified_ns: i128,
+    /// Status change time in nanoseconds since 1970.
+    pub changed_ns: i128,
+}
+
+impl Identity {
+    /// Of an open file, as it is now.
+    ///
+    /// # Errors
+    /// If `fstat` fails.
+    pub fn of(file: &File) -> std::io::Result<Self> {
+        file.metadata().map(|metadata| Self::from(&metadata))
+    }
+
+    /// Whether both are the same inode, whatever its content.
+    pub fn same_inode(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+impl From<&std::fs::Metadata> for Identity {
+    fn from(metadata: &std::fs::Metadata) -> Self {
+        let nanos = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified_ns: nanos(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanos(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Inodes that no component and no upload may ever read: the state directory, the spool, the compiled cache, the configuration, credential files.
+#[derive(Debug, Clone, Default)]
+pub struct Protected(HashSet<(u64, u64)>);
+
+impl Protected {
+    /// Protects what is at `path` now, and everything beneath it if it is a directory. A path that does not exist is not protected.
+    ///
+    /// # Errors
+    /// If the path exists and cannot be examined.
+    pub fn add(&mut self, path: &Path) -> std::io::Result<()> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => {
+                self.0.insert((metadata.dev(), metadata.ino()));
+                Ok(())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn holds(&self, metadata: &std::fs::Metadata) -> bool {
+        self.0.contains(&(metadata.dev(), metadata.ino()))
+    }
+}
+
+/// A directory that the operator grants, held open.
+#[derive(Debug)]
+pub struct GrantRoot {
+    path: PathBuf,
+    directory: OwnedFd,
+    protected: Protected,
+}
+
+/// A grant that cannot be used.
+#[derive(Debug, Error)]
+pub enum RootError {
+    /// The directory cannot be opened.
+    #[error("cannot open the granted directory {path}: {source}")]
+    Open {
+        /// As configured.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// It is, or lies within, a directory of Loadlock's own.
+    #[error("{path} is or lies within Loadlock's own state; grant another directory")]
+    Protected {
+        /// As configured.
+        path: PathBuf,
+    },
+    /// It is the root of the file system.
+    #[error("a grant of {path} would grant everything; name the directories that are meant")]
+    Everything {
+        /// As configured.
+        path: PathBuf,
+    },
+}
+
+/// Why a path beneath a root was not opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The path is empty, absolute, or has a `..` or a NUL.
+    #[error("the path is not a plain path beneath the granted directory")]
+    NotBeneath,
+    /// A component is a link.
+    #[error("`{0}` is a symbolic link")]
+    Link(PathBuf),
+    /// There is nothing there.
+    #[error("no such file")]
+    NotFound,
+    /// A directory, FIFO, socket or device.
+    #[error("not a regular file but a {0}")]
+    NotRegular(&'static str),
+    /// It belongs to Loadlock itself.
+    #[error("the file belongs to Loadlock's own state")]
+    Protected,
+    /// The system refused.
+    #[error("cannot open the file: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A regular file, opened beneath a root.
+#[derive(Debug, Clone)]
+pub struct OpenedFile {
+    /// The handle that everything reads from here on.
+    pub file: Arc<File>,
+    /// The file as it was when it was opened.
+    pub identity: Identity,
+    /// Hard links to it.
+    pub links: u64,
+    /// Owner's user id.
+    pub owner: u32,
+}
+
+impl GrantRoot {
+    /// Opens a root. A link given as the root is resolved once, here; afterwards the handle counts, not the name.
+    ///
+    /// # Errors
+    /// See [`RootError`].
+    pub fn open(path: &Path, protected: Protected) -> Result<Self, RootError> {
+        let failed = |source| RootError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let canonical = path.canonicalize().map_err(failed)?;
+        if canonical.parent().is_none() {
+            return Err(RootError::Everything {
+                path: path.to_owned(),
+            });
+        }
+        let directory = rustix::fs::open(
+            &canonical,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|error| failed(error.into()))?;
+        for ancestor in canonical.ancestors() {
+            if std::fs::metadata(ancestor).is_ok_and(|metadata| protected.holds(&metadata)) {
+                return Err(RootError::Protected {
+                    path: path.to_owned(),
+                });
+            }
+        }
+        Ok(Self {
+            path: canonical,
+            directory,
+            protected,
+        })
+    }
+
+    /// The canonical path that it was opened by: for messages and for finding the grant of a path, never for opening.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens `relative` for reading.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_file(&self, relative: &Path) -> Result<OpenedFile, OpenError> {
+        let names = plain_components(relative).ok_or(OpenError::NotBeneath)?;
+        let Some((last, parents)) = names.split_last() else {
+            return Err(OpenError::NotRegular("directory"));
+        };
+        let mut here = self.directory.try_clone()?;
+        let mut walked = PathBuf::new();
+        for name in parents {
+            walked.push(name);
+            here = open_component(&here, name, OFlags::DIRECTORY, &walked)?;
+            let metadata = File::from(here.try_clone()?).metadata()?;
+            if self.protected.holds(&metadata) {
+                return Err(OpenError::Protected);
+            }
+        }
+        walked.push(last);
+        // Without O_NONBLOCK the open of a FIFO would wait for a writer.
+        let file = File::from(open_component(
+            &here,
+            last,
+            OFlags::NONBLOCK | OFlags::NOCTTY,
+            &walked,
+        )?);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(OpenError::NotRegular(kind_of(&metadata)));
+        }
+        if self.protected.holds(&metadata) {
+            return Err(OpenError::Protected);
+        }
+        Ok(OpenedFile {
+            file: Arc::new(file),
+            identity: Identity::from(&metadata),
+            links: metadata.nlink(),
+            owner: metadata.uid(),
+        })
+    }
+
+    /// Owner of the root directory, for the hard-link rule.
+    ///
+    /// # Errors
+    /// If `fstat` fails.
+    pub fn owner(&self) -> std::io::Result<u32> {
+        Ok(File::from(self.directory.try_clone()?).metadata()?.uid())
+    }
+}
+
+/// The components of a path that only goes down; `None` if it could go elsewhere.
+fn plain_components(path: &Path) -> Option<Vec<&OsStr>> {
+    path.components()
+        .map(|component| match component {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        })
+        .collect()
+}
+
+fn open_component(
+    directory: &impl AsFd,
+    name: &OsStr,
+    flags: OFlags,
+    walked: &Path,
+) -> Result<OwnedFd, OpenError> {
+    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(|error| {
+        let link = || {
+            rustix::fs::statat(directory, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok_and(
+                |stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink(),
+            )
+        };
+        match error {
+            rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => OpenError::Link(walked.to_owned()),
+            // O_DIRECTORY|O_NOFOLLOW on a link answers ENOTDIR on Linux.
+            rustix::io::Errno::NOTDIR if link() => OpenError::Link(walked.to_owned()),
+            rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::NotFound,
+            // A socket, or a device without a driver.
+            rustix::io::Errno::NXIO | rustix::io::Errno::NODEV => OpenError::NotRegular("socket"),
+            rustix::io::Errno::INVAL | rustix::io::Errno::ILSEQ => OpenError::NotBeneath,
+            other => OpenError::Io(other.into()),
+        }
+    })
+}
+
+fn kind_of(metadata: &std::fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        "directory"
+    } else if kind.is_fifo() {
+        "FIFO"
+    } else if kind.is_socket() {
+        "socket"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "device"
+    } else {
+        "special file"
+    }
+}

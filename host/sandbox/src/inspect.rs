@@ -1,0 +1,231 @@
+//! Reads what a component imports and exports, without compiling or running any of it.
+
+use serde::Serialize;
+use thiserror::Error;
+use wasmparser::{Encoding, Parser, Payload};
+
+/// The package whose interfaces a component exports, and the version that this host speaks.
+pub const PACKAGE: &str = "loadlock:upload";
+/// Version of [`PACKAGE`].
+pub const VERSION: &str = "0.1.0";
+
+/// The part that a component plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Stores files at one upstream API.
+    Provider,
+    /// Keeps the ledger.
+    Tracker,
+    /// Judges names, types and sizes.
+    Validator,
+    /// Decides who is asking.
+    Auth,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Provider, Self::Tracker, Self::Validator, Self::Auth];
+
+    /// The interface's name in the WIT package.
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Tracker => "tracker",
+            Self::Validator => "validator",
+            Self::Auth => "auth",
+        }
+    }
+
+    /// The export that a component of this role has.
+    pub fn export(self) -> String {
+        format!("{PACKAGE}/{}@{VERSION}", self.interface())
+    }
+
+    /// Whether the role may use the network.
+    pub fn may_use_http(self) -> bool {
+        matches!(self, Self::Provider | Self::Tracker)
+    }
+}
+
+/// What the host does with one import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportVerdict {
+    /// Provided, within the limits.
+    Provided,
+    /// Accepted so that components of runtimes that always name it load, but calling it ends the call.
+    Trapped,
+    /// The component is refused.
+    Refused,
+}
+
+/// One import and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Import {
+    /// As in the component, for example `wasi:http/types@0.2.12`.
+    pub name: String,
+    /// What the host does.
+    pub verdict: ImportVerdict,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// What a component says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The role whose interface it exports; `None` if none or more than one.
+    pub role: Option<Role>,
+    /// Version of the contract that it exports, for example `0.1.0`.
+    pub version: Option<String>,
+    /// Imports in the component's order.
+    pub imports: Vec<Import>,
+    /// Exports in the component's order.
+    pub exports: Vec<String>,
+    /// Bytes of the binary.
+    pub size: u64,
+    /// SHA-256 of the binary, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl Inspection {
+    /// The imports that keep it from being loaded.
+    pub fn refused(&self) -> impl Iterator<Item = &Import> {
+        self.imports.iter().filter(|import| import.verdict == ImportVerdict::Refused)
+    }
+}
+
+/// The bytes are not a component.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum InspectError {
+    /// Not WebAssembly at all.
+    #[error("this is not WebAssembly")]
+    NotWasm,
+    /// A core module.
+    #[error("this is a core WebAssembly module, not a component; build it for wasm32-wasip2")]
+    CoreModule,
+    /// Malformed after the header.
+    #[error("malformed component: {0}")]
+    Malformed(String),
+}
+
+/// Reads imports and exports of a component's outermost level. Linear in the size of the binary, constant in memory.
+///
+/// # Errors
+/// See [`InspectError`].
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
+    if bytes.len() < 8 || &bytes[..4] != b"\0asm" {
+        return Err(InspectError::NotWasm);
+    }
+    let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
+    let mut names = Vec::new();
+    let mut exports = Vec::new();
+    let mut depth = 0usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(malformed)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(InspectError::CoreModule),
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    names.push(import.map_err(malformed)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    exports.push(export.map_err(malformed)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    let found: Vec<(Role, &str)> = exports
+        .iter()
+        .filter_map(|export| role_of(export))
+        .collect();
+    let (role, version) = match found.as_slice() {
+        [(role, version)] => (Some(*role), Some((*version).to_owned())),
+        _ => (None, None),
+    };
+    let imports = names
+        .into_iter()
+        .map(|name| {
+            let (verdict, reason) = verdict(&name, role);
+            Import { name, verdict, reason }
+        })
+        .collect();
+    Ok(Inspection {
+        role,
+        version,
+        imports,
+        exports,
+        size: bytes.len() as u64,
+        sha256: crate::digest(bytes),
+    })
+}
+
+fn role_of(export: &str) -> Option<(Role, &str)> {
+    let (name, version) = export.split_once('@')?;
+    let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
+    let role = Role::ALL.into_iter().find(|role| role.interface() == interface)?;
+    Some((role, version))
+}
+
+/// Decides one import. Deny by default: what is not named here is refused.
+fn verdict(name: &str, role: Option<Role>) -> (ImportVerdict, &'static str) {
+    use ImportVerdict::{Provided, Refused, Trapped};
+    let (path, version) = name.split_once('@').unwrap_or((name, ""));
+    if path == "loadlock:upload/types" {
+        return (Provided, "types only");
+    }
+    let Some(rest) = path.strip_prefix("wasi:") else {
+        return (Refused, "the host has no such interface; components may import WASI 0.2 only");
+    };
+    let stable = version == "0.2" || version.strip_prefix("0.2.").is_some_and(|patch| {
+        patch.parse::<u32>().is_ok_and(|patch| patch <= 12)
+    });
+    if !stable {
+        return (Refused, "only stable WASI 0.2 (up to 0.2.12) is provided");
+    }
+    match rest.split_once('/').unwrap_or((rest, "")) {
+        ("cli" | "clocks" | "io" | "random", _) => (Provided, "within limits"),
+        ("filesystem", _) => (Provided, "shows the admitted file and the component's own directory"),
+        ("http", "types" | "outgoing-handler") => match role {
+            Some(role) if role.may_use_http() => (Provided, "reaches only what the operator granted"),
+            _ => (Refused, "this role has no network"),
+        },
+        ("sockets", _) => (Trapped, "no sockets: calling one ends the call; use wasi:http/outgoing-handler"),
+        _ => (Refused, "the host does not provide this WASI interface"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_denied_by_default() {
+        let provider = Some(Role::Provider);
+        for (name, expected) in [
+            ("wasi:http/outgoing-handler@0.2.12", ImportVerdict::Provided),
+            ("wasi:http/incoming-handler@0.2.12", ImportVerdict::Refused),
+            ("wasi:filesystem/types@0.2.0", ImportVerdict::Provided),
+            ("wasi:filesystem/types@0.3.0", ImportVerdict::Refused),
+            ("wasi:filesystem/types@0.2.13", ImportVerdict::Refused),
+            ("wasi:sockets/tcp@0.2.3", ImportVerdict::Trapped),
+            ("wasi:keyvalue/store@0.2.0", ImportVerdict::Refused),
+            ("acme:secrets/vault@1.0.0", ImportVerdict::Refused),
+            ("env", ImportVerdict::Refused),
+        ] {
+            assert_eq!(verdict(name, provider).0, expected, "{name}");
+        }
+        assert_eq!(verdict("wasi:http/types@0.2.0", Some(Role::Auth)).0, ImportVerdict::Refused);
+    }
+
+    #[test]
+    fn what_is_not_a_component_is_named() {
+        assert_eq!(inspect(b"#!/bin/sh\necho"), Err(InspectError::NotWasm));
+        assert_eq!(inspect(b"\0asm\x01\0\0\0"), Err(InspectError::CoreModule));
+        assert!(matches!(inspect(b"\0asm\x0d\0\x01\0\xff\xff\xff"), Err(InspectError::Malformed(_))));
+    }
+}

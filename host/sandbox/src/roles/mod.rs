@@ -1,0 +1,18 @@
+//! One typed wrapper per component role.
+
+pub(crate) mod actor;
+pub mod auth;
+pub mod provider;
+pub mod tracker;
+pub mod validator;
+
+/// Settings as a component sees them.
+pub(crate) fn environment(settings: &[(String, String)]) -> Vec<(String, String)> {
+    settings
+        .iter()
+        .map(|(name, value)| {
+            let name = name.to_uppercase().replace('-', "_");
+            (format!("LOADLOCK_SETTING_{name}"), value.clone())
+        })
+        .collect()
+}

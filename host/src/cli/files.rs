@@ -1,0 +1,229 @@
+//! `loadlock files`: list, show, delete, read.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use loadlock::{Content, Error, ErrorCode, ListRequest};
+use serde_json::json;
+
+use super::args::{Files, FilesLs, Globals};
+use super::context::{Session, configuration, open};
+use super::failure::{Failure, Status};
+use super::output::{About, BOLD, DIM, GOOD, Output, styled};
+use super::table::Table;
+use super::text::{counted, local_time, safe, size};
+use super::upload::receipt;
+
+/// Files asked for at a time by `--all`.
+const PAGE: u32 = 1_000;
+
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Files) -> Result<Status, Failure> {
+    if let Files::Content { output: None, .. } = command
+        && output.json
+    {
+        return Err(Failure::usage("--json and the content cannot share standard output", "name a file with `-o FILE`"));
+    }
+    let session = open(configuration(globals)?, output).await?;
+    match command {
+        Files::Ls(command) => list(&session, output, command).await,
+        Files::Show { id } => show(&session, output, &id).await,
+        Files::Rm { ids } => remove(&session, output, &ids).await,
+        Files::Content { id, output: to } => content(&session, output, &id, to.as_deref()).await,
+    }
+}
+
+async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<Status, Failure> {
+    let limit = if command.all { PAGE } else { command.limit };
+    let mut request = ListRequest { cursor: command.cursor, limit, purpose: command.purpose, ascending: false };
+    let mut table = Table::new(&["ID", "NAME", "SIZE", "TYPE", "PURPOSE", "PROVIDER", "CREATED"]);
+    let mut listed = 0;
+    let next = loop {
+        let page = session.gateway.list(&session.who, request.clone()).await?;
+        listed += page.files.len();
+        for file in &page.files {
+            if output.json {
+                output.object(file)?;
+            } else if output.quiet {
+                output.line(&file.id)?;
+            } else {
+                let (bytes, created) = match output.terminal {
+                    true => (size(file.bytes), local_time(&file.created_at)),
+                    false => (file.bytes.to_string(), file.created_at.clone()),
+                };
+                table.row([&file.id, &file.filename, &bytes, &file.media_type, &file.purpose, &file.provider, &created]);
+            }
+        }
+        match page.next {
+            Some(next) if command.all => request.cursor = Some(next),
+            next => break next,
+        }
+    };
+    if output.json {
+        if let Some(next) = next {
+            output.object(&json!({ "next": next }))?;
+        }
+    } else if !output.quiet {
+        if listed == 0 {
+            output.note(styled(DIM, "no files"));
+        } else {
+            table.print(output)?;
+        }
+        if let Some(next) = next {
+            output.note(styled(DIM, format_args!("more with `--cursor {next}`, or `--all`")));
+        }
+    }
+    Ok(Status::Done)
+}
+
+async fn show(session: &Session, output: &Output, id: &str) -> Result<Status, Failure> {
+    let file = session.gateway.get(&session.who, id).await?;
+    if output.json {
+        output.object(&file)?;
+    } else if output.quiet {
+        output.line(&file.id)?;
+    } else {
+        output.line(styled(BOLD, safe(&file.filename)))?;
+        receipt(output, &file)?;
+    }
+    Ok(Status::Done)
+}
+
+async fn remove(session: &Session, output: &Output, ids: &[String]) -> Result<Status, Failure> {
+    let mut status = Status::Done;
+    for id in ids {
+        match session.gateway.delete(&session.who, id).await {
+            Ok(()) if output.json => output.object(&json!({ "id": id, "deleted": true }))?,
+            Ok(()) if output.quiet => output.line(safe(id))?,
+            Ok(()) => output.line(format_args!("{} {}", styled(GOOD, "deleted"), safe(id)))?,
+            Err(error) => {
+                status = Status::Failed;
+                output.error(&error, Some(About { key: "id", value: id }))?;
+            }
+        }
+    }
+    Ok(status)
+}
+
+async fn content(session: &Session, output: &Output, id: &str, to: Option<&Path>) -> Result<Status, Failure> {
+    let content = session.gateway.content(&session.who, id).await?;
+    let name = content.file.filename.clone();
+    let Some(to) = to.filter(|to| *to != Path::new("-")) else {
+        let mut sink = Stdout { terminal: std::io::stdout().is_terminal(), first: true };
+        copy(content, &mut sink).await?;
+        return Ok(Status::Done);
+    };
+    let cannot = |error: std::io::Error| {
+        Failure::from(
+            Error::new(ErrorCode::RequestInvalid, format!("cannot write {}: {error}", to.display()))
+                .hint("name a file in a folder that you may write to"),
+        )
+    };
+    let mut target = TargetFile::create(to).map_err(cannot)?;
+    let info = copy(content, &mut target).await?;
+    target.keep().map_err(cannot)?;
+    let kind = serde_json::to_value(info.kind).unwrap_or_default();
+    if output.json {
+        let path = to.display().to_string();
+        output.object(&json!({ "id": id, "path": path, "bytes": info.bytes, "media_type": info.media_type, "kind": kind }))?;
+    } else {
+        let what = if kind == "extracted" { "text that the vendor extracted from " } else { "" };
+        let (to, size) = (to.display().to_string(), counted(usize::try_from(info.bytes).unwrap_or(usize::MAX), "byte"));
+        output.note(format_args!("{} ({size}): {what}{}", safe(&to), safe(&name)));
+    }
+    Ok(Status::Done)
+}
+
+/// Writes the chunks; the content is good only when the gateway says so at the end.
+async fn copy(mut content: Content, sink: &mut impl Sink) -> Result<ContentInfo, Failure> {
+    while let Some(chunk) = content.chunks.recv().await {
+        sink.take(&chunk)?;
+    }
+    let info = content.end.await.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))??;
+    sink.finish()?;
+    Ok(ContentInfo { bytes: info.bytes, media_type: info.media_type, kind: info.kind })
+}
+
+/// What came.
+struct ContentInfo<K> {
+    bytes: u64,
+    media_type: String,
+    kind: K,
+}
+
+/// Where content goes.
+trait Sink {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Failure>;
+    fn finish(&mut self) -> Result<(), Failure>;
+}
+
+struct Stdout {
+    terminal: bool,
+    first: bool,
+}
+
+impl Sink for Stdout {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        if self.terminal && self.first && chunk.contains(&0) {
+            return Err(Failure::usage("this is not text, and standard output is a terminal", "name a file with `-o FILE`, or use a pipe"));
+        }
+        self.first = false;
+        Ok(std::io::stdout().lock().write_all(chunk)?)
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        Ok(std::io::stdout().lock().flush()?)
+    }
+}
+
+/// A file that appears whole or not at all. What is there and no regular file (`/dev/null`, a FIFO) is written to as it is.
+struct TargetFile {
+    file: std::fs::File,
+    /// Temporary name and final name; `None` if written in place.
+    rename: Option<(PathBuf, PathBuf)>,
+}
+
+impl TargetFile {
+    fn create(to: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Through a link to what it names.
+        let to = to.canonicalize().unwrap_or_else(|_| to.to_owned());
+        if std::fs::metadata(&to).is_ok_and(|found| !found.is_file()) {
+            return Ok(Self { file: std::fs::OpenOptions::new().write(true).open(&to)?, rename: None });
+        }
+        let name = to.file_name().ok_or_else(|| std::io::Error::other("it is no file name"))?;
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{:08x}", rand::random::<u32>()));
+        let temporary = to.with_file_name(temporary);
+        // Mode 0600 until it is whole would surprise nobody, but the umask is the user's own choice.
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o666).open(&temporary)?;
+        Ok(Self { file, rename: Some((temporary, to)) })
+    }
+
+    fn keep(mut self) -> std::io::Result<()> {
+        match self.rename.take() {
+            Some((temporary, to)) => std::fs::rename(temporary, to),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Sink for TargetFile {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(chunk).map_err(|error| {
+            Failure::from(Error::new(ErrorCode::RequestInvalid, format!("cannot write: {error}")).hint("free space, or write elsewhere"))
+        })
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Drop for TargetFile {
+    fn drop(&mut self) {
+        if let Some((temporary, _)) = self.rename.take() {
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The command line: reads arguments, asks the gateway, shows the answers. It decides nothing about files.
+//!
+//! | module | one job |
+//! |---|---|
+//! | `args` | what can be written |
+//! | `context` | configuration, open gateway, principal |
+//! | `output`, `text`, `table`, `bars` | what a person or a program sees |
+//! | `failure` | errors to messages and exit statuses |
+//! | `upload`, `files`, `providers`, `inspect`, `route`, `config`, `token`, `errors`, `manual` | the commands |
+
+mod args;
+mod bars;
+mod config;
+mod context;
+mod duration;
+mod errors;
+mod failure;
+mod files;
+mod inspect;
+mod logging;
+mod manual;
+mod output;
+mod providers;
+mod route;
+mod table;
+mod text;
+mod token;
+mod upload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::{Failure, Status};
+use output::Output;
+
+/// The hidden command by which the gateway has components compiled, see [`loadlock::sandbox::compile_child`].
+const COMPILE_COMMAND: &str = "compile-component";
+
+/// Runs one command.
+pub(crate) fn main() -> ExitCode {
+    // Before anything else: it works on standard input and output alone, with hostile bytes, under tight limits.
+    if std::env::args_os().nth(1).is_some_and(|first| first == COMPILE_COMMAND) {
+        return match loadlock::sandbox::compile_child() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                eprintln!("{reason}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    let output = Output::new(&cli.globals);
+    logging::start(&cli.globals, &output);
+    let status = match run(cli, &output) {
+        Ok(status) => status,
+        Err(failure) => failure.report(&output),
+    };
+    status.into()
+}
+
+fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
+    let globals = cli.globals;
+    match cli.command {
+        Command::Errors(table) => errors::show(output, table.markdown),
+        Command::Manual => manual::show(output),
+        Command::Config(command) => config::run(&globals, output, &command),
+        Command::Token(command) => token::run(&globals, output, command),
+        // Answered at the top of `main`.
+        Command::CompileComponent => Ok(Status::Done),
+        Command::Upload(command) => asynchronous(upload::run(&globals, output, command)),
+        Command::Files(command) => asynchronous(files::run(&globals, output, command)),
+        Command::Providers(command) => asynchronous(providers::run(&globals, output, command)),
+        Command::Route(command) => asynchronous(route::run(&globals, output, command)),
+    }
+}
+
+fn asynchronous(work: impl Future<Output = Result<Status, Failure>>) -> Result<Status, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        loadlock::Error::new(loadlock::ErrorCode::Internal, format!("cannot start threads: {error}"))
+            .hint("raise the limit of processes (`ulimit -u`)")
+    })?;
+    let result = runtime.block_on(work);
+    // A thread that waits for standard input cannot be joined.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,58 @@
+//! `loadlock route`: where a file would go and why.
+
+use loadlock::{Source, UploadRequest};
+
+use super::args::{Globals, Route};
+use super::context::{configuration, known_provider, open};
+use super::failure::{Failure, Status};
+use super::output::{About, BAD, BOLD, DIM, GOOD, Output, styled};
+use super::text::{pad, safe, size};
+use super::upload::{advised, target};
+
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> Result<Status, Failure> {
+    let config = configuration(globals)?;
+    known_provider(&config, &command.choice.to)?;
+    let session = open(config, output).await?;
+    let shown = command.file.display().to_string();
+    let request = UploadRequest {
+        target: target(&command.choice),
+        purpose: command.choice.purpose.clone(),
+        ..UploadRequest::from(Source::Path { path: command.file, current_dir: std::env::current_dir().ok() })
+    };
+    let route = match session.gateway.route(&session.who, request).await {
+        Ok(route) => route,
+        Err(error) => {
+            let error = advised(session.gateway.config(), error);
+            output.error(&error, Some(About { key: "path", value: &shown }))?;
+            return Ok(Status::Failed);
+        }
+    };
+    let status = if route.eligible.is_empty() { Status::Failed } else { Status::Done };
+    if output.json {
+        output.object(&route)?;
+        return Ok(status);
+    }
+    if output.quiet {
+        route.eligible.iter().try_for_each(|one| output.line(safe(&one.provider)))?;
+        return Ok(status);
+    }
+    output.line(format_args!("{}  {}, {}", styled(BOLD, safe(&route.path)), size(route.bytes), safe(&route.media_type)))?;
+    let names = route.eligible.iter().map(|one| &one.provider).chain(route.refused.iter().map(|one| &one.provider));
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    for (place, one) in route.eligible.iter().enumerate() {
+        let purpose = safe(&one.purpose);
+        let why = match place {
+            0 => format!("would take it as `{purpose}`"),
+            _ => format!("could take it as `{purpose}`, if the ones above cannot be reached"),
+        };
+        output.line(format_args!("  {}  {}  {why}", styled(GOOD, place + 1), pad(&safe(&one.provider), width)))?;
+    }
+    for one in &route.refused {
+        let (cross, provider) = (styled(BAD, "✗"), pad(&safe(&one.provider), width));
+        output.line(format_args!("  {cross}  {provider}  {} {}", safe(&one.detail), styled(DIM, format_args!("({})", one.reason))))?;
+    }
+    if route.eligible.is_empty() {
+        output.note("no provider can take this file; nothing would be sent");
+    }
+    Ok(status)
+}

@@ -1,0 +1,188 @@
+//! The local principal: who runs a program on this machine, vouched for by the installation's own key.
+//!
+//! The command line and an embedding program are principals like any other: they sign a token that lives for a minute and
+//! present it to the auth component. Whoever can read the key in `$LOADLOCK_HOME` owns the installation anyway.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use loadlock_gateway::{DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal, Result, local_key};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+/// The tenant of the local principal.
+pub const TENANT: &str = "local";
+
+/// Scopes of the local principal, as a token names them.
+const SCOPES: [&str; 4] = ["read", "write", "delete", "admin"];
+
+/// Long enough for a clock that is being set, too short to be worth stealing.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// What a token is to say. The issuer is the installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenRequest {
+    /// Who it speaks for.
+    pub subject: String,
+    /// Whose data it reaches.
+    pub tenant: String,
+    /// `read`, `write`, `delete`, `admin`.
+    pub scopes: Vec<String>,
+    /// Whom it is meant for.
+    pub audience: String,
+    /// How long it is good, from now.
+    pub lifetime: Duration,
+}
+
+/// A signed token and what it says.
+#[derive(Clone, Serialize)]
+pub struct IssuedToken {
+    /// The token itself: a secret.
+    pub token: String,
+    /// Its id, for `auth.revoked`.
+    pub id: String,
+    /// Seconds since 1970.
+    pub issued_at: u64,
+    /// Seconds since 1970.
+    pub expires_at: u64,
+}
+
+impl std::fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedToken")
+            .field("token", &"[redacted]")
+            .field("id", &self.id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// RFC 7519 §4.1, and `tenant` and `scope` as the auth component reads them.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    tenant: &'a str,
+    scope: String,
+    iat: u64,
+    exp: u64,
+    jti: &'a str,
+}
+
+/// Authenticates this process as the local principal: the user of the operating system, tenant [`TENANT`], every scope.
+///
+/// # Errors
+/// [`ErrorCode::Unauthenticated`] if a configured auth component does not accept the installation's key;
+/// [`ErrorCode::StateUnavailable`] if the key cannot be read.
+pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
+    let audience = gateway.config().auth.audiences.first().map_or(DEFAULT_AUDIENCE, String::as_str);
+    let request = TokenRequest {
+        subject: user_name(),
+        tenant: TENANT.to_owned(),
+        scopes: SCOPES.map(str::to_owned).to_vec(),
+        audience: audience.to_owned(),
+        lifetime: LIFETIME,
+    };
+    let token = Zeroizing::new(issue(gateway.home(), &request)?.token);
+    gateway.authenticate(Door::Local, Some(&token)).await
+}
+
+/// Signs a token with the installation's key, which is made if there is none. Needs no lock on `home`: it works beside a
+/// running gateway.
+///
+/// # Errors
+/// [`ErrorCode::StateUnavailable`] if the key cannot be read or made, [`ErrorCode::Internal`] if it cannot sign.
+pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
+    let keys = home.join("keys");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(|error| {
+        Error::new(ErrorCode::StateUnavailable, format!("cannot use {}: {error}", keys.display()))
+    })?;
+    let key = local_key(&keys)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let expires_at = now.saturating_add(request.lifetime.as_secs());
+    let id = hex::encode(rand::random::<[u8; 16]>());
+    let claims = Claims {
+        iss: LOCAL_ISSUER,
+        sub: &request.subject,
+        aud: &request.audience,
+        tenant: &request.tenant,
+        scope: request.scopes.join(" "),
+        iat: now,
+        exp: expires_at,
+        jti: &id,
+    };
+    let header = Header { kid: Some(LOCAL_KEY_ID.to_owned()), ..Header::new(Algorithm::HS256) };
+    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key))
+        .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot sign a token: {error}")))?;
+    Ok(IssuedToken { token, id, issued_at: now, expires_at })
+}
+
+/// Whether the installation's key signed a token, whatever it says. Makes no key.
+///
+/// # Errors
+/// One phrase that says why not.
+pub fn signed_here(home: &Path, token: &str) -> std::result::Result<(), String> {
+    let keys = home.join("keys");
+    if !keys.join("local.key").exists() {
+        return Err("this installation has no key yet".to_owned());
+    }
+    let key = local_key(&keys).map_err(|error| error.message)?;
+    let mut validation = Validation::new(Algorithm::HS256);
+    // The signature alone: time, issuer and audience are the auth component's business.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    match jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_secret(&key), &validation) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.kind() {
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => "another key signed it, or it was altered".to_owned(),
+            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => "the key of this installation is for HS256".to_owned(),
+            _ => error.to_string(),
+        }),
+    }
+}
+
+/// The user's name as the environment gives it, else the number. It is shown, never trusted.
+pub fn user_name() -> String {
+    ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty() && !value.chars().any(char::is_control)))
+        .unwrap_or_else(|| format!("uid-{}", rustix::process::geteuid().as_raw()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn request() -> TokenRequest {
+        TokenRequest {
+            subject: "ann".into(),
+            tenant: "acme".into(),
+            scopes: vec!["read".into(), "write".into()],
+            audience: "loadlock".into(),
+            lifetime: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn a_token_is_recognised_at_home_and_nowhere_else() {
+        let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert!(signed_here(here.path(), "x.y.z").unwrap_err().contains("no key yet"));
+        let issued = issue(here.path(), &request()).unwrap();
+        assert_eq!(issued.expires_at - issued.issued_at, 60);
+        assert_eq!(signed_here(here.path(), &issued.token), Ok(()));
+        issue(elsewhere.path(), &request()).unwrap();
+        assert!(signed_here(elsewhere.path(), &issued.token).unwrap_err().contains("another key"));
+    }
+
+    #[test]
+    fn a_token_is_never_printed_by_accident() {
+        let home = tempfile::tempdir().unwrap();
+        let issued = issue(home.path(), &request()).unwrap();
+        assert!(!format!("{issued:?}").contains(&issued.token));
+    }
+}

@@ -1,0 +1,80 @@
+//! The main job: a file goes in, is stored once, recorded, and found again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use loadlock_gateway::{ErrorCode, ListRequest};
+use loadlock_tests::{World, sha256};
+
+#[tokio::test]
+async fn a_file_is_stored_recorded_and_found_again() {
+    let world = World::new();
+    let path = world.file("sub/report.txt", "hello, vacuum");
+    let gateway = world.open().await;
+
+    let file = gateway.upload(&path).await.unwrap();
+    assert_eq!(file.filename, "report.txt");
+    assert_eq!(file.bytes, 13);
+    assert_eq!(file.sha256, sha256(b"hello, vacuum"));
+    assert_eq!(file.provider, "local");
+    assert_eq!((file.deduplicated, file.attempts), (false, 1));
+
+    assert_eq!(gateway.gateway.get(&gateway.who, &file.id).await.unwrap(), file);
+    assert_eq!(gateway.content(&file.id).await.unwrap(), b"hello, vacuum");
+    let list = gateway.gateway.list(&gateway.who, ListRequest { limit: 10, ..ListRequest::default() }).await.unwrap();
+    assert_eq!(list.files, [file]);
+}
+
+#[tokio::test]
+async fn the_same_bytes_again_are_a_dedup_hit_over_one_remote_file() {
+    let world = World::new();
+    let first = world.file("a.txt", "same bytes");
+    let second = world.file("b.txt", "same bytes");
+    let gateway = world.open().await;
+    let a = gateway.upload(&first).await.unwrap();
+    let b = gateway.upload(&second).await.unwrap();
+    assert!(!a.deduplicated && b.deduplicated);
+    assert_eq!((b.attempts, &b.remote_id), (0, &a.remote_id));
+    assert_ne!(a.id, b.id);
+    assert_eq!(b.filename, "b.txt");
+
+    // Deleting one must not hurt the other; deleting the last takes the remote file with it.
+    gateway.gateway.delete(&gateway.who, &a.id).await.unwrap();
+    assert_eq!(gateway.content(&b.id).await.unwrap(), b"same bytes");
+    gateway.gateway.delete(&gateway.who, &b.id).await.unwrap();
+    assert_eq!(gateway.gateway.get(&gateway.who, &b.id).await.unwrap_err().code, ErrorCode::FileNotFound);
+    let stats = gateway.gateway.stats(&gateway.who).await.unwrap();
+    assert_eq!((stats.files, stats.remotes, stats.dying), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn records_survive_a_restart() {
+    let world = World::new();
+    let path = world.file("a.txt", "durable");
+    let id = {
+        let gateway = world.open().await;
+        gateway.upload(&path).await.unwrap().id
+    };
+    let gateway = world.open().await;
+    assert_eq!(gateway.gateway.get(&gateway.who, &id).await.unwrap().bytes, 7);
+    assert!(gateway.upload(&path).await.unwrap().deduplicated);
+}
+
+#[tokio::test]
+async fn one_process_owns_the_home() {
+    let world = World::new();
+    let _owner = world.open().await;
+    let error = world.try_open().await.err().unwrap();
+    assert_eq!(error.code, ErrorCode::HomeInUse);
+    assert!(error.message.contains(&std::process::id().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn equal_uploads_at_the_same_time_make_one_remote_file() {
+    let world = World::new();
+    let content = vec![7u8; 300_000];
+    let paths: Vec<_> = (0..8).map(|i| world.file(&format!("{i}.bin"), &content)).collect();
+    let gateway = world.open().await;
+    let uploads = futures::future::join_all(paths.iter().map(|path| gateway.upload(path))).await;
+    let files: Vec<_> = uploads.into_iter().map(|file| file.unwrap()).collect();
+    assert_eq!(files.iter().filter(|file| !file.deduplicated).count(), 1);
+    assert!(files.iter().all(|file| file.remote_id == files[0].remote_id));
+}
