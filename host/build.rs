@@ -24,11 +24,16 @@ fn main() {
 }
 
 fn run() -> Result<(), String> {
-    let variable = |name: &str| std::env::var(name).map_err(|_| format!("`{name}` is not set; this is a build script"));
+    let variable = |name: &str| {
+        std::env::var(name).map_err(|_| format!("`{name}` is not set; this is a build script"))
+    };
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = host.parent().ok_or("host/ has no parent")?.to_owned();
     for watched in ["components", "wit", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            workspace.join(watched).display()
+        );
     }
     let packages: Vec<&str> = BUILTINS.iter().map(|(_, package)| *package).collect();
     let target = workspace.join("target").join("components");
@@ -39,5 +44,9 @@ fn run() -> Result<(), String> {
         let _ = writeln!(code, "    ({name:?}, include_bytes!({path:?}).as_slice()),");
     }
     code.push_str("]\n");
-    std::fs::write(PathBuf::from(variable("OUT_DIR")?).join("builtins.rs"), code).map_err(|error| error.to_string())
+    std::fs::write(
+        PathBuf::from(variable("OUT_DIR")?).join("builtins.rs"),
+        code,
+    )
+    .map_err(|error| error.to_string())
 }

@@ -89,7 +89,11 @@ impl Builder {
     /// call [`crate::sandbox::compile_child`]; the `loadlock` binary does with the argument `compile-component`. Without
     /// one they are compiled in this process, bounded by their size alone.
     #[must_use]
-    pub fn compiler(mut self, program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = String>) -> Self {
+    pub fn compiler(
+        mut self,
+        program: impl Into<PathBuf>,
+        arguments: impl IntoIterator<Item = String>,
+    ) -> Self {
         self.compiler = Some((program.into(), arguments.into_iter().collect()));
         self
     }
@@ -126,31 +130,48 @@ impl Builder {
 
     fn parse(&self) -> Result<Config> {
         let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, message);
-        let facts = Facts::of_this_process()
-            .map_err(|error| invalid(format!("the current directory cannot be read: {error}")).hint("change to a folder that exists"))?;
+        let facts = Facts::of_this_process().map_err(|error| {
+            invalid(format!("the current directory cannot be read: {error}"))
+                .hint("change to a folder that exists")
+        })?;
         let (path, mut text) = match (&self.text, &self.file) {
             (Some(text), _) => (PathBuf::from("configuration"), text.clone()),
             (None, Some(file)) => (file.clone(), read(file)?),
             // A configuration without grants, so that the current directory is not one.
-            (None, None) if self.grants.is_empty() => (PathBuf::from("configuration"), "grants = []\n".to_owned()),
+            (None, None) if self.grants.is_empty() => {
+                (PathBuf::from("configuration"), "grants = []\n".to_owned())
+            }
             (None, None) => (PathBuf::from("configuration"), String::new()),
         };
         for grant in &self.grants {
             let grant = std::path::absolute(grant).unwrap_or_else(|_| grant.clone());
             let grant = grant.to_str().ok_or_else(|| {
-                invalid(format!("the granted directory {} has a name that is not UTF-8", grant.display())).hint("rename it")
+                invalid(format!(
+                    "the granted directory {} has a name that is not UTF-8",
+                    grant.display()
+                ))
+                .hint("rename it")
             })?;
             let _ = write!(text, "\n[[grants]]\nroot = {}\n", toml_string(grant));
         }
         let mut env = BTreeMap::new();
         if let Some(home) = &self.home {
             let home = home.to_str().ok_or_else(|| {
-                invalid(format!("the state directory {} has a name that is not UTF-8", home.display())).hint("choose another")
+                invalid(format!(
+                    "the state directory {} has a name that is not UTF-8",
+                    home.display()
+                ))
+                .hint("choose another")
             })?;
             env.insert("LOADLOCK_HOME".to_owned(), home.to_owned());
         }
-        loadlock_config::parse(Input { file: Some((&path, &text)), env: &env, facts: &facts, paths: &Disk })
-            .map_err(|errors| all(&errors))
+        loadlock_config::parse(Input {
+            file: Some((&path, &text)),
+            env: &env,
+            facts: &facts,
+            paths: &Disk,
+        })
+        .map_err(|errors| all(&errors))
     }
 }
 
@@ -160,14 +181,22 @@ fn all(errors: &ConfigErrors) -> Error {
 
 fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| {
-        Error::new(ErrorCode::ConfigInvalid, format!("the configuration {} cannot be read: {error}", file.display()))
-            .hint("name a readable file")
+        Error::new(
+            ErrorCode::ConfigInvalid,
+            format!(
+                "the configuration {} cannot be read: {error}",
+                file.display()
+            ),
+        )
+        .hint("name a readable file")
     })
 }
 
 /// A TOML basic string. JSON's escapes are a subset of TOML's.
 fn toml_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    serde_json::Value::from(text)
+        .to_string()
+        .replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]
@@ -176,7 +205,10 @@ mod tests {
     use super::*;
 
     fn config(builder: Builder) -> Config {
-        builder.setup().map(|setup| setup.config).unwrap_or_else(|error| panic!("{error}"))
+        builder
+            .setup()
+            .map(|setup| setup.config)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
@@ -191,9 +223,15 @@ mod tests {
         for folder in ["written", "a \"quoted\" \\ folder"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }
-        let text = format!("[[grants]]\nroot = {:?}\n[retry]\nattempts = 4\n", root.path().join("written"));
+        let text = format!(
+            "[[grants]]\nroot = {:?}\n[retry]\nattempts = 4\n",
+            root.path().join("written")
+        );
         let config = config(
-            builder().config_text(text).home(root.path().join("home")).grant(root.path().join("a \"quoted\" \\ folder")),
+            builder()
+                .config_text(text)
+                .home(root.path().join("home"))
+                .grant(root.path().join("a \"quoted\" \\ folder")),
         );
         assert_eq!(config.grants.len(), 2);
         assert_eq!(config.retry.attempts, 4);
@@ -201,8 +239,15 @@ mod tests {
 
     #[test]
     fn every_mistake_is_in_the_message() {
-        let error = builder().config_text("colour = 1\n[retry]\natempts = 4\n").setup().err().unwrap();
+        let error = builder()
+            .config_text("colour = 1\n[retry]\natempts = 4\n")
+            .setup()
+            .err()
+            .unwrap();
         assert_eq!(error.code, ErrorCode::ConfigInvalid);
-        assert!(error.message.contains("colour") && error.message.contains("retry.attempts"), "{error}");
+        assert!(
+            error.message.contains("colour") && error.message.contains("retry.attempts"),
+            "{error}"
+        );
     }
 }

@@ -41,14 +41,14 @@ pub mod gateway {
 /// Components: inspection, limits, and the child process that compiles them.
 pub mod sandbox {
     pub use loadlock_sandbox::{
-        CompileOptions, EngineOptions, Import, ImportVerdict, InspectError, Inspection, Limits, LoadError, Role, compile_child,
-        inspect,
+        CompileOptions, EngineOptions, Import, ImportVerdict, InspectError, Inspection, Limits,
+        LoadError, Role, compile_child, inspect,
     };
 }
 
 pub use builder::{Builder, builder};
 pub use builtins::builtins;
 pub use loadlock_gateway::{
-    Body, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway, ListRequest, Principal, Progress, Result, Scope, Silent,
-    Source, Target, UploadRequest,
+    Body, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway, ListRequest, Principal,
+    Progress, Result, Scope, Silent, Source, Target, UploadRequest,
 };

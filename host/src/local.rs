@@ -8,7 +8,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use loadlock_gateway::{DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal, Result, local_key};
+use loadlock_gateway::{
+    DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal,
+    Result, local_key,
+};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -78,7 +81,12 @@ struct Claims<'a> {
 /// [`ErrorCode::Unauthenticated`] if a configured auth component does not accept the installation's key;
 /// [`ErrorCode::StateUnavailable`] if the key cannot be read.
 pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
-    let audience = gateway.config().auth.audiences.first().map_or(DEFAULT_AUDIENCE, String::as_str);
+    let audience = gateway
+        .config()
+        .auth
+        .audiences
+        .first()
+        .map_or(DEFAULT_AUDIENCE, String::as_str);
     let request = TokenRequest {
         subject: user_name(),
         tenant: TENANT.to_owned(),
@@ -97,11 +105,20 @@ pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
 /// [`ErrorCode::StateUnavailable`] if the key cannot be read or made, [`ErrorCode::Internal`] if it cannot sign.
 pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
     let keys = home.join("keys");
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(|error| {
-        Error::new(ErrorCode::StateUnavailable, format!("cannot use {}: {error}", keys.display()))
-    })?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&keys)
+        .map_err(|error| {
+            Error::new(
+                ErrorCode::StateUnavailable,
+                format!("cannot use {}: {error}", keys.display()),
+            )
+        })?;
     let key = local_key(&keys)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let expires_at = now.saturating_add(request.lifetime.as_secs());
     let id = hex::encode(rand::random::<[u8; 16]>());
     let claims = Claims {
@@ -114,10 +131,19 @@ pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
         exp: expires_at,
         jti: &id,
     };
-    let header = Header { kid: Some(LOCAL_KEY_ID.to_owned()), ..Header::new(Algorithm::HS256) };
-    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key))
-        .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot sign a token: {error}")))?;
-    Ok(IssuedToken { token, id, issued_at: now, expires_at })
+    let header = Header {
+        kid: Some(LOCAL_KEY_ID.to_owned()),
+        ..Header::new(Algorithm::HS256)
+    };
+    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key)).map_err(
+        |error| Error::new(ErrorCode::Internal, format!("cannot sign a token: {error}")),
+    )?;
+    Ok(IssuedToken {
+        token,
+        id,
+        issued_at: now,
+        expires_at,
+    })
 }
 
 /// Whether the installation's key signed a token, whatever it says. Makes no key.
@@ -135,22 +161,50 @@ pub fn signed_here(home: &Path, token: &str) -> std::result::Result<(), String> 
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    match jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_secret(&key), &validation) {
+    match jsonwebtoken::decode::<serde_json::Value>(
+        token,
+        &DecodingKey::from_secret(&key),
+        &validation,
+    ) {
         Ok(_) => Ok(()),
         Err(error) => Err(match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => "another key signed it, or it was altered".to_owned(),
-            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => "the key of this installation is for HS256".to_owned(),
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => {
+                "another key signed it, or it was altered".to_owned()
+            }
+            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => {
+                "the key of this installation is for HS256".to_owned()
+            }
             _ => error.to_string(),
         }),
     }
 }
 
-/// The user's name as the environment gives it, else the number. It is shown, never trusted.
+/// The name of the user that this process runs as: from the table of users, else from the environment, else the number.
+/// It is shown and logged; nothing is decided by it.
 pub fn user_name() -> String {
-    ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty() && !value.chars().any(char::is_control)))
-        .unwrap_or_else(|| format!("uid-{}", rustix::process::geteuid().as_raw()))
+    let uid = rustix::process::geteuid().as_raw();
+    let printable = |name: &String| !name.is_empty() && !name.chars().any(char::is_control);
+    let listed = std::fs::read_to_string("/etc/passwd")
+        .ok()
+        .and_then(|users| name_of(&users, uid));
+    let named = || {
+        ["USER", "LOGNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(printable))
+    };
+    listed
+        .filter(printable)
+        .or_else(named)
+        .unwrap_or_else(|| format!("uid-{uid}"))
+}
+
+/// `name:password:uid:…`, one a line.
+fn name_of(users: &str, uid: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        let name = parts.next()?;
+        (parts.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -171,12 +225,27 @@ mod tests {
     #[test]
     fn a_token_is_recognised_at_home_and_nowhere_else() {
         let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        assert!(signed_here(here.path(), "x.y.z").unwrap_err().contains("no key yet"));
+        assert!(
+            signed_here(here.path(), "x.y.z")
+                .unwrap_err()
+                .contains("no key yet")
+        );
         let issued = issue(here.path(), &request()).unwrap();
         assert_eq!(issued.expires_at - issued.issued_at, 60);
         assert_eq!(signed_here(here.path(), &issued.token), Ok(()));
         issue(elsewhere.path(), &request()).unwrap();
-        assert!(signed_here(elsewhere.path(), &issued.token).unwrap_err().contains("another key"));
+        assert!(
+            signed_here(elsewhere.path(), &issued.token)
+                .unwrap_err()
+                .contains("another key")
+        );
+    }
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\nann:x:1000:1000::/home/ann:/bin/sh\n";
+        assert_eq!(name_of(users, 1000).as_deref(), Some("ann"));
+        assert_eq!(name_of(users, 1), None);
     }
 
     #[test]

@@ -4,12 +4,27 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Config, Facts, load_with};
+use loadlock_config::{Config, ConfigErrors, Facts, load_with};
 use loadlock_gateway::{Door, File, Gateway, Principal, Result, Setup, Silent, Source, Target, UploadRequest};
 use loadlock_sandbox::EngineOptions;
 use tempfile::TempDir;
 
+mod cell;
+mod logs;
+mod sink;
+
+pub use cell::{Cell, Upload, compile_options, options, source, tight};
+pub use logs::Logs;
+pub use sink::{Received, Sink};
+
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
+
+/// Compiled code is the same for every test.
+pub fn cache() -> PathBuf {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    cache.canonicalize().unwrap()
+}
 
 /// A temporary place with a home, a granted directory and a configuration.
 pub struct World {
@@ -31,10 +46,7 @@ impl World {
         for folder in ["home", "files", "outside", "components"] {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
-        // Compiled code is the same for every test.
-        let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-cache");
-        std::fs::create_dir_all(&cache).unwrap();
-        symlink(cache.canonicalize().unwrap(), dir.path().join("home/cache")).unwrap();
+        symlink(cache(), dir.path().join("home/cache")).unwrap();
         Self { dir, config: String::new(), env: Vec::new() }
     }
 
@@ -83,6 +95,14 @@ impl World {
 
     /// The parsed configuration.
     pub fn load(&self) -> Config {
+        match self.try_load() {
+            Ok(config) => config,
+            Err(errors) => panic!("{errors}"),
+        }
+    }
+
+    /// The parsed configuration, or what is wrong with it.
+    pub fn try_load(&self) -> Result<Config, ConfigErrors> {
         let text = if self.config.contains("grants") {
             self.config.clone()
         } else {
@@ -98,10 +118,7 @@ impl World {
         };
         let mut env: Vec<_> = self.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
         env.push(("LOADLOCK_HOME".into(), self.path("home").into_os_string()));
-        match load_with(Some(&file), env, &facts) {
-            Ok(config) => config,
-            Err(errors) => panic!("{errors}"),
-        }
+        load_with(Some(&file), env, &facts)
     }
 
     pub fn setup(&self) -> Setup {

@@ -14,7 +14,10 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), scale: 1 }
+        Self {
+            started: Instant::now(),
+            scale: 1,
+        }
     }
 }
 
@@ -22,7 +25,10 @@ impl Clock {
     /// A clock whose monotonic time runs `scale` times as fast as real time, so that minutes of cooling down pass in seconds.
     #[must_use]
     pub fn scaled(scale: u32) -> Self {
-        Self { scale: scale.max(1), ..Self::default() }
+        Self {
+            scale: scale.max(1),
+            ..Self::default()
+        }
     }
 
     /// Monotonic time since the start of the process.

@@ -175,10 +175,14 @@ mod tests {
 
     #[test]
     fn codes_are_unique_and_explained() {
-        let names: std::collections::HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        let names: std::collections::HashSet<_> =
+            ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(names.len(), ErrorCode::ALL.len());
         for code in ErrorCode::ALL {
-            assert!(code.cause().ends_with('.') && code.todo().ends_with('.'), "{code}");
+            assert!(
+                code.cause().ends_with('.') && code.todo().ends_with('.'),
+                "{code}"
+            );
             assert!((400..600).contains(&code.http_status()), "{code}");
         }
     }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Gateway;
+use crate::pipeline::{journal_error, record_of};
 use crate::principal::{Principal, Scope};
 use crate::view::{File, FilePage};
 
@@ -42,7 +43,10 @@ pub(crate) fn answered<T>(answer: Answer<T>) -> Result<T> {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(failure)) => Err(Error::new(ErrorCode::TrackerFailed, failure.to_string())
             .retry_after(failure.retry_after.map(loadlock_policy::Millis::get))),
-        Err(error) => Err(Error::new(ErrorCode::TrackerFailed, format!("the tracker gave no answer: {error}"))),
+        Err(error) => Err(Error::new(
+            ErrorCode::TrackerFailed,
+            format!("the tracker gave no answer: {error}"),
+        )),
     }
 }
 
@@ -62,7 +66,10 @@ impl Gateway {
             now_ms: self.0.clock.wall_ms(),
         };
         let page = answered(self.0.tracker.list(query).await)?;
-        Ok(FilePage { files: page.items.into_iter().map(File::from).collect(), next: page.next })
+        Ok(FilePage {
+            files: page.items.into_iter().map(File::from).collect(),
+            next: page.next,
+        })
     }
 
     /// One of the caller's files.
@@ -76,8 +83,28 @@ impl Gateway {
 
     async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
         let now = self.0.clock.wall_ms();
-        let found = answered(self.0.tracker.get(who.tenant().to_owned(), id.to_owned(), now).await)?;
-        found.ok_or_else(|| not_found(id))
+        match answered(
+            self.0
+                .tracker
+                .get(who.tenant().to_owned(), id.to_owned(), now)
+                .await,
+        ) {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the tracker is away; asking the journal"),
+        }
+        // Accepted and not recorded yet: the file is there all the same.
+        let row = self
+            .0
+            .journal
+            .entry(id)
+            .map_err(|error| journal_error(&error))?;
+        row.filter(|row| {
+            row.intent.tenant == who.tenant()
+                && matches!(row.state, loadlock_journal::State::Accepted { .. })
+        })
+        .and_then(|row| record_of(&row))
+        .ok_or_else(|| not_found(id))
     }
 
     /// Streams a file's content: the bytes, or the text that the vendor extracted from them.
@@ -92,12 +119,18 @@ impl Gateway {
         if purpose.is_some_and(|purpose| purpose.content == ContentKind::Never) {
             return Err(Error::new(
                 ErrorCode::ContentUnavailable,
-                format!("`{}` does not give the content of `{}` files back", record.provider, record.key.purpose),
+                format!(
+                    "`{}` does not give the content of `{}` files back",
+                    record.provider, record.key.purpose
+                ),
             ));
         }
         let (sink, chunks) = Provider::content_channel();
         let gateway = self.clone();
-        let remote = RemoteRef { id: record.remote_id.clone(), purpose: record.key.purpose.clone() };
+        let remote = RemoteRef {
+            id: record.remote_id.clone(),
+            purpose: record.key.purpose.clone(),
+        };
         let (name, bytes) = (record.provider.clone(), record.bytes);
         let end = tokio::spawn(async move {
             let unit = gateway.0.provider(&name)?;
@@ -109,16 +142,25 @@ impl Gateway {
                     ErrorCode::ContentUnavailable,
                     format!("`{name}` answered with no content for a file of {bytes} bytes"),
                 )),
-                Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => Err(Error::new(
-                    ErrorCode::ProviderFailed,
-                    format!("`{name}` answered with {} bytes for a file of {bytes}", info.bytes),
-                )),
+                Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => {
+                    Err(Error::new(
+                        ErrorCode::ProviderFailed,
+                        format!(
+                            "`{name}` answered with {} bytes for a file of {bytes}",
+                            info.bytes
+                        ),
+                    ))
+                }
                 Ok(Ok(info)) => Ok(info),
                 Ok(Err(failure)) => Err(content_failure(&name, &failure)),
                 Err(error) => Err(call_error(&name, &error)),
             }
         });
-        Ok(Content { file: record.into(), chunks, end })
+        Ok(Content {
+            file: record.into(),
+            chunks,
+            end,
+        })
     }
 
     /// Deletes one of the caller's files; the remote file too, if no other file refers to it.
@@ -127,7 +169,14 @@ impl Gateway {
     /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted later.
     pub async fn delete(&self, who: &Principal, id: &str) -> Result<()> {
         who.require(Scope::Delete)?;
-        match answered(self.0.tracker.tombstone(who.tenant().to_owned(), id.to_owned()).await)? {
+        // A file whose record is still on its way has to arrive before it can go.
+        self.0.deliver_backlog().await?;
+        match answered(
+            self.0
+                .tracker
+                .tombstone(who.tenant().to_owned(), id.to_owned())
+                .await,
+        )? {
             Release::NotFound => Err(not_found(id)),
             Release::Released(_) => Ok(()),
             Release::Last(row) => {
@@ -154,7 +203,10 @@ impl crate::gateway::Inner {
             tracing::warn!(provider = %row.provider, "a remote file of a provider that is not configured any more stays dying");
             return false;
         };
-        let remote = RemoteRef { id: row.remote_id.clone(), purpose: row.key.purpose.clone() };
+        let remote = RemoteRef {
+            id: row.remote_id.clone(),
+            purpose: row.key.purpose.clone(),
+        };
         let report = unit.component.delete(&remote).await;
         let gone = match &report.outcome {
             Ok(Ok(_)) => true,
@@ -170,7 +222,13 @@ impl crate::gateway::Inner {
                 false
             }
         };
-        if gone && let Err(error) = answered(self.tracker.forget(row.account.clone(), row.remote_id.clone()).await) {
+        if gone
+            && let Err(error) = answered(
+                self.tracker
+                    .forget(row.account.clone(), row.remote_id.clone())
+                    .await,
+            )
+        {
             tracing::warn!(%error, "the tracker could not forget a deleted remote file");
         }
         gone
@@ -188,7 +246,8 @@ fn content_failure(name: &str, failure: &Failure) -> Error {
         FailureKind::RateLimited => ErrorCode::ProviderRateLimited,
         _ => ErrorCode::ProviderFailed,
     };
-    Error::new(code, format!("`{name}`: {failure}")).retry_after(failure.retry_after.map(loadlock_policy::Millis::get))
+    Error::new(code, format!("`{name}`: {failure}"))
+        .retry_after(failure.retry_after.map(loadlock_policy::Millis::get))
 }
 
 pub(crate) fn call_error(name: &str, error: &CallError) -> Error {

@@ -1,8 +1,10 @@
 //! The gateway: everything that is open while a process serves.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use loadlock_config::Config;
+use loadlock_journal::Journal;
 use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
@@ -13,6 +15,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
 use crate::pipeline::flights::Flights;
+use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Door, Principal, authenticate};
 use crate::setup::{ProviderUnit, Setup, auth, load_provider, refused};
 
@@ -30,6 +33,9 @@ pub(crate) struct Inner {
     pub(crate) tracker: Tracker,
     pub(crate) providers: Vec<ProviderUnit>,
     pub(crate) flights: Flights,
+    pub(crate) journal: Journal,
+    /// Journal entries that an upload of this process holds: not open for settling.
+    pub(crate) active: Mutex<HashSet<String>>,
     pub(crate) clock: Clock,
     /// Released last: everything above may still write.
     pub(crate) home: Home,
@@ -46,6 +52,7 @@ impl Gateway {
         let protected = home.protected(config.protected_files())?;
         let grants = Grants::open(&config.grants, &protected)?;
         let spool_root = spool_root(&home.spool())?;
+        let journal = Journal::open(&home.journal()).map_err(|error| journal_error(&error))?;
         let sandbox = setup.sandbox(Some(home.cache()))?;
         let local_key = auth::local_key(&home.keys())?;
 
@@ -62,7 +69,16 @@ impl Gateway {
         let units = async {
             let mut units = Vec::with_capacity(config.providers.len());
             for configured in &config.providers {
-                let unit = load_provider(&setup, &sandbox, &home, &grants, spool_root.clone(), configured, &local_key).await?;
+                let unit = load_provider(
+                    &setup,
+                    &sandbox,
+                    &home,
+                    &grants,
+                    spool_root.clone(),
+                    configured,
+                    &local_key,
+                )
+                .await?;
                 units.push(unit);
             }
             Ok::<_, Error>(units)
@@ -90,12 +106,22 @@ impl Gateway {
             providers: providers?,
             spool: Spool::new(home.spool(), spool_root, config.limits.spool_size.0),
             flights: Flights::default(),
+            journal,
+            active: Mutex::default(),
             clock: setup.clock.clone(),
             grants,
             config,
             home,
         };
-        Ok(Self(Arc::new(gateway)))
+        let gateway = Self(Arc::new(gateway));
+        gateway.restore_breakers();
+        let settled = gateway.settle().await?;
+        if settled != Settled::default() {
+            tracing::warn!(?settled, "settled what an earlier process left open");
+        }
+        // What is left in the spool belonged to uploads that are settled now.
+        gateway.0.spool.clean();
+        Ok(gateway)
     }
 
     /// Who presents this credential at this door.
@@ -103,7 +129,13 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Unauthenticated`].
     pub async fn authenticate(&self, door: Door, credential: Option<&str>) -> Result<Principal> {
-        authenticate(&self.0.auth, door, credential, self.0.clock.wall_ms() / 1_000).await
+        authenticate(
+            &self.0.auth,
+            door,
+            credential,
+            self.0.clock.wall_ms() / 1_000,
+        )
+        .await
     }
 
     /// The configuration that it runs with.
@@ -119,11 +151,21 @@ impl Gateway {
 
 impl Inner {
     pub(crate) fn provider(&self, name: &str) -> Result<&ProviderUnit> {
-        self.providers.iter().find(|unit| unit.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.providers.iter().map(|unit| format!("`{}`", unit.name)).collect();
-            Error::new(ErrorCode::ProviderUnknown, format!("there is no provider `{name}`"))
+        self.providers
+            .iter()
+            .find(|unit| unit.name == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = self
+                    .providers
+                    .iter()
+                    .map(|unit| format!("`{}`", unit.name))
+                    .collect();
+                Error::new(
+                    ErrorCode::ProviderUnknown,
+                    format!("there is no provider `{name}`"),
+                )
                 .hint(format!("configured are {}", names.join(", ")))
-        })
+            })
     }
 }
 

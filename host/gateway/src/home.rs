@@ -24,9 +24,20 @@ impl Home {
     /// [`ErrorCode::HomeInUse`] if another process owns it, [`ErrorCode::StateUnavailable`] if it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
         let unavailable = |what: &Path, error: std::io::Error| {
-            Error::new(ErrorCode::StateUnavailable, format!("cannot use {}: {error}", what.display()))
+            Error::new(
+                ErrorCode::StateUnavailable,
+                format!("cannot use {}: {error}", what.display()),
+            )
         };
-        for folder in ["", "keys", "spool", "cache", "providers", "tracker", "journal"] {
+        for folder in [
+            "",
+            "keys",
+            "spool",
+            "cache",
+            "providers",
+            "tracker",
+            "journal",
+        ] {
             let folder = path.join(folder);
             std::fs::DirBuilder::new()
                 .recursive(true)
@@ -61,7 +72,9 @@ impl Home {
             writeln!(&lock, "{}", std::process::id())
         };
         note().map_err(|error| unavailable(&lock_path, error))?;
-        let path = path.canonicalize().map_err(|error| unavailable(path, error))?;
+        let path = path
+            .canonicalize()
+            .map_err(|error| unavailable(path, error))?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -97,14 +110,20 @@ impl Home {
     pub fn component_state(&self, kind: &str, name: &str) -> Result<Arc<File>> {
         let path = self.path.join(kind).join(name);
         let open = || -> std::io::Result<File> {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)?;
             use rustix::fs::{Mode, OFlags};
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             Ok(File::from(rustix::fs::open(&path, flags, Mode::empty())?))
         };
-        open()
-            .map(Arc::new)
-            .map_err(|error| Error::new(ErrorCode::StateUnavailable, format!("cannot use {}: {error}", path.display())))
+        open().map(Arc::new).map_err(|error| {
+            Error::new(
+                ErrorCode::StateUnavailable,
+                format!("cannot use {}: {error}", path.display()),
+            )
+        })
     }
 
     /// What may never be admitted: this directory with everything in it, and `others` (configuration, credential files).
@@ -115,7 +134,10 @@ impl Home {
         let mut protected = Protected::default();
         for path in std::iter::once(self.path.clone()).chain(others) {
             protected.add(&path).map_err(|error| {
-                Error::new(ErrorCode::StateUnavailable, format!("cannot examine {}: {error}", path.display()))
+                Error::new(
+                    ErrorCode::StateUnavailable,
+                    format!("cannot examine {}: {error}", path.display()),
+                )
             })?;
         }
         Ok(protected)

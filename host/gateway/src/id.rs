@@ -7,7 +7,9 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 26 characters `[0-9a-z]`, 130 random bits: unguessable and unique without a counter.
 pub(crate) fn mark() -> String {
     let mut random = rand::rng();
-    (0..26).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect()
+    (0..26)
+        .map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]))
+        .collect()
 }
 
 /// A file's id.
@@ -18,7 +20,9 @@ pub(crate) fn file() -> String {
 /// The remote name that carries a mark and keeps the extension, at most 255 bytes.
 pub(crate) fn marked_name(name: &str, mark: &str) -> String {
     let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 16 => (stem, format!(".{extension}")),
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 16 => {
+            (stem, format!(".{extension}"))
+        }
         _ => (name, String::new()),
     };
     let room = 255usize.saturating_sub(mark.len() + 1 + extension.len());
@@ -37,7 +41,10 @@ mod tests {
     fn a_marked_name_keeps_the_extension_and_fits() {
         let mark = mark();
         assert_eq!(mark.len(), 26);
-        assert_eq!(marked_name("report.pdf", &mark), format!("report-{mark}.pdf"));
+        assert_eq!(
+            marked_name("report.pdf", &mark),
+            format!("report-{mark}.pdf")
+        );
         assert_eq!(marked_name(".env", &mark), format!(".env-{mark}"));
         let long = format!("{}.pdf", "ä".repeat(125));
         let marked = marked_name(&long, &mark);

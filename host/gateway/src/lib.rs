@@ -24,6 +24,7 @@ pub use error::{Error, ErrorCode, Result};
 pub use files::{Content, ListRequest};
 pub use gateway::Gateway;
 pub use home::Home;
+pub use pipeline::Settled;
 pub use principal::{Door, Principal, Scope};
 pub use progress::{Event, Progress, Silent};
 pub use request::{Source, Target, UploadRequest};

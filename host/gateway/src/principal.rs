@@ -79,28 +79,53 @@ impl Principal {
         }
         Err(Error::new(
             ErrorCode::Forbidden,
-            format!("the credential of `{}` lacks the scope `{}`", self.subject(), scope.as_str()),
+            format!(
+                "the credential of `{}` lacks the scope `{}`",
+                self.subject(),
+                scope.as_str()
+            ),
         )
-        .hint(format!("issue a token with it: `loadlock token issue --scope {}`", scope.as_str())))
+        .hint(format!(
+            "issue a token with it: `loadlock token issue --scope {}`",
+            scope.as_str()
+        )))
     }
 }
 
 /// Asks the auth component. Anything but a clear yes is a no.
-pub(crate) async fn authenticate(auth: &Auth, door: Door, credential: Option<&str>, now_s: u64) -> Result<Principal> {
-    match auth.authenticate(credential.map(str::to_owned), now_s).await {
+pub(crate) async fn authenticate(
+    auth: &Auth,
+    door: Door,
+    credential: Option<&str>,
+    now_s: u64,
+) -> Result<Principal> {
+    match auth
+        .authenticate(credential.map(str::to_owned), now_s)
+        .await
+    {
         Ok(Ok(identity)) => {
             tracing::info!(target: "loadlock::auth", subject = %identity.subject, tenant = %identity.tenant, legacy = identity.legacy, "[AUTH] accepted");
-            Ok(Principal { identity: Arc::new(identity), door })
+            Ok(Principal {
+                identity: Arc::new(identity),
+                door,
+            })
         }
         Ok(Err(denial)) => {
             tracing::warn!(target: "loadlock::auth", code = denial.code, "[AUTH] refused: {}", denial.message);
             // What exactly was wrong is for the operator's log; the hint is written for the caller.
-            Err(Error::new(ErrorCode::Unauthenticated, format!("the credential is not accepted ({})", denial.code)).hint(denial.hint))
+            Err(Error::new(
+                ErrorCode::Unauthenticated,
+                format!("the credential is not accepted ({})", denial.code),
+            )
+            .hint(denial.hint))
         }
         Err(error) => {
             tracing::error!(target: "loadlock::auth", %error, "[AUTH] no decision");
-            Err(Error::new(ErrorCode::Unauthenticated, "the auth component gave no decision, so nobody is let in")
-                .hint("look at the log for `[AUTH]`"))
+            Err(Error::new(
+                ErrorCode::Unauthenticated,
+                "the auth component gave no decision, so nobody is let in",
+            )
+            .hint("look at the log for `[AUTH]`"))
         }
     }
 }

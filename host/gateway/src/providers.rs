@@ -4,11 +4,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use loadlock_policy::breaker::{Breaker, BreakerSnapshot};
 use loadlock_policy::model::FailureKind;
 
 use crate::error::Result;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Inner};
 use crate::principal::{Principal, Scope};
+use crate::setup::ProviderUnit;
 use crate::view::{Probe, ProviderView};
 
 impl Gateway {
@@ -30,10 +32,37 @@ impl Gateway {
                 profile: unit.profile.clone(),
                 order: unit.order.map(|order| order + 1),
                 account: unit.account.clone(),
-                breaker: format!("{:?}", unit.breaker.lock().unwrap_or_else(PoisonError::into_inner).label(now)).to_lowercase(),
+                breaker: format!(
+                    "{:?}",
+                    unit.breaker
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .label(now)
+                )
+                .to_lowercase(),
                 in_flight: unit.in_flight.load(Ordering::Relaxed),
             })
             .collect())
+    }
+
+    /// Breakers as the last process left them: a restart must not send a herd at a vendor that was down.
+    pub(crate) fn restore_breakers(&self) {
+        let inner = &self.0;
+        for unit in &inner.providers {
+            let Ok(Some(bytes)) = inner.journal.get_state(&state_key(&unit.name)) else {
+                continue;
+            };
+            let Ok(snapshot) = serde_json::from_slice::<BreakerSnapshot>(&bytes) else {
+                continue;
+            };
+            let restored = Breaker::restore(
+                &snapshot,
+                &unit.breaker_policy,
+                inner.clock.now(),
+                inner.clock.wall_ms(),
+            );
+            *unit.breaker.lock().unwrap_or_else(PoisonError::into_inner) = restored;
+        }
     }
 
     /// Asks a provider's vendor for something cheap.
@@ -59,4 +88,25 @@ impl Gateway {
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
+}
+
+impl Inner {
+    /// Keeps a breaker's state over a restart.
+    pub(crate) async fn keep_breaker(&self, unit: &ProviderUnit) {
+        let snapshot = unit
+            .breaker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .snapshot(self.clock.now(), self.clock.wall_ms());
+        let Ok(bytes) = serde_json::to_vec(&snapshot) else {
+            return;
+        };
+        if let Err(error) = self.journal.put_state(&state_key(&unit.name), bytes).await {
+            tracing::warn!(%error, provider = %unit.name, "the breaker's state is not kept over a restart");
+        }
+    }
+}
+
+fn state_key(provider: &str) -> String {
+    format!("breaker/{provider}")
 }

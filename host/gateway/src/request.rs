@@ -46,12 +46,22 @@ pub struct UploadRequest {
 impl UploadRequest {
     /// Of a path, with everything else left to the gateway.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self::from(Source::Path { path: path.into(), current_dir: std::env::current_dir().ok() })
+        Self::from(Source::Path {
+            path: path.into(),
+            current_dir: std::env::current_dir().ok(),
+        })
     }
 }
 
 impl From<Source> for UploadRequest {
     fn from(source: Source) -> Self {
-        Self { source, target: Target::Auto, purpose: None, name: None, idempotency_key: None, expires_in_s: None }
+        Self {
+            source,
+            target: Target::Auto,
+            purpose: None,
+            name: None,
+            idempotency_key: None,
+            expires_in_s: None,
+        }
     }
 }

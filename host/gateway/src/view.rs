@@ -146,6 +146,10 @@ pub struct RefusedView {
 
 impl RefusedView {
     pub(crate) fn new(provider: String, reason: &Reason) -> Self {
-        Self { provider, reason: reason.code(), detail: reason.to_string() }
+        Self {
+            provider,
+            reason: reason.code(),
+            detail: reason.to_string(),
+        }
     }
 }

@@ -28,7 +28,15 @@ pub fn build(workspace: &Path, target: &Path, guests: Guests<'_>) -> Result<Path
     };
     command
         .current_dir(workspace)
-        .args(["build", "--profile", profile, "--target", TARGET, "--locked", "--target-dir"])
+        .args([
+            "build",
+            "--profile",
+            profile,
+            "--target",
+            TARGET,
+            "--locked",
+            "--target-dir",
+        ])
         .arg(target);
     match guests {
         Guests::Packages(packages) => {

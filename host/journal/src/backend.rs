@@ -11,10 +11,23 @@ use redb::{BackendError, StorageBackend};
 
 use crate::error::JournalError;
 
+/// Where redb's file format keeps its state flags: after the magic number of nine bytes.
+const STATE_BYTE: usize = 9;
+/// The flag that says which of the two commit slots holds the last commit.
+const SLOT_BIT: u8 = 1;
+
+/// The commit slot that a store's header names; `None` if there is no header.
+pub(crate) fn named_slot(backend: &dyn StorageBackend) -> Option<u8> {
+    let mut byte = [0];
+    backend.read(STATE_BYTE as u64, &mut byte).ok()?;
+    Some(byte[0] & SLOT_BIT)
+}
+
 /// What is known about the storage's health.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     syncs: AtomicU64,
+    chosen_slot: Mutex<Option<u8>>,
     first_failure: Mutex<Option<JournalError>>,
 }
 
@@ -27,6 +40,19 @@ impl Health {
     /// The failure that everything after it comes from, if there was one since the last call.
     pub(crate) fn take_failure(&self) -> Option<JournalError> {
         self.failure().take()
+    }
+
+    /// The failure that everything since comes from.
+    pub(crate) fn cause(&self) -> Option<JournalError> {
+        self.failure().clone()
+    }
+
+    /// The commit slot that the first header written since the last call names.
+    pub(crate) fn take_chosen_slot(&self) -> Option<u8> {
+        self.chosen_slot
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn failure(&self) -> std::sync::MutexGuard<'_, Option<JournalError>> {
@@ -84,6 +110,16 @@ impl StorageBackend for Watched {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if offset == 0
+            && let Some(byte) = data.get(STATE_BYTE)
+        {
+            let mut chosen = self
+                .health
+                .chosen_slot
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            chosen.get_or_insert(byte & SLOT_BIT);
+        }
         self.health
             .note(self.inner.write(offset, data), "writing the journal")
     }

@@ -8,6 +8,7 @@ use crate::types::{Accepted, Attempt, DeleteIntent, EntryId, FailedEnd, Intent};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Begin(Box<Intent>),
+    BeginAccepted(Box<(Intent, Accepted)>),
     Sending {
         id: EntryId,
         attempt: Attempt,
@@ -55,6 +56,13 @@ pub(crate) enum Change {
     Forget {
         ids: Vec<EntryId>,
     },
+}
+
+impl Change {
+    /// Whether it begins an entry.
+    pub(crate) fn begins(&self) -> bool {
+        matches!(self, Self::Begin(_) | Self::BeginAccepted(_))
+    }
 }
 
 /// What a change answers.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, StorageBackend};
 
-use crate::backend::{Health, Watched};
+use crate::backend::{Health, Watched, named_slot};
 use crate::change::Need;
 use crate::error::JournalError;
 use crate::place::{NAME, Place, UNFINISHED};
@@ -93,6 +93,7 @@ impl Store {
             return Err(slot.reason());
         };
         guarded("reading the journal", || work(&database.begin_read()?))
+            .map_err(|error| self.health.cause().unwrap_or(error))
     }
 
     /// Changes in one transaction, committed as `work` answers. On an error nothing of it is certain, and the store
@@ -214,6 +215,8 @@ impl Store {
 
     /// Opens a backend, verifies every page's checksum, and migrates.
     fn verified(&self, backend: Box<dyn StorageBackend>) -> Result<Database, JournalError> {
+        let named = named_slot(&*backend);
+        let _ = self.health.take_chosen_slot();
         let watched = Watched::new(backend, self.health.clone());
         let rolled_back = self.rolled_back.clone();
         let (database, migrated) = guarded("opening the journal", || {
@@ -237,6 +240,12 @@ impl Store {
             }
             Ok((database, migrated))
         })?;
+        // A damaged slot is passed over before redb announces anything.
+        if let (Some(named), Some(chosen)) = (named, self.health.take_chosen_slot())
+            && named != chosen
+        {
+            self.rolled_back.store(true, Ordering::Relaxed);
+        }
         migrated.map(|_| database)
     }
 }
@@ -290,6 +299,27 @@ fn guarded<T>(
             Err(JournalError::corrupt(format!(
                 "{doing}: the store panicked: {why}"
             )))
+        }
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Changes anything.
+    pub(crate) fn raw(
+        &self,
+        work: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
+    ) {
+        let slot = self.slot_mut();
+        if let Slot::Open(database) = &*slot {
+            let done = database
+                .begin_write()
+                .map_err(redb::Error::from)
+                .and_then(|transaction| {
+                    work(&transaction)?;
+                    Ok(transaction.commit()?)
+                });
+            assert!(done.is_ok(), "{done:?}");
         }
     }
 }

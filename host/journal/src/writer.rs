@@ -3,8 +3,8 @@
 //! Nothing waits on purpose: while one commit syncs, the next batch gathers behind it, so the number of syncs falls as
 //! load rises and a lone upload pays one sync a step.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -23,9 +23,38 @@ const BATCH: usize = 512;
 /// A change on its way, and who waits for it.
 pub(crate) struct Job {
     pub(crate) change: Change,
-    pub(crate) reply: oneshot::Sender<Result<Answer, JournalError>>,
+    pub(crate) reply: oneshot::Sender<Reply>,
     /// Its place in the queue.
     pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// Ids of entries that began for callers who never heard of it.
+type Lost = Arc<Mutex<Vec<EntryId>>>;
+
+/// An answer on its way. If nobody takes it, an entry that it began is taken back: nothing was sent for it, and left
+/// alone it would hold its idempotency key until the next start.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    answer: Option<Result<Answer, JournalError>>,
+    lost: Lost,
+}
+
+impl Reply {
+    /// The answer, taken by the caller who waited for it.
+    pub(crate) fn take(mut self) -> Result<Answer, JournalError> {
+        self.answer.take().unwrap_or(Err(JournalError::Closed))
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(Ok(Answer::Begun(Begun::New(id)))) = self.answer.take() {
+            self.lost
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(id);
+        }
+    }
 }
 
 /// What the writer receives.
@@ -67,18 +96,31 @@ impl Rules {
 
 /// The writer's thread.
 pub(crate) struct Writer {
-    pub(crate) store: Arc<Store>,
-    pub(crate) rules: Rules,
-    pub(crate) meters: Arc<Meters>,
-    /// Entries begun for callers who never heard of it.
-    pub(crate) forget: Vec<EntryId>,
+    store: Arc<Store>,
+    rules: Rules,
+    meters: Arc<Meters>,
+    /// Entries to take back before anything else: a failed commit may have left them, or nobody took the answer.
+    forget: Vec<EntryId>,
+    lost: Lost,
     /// Since when there are commits that are not durable.
-    pub(crate) lazy_since: Option<Instant>,
+    lazy_since: Option<Instant>,
     /// Whether a durable commit came after the last seal.
-    pub(crate) unsealed: bool,
+    unsealed: bool,
 }
 
 impl Writer {
+    pub(crate) fn new(store: Arc<Store>, rules: Rules, meters: Arc<Meters>) -> Self {
+        Self {
+            store,
+            rules,
+            meters,
+            forget: Vec::new(),
+            lost: Lost::default(),
+            lazy_since: None,
+            unsealed: false,
+        }
+    }
+
     /// Runs until closed, or until every handle is gone.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
         loop {
@@ -124,17 +166,16 @@ impl Writer {
     /// Applies a batch in one transaction and answers everyone.
     fn commit(&mut self, mut batch: Vec<Job>) {
         // Whoever does not wait any more sends nothing, so nothing needs to begin.
-        batch.retain(|job| !(matches!(job.change, Change::Begin(_)) && job.reply.is_closed()));
+        batch.retain(|job| !(job.change.begins() && job.reply.is_closed()));
+        self.forget
+            .append(&mut self.lost.lock().unwrap_or_else(PoisonError::into_inner));
         if batch.is_empty() && self.forget.is_empty() {
             return;
         }
         let overdue = self
             .lazy_since
             .is_some_and(|since| since.elapsed() >= self.rules.flush_after);
-        let short = batch
-            .iter()
-            .any(|job| matches!(job.change, Change::Begin(_)))
-            && self.store.is_short_of_space();
+        let short = batch.iter().any(|job| job.change.begins()) && self.store.is_short_of_space();
         let forget = std::mem::take(&mut self.forget);
         let mut answers = Vec::with_capacity(batch.len());
         let result = self.store.revive().and_then(|()| {
@@ -151,7 +192,7 @@ impl Writer {
                     need = forgot;
                 }
                 for job in &batch {
-                    if short && matches!(job.change, Change::Begin(_)) {
+                    if short && job.change.begins() {
                         answers.push(Err(JournalError::Full {
                             what: format!(
                                 "less than {} bytes are free",
@@ -197,9 +238,11 @@ impl Writer {
     fn answer(&mut self, batch: Vec<Job>, answers: Vec<Result<Answer, JournalError>>) {
         self.meters.changes(batch.len());
         for (job, answer) in batch.into_iter().zip(answers) {
-            if let Err(Ok(Answer::Begun(Begun::New(id)))) = job.reply.send(answer) {
-                self.forget.push(id);
-            }
+            // A reply that cannot be sent comes back and is dropped.
+            let _ = job.reply.send(Reply {
+                answer: Some(answer),
+                lost: self.lost.clone(),
+            });
         }
     }
 

@@ -40,7 +40,11 @@ pub struct CallReport<T> {
 }
 
 /// A store with its limits armed. The deadline is set before anything is instantiated, so a start function is covered.
-pub(crate) fn armed_store(loaded: &Loaded, limits: &Limits, parts: StateParts<'_>) -> Store<CallState> {
+pub(crate) fn armed_store(
+    loaded: &Loaded,
+    limits: &Limits,
+    parts: StateParts<'_>,
+) -> Store<CallState> {
     let mut store = Store::new(loaded.pre.component().engine(), CallState::new(parts));
     store.limiter(|state| &mut state.meter);
     store.set_hostcall_fuel(limits.hostcall_bytes);
@@ -56,15 +60,16 @@ pub(crate) async fn limited<T: Send>(
     call: impl Future<Output = wasmtime::Result<T>> + Send,
 ) -> (Result<T, CallError>, Usage) {
     let started = Instant::now();
-    let (outcome, cpu) = match tokio::time::timeout(limits.wall, CpuBudget::new(limits.cpu, call)).await {
-        Ok((Ok(Ok(value)), cpu)) => (Ok(value), cpu),
-        Ok((Ok(Err(error)), cpu)) => {
-            tracing::debug!(error = format!("{error:#}"), "call failed");
-            (Err(CallError::of(&error)), cpu)
-        }
-        Ok((Err(OutOfCpu), cpu)) => (Err(CallError::Exhausted(Exhausted::Cpu)), cpu),
-        Err(_) => (Err(CallError::Exhausted(Exhausted::Wall)), Duration::ZERO),
-    };
+    let (outcome, cpu) =
+        match tokio::time::timeout(limits.wall, CpuBudget::new(limits.cpu, call)).await {
+            Ok((Ok(Ok(value)), cpu)) => (Ok(value), cpu),
+            Ok((Ok(Err(error)), cpu)) => {
+                tracing::debug!(error = format!("{error:#}"), "call failed");
+                (Err(CallError::of(&error)), cpu)
+            }
+            Ok((Err(OutOfCpu), cpu)) => (Err(CallError::Exhausted(Exhausted::Cpu)), cpu),
+            Err(_) => (Err(CallError::Exhausted(Exhausted::Wall)), Duration::ZERO),
+        };
     let usage = Usage {
         cpu,
         wall: started.elapsed(),

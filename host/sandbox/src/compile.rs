@@ -138,7 +138,10 @@ async fn in_child(
     bytes: &[u8],
 ) -> Result<Vec<u8>, CompileError> {
     let failed = |error: std::io::Error| {
-        CompileError::Failed(format!("the compiler process {}: {error}", program.display()))
+        CompileError::Failed(format!(
+            "the compiler process {}: {error}",
+            program.display()
+        ))
     };
     let mut child = tokio::process::Command::new(program)
         .args(args)
@@ -154,9 +157,13 @@ async fn in_child(
     let (Some(mut stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Err(CompileError::Failed("the compiler process has no pipes".into()));
+        return Err(CompileError::Failed(
+            "the compiler process has no pipes".into(),
+        ));
     };
-    let cap = (bytes.len() as u64).saturating_mul(MAX_EXPANSION).max(16 << 20);
+    let cap = (bytes.len() as u64)
+        .saturating_mul(MAX_EXPANSION)
+        .max(16 << 20);
     let work = async {
         let feed = async move {
             // A child that died says why itself.
@@ -164,19 +171,25 @@ async fn in_child(
         };
         let (mut code, mut said) = (Vec::new(), Vec::new());
         let (mut code_end, mut said_end) = (stdout.take(cap), stderr.take(64 << 10));
-        let ((), read, _) = tokio::join!(feed, code_end.read_to_end(&mut code), said_end.read_to_end(&mut said));
+        let ((), read, _) = tokio::join!(
+            feed,
+            code_end.read_to_end(&mut code),
+            said_end.read_to_end(&mut said)
+        );
         read.map_err(failed)?;
         let status = child.wait().await.map_err(failed)?;
         if status.success() {
             return Ok(code);
         }
         let said = String::from_utf8_lossy(&said).trim().to_owned();
-        Err(match std::os::unix::process::ExitStatusExt::signal(&status) {
-            Some(9 | 24) => CompileError::Limit("CPU time"),
-            Some(_) => CompileError::Limit("memory"),
-            None if said.contains("memory allocation") => CompileError::Limit("memory"),
-            None => CompileError::Failed(said),
-        })
+        Err(
+            match std::os::unix::process::ExitStatusExt::signal(&status) {
+                Some(9 | 24) => CompileError::Limit("CPU time"),
+                Some(_) => CompileError::Limit("memory"),
+                None if said.contains("memory allocation") => CompileError::Limit("memory"),
+                None => CompileError::Failed(said),
+            },
+        )
     };
     tokio::time::timeout(options.cpu * 2, work)
         .await
@@ -191,14 +204,26 @@ async fn in_child(
 pub fn compile_child() -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (name, resource) in [(CHILD_MEMORY, Resource::As), (CHILD_CPU, Resource::Cpu)] {
-        if let Some(limit) = std::env::var(name).ok().and_then(|value| value.parse().ok()) {
-            let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+        if let Some(limit) = std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse().ok())
+        {
+            let limit = Rlimit {
+                current: Some(limit),
+                maximum: Some(limit),
+            };
             setrlimit(resource, limit).map_err(|error| format!("cannot set {name}: {error}"))?;
         }
     }
     let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
     let engine = Engine::new(&base_config()).map_err(|error| format!("{error:#}"))?;
-    let code = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
-    std::io::stdout().write_all(&code).map_err(|error| error.to_string())
+    let code = engine
+        .precompile_component(&bytes)
+        .map_err(|error| format!("{error:#}"))?;
+    std::io::stdout()
+        .write_all(&code)
+        .map_err(|error| error.to_string())
 }

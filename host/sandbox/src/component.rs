@@ -52,7 +52,11 @@ impl Source {
         let size = std::fs::metadata(path).map_err(failed)?.len();
         let name = path.display().to_string();
         if size > max_bytes {
-            return Err(LoadError::TooLarge { name, size, limit: max_bytes });
+            return Err(LoadError::TooLarge {
+                name,
+                size,
+                limit: max_bytes,
+            });
         }
         Ok(Self {
             name,
@@ -128,28 +132,52 @@ impl Sandbox {
         if let Some(expected) = &source.pin {
             let found = crate::digest(&source.bytes);
             if !found.eq_ignore_ascii_case(expected) {
-                return Err(LoadError::PinMismatch { name, expected: expected.clone(), found });
+                return Err(LoadError::PinMismatch {
+                    name,
+                    expected: expected.clone(),
+                    found,
+                });
             }
         }
-        let inspection = inspect(&source.bytes)
-            .map_err(|source| LoadError::NotAComponent { name: name.clone(), source })?;
+        let inspection = inspect(&source.bytes).map_err(|source| LoadError::NotAComponent {
+            name: name.clone(),
+            source,
+        })?;
         if !inspection.exports.contains(&role.export()) {
-            return Err(LoadError::WrongWorld { name, expected: role, exports: inspection.exports });
+            return Err(LoadError::WrongWorld {
+                name,
+                expected: role,
+                exports: inspection.exports,
+            });
         }
         let refused: Vec<_> = inspection.refused().cloned().collect();
         if refused.is_empty() {
             Ok(inspection)
         } else {
-            Err(LoadError::ForbiddenImports { name, imports: refused })
+            Err(LoadError::ForbiddenImports {
+                name,
+                imports: refused,
+            })
         }
     }
 
     /// Loads a component for a role.
-    pub(crate) async fn load(&self, source: &Source, role: Role, limits: &Limits) -> Result<Loaded, LoadError> {
+    pub(crate) async fn load(
+        &self,
+        source: &Source,
+        role: Role,
+        limits: &Limits,
+    ) -> Result<Loaded, LoadError> {
         let inspection = self.examine(source, role)?;
         let shared = &self.0;
         let pooled = (limits.memory_bytes <= shared.engines.pooled_memory_bytes)
-            .then(|| shared.engines.pooled.as_ref().zip(shared.pooled_linker.as_ref()))
+            .then(|| {
+                shared
+                    .engines
+                    .pooled
+                    .as_ref()
+                    .zip(shared.pooled_linker.as_ref())
+            })
             .flatten();
         if let Some((engine, linker)) = pooled {
             match self.prepare(engine, linker, source, &inspection).await {
@@ -162,12 +190,22 @@ impl Sandbox {
             }
         }
         let pre = self
-            .prepare(&shared.engines.on_demand, &shared.on_demand_linker, source, &inspection)
+            .prepare(
+                &shared.engines.on_demand,
+                &shared.on_demand_linker,
+                source,
+                &inspection,
+            )
             .await?;
         Ok(self.loaded(source, inspection, pre))
     }
 
-    fn loaded(&self, source: &Source, inspection: Inspection, pre: InstancePre<CallState>) -> Loaded {
+    fn loaded(
+        &self,
+        source: &Source,
+        inspection: Inspection,
+        pre: InstancePre<CallState>,
+    ) -> Loaded {
         Loaded {
             inspection: Arc::new(inspection),
             name: source.name.clone(),
@@ -186,12 +224,21 @@ impl Sandbox {
         let name = || source.name.clone();
         let code = {
             let _permit = self.0.compilers.acquire().await;
-            compile(engine, &self.0.compile, &source.bytes, &inspection.sha256, source.built_in)
-                .await
-                .map_err(|error| match error {
-                    CompileError::Failed(detail) => LoadError::Compile { name: name(), detail },
-                    CompileError::Limit(what) => LoadError::CompileLimit { name: name(), what },
-                })?
+            compile(
+                engine,
+                &self.0.compile,
+                &source.bytes,
+                &inspection.sha256,
+                source.built_in,
+            )
+            .await
+            .map_err(|error| match error {
+                CompileError::Failed(detail) => LoadError::Compile {
+                    name: name(),
+                    detail,
+                },
+                CompileError::Limit(what) => LoadError::CompileLimit { name: name(), what },
+            })?
         };
         let contract = |error: wasmtime::Error| LoadError::Contract {
             name: name(),
@@ -199,12 +246,19 @@ impl Sandbox {
         };
         // SAFETY: the code was made by this engine or by our own child from the same binary of ours, and the cache holds only files that
         // this user alone can write and whose digest agrees; wasmtime checks version and configuration.
-        let component = unsafe { wasmtime::component::Component::deserialize(engine, &code) }.map_err(contract)?;
-        if inspection.imports.iter().all(|import| import.verdict == ImportVerdict::Provided) {
+        let component = unsafe { wasmtime::component::Component::deserialize(engine, &code) }
+            .map_err(contract)?;
+        if inspection
+            .imports
+            .iter()
+            .all(|import| import.verdict == ImportVerdict::Provided)
+        {
             return linker.instantiate_pre(&component).map_err(contract);
         }
         let mut linker = linker.clone();
-        linker.define_unknown_imports_as_traps(&component).map_err(contract)?;
+        linker
+            .define_unknown_imports_as_traps(&component)
+            .map_err(contract)?;
         linker.instantiate_pre(&component).map_err(contract)
     }
 }

@@ -48,7 +48,10 @@ impl Network {
     }
 
     /// For one call of a provider: the operation that is running, and the remote file that it is about.
-    pub(crate) fn for_call(&self, operation: Option<(Operation, Option<String>)>) -> (Hooks, Observed) {
+    pub(crate) fn for_call(
+        &self,
+        operation: Option<(Operation, Option<String>)>,
+    ) -> (Hooks, Observed) {
         let observed = Observed::default();
         let hooks = Hooks {
             network: operation.as_ref().map_or(Self::Denied, |_| self.clone()),
@@ -116,7 +119,11 @@ impl Observed {
             sent: self.account.sent(),
             received: self.account.received(),
             elapsed: self.account.elapsed(),
-            denied: self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            denied: self
+                .denied
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             seen: self.seen.clone(),
         }
     }
@@ -137,7 +144,10 @@ pub(crate) struct Hooks {
     observed: Observed,
 }
 
-type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+type Answer = (
+    http::Response<WasiBody>,
+    Box<dyn Future<Output = Result<(), Error>> + Send>,
+);
 type Sending = Box<dyn Future<Output = Result<Answer, Error>> + Send>;
 
 impl WasiHttpHooks for Hooks {
@@ -179,8 +189,10 @@ impl WasiHttpHooks for Hooks {
         Box::new(async move {
             match outlet.transport.send(request, &allowed, &call).await {
                 Ok(response) => {
-                    let response = response.map(|body| body.map_err(|error| wasi_error(&error)).boxed_unsync());
-                    let done: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
+                    let response = response
+                        .map(|body| body.map_err(|error| wasi_error(&error)).boxed_unsync());
+                    let done: Box<dyn Future<Output = Result<(), Error>> + Send> =
+                        Box::new(async { Ok(()) });
                     Ok((response, done))
                 }
                 Err(error) => {
@@ -209,23 +221,35 @@ fn timeouts(options: RequestOptions) -> Timeouts {
 /// What the guest is told: the nearest `wasi:http` error code. Details stay in the host's log.
 fn wasi_error(error: &SendError) -> Error {
     match error {
-        SendError::Credential(_) | SendError::CredentialOverPlainHttp { .. } => Error::ConfigurationError,
+        SendError::Credential(_) | SendError::CredentialOverPlainHttp { .. } => {
+            Error::ConfigurationError
+        }
         SendError::RequestInvalid { .. } => Error::HttpRequestUriInvalid,
         SendError::RequestHeadersTooLarge { bytes, .. } => {
             Error::HttpRequestHeaderSectionSize(u32::try_from(*bytes).ok())
         }
-        SendError::RequestBody { .. } | SendError::RequestBodyLength { .. } => Error::HttpRequestBodySize(None),
+        SendError::RequestBody { .. } | SendError::RequestBodyLength { .. } => {
+            Error::HttpRequestBodySize(None)
+        }
         SendError::ConnectionLimit { .. } => Error::ConnectionLimitReached,
-        SendError::Dns { .. } => Error::DnsError { rcode: None, info_code: None },
+        SendError::Dns { .. } => Error::DnsError {
+            rcode: None,
+            info_code: None,
+        },
         SendError::AddressRefused { .. } => Error::DestinationIpProhibited,
         SendError::ConnectRefused { .. } | SendError::NotSent { .. } => Error::ConnectionRefused,
         SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
         SendError::Tls { fault, .. } => match fault {
             TlsFault::Certificate => Error::TlsCertificateError,
-            TlsFault::Alert => Error::TlsAlertReceived { alert_id: None, alert_message: None },
+            TlsFault::Alert => Error::TlsAlertReceived {
+                alert_id: None,
+                alert_message: None,
+            },
             TlsFault::Protocol => Error::TlsProtocolError,
         },
-        SendError::FirstByteTimeout { .. } | SendError::TotalTimeout { .. } => Error::HttpResponseTimeout,
+        SendError::FirstByteTimeout { .. } | SendError::TotalTimeout { .. } => {
+            Error::HttpResponseTimeout
+        }
         SendError::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
         SendError::ResponseHeadersTooLarge { .. } => Error::HttpResponseHeaderSectionSize(None),
         SendError::ResponseBodyTooLarge { .. } => Error::HttpResponseBodySize(None),

@@ -91,7 +91,9 @@ pub struct Inspection {
 impl Inspection {
     /// The imports that keep it from being loaded.
     pub fn refused(&self) -> impl Iterator<Item = &Import> {
-        self.imports.iter().filter(|import| import.verdict == ImportVerdict::Refused)
+        self.imports
+            .iter()
+            .filter(|import| import.verdict == ImportVerdict::Refused)
     }
 }
 
@@ -117,13 +119,17 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     if bytes.len() < 8 || &bytes[..4] != b"\0asm" {
         return Err(InspectError::NotWasm);
     }
-    let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
+    let malformed =
+        |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
     let mut names = Vec::new();
     let mut exports = Vec::new();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(InspectError::CoreModule),
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } if depth == 0 => return Err(InspectError::CoreModule),
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
@@ -151,7 +157,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .into_iter()
         .map(|name| {
             let (verdict, reason) = verdict(&name, role);
-            Import { name, verdict, reason }
+            Import {
+                name,
+                verdict,
+                reason,
+            }
         })
         .collect();
     Ok(Inspection {
@@ -167,7 +177,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
 fn role_of(export: &str) -> Option<(Role, &str)> {
     let (name, version) = export.split_once('@')?;
     let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
-    let role = Role::ALL.into_iter().find(|role| role.interface() == interface)?;
+    let role = Role::ALL
+        .into_iter()
+        .find(|role| role.interface() == interface)?;
     Some((role, version))
 }
 
@@ -179,22 +191,34 @@ fn verdict(name: &str, role: Option<Role>) -> (ImportVerdict, &'static str) {
         return (Provided, "types only");
     }
     let Some(rest) = path.strip_prefix("wasi:") else {
-        return (Refused, "the host has no such interface; components may import WASI 0.2 only");
+        return (
+            Refused,
+            "the host has no such interface; components may import WASI 0.2 only",
+        );
     };
-    let stable = version == "0.2" || version.strip_prefix("0.2.").is_some_and(|patch| {
-        patch.parse::<u32>().is_ok_and(|patch| patch <= 12)
-    });
+    let stable = version == "0.2"
+        || version
+            .strip_prefix("0.2.")
+            .is_some_and(|patch| patch.parse::<u32>().is_ok_and(|patch| patch <= 12));
     if !stable {
         return (Refused, "only stable WASI 0.2 (up to 0.2.12) is provided");
     }
     match rest.split_once('/').unwrap_or((rest, "")) {
         ("cli" | "clocks" | "io" | "random", _) => (Provided, "within limits"),
-        ("filesystem", _) => (Provided, "shows the admitted file and the component's own directory"),
+        ("filesystem", _) => (
+            Provided,
+            "shows the admitted file and the component's own directory",
+        ),
         ("http", "types" | "outgoing-handler") => match role {
-            Some(role) if role.may_use_http() => (Provided, "reaches only what the operator granted"),
+            Some(role) if role.may_use_http() => {
+                (Provided, "reaches only what the operator granted")
+            }
             _ => (Refused, "this role has no network"),
         },
-        ("sockets", _) => (Trapped, "no sockets: calling one ends the call; use wasi:http/outgoing-handler"),
+        ("sockets", _) => (
+            Trapped,
+            "no sockets: calling one ends the call; use wasi:http/outgoing-handler",
+        ),
         _ => (Refused, "the host does not provide this WASI interface"),
     }
 }
@@ -219,13 +243,19 @@ mod tests {
         ] {
             assert_eq!(verdict(name, provider).0, expected, "{name}");
         }
-        assert_eq!(verdict("wasi:http/types@0.2.0", Some(Role::Auth)).0, ImportVerdict::Refused);
+        assert_eq!(
+            verdict("wasi:http/types@0.2.0", Some(Role::Auth)).0,
+            ImportVerdict::Refused
+        );
     }
 
     #[test]
     fn what_is_not_a_component_is_named() {
         assert_eq!(inspect(b"#!/bin/sh\necho"), Err(InspectError::NotWasm));
         assert_eq!(inspect(b"\0asm\x01\0\0\0"), Err(InspectError::CoreModule));
-        assert!(matches!(inspect(b"\0asm\x0d\0\x01\0\xff\xff\xff"), Err(InspectError::Malformed(_))));
+        assert!(matches!(
+            inspect(b"\0asm\x0d\0\x01\0\xff\xff\xff"),
+            Err(InspectError::Malformed(_))
+        ));
     }
 }

@@ -36,8 +36,10 @@ pub use component::{Sandbox, Source};
 pub use egress::{EgressReport, Network, Outlet};
 pub use engine::EngineOptions;
 pub use error::{CallError, LoadError};
-pub use inspect::{Import, ImportVerdict, InspectError, Inspection, PACKAGE, Role, VERSION, inspect};
-pub use limits::{Exhausted, Limits};
+pub use inspect::{
+    Import, ImportVerdict, InspectError, Inspection, PACKAGE, Role, VERSION, inspect,
+};
+pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
 pub use roles::{auth, provider, tracker, validator};
 
 /// SHA-256 as lower-case hexadecimal.

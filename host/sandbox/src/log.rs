@@ -48,7 +48,13 @@ impl Log {
             .lines()
             .map(|line| {
                 line.chars()
-                    .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+                    .map(|c| {
+                        if c.is_control() && c != '\t' {
+                            '\u{fffd}'
+                        } else {
+                            c
+                        }
+                    })
                     .collect()
             })
             .collect();
@@ -132,7 +138,11 @@ impl StdoutStream for Log {
 struct LogWriter(Log);
 
 impl AsyncWrite for LogWriter {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         self.0.write(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -163,7 +173,11 @@ impl Pollable for ContentStream {
 impl OutputStream for ContentStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         {
-            let mut state = self.pipe.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self
+                .pipe
+                .state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             state.written = state.written.saturating_add(bytes.len() as u64);
             if state.written > state.cap {
                 state.over = true;

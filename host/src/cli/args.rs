@@ -236,13 +236,11 @@ Examples:
 
 /// `loadlock route`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit status 1 if no provider can take the file.
+#[command(after_help = "Exit status 1 if no provider can take the file.
 
 Examples:
   loadlock route big.mp4
-  loadlock route report.pdf --purpose file-extract --json"
-)]
+  loadlock route report.pdf --purpose file-extract --json")]
 pub(crate) struct Route {
     /// The file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -18,7 +18,8 @@ impl Bar {
     pub(crate) fn new(output: &Output, name: &str) -> Self {
         let bar = output.bars.add(ProgressBar::no_length());
         bar.set_style(
-            ProgressStyle::with_template("{prefix:24} {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            ProgressStyle::with_template("{prefix:24} {spinner} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
         bar.set_prefix(fit(&safe(name), NAME_WIDTH));
         bar.set_message("checking");
@@ -41,16 +42,29 @@ impl Progress for Bar {
             Event::Attempt { provider, attempt } => {
                 self.0.set_position(0);
                 self.0.reset_eta();
-                let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                let again = if attempt > 1 {
+                    format!(", attempt {attempt}")
+                } else {
+                    String::new()
+                };
                 self.0.set_message(format!("→ {}{again}", safe(&provider)));
             }
             Event::Sent { bytes } => self.0.set_position(bytes),
-            Event::Retry { provider, reason, after_ms } => {
+            Event::Retry {
+                provider,
+                reason,
+                after_ms,
+            } => {
                 let wait = Duration::from_millis(after_ms);
-                self.0.set_message(format!("{}: {} in {wait:.1?}", safe(&provider), safe(&reason)));
+                self.0.set_message(format!(
+                    "{}: {} in {wait:.1?}",
+                    safe(&provider),
+                    safe(&reason)
+                ));
             }
             Event::Circuit { provider, state } => {
-                self.0.set_message(format!("{} is {}", safe(&provider), safe(&state)));
+                self.0
+                    .set_message(format!("{} is {}", safe(&provider), safe(&state)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `loadlock config`: every mistake, every value.
 
-use loadlock::config::{Config, explain};
+use loadlock::config::{Config, Explained, explain};
 use serde_json::json;
 
 use super::args::{ConfigCommand, Globals};
@@ -8,13 +8,20 @@ use super::context::{configuration, missing_credentials};
 use super::failure::{Failure, Status};
 use super::output::{BOLD, DIM, GOOD, Output, WARN, styled};
 use super::table::fields;
-use super::text::{counted, pad, safe};
+use super::text::{counted, pad, safe, terminal_width, wrap};
 
-pub(crate) fn run(globals: &Globals, output: &Output, command: &ConfigCommand) -> Result<Status, Failure> {
+/// Before what a value means.
+const INDENT: &str = "    ";
+
+pub(crate) fn run(
+    globals: &Globals,
+    output: &Output,
+    command: &ConfigCommand,
+) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     match command {
         ConfigCommand::Check => check(output, &config),
-        ConfigCommand::Explain => show(output, &config),
+        ConfigCommand::Explain => show(output, &config, globals.home.is_some()),
     }
 }
 
@@ -25,8 +32,16 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     }
     let file = config.file.as_ref().map(|file| file.display().to_string());
     let home = config.home.display().to_string();
-    let providers: Vec<&str> = config.providers.iter().map(|provider| provider.name.as_str()).collect();
-    let grants: Vec<String> = config.grants.iter().map(|grant| grant.root.display().to_string()).collect();
+    let providers: Vec<&str> = config
+        .providers
+        .iter()
+        .map(|provider| provider.name.as_str())
+        .collect();
+    let grants: Vec<String> = config
+        .grants
+        .iter()
+        .map(|grant| grant.root.display().to_string())
+        .collect();
     if output.json {
         output.object(&json!({
             "ok": true, "file": file, "home": home, "providers": providers, "order": config.order,
@@ -37,12 +52,24 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     if output.quiet {
         return Ok(Status::Done);
     }
-    output.line(format_args!("{} the configuration is good", styled(GOOD, "ok:")))?;
-    let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { safe(&items.join(", ")) };
+    output.line(format_args!(
+        "{} the configuration is good",
+        styled(GOOD, "ok:")
+    ))?;
+    let list = |items: &[String]| {
+        if items.is_empty() {
+            "none".to_owned()
+        } else {
+            safe(&items.join(", "))
+        }
+    };
     fields(
         output,
         &[
-            ("file", file.map_or("none: defaults".to_owned(), |file| safe(&file))),
+            (
+                "file",
+                file.map_or("none: defaults".to_owned(), |file| safe(&file)),
+            ),
             ("home", safe(&home)),
             ("grants", list(&grants)),
             ("providers", safe(&providers.join(", "))),
@@ -55,34 +82,59 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-fn show(output: &Output, config: &Config) -> Result<Status, Failure> {
+/// `home_given`: by `--home`, which reaches the configuration as its variable.
+fn show(output: &Output, config: &Config, home_given: bool) -> Result<Status, Failure> {
     let values = explain(config);
+    let origin = |value: &Explained| {
+        if home_given && value.key == "home" {
+            "--home".to_owned()
+        } else {
+            value.origin.to_string()
+        }
+    };
     if output.json {
         for value in &values {
             output.object(&json!({
                 "key": value.key, "value": value.value, "unit": value.unit,
-                "origin": value.origin.to_string(), "meaning": value.meaning,
+                "origin": origin(value), "meaning": value.meaning,
             }))?;
         }
         return Ok(Status::Done);
     }
     if !output.terminal {
         for value in &values {
-            let cells = [&value.key, &value.value, &value.origin.to_string(), value.meaning];
+            let cells = [&value.key, &value.value, &origin(value), value.meaning];
             output.line(cells.map(safe).join("\t"))?;
         }
         return Ok(Status::Done);
     }
     let lines: Vec<(String, String)> = values
         .iter()
-        .map(|value| (format!("{} = {}", value.key, safe(&value.value)), value.origin.to_string()))
+        .map(|value| {
+            (
+                format!("{} = {}", value.key, safe(&value.value)),
+                origin(value),
+            )
+        })
         .collect();
     // Long values (grants) do not push every origin off the screen.
-    let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 48).max().unwrap_or(0);
+    let width = lines
+        .iter()
+        .map(|(line, _)| line.chars().count())
+        .filter(|width| *width <= 48)
+        .max()
+        .unwrap_or(0);
     for (value, (line, origin)) in values.iter().zip(&lines) {
-        let origin = if origin == "default" { styled(DIM, origin) } else { styled(GOOD, safe(origin)) };
+        let origin = if origin == "default" {
+            styled(DIM, origin)
+        } else {
+            styled(GOOD, safe(origin))
+        };
         let shown = pad(line, width).replacen(&value.key, &styled(BOLD, &value.key), 1);
-        output.line(format_args!("{shown}  {origin}\n    {}", styled(DIM, value.meaning)))?;
+        output.line(format_args!("{shown}  {origin}"))?;
+        for line in wrap(value.meaning, terminal_width().saturating_sub(INDENT.len())) {
+            output.line(format_args!("{INDENT}{}", styled(DIM, line)))?;
+        }
     }
     output.note(format_args!("{}", counted(values.len(), "value")));
     Ok(Status::Done)

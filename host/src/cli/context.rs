@@ -23,8 +23,11 @@ pub(crate) struct Session {
 /// The configuration that the arguments and the environment name.
 pub(crate) fn configuration(globals: &Globals) -> Result<Config, Failure> {
     let facts = Facts::of_this_process().map_err(|error| {
-        Error::new(ErrorCode::ConfigInvalid, format!("the current directory cannot be read: {error}"))
-            .hint("change to a folder that exists")
+        Error::new(
+            ErrorCode::ConfigInvalid,
+            format!("the current directory cannot be read: {error}"),
+        )
+        .hint("change to a folder that exists")
     })?;
     let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     if let Some(home) = &globals.home {
@@ -35,7 +38,10 @@ pub(crate) fn configuration(globals: &Globals) -> Result<Config, Failure> {
 
 /// What credentials name and is not there.
 pub(crate) fn missing_credentials(config: &Config) -> Vec<loadlock::config::ConfigError> {
-    config.missing_credentials(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()), &Disk)
+    config.missing_credentials(
+        |name| std::env::var_os(name).is_some_and(|value| !value.is_empty()),
+        &Disk,
+    )
 }
 
 /// Built-in components, and this program as the compiler of others.
@@ -50,7 +56,11 @@ pub(crate) fn setup(config: Config) -> Result<Setup, Failure> {
 /// On Linux by the link to the running program: its path may hold another version by the time a component is compiled.
 fn this_program() -> Option<PathBuf> {
     let link = PathBuf::from("/proc/self/exe");
-    if cfg!(target_os = "linux") && link.exists() { Some(link) } else { std::env::current_exe().ok() }
+    if cfg!(target_os = "linux") && link.exists() {
+        Some(link)
+    } else {
+        std::env::current_exe().ok()
+    }
 }
 
 /// Refuses a provider that is not configured before anything is opened.
@@ -58,9 +68,18 @@ pub(crate) fn known_provider(config: &Config, name: &str) -> Result<(), Failure>
     if name == AUTO || config.provider(name).is_some() {
         return Ok(());
     }
-    let names: Vec<_> = config.providers.iter().map(|provider| format!("`{}`", provider.name)).collect();
-    let error = Error::new(ErrorCode::ProviderUnknown, format!("there is no provider `{name}`"));
-    Err(error.hint(format!("configured are {}", names.join(", "))).into())
+    let names: Vec<_> = config
+        .providers
+        .iter()
+        .map(|provider| format!("`{}`", provider.name))
+        .collect();
+    let error = Error::new(
+        ErrorCode::ProviderUnknown,
+        format!("there is no provider `{name}`"),
+    );
+    Err(error
+        .hint(format!("configured are {}", names.join(", ")))
+        .into())
 }
 
 /// Opens the gateway and authenticates: with `LOADLOCK_TOKEN` if it is set, else as the user of this machine.
@@ -69,20 +88,34 @@ pub(crate) async fn open(config: Config, output: &Output) -> Result<Session, Fai
     if !missing.is_empty() {
         return Err(Failure::Config(missing));
     }
-    let gateway = patiently(output, "preparing components (only once)", Gateway::open(setup(config)?)).await?;
-    let token = std::env::var("LOADLOCK_TOKEN").ok().filter(|token| !token.is_empty());
+    let gateway = patiently(
+        output,
+        "preparing components (only once)",
+        Gateway::open(setup(config)?),
+    )
+    .await?;
+    let token = std::env::var("LOADLOCK_TOKEN")
+        .ok()
+        .filter(|token| !token.is_empty());
     let who = match token {
-        Some(token) => gateway.authenticate(Door::Local, Some(&token)).await.map_err(|mut error| {
-            error.message = format!("LOADLOCK_TOKEN: {}", error.message);
-            error
-        })?,
+        Some(token) => gateway
+            .authenticate(Door::Local, Some(&token))
+            .await
+            .map_err(|mut error| {
+                error.message = format!("LOADLOCK_TOKEN: {}", error.message);
+                error
+            })?,
         None => local::authenticate(&gateway).await?,
     };
     Ok(Session { gateway, who })
 }
 
 /// Shows a person that something is going on, if it takes longer than a moment.
-pub(crate) async fn patiently<T>(output: &Output, what: &'static str, work: impl Future<Output = T>) -> T {
+pub(crate) async fn patiently<T>(
+    output: &Output,
+    what: &'static str,
+    work: impl Future<Output = T>,
+) -> T {
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => done,

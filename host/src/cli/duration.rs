@@ -14,7 +14,11 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         _ => return Err(wrong()),
     };
-    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)?;
+    let seconds = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(wrong)?;
     // 100 years: instants beyond it are not dates any more.
     if seconds == 0 || seconds > 36_500 * 86_400 {
         return Err("must be between 1s and 36500d".to_owned());
@@ -40,10 +44,30 @@ mod tests {
 
     #[test]
     fn a_duration_is_one_number_and_one_unit() {
-        for (text, seconds) in [("90s", 90), ("10 m", 600), ("1h", 3_600), ("30d", 2_592_000)] {
-            assert_eq!(parse_duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
+        for (text, seconds) in [
+            ("90s", 90),
+            ("10 m", 600),
+            ("1h", 3_600),
+            ("30d", 2_592_000),
+        ] {
+            assert_eq!(
+                parse_duration(text).unwrap(),
+                Duration::from_secs(seconds),
+                "{text}"
+            );
         }
-        for bad in ["", "60", "s", "1.5h", "1h30m", "-1s", "0s", "99999999999999999999d", "99999999999d", "1 ms"] {
+        for bad in [
+            "",
+            "60",
+            "s",
+            "1.5h",
+            "1h30m",
+            "-1s",
+            "0s",
+            "99999999999999999999d",
+            "99999999999d",
+            "1 ms",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -29,9 +29,18 @@ pub(crate) fn show(output: &Output, as_markdown: bool) -> Result<Status, Failure
             }))?;
         } else if output.terminal {
             let (name, status) = (styled(BOLD, code), styled(DIM, code.http_status()));
-            output.line(format_args!("{name}  {status}\n  {}\n  {}", code.cause(), styled(DIM, code.todo())))?;
+            output.line(format_args!(
+                "{name}  {status}\n  {}\n  {}",
+                code.cause(),
+                styled(DIM, code.todo())
+            ))?;
         } else {
-            output.line(format_args!("{code}\t{}\t{}\t{}", code.http_status(), code.cause(), code.todo()))?;
+            output.line(format_args!(
+                "{code}\t{}\t{}\t{}",
+                code.http_status(),
+                code.cause(),
+                code.todo()
+            ))?;
         }
     }
     Ok(Status::Done)
@@ -39,10 +48,16 @@ pub(crate) fn show(output: &Output, as_markdown: bool) -> Result<Status, Failure
 
 /// `docs/errors.md`.
 pub(crate) fn markdown() -> String {
-    let mut text = format!("{INTRODUCTION}\n| code | status | cause | what to do |\n|---|---|---|---|\n");
+    let mut text =
+        format!("{INTRODUCTION}\n| code | status | cause | what to do |\n|---|---|---|---|\n");
     for code in ErrorCode::ALL {
         let cells = [code.cause(), code.todo()].map(|cell| cell.replace('|', "\\|"));
-        text.push_str(&format!("| `{code}` | {} | {} | {} |\n", code.http_status(), cells[0], cells[1]));
+        text.push_str(&format!(
+            "| `{code}` | {} | {} | {} |\n",
+            code.http_status(),
+            cells[0],
+            cells[1]
+        ));
     }
     text
 }
@@ -52,6 +67,9 @@ mod tests {
     #[test]
     fn the_page_is_the_table() {
         let page = include_str!("../../../docs/errors.md");
-        assert!(page == super::markdown(), "run `cargo run -- errors --markdown > docs/errors.md`");
+        assert!(
+            page == super::markdown(),
+            "run `cargo run -- errors --markdown > docs/errors.md`"
+        );
     }
 }

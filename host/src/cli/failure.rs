@@ -1,12 +1,13 @@
 //! Errors to messages and exit statuses.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as Wrong;
 use loadlock::config::{ConfigError, ConfigErrors, Origin};
 use loadlock::{Error, ErrorCode};
-use serde_json::json;
+use serde::Serialize;
 
 use super::output::Output;
 
@@ -85,7 +86,11 @@ impl Failure {
             }
         };
         match (self, told) {
-            (_, Err(error)) | (Self::Output(error), Ok(())) if error.kind() == ErrorKind::BrokenPipe => Status::BrokenPipe,
+            (_, Err(error)) | (Self::Output(error), Ok(()))
+                if error.kind() == ErrorKind::BrokenPipe =>
+            {
+                Status::BrokenPipe
+            }
             (Self::Gateway(error), _) => status_of(error.code),
             (Self::Config(_), _) => Status::Wrong,
             (Self::Output(_), _) => Status::Failed,
@@ -96,10 +101,24 @@ impl Failure {
 /// What an error that stops a whole command means for the exit status.
 fn status_of(code: ErrorCode) -> Status {
     match code {
-        ErrorCode::ConfigInvalid | ErrorCode::ComponentRefused | ErrorCode::RequestInvalid | ErrorCode::ProviderUnknown => Status::Wrong,
+        ErrorCode::ConfigInvalid
+        | ErrorCode::ComponentRefused
+        | ErrorCode::RequestInvalid
+        | ErrorCode::ProviderUnknown => Status::Wrong,
         ErrorCode::Cancelled => Status::Interrupted,
         _ => Status::Failed,
     }
+}
+
+/// One mistake as an object; the keys are in this order.
+#[derive(Serialize)]
+struct MistakeLine<'a> {
+    error: &'a Error,
+    path: Option<&'a Path>,
+    line: Option<u32>,
+    column: Option<u32>,
+    key: &'a str,
+    kind: &'static str,
 }
 
 /// One line for each mistake.
@@ -108,14 +127,14 @@ fn report_config(output: &Output, errors: &[ConfigError]) -> std::io::Result<()>
         let said = config_error(error);
         if output.json {
             let place = error.origin.place();
-            let line = json!({
-                "error": said,
-                "path": place.map(|place| place.file.display().to_string()),
-                "line": place.map(|place| place.line),
-                "column": place.map(|place| place.column),
-                "key": error.key,
-                "kind": error.code.as_str(),
-            });
+            let line = MistakeLine {
+                error: &said,
+                path: place.map(|place| place.file.as_ref()),
+                line: place.map(|place| place.line),
+                column: place.map(|place| place.column),
+                key: &error.key,
+                kind: error.code.as_str(),
+            };
             output.object(&line)?;
         } else {
             output.error(&said, None)?;
@@ -127,12 +146,22 @@ fn report_config(output: &Output, errors: &[ConfigError]) -> std::io::Result<()>
 /// Place, key and what is wrong in the message; what to do in the hint.
 pub(crate) fn config_error(error: &ConfigError) -> Error {
     let place = match &error.origin {
-        Origin::File(place) => format!("{}:{}:{}: ", place.file.display(), place.line, place.column),
+        Origin::File(place) => {
+            format!("{}:{}:{}: ", place.file.display(), place.line, place.column)
+        }
         Origin::Env(name) => format!("environment variable {name}: "),
         Origin::Default => String::new(),
     };
-    let key = if error.key.is_empty() { String::new() } else { format!("`{}` ", error.key) };
-    Error::new(ErrorCode::ConfigInvalid, format!("{place}{key}{}", error.what)).hint(error.hint.clone())
+    let key = if error.key.is_empty() {
+        String::new()
+    } else {
+        format!("`{}` ", error.key)
+    };
+    Error::new(
+        ErrorCode::ConfigInvalid,
+        format!("{place}{key}{}", error.what),
+    )
+    .hint(error.hint.clone())
 }
 
 /// Arguments that cannot be parsed, and `--help` and `--version`, which are no errors.
@@ -141,14 +170,24 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if !harmless && json {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
         let error = Error::new(ErrorCode::RequestInvalid, message).hint("see `loadlock --help`");
-        println!("{}", json!({ "error": error }));
+        let line = serde_json::json!({ "error": error });
+        let _ = writeln!(std::io::stdout(), "{line}");
     } else {
         // A closed pipe is nobody's mistake.
         let _ = error.print();
     }
-    if harmless { Status::Done.into() } else { Status::Wrong.into() }
+    if harmless {
+        Status::Done.into()
+    } else {
+        Status::Wrong.into()
+    }
 }
 
 #[cfg(test)]

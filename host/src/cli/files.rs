@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use loadlock::{Content, Error, ErrorCode, ListRequest};
+use loadlock_policy::model::ContentInfo;
 use serde_json::json;
 
 use super::args::{Files, FilesLs, Globals};
@@ -17,11 +18,18 @@ use super::upload::receipt;
 /// Files asked for at a time by `--all`.
 const PAGE: u32 = 1_000;
 
-pub(crate) async fn run(globals: &Globals, output: &Output, command: Files) -> Result<Status, Failure> {
+pub(crate) async fn run(
+    globals: &Globals,
+    output: &Output,
+    command: Files,
+) -> Result<Status, Failure> {
     if let Files::Content { output: None, .. } = command
         && output.json
     {
-        return Err(Failure::usage("--json and the content cannot share standard output", "name a file with `-o FILE`"));
+        return Err(Failure::usage(
+            "--json and the content cannot share standard output",
+            "name a file with `-o FILE`",
+        ));
     }
     let session = open(configuration(globals)?, output).await?;
     match command {
@@ -34,8 +42,15 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Files) -> R
 
 async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<Status, Failure> {
     let limit = if command.all { PAGE } else { command.limit };
-    let mut request = ListRequest { cursor: command.cursor, limit, purpose: command.purpose, ascending: false };
-    let mut table = Table::new(&["ID", "NAME", "SIZE", "TYPE", "PURPOSE", "PROVIDER", "CREATED"]);
+    let mut request = ListRequest {
+        cursor: command.cursor,
+        limit,
+        purpose: command.purpose,
+        ascending: false,
+    };
+    let mut table = Table::new(&[
+        "ID", "NAME", "SIZE", "TYPE", "PURPOSE", "PROVIDER", "CREATED",
+    ]);
     let mut listed = 0;
     let next = loop {
         let page = session.gateway.list(&session.who, request.clone()).await?;
@@ -50,7 +65,15 @@ async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<St
                     true => (size(file.bytes), local_time(&file.created_at)),
                     false => (file.bytes.to_string(), file.created_at.clone()),
                 };
-                table.row([&file.id, &file.filename, &bytes, &file.media_type, &file.purpose, &file.provider, &created]);
+                table.row([
+                    &file.id,
+                    &file.filename,
+                    &bytes,
+                    &file.media_type,
+                    &file.purpose,
+                    &file.provider,
+                    &created,
+                ]);
             }
         }
         match page.next {
@@ -69,7 +92,10 @@ async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<St
             table.print(output)?;
         }
         if let Some(next) = next {
-            output.note(styled(DIM, format_args!("more with `--cursor {next}`, or `--all`")));
+            output.note(styled(
+                DIM,
+                format_args!("more with `--cursor {next}`, or `--all`"),
+            ));
         }
     }
     Ok(Status::Done)
@@ -97,25 +123,36 @@ async fn remove(session: &Session, output: &Output, ids: &[String]) -> Result<St
             Ok(()) => output.line(format_args!("{} {}", styled(GOOD, "deleted"), safe(id)))?,
             Err(error) => {
                 status = Status::Failed;
-                output.error(&error, Some(About { key: "id", value: id }))?;
+                output.error(&error, Some(About::Id(id)))?;
             }
         }
     }
     Ok(status)
 }
 
-async fn content(session: &Session, output: &Output, id: &str, to: Option<&Path>) -> Result<Status, Failure> {
+async fn content(
+    session: &Session,
+    output: &Output,
+    id: &str,
+    to: Option<&Path>,
+) -> Result<Status, Failure> {
     let content = session.gateway.content(&session.who, id).await?;
     let name = content.file.filename.clone();
     let Some(to) = to.filter(|to| *to != Path::new("-")) else {
-        let mut sink = Stdout { terminal: std::io::stdout().is_terminal(), first: true };
+        let mut sink = Stdout {
+            terminal: std::io::stdout().is_terminal(),
+            first: true,
+        };
         copy(content, &mut sink).await?;
         return Ok(Status::Done);
     };
     let cannot = |error: std::io::Error| {
         Failure::from(
-            Error::new(ErrorCode::RequestInvalid, format!("cannot write {}: {error}", to.display()))
-                .hint("name a file in a folder that you may write to"),
+            Error::new(
+                ErrorCode::RequestInvalid,
+                format!("cannot write {}: {error}", to.display()),
+            )
+            .hint("name a file in a folder that you may write to"),
         )
     };
     let mut target = TargetFile::create(to).map_err(cannot)?;
@@ -126,9 +163,20 @@ async fn content(session: &Session, output: &Output, id: &str, to: Option<&Path>
         let path = to.display().to_string();
         output.object(&json!({ "id": id, "path": path, "bytes": info.bytes, "media_type": info.media_type, "kind": kind }))?;
     } else {
-        let what = if kind == "extracted" { "text that the vendor extracted from " } else { "" };
-        let (to, size) = (to.display().to_string(), counted(usize::try_from(info.bytes).unwrap_or(usize::MAX), "byte"));
-        output.note(format_args!("{} ({size}): {what}{}", safe(&to), safe(&name)));
+        let what = if kind == "extracted" {
+            "text that the vendor extracted from "
+        } else {
+            ""
+        };
+        let (to, size) = (
+            to.display().to_string(),
+            counted(usize::try_from(info.bytes).unwrap_or(usize::MAX), "byte"),
+        );
+        output.note(format_args!(
+            "{} ({size}): {what}{}",
+            safe(&to),
+            safe(&name)
+        ));
     }
     Ok(Status::Done)
 }
@@ -138,16 +186,12 @@ async fn copy(mut content: Content, sink: &mut impl Sink) -> Result<ContentInfo,
     while let Some(chunk) = content.chunks.recv().await {
         sink.take(&chunk)?;
     }
-    let info = content.end.await.map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))??;
+    let info = content
+        .end
+        .await
+        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))??;
     sink.finish()?;
-    Ok(ContentInfo { bytes: info.bytes, media_type: info.media_type, kind: info.kind })
-}
-
-/// What came.
-struct ContentInfo<K> {
-    bytes: u64,
-    media_type: String,
-    kind: K,
+    Ok(info)
 }
 
 /// Where content goes.
@@ -164,7 +208,10 @@ struct Stdout {
 impl Sink for Stdout {
     fn take(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         if self.terminal && self.first && chunk.contains(&0) {
-            return Err(Failure::usage("this is not text, and standard output is a terminal", "name a file with `-o FILE`, or use a pipe"));
+            return Err(Failure::usage(
+                "this is not text, and standard output is a terminal",
+                "name a file with `-o FILE`, or use a pipe",
+            ));
         }
         self.first = false;
         Ok(std::io::stdout().lock().write_all(chunk)?)
@@ -188,16 +235,28 @@ impl TargetFile {
         // Through a link to what it names.
         let to = to.canonicalize().unwrap_or_else(|_| to.to_owned());
         if std::fs::metadata(&to).is_ok_and(|found| !found.is_file()) {
-            return Ok(Self { file: std::fs::OpenOptions::new().write(true).open(&to)?, rename: None });
+            return Ok(Self {
+                file: std::fs::OpenOptions::new().write(true).open(&to)?,
+                rename: None,
+            });
         }
-        let name = to.file_name().ok_or_else(|| std::io::Error::other("it is no file name"))?;
+        let name = to
+            .file_name()
+            .ok_or_else(|| std::io::Error::other("it is no file name"))?;
         let mut temporary = std::ffi::OsString::from(".");
         temporary.push(name);
         temporary.push(format!(".{:08x}", rand::random::<u32>()));
         let temporary = to.with_file_name(temporary);
         // Mode 0600 until it is whole would surprise nobody, but the umask is the user's own choice.
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o666).open(&temporary)?;
-        Ok(Self { file, rename: Some((temporary, to)) })
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o666)
+            .open(&temporary)?;
+        Ok(Self {
+            file,
+            rename: Some((temporary, to)),
+        })
     }
 
     fn keep(mut self) -> std::io::Result<()> {
@@ -211,7 +270,10 @@ impl TargetFile {
 impl Sink for TargetFile {
     fn take(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         self.file.write_all(chunk).map_err(|error| {
-            Failure::from(Error::new(ErrorCode::RequestInvalid, format!("cannot write: {error}")).hint("free space, or write elsewhere"))
+            Failure::from(
+                Error::new(ErrorCode::RequestInvalid, format!("cannot write: {error}"))
+                    .hint("free space, or write elsewhere"),
+            )
         })
     }
 

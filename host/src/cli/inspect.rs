@@ -3,15 +3,17 @@
 //! Imports are read from the binary; nothing of it is compiled until it is known that the host would load it.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use loadlock::config::{Config, Size};
 use loadlock::gateway::Setup;
-use loadlock::sandbox::{CompileOptions, EngineOptions, ImportVerdict, Inspection, Limits, Role, inspect};
+use loadlock::sandbox::{
+    CompileOptions, EngineOptions, ImportVerdict, Inspection, Limits, Role, inspect,
+};
 use loadlock::{Error, ErrorCode};
 use loadlock_policy::model::{EgressNeed, Profile, PurposeProfile, Retention};
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{CallError, Network, Sandbox, Source};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::Globals;
@@ -19,7 +21,7 @@ use super::context::{configuration, patiently, setup};
 use super::failure::{Failure, Status};
 use super::output::{BAD, BOLD, DIM, GOOD, Output, WARN, styled};
 use super::table::{Table, fields};
-use super::text::{pad, safe};
+use super::text::{pad, safe, terminal_width, wrap};
 
 /// A component and what it is configured with.
 struct Subject {
@@ -35,15 +37,21 @@ enum Verdict {
     Loadable(Option<Result<Profile, String>>),
 }
 
-pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> Result<Status, Failure> {
+pub(crate) async fn run(
+    globals: &Globals,
+    output: &Output,
+    component: &str,
+) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     let cache = Some(config.home.join("cache")).filter(|cache| cache.is_dir());
     let setup = setup(config.clone())?;
     let sandbox = sandbox(&setup, cache)?;
     let subject = find(&setup, &config, &sandbox, component)?;
     let name = subject.source.name.clone();
-    let inspection = inspect(&subject.source.bytes)
-        .map_err(|error| Error::new(ErrorCode::ComponentRefused, format!("{name}: {error}")).hint("build it with `cargo build --target wasm32-wasip2`"));
+    let inspection = inspect(&subject.source.bytes).map_err(|error| {
+        Error::new(ErrorCode::ComponentRefused, format!("{name}: {error}"))
+            .hint("build it with `cargo build --target wasm32-wasip2`")
+    });
     let inspection = match inspection {
         Ok(inspection) => inspection,
         Err(error) => {
@@ -53,7 +61,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> 
     };
     let verdict = patiently(output, "compiling", judge(&sandbox, &subject, &inspection)).await;
     if output.json {
-        output.object(&object(&name, &inspection, &verdict))?;
+        output.object(&Report::new(&name, &inspection, &verdict))?;
     } else {
         person(output, &name, &inspection, &verdict)?;
     }
@@ -65,20 +73,49 @@ pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> 
 
 /// Engines for one call. Compiled code goes to the cache of an installation if there is one, else nowhere; no lock is needed.
 fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Result<Sandbox, Error> {
-    let engine = EngineOptions { slots: 1, pooling: false, ..EngineOptions::default() };
-    let compile = CompileOptions { cache, child: setup.compiler.clone(), ..CompileOptions::default() };
-    Sandbox::new(&engine, compile).map_err(|error| Error::new(ErrorCode::Internal, format!("cannot start the sandbox: {error:#}")))
+    let engine = EngineOptions {
+        slots: 1,
+        pooling: false,
+        ..EngineOptions::default()
+    };
+    let compile = CompileOptions {
+        cache,
+        child: setup.compiler.clone(),
+        ..CompileOptions::default()
+    };
+    Sandbox::new(&engine, compile).map_err(|error| {
+        Error::new(
+            ErrorCode::Internal,
+            format!("cannot start the sandbox: {error:#}"),
+        )
+    })
 }
 
 /// A file, a built-in component, or what a configured provider uses.
-fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> Result<Subject, Error> {
+fn find(
+    setup: &Setup,
+    config: &Config,
+    sandbox: &Sandbox,
+    component: &str,
+) -> Result<Subject, Error> {
     if let Some(name) = component.strip_prefix("builtin:") {
         let bytes = setup.builtins.get(name).ok_or_else(|| {
-            let names: Vec<_> = setup.builtins.keys().map(|name| format!("`builtin:{name}`")).collect();
-            Error::new(ErrorCode::ComponentRefused, format!("there is no built-in component `{name}`"))
-                .hint(format!("there are {}", names.join(", ")))
+            let names: Vec<_> = setup
+                .builtins
+                .keys()
+                .map(|name| format!("`builtin:{name}`"))
+                .collect();
+            Error::new(
+                ErrorCode::ComponentRefused,
+                format!("there is no built-in component `{name}`"),
+            )
+            .hint(format!("there are {}", names.join(", ")))
         })?;
-        return Ok(Subject { source: Source::built_in(component, bytes), settings: Vec::new(), role: None });
+        return Ok(Subject {
+            source: Source::built_in(component, bytes),
+            settings: Vec::new(),
+            role: None,
+        });
     }
     let path = Path::new(component);
     let is_name = !component.contains('/') && path.extension().is_none();
@@ -93,12 +130,18 @@ fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> R
         Error::new(ErrorCode::ComponentRefused, error.to_string())
             .hint("name a component file, `builtin:NAME`, or a provider that `loadlock providers ls` shows")
     })?;
-    Ok(Subject { source, settings: Vec::new(), role: None })
+    Ok(Subject {
+        source,
+        settings: Vec::new(),
+        role: None,
+    })
 }
 
 async fn judge(sandbox: &Sandbox, subject: &Subject, inspection: &Inspection) -> Verdict {
     let Some(role) = subject.role.or(inspection.role) else {
-        return Verdict::Refused("it exports the interface of no role, or of more than one".to_owned());
+        return Verdict::Refused(
+            "it exports the interface of no role, or of more than one".to_owned(),
+        );
     };
     if let Err(error) = sandbox.examine(&subject.source, role) {
         return Verdict::Refused(error.to_string());
@@ -115,7 +158,7 @@ async fn judge(sandbox: &Sandbox, subject: &Subject, inspection: &Inspection) ->
     };
     match Provider::load(sandbox, &subject.source, grants).await {
         Err(error) => Verdict::Refused(error.to_string()),
-        Ok(provider) => match Arc::new(provider).profile().await.outcome {
+        Ok(provider) => match provider.profile().await.outcome {
             Ok(Ok(profile)) => Verdict::Loadable(Some(Ok(profile))),
             Ok(Err(failure)) => Verdict::Loadable(Some(Err(failure.to_string()))),
             Err(error) => Verdict::Refused(profile_failed(&error)),
@@ -129,64 +172,124 @@ fn profile_failed(error: &CallError) -> String {
 
 fn world(inspection: &Inspection) -> Option<String> {
     let (role, version) = inspection.role.zip(inspection.version.as_ref())?;
-    Some(format!("{}/{}-component@{version}", loadlock_sandbox::PACKAGE, role.interface()))
+    Some(format!(
+        "{}/{}-component@{version}",
+        loadlock_sandbox::PACKAGE,
+        role.interface()
+    ))
 }
 
-fn object(name: &str, inspection: &Inspection, verdict: &Verdict) -> Value {
-    let mut object = json!({ "component": name, "world": world(inspection) });
-    let (loadable, refused, profile) = match verdict {
-        Verdict::Refused(why) => (false, json!(why), Value::Null),
-        Verdict::Loadable(None) => (true, Value::Null, Value::Null),
-        Verdict::Loadable(Some(Ok(profile))) => (true, Value::Null, json!(profile)),
-        Verdict::Loadable(Some(Err(why))) => (true, Value::Null, json!({ "unavailable": why })),
-    };
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, json!(inspection)) {
-        object.extend(more);
-        object.insert("loadable".to_owned(), json!(loadable));
-        object.insert("refused_because".to_owned(), refused);
-        object.insert("profile".to_owned(), profile);
+/// What `--json` shows.
+#[derive(Serialize)]
+struct Report<'a> {
+    component: &'a str,
+    world: Option<String>,
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+    loadable: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_because: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a Profile>,
+    /// Why a provider that would be loaded gives none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile_unavailable: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    fn new(component: &'a str, inspection: &'a Inspection, verdict: &'a Verdict) -> Self {
+        let (refused_because, profile, profile_unavailable) = match verdict {
+            Verdict::Refused(why) => (Some(why.as_str()), None, None),
+            Verdict::Loadable(None) => (None, None, None),
+            Verdict::Loadable(Some(Ok(profile))) => (None, Some(profile), None),
+            Verdict::Loadable(Some(Err(why))) => (None, None, Some(why.as_str())),
+        };
+        let loadable = refused_because.is_none();
+        Self {
+            component,
+            world: world(inspection),
+            inspection,
+            loadable,
+            refused_because,
+            profile,
+            profile_unavailable,
+        }
     }
-    object
 }
 
-fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &Verdict) -> Result<(), Failure> {
+fn person(
+    output: &Output,
+    name: &str,
+    inspection: &Inspection,
+    verdict: &Verdict,
+) -> Result<(), Failure> {
     output.line(styled(BOLD, safe(name)))?;
     let supported = match &inspection.version {
-        Some(version) if version == loadlock_sandbox::VERSION => format!("{version} (what this host speaks)"),
-        Some(version) => format!("{} (this host speaks {})", safe(version), loadlock_sandbox::VERSION),
+        Some(version) if version == loadlock_sandbox::VERSION => {
+            format!("{version} (what this host speaks)")
+        }
+        Some(version) => format!(
+            "{} (this host speaks {})",
+            safe(version),
+            loadlock_sandbox::VERSION
+        ),
         None => "none".to_owned(),
     };
     fields(
         output,
         &[
-            ("world", world(inspection).map_or("none of Loadlock's".to_owned(), |world| safe(&world))),
+            (
+                "world",
+                world(inspection).map_or("none of Loadlock's".to_owned(), |world| safe(&world)),
+            ),
             ("contract", supported),
             ("size", format!("{} bytes", inspection.size)),
             ("sha256", inspection.sha256.clone()),
         ],
     )?;
     output.line(styled(BOLD, "imports"))?;
-    let width = inspection.imports.iter().map(|import| safe(&import.name).chars().count()).max().unwrap_or(0);
+    let width = inspection
+        .imports
+        .iter()
+        .map(|import| safe(&import.name).chars().count())
+        .max()
+        .unwrap_or(0);
     for import in &inspection.imports {
         let verdict = match import.verdict {
             ImportVerdict::Provided => styled(GOOD, "provided"),
             ImportVerdict::Trapped => styled(WARN, "trapped "),
             ImportVerdict::Refused => styled(BAD, "refused "),
         };
-        output.line(format_args!("  {verdict}  {}  {}", pad(&safe(&import.name), width), styled(DIM, import.reason)))?;
+        output.line(format_args!(
+            "  {verdict}  {}  {}",
+            pad(&safe(&import.name), width),
+            styled(DIM, import.reason)
+        ))?;
     }
     if inspection.imports.is_empty() {
         output.line("  none")?;
     }
     if inspection.role.is_none() {
         output.line(styled(BOLD, "exports"))?;
-        inspection.exports.iter().try_for_each(|export| output.line(format_args!("  {}", safe(export))))?;
+        inspection
+            .exports
+            .iter()
+            .try_for_each(|export| output.line(format_args!("  {}", safe(export))))?;
     }
     match verdict {
-        Verdict::Refused(why) => output.line(format_args!("{} {}", styled(BAD, "would be refused:"), safe(why)))?,
+        Verdict::Refused(why) => output.line(format_args!(
+            "{} {}",
+            styled(BAD, "would be refused:"),
+            safe(why)
+        ))?,
         Verdict::Loadable(None) => output.line(styled(GOOD, "would be loaded"))?,
         Verdict::Loadable(Some(Err(why))) => {
-            output.line(format_args!("{}, but gives no profile without its settings: {}", styled(GOOD, "would be loaded"), safe(why)))?;
+            output.line(format_args!(
+                "{}, but gives no profile without its settings: {}",
+                styled(GOOD, "would be loaded"),
+                safe(why)
+            ))?;
         }
         Verdict::Loadable(Some(Ok(profile))) => {
             output.line(styled(GOOD, "would be loaded"))?;
@@ -208,25 +311,79 @@ fn show_profile(output: &Output, profile: &Profile) -> Result<(), Failure> {
             ("a lost answer is settled by", word(json!(profile.verify))),
             ("delete", word(json!(profile.delete))),
             ("dedup by content and", word(json!(profile.treatment))),
-            ("can stat, list", format!("{}, {}", yes(profile.can_stat), yes(profile.can_list))),
+            (
+                "can stat, list",
+                format!("{}, {}", yes(profile.can_stat), yes(profile.can_list)),
+            ),
             ("takes empty files", yes(profile.takes_empty)),
-            ("uploads at once", profile.max_concurrency.map_or("no limit documented".to_owned(), |most| most.to_string())),
-            ("network asked for", if egress.is_empty() { "none".to_owned() } else { safe(&egress.join(", ")) }),
+            (
+                "uploads at once",
+                profile
+                    .max_concurrency
+                    .map_or("no limit documented".to_owned(), |most| most.to_string()),
+            ),
+            (
+                "network asked for",
+                if egress.is_empty() {
+                    "none".to_owned()
+                } else {
+                    safe(&egress.join(", "))
+                },
+            ),
         ],
     )?;
-    let mut table = Table::new(&["PURPOSE", "LARGEST", "LARGEST IMAGE", "MOST FILES", "KEPT", "CONTENT", "TYPES"]);
+    let mut table = Table::new(&[
+        "PURPOSE",
+        "LARGEST",
+        "LARGEST IMAGE",
+        "MOST FILES",
+        "KEPT",
+        "CONTENT",
+    ]);
     for purpose in &profile.purposes {
-        let bytes = |limit: Option<u64>| limit.map_or("-".to_owned(), |limit| Size(limit).to_string());
-        let count = purpose.max_count.map_or("-".to_owned(), |count| count.to_string());
-        let cells = [bytes(purpose.max_bytes), bytes(purpose.image_max_bytes), count, kept(purpose), word(json!(purpose.content)), types(purpose)];
-        let [largest, image, count, kept, content, types] = &cells;
-        table.row([&purpose.purpose, largest, image, count, kept, content, types]);
+        let bytes =
+            |limit: Option<u64>| limit.map_or("-".to_owned(), |limit| Size(limit).to_string());
+        let count = purpose
+            .max_count
+            .map_or("-".to_owned(), |count| count.to_string());
+        let cells = [
+            bytes(purpose.max_bytes),
+            bytes(purpose.image_max_bytes),
+            count,
+            kept(purpose),
+            word(json!(purpose.content)),
+        ];
+        let [largest, image, count, kept, content] = &cells;
+        table.row([&purpose.purpose, largest, image, count, kept, content]);
     }
-    Ok(table.print(output)?)
+    table.print(output)?;
+    // Purposes of one vendor mostly take the same types, and the lists are long.
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for purpose in &profile.purposes {
+        let types = types(purpose);
+        match groups.iter_mut().find(|(same, _)| *same == types) {
+            Some((_, purposes)) => purposes.push(&purpose.purpose),
+            None => groups.push((types, vec![&purpose.purpose])),
+        }
+    }
+    output.line(styled(BOLD, "types"))?;
+    for (types, purposes) in groups {
+        output.line(format_args!("  {}", safe(&purposes.join(", "))))?;
+        for line in wrap(&safe(&types), terminal_width().saturating_sub(4)) {
+            output.line(format_args!("    {}", styled(DIM, line)))?;
+        }
+    }
+    Ok(())
 }
 
 fn kept(purpose: &PurposeProfile) -> String {
-    let days = |seconds: u64| if seconds.is_multiple_of(86_400) { format!("{} d", seconds / 86_400) } else { format!("{seconds} s") };
+    let days = |seconds: u64| {
+        if seconds.is_multiple_of(86_400) {
+            format!("{} d", seconds / 86_400)
+        } else {
+            format!("{seconds} s")
+        }
+    };
     match purpose.retention {
         Retention::UntilDeleted => "until deleted".to_owned(),
         Retention::Fixed(seconds) => days(seconds),
@@ -236,12 +393,29 @@ fn kept(purpose: &PurposeProfile) -> String {
 }
 
 fn types(purpose: &PurposeProfile) -> String {
-    let extensions = purpose.extensions.iter().map(|extension| format!(".{extension}"));
-    let all: Vec<String> = purpose.media_types.iter().cloned().chain(extensions).collect();
-    if all.is_empty() { "any".to_owned() } else { all.join(" ") }
+    let extensions = purpose
+        .extensions
+        .iter()
+        .map(|extension| format!(".{extension}"));
+    let all: Vec<String> = purpose
+        .media_types
+        .iter()
+        .cloned()
+        .chain(extensions)
+        .collect();
+    if all.is_empty() {
+        "any".to_owned()
+    } else {
+        all.join(" ")
+    }
 }
 
 /// A network need in one line.
 fn need(need: &EgressNeed) -> String {
-    format!("{} {}{}", need.methods.join(" "), need.origin, need.path_prefix)
+    format!(
+        "{} {}{}",
+        need.methods.join(" "),
+        need.origin,
+        need.path_prefix
+    )
 }

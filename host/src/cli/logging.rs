@@ -13,11 +13,14 @@ use super::args::Globals;
 use super::output::Output;
 
 const PLAIN: &str = "warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,loadlock::circuit=off,loadlock::component=off";
-const VERBOSE: &str = "warn,loadlock=info,loadlock_gateway=info,loadlock_sandbox=info,loadlock_egress=info";
+const VERBOSE: &str =
+    "warn,loadlock=info,loadlock_gateway=info,loadlock_sandbox=info,loadlock_egress=info";
 
 /// Starts logging.
 pub(crate) fn start(globals: &Globals, output: &Output) {
-    let asked = std::env::var("LOADLOCK_LOG").ok().filter(|filter| !filter.is_empty());
+    let asked = std::env::var("LOADLOCK_LOG")
+        .ok()
+        .filter(|filter| !filter.is_empty());
     let default = match (globals.verbose, globals.quiet) {
         (true, _) => VERBOSE,
         (_, true) => "error",
@@ -31,10 +34,15 @@ pub(crate) fn start(globals: &Globals, output: &Output) {
         }
         None => EnvFilter::new(default),
     };
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = Lines(output.bars.clone());
     // Fails only if a subscriber is there already, which then gets the events.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(lines).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colour)
+        .with_writer(lines)
+        .try_init();
 }
 
 /// Writes around the progress bars.

@@ -43,15 +43,31 @@ pub(crate) fn markdown() -> String {
 }
 
 fn section(text: &mut String, command: &Command) {
-    let subcommands = || command.get_subcommands().filter(|command| !command.is_hide_set());
+    let subcommands = || {
+        command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+    };
     // A group of commands says nothing that its commands do not say.
     if subcommands().next().is_none() || command.get_name() == "loadlock" {
         let name = command.get_bin_name().unwrap_or("loadlock");
-        let help = command.clone().render_long_help().to_string();
+        let help = without_globals(command).render_long_help().to_string();
         let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
         let _ = write!(text, "\n## {name}\n\n```text\n{}\n```\n", lines.join("\n"));
     }
     subcommands().for_each(|command| section(text, command));
+}
+
+/// What every command takes is said once, at the top.
+fn without_globals(command: &Command) -> Command {
+    if command.get_name() == "loadlock" {
+        return command.clone();
+    }
+    command.clone().mut_args(|argument| {
+        let everywhere =
+            argument.is_global_set() || matches!(argument.get_id().as_str(), "help" | "version");
+        argument.hide(everywhere)
+    })
 }
 
 #[cfg(test)]
@@ -61,7 +77,10 @@ mod tests {
     #[test]
     fn the_page_is_the_help() {
         let page = include_str!("../../../docs/command-line.md");
-        assert!(page == super::markdown(), "run `cargo run -- manual > docs/command-line.md`");
+        assert!(
+            page == super::markdown(),
+            "run `cargo run -- manual > docs/command-line.md`"
+        );
     }
 
     #[test]
@@ -72,8 +91,14 @@ mod tests {
         let mut commands = vec![root];
         while let Some(command) = commands.pop() {
             let leaf = !command.has_subcommands();
-            let examples = command.get_after_help().is_some_and(|text| text.to_string().contains("Examples:"));
-            assert!(!leaf || command.is_hide_set() || examples, "{}", command.get_name());
+            let examples = command
+                .get_after_help()
+                .is_some_and(|text| text.to_string().contains("Examples:"));
+            assert!(
+                !leaf || command.is_hide_set() || examples,
+                "{}",
+                command.get_name()
+            );
             commands.extend(command.get_subcommands().cloned());
         }
     }

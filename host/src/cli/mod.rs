@@ -41,7 +41,10 @@ const COMPILE_COMMAND: &str = "compile-component";
 /// Runs one command.
 pub(crate) fn main() -> ExitCode {
     // Before anything else: it works on standard input and output alone, with hostile bytes, under tight limits.
-    if std::env::args_os().nth(1).is_some_and(|first| first == COMPILE_COMMAND) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == COMPILE_COMMAND)
+    {
         return match loadlock::sandbox::compile_child() {
             Ok(()) => ExitCode::SUCCESS,
             Err(reason) => {
@@ -80,10 +83,16 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
 }
 
 fn asynchronous(work: impl Future<Output = Result<Status, Failure>>) -> Result<Status, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        loadlock::Error::new(loadlock::ErrorCode::Internal, format!("cannot start threads: {error}"))
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            loadlock::Error::new(
+                loadlock::ErrorCode::Internal,
+                format!("cannot start threads: {error}"),
+            )
             .hint("raise the limit of processes (`ulimit -u`)")
-    })?;
+        })?;
     let result = runtime.block_on(work);
     // A thread that waits for standard input cannot be joined.
     runtime.shutdown_background();

@@ -7,7 +7,6 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use loadlock::Error;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use super::args::Globals;
 use super::text::safe;
@@ -24,13 +23,22 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// What an error is about, as a key of its JSON object and as a prefix for a person.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct About<'a> {
-    /// `path` or `id`.
-    pub(crate) key: &'static str,
-    /// As the user wrote it.
-    pub(crate) value: &'a str,
+/// What an error is about, as the user wrote it.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum About<'a> {
+    /// A file on the disk.
+    Path(&'a str),
+    /// An uploaded file.
+    Id(&'a str),
+}
+
+/// One failure as an object; the keys are in this order.
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    error: &'a Error,
+    #[serde(flatten)]
+    about: Option<About<'a>>,
 }
 
 /// Where results go and how they look.
@@ -49,8 +57,13 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(globals: &Globals) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        let watched = terminal && std::io::stderr().is_terminal() && !globals.json && !globals.quiet;
-        let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let watched =
+            terminal && std::io::stderr().is_terminal() && !globals.json && !globals.quiet;
+        let target = if watched {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         Self {
             json: globals.json,
             quiet: globals.quiet,
@@ -93,21 +106,25 @@ impl Output {
     /// An error: an object on standard output, or two lines on standard error.
     pub(crate) fn error(&self, error: &Error, about: Option<About<'_>>) -> std::io::Result<()> {
         if self.json {
-            let mut object = Map::new();
-            object.insert("error".to_owned(), json!(error));
-            if let Some(About { key, value }) = about {
-                object.insert(key.to_owned(), Value::from(value));
-            }
-            return self.object(&object);
+            return self.object(&ErrorLine { error, about });
         }
         // Most messages about a path begin with it.
-        let about = about.filter(|about| !error.message.contains(about.value));
-        let about = about.map(|about| format!("{}: ", safe(about.value))).unwrap_or_default();
+        let about = about
+            .map(|(About::Path(about) | About::Id(about))| about)
+            .filter(|about| !error.message.contains(about));
+        let about = about
+            .map(|about| format!("{}: ", safe(about)))
+            .unwrap_or_default();
         let label = styled(BAD, format_args!("error[{}]", error.code));
         let hint = styled(BOLD, "hint");
         self.bars.suspend(|| {
             let mut err = anstream::stderr().lock();
-            let _ = writeln!(err, "{label}: {about}{}\n  {hint}: {}", safe(&error.message), safe(&error.hint));
+            let _ = writeln!(
+                err,
+                "{label}: {about}{}\n  {hint}: {}",
+                safe(&error.message),
+                safe(&error.hint)
+            );
         });
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `loadlock route`: where a file would go and why.
 
+use std::path::Path;
+
 use loadlock::{Source, UploadRequest};
 
 use super::args::{Globals, Route};
@@ -9,7 +11,11 @@ use super::output::{About, BAD, BOLD, DIM, GOOD, Output, styled};
 use super::text::{pad, safe, size};
 use super::upload::{advised, target};
 
-pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> Result<Status, Failure> {
+pub(crate) async fn run(
+    globals: &Globals,
+    output: &Output,
+    command: Route,
+) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     known_provider(&config, &command.choice.to)?;
     let session = open(config, output).await?;
@@ -17,27 +23,46 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> R
     let request = UploadRequest {
         target: target(&command.choice),
         purpose: command.choice.purpose.clone(),
-        ..UploadRequest::from(Source::Path { path: command.file, current_dir: std::env::current_dir().ok() })
+        ..UploadRequest::from(Source::Path {
+            path: command.file,
+            current_dir: std::env::current_dir().ok(),
+        })
     };
     let route = match session.gateway.route(&session.who, request).await {
         Ok(route) => route,
         Err(error) => {
-            let error = advised(session.gateway.config(), error);
-            output.error(&error, Some(About { key: "path", value: &shown }))?;
+            let error = advised(session.gateway.config(), Path::new(&shown), error);
+            output.error(&error, Some(About::Path(&shown)))?;
             return Ok(Status::Failed);
         }
     };
-    let status = if route.eligible.is_empty() { Status::Failed } else { Status::Done };
+    let status = if route.eligible.is_empty() {
+        Status::Failed
+    } else {
+        Status::Done
+    };
     if output.json {
         output.object(&route)?;
         return Ok(status);
     }
     if output.quiet {
-        route.eligible.iter().try_for_each(|one| output.line(safe(&one.provider)))?;
+        route
+            .eligible
+            .iter()
+            .try_for_each(|one| output.line(safe(&one.provider)))?;
         return Ok(status);
     }
-    output.line(format_args!("{}  {}, {}", styled(BOLD, safe(&route.path)), size(route.bytes), safe(&route.media_type)))?;
-    let names = route.eligible.iter().map(|one| &one.provider).chain(route.refused.iter().map(|one| &one.provider));
+    output.line(format_args!(
+        "{}  {}, {}",
+        styled(BOLD, safe(&route.path)),
+        size(route.bytes),
+        safe(&route.media_type)
+    ))?;
+    let names = route
+        .eligible
+        .iter()
+        .map(|one| &one.provider)
+        .chain(route.refused.iter().map(|one| &one.provider));
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for (place, one) in route.eligible.iter().enumerate() {
         let purpose = safe(&one.purpose);
@@ -45,11 +70,19 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> R
             0 => format!("would take it as `{purpose}`"),
             _ => format!("could take it as `{purpose}`, if the ones above cannot be reached"),
         };
-        output.line(format_args!("  {}  {}  {why}", styled(GOOD, place + 1), pad(&safe(&one.provider), width)))?;
+        output.line(format_args!(
+            "  {}  {}  {why}",
+            styled(GOOD, place + 1),
+            pad(&safe(&one.provider), width)
+        ))?;
     }
     for one in &route.refused {
         let (cross, provider) = (styled(BAD, "✗"), pad(&safe(&one.provider), width));
-        output.line(format_args!("  {cross}  {provider}  {} {}", safe(&one.detail), styled(DIM, format_args!("({})", one.reason))))?;
+        output.line(format_args!(
+            "  {cross}  {provider}  {} {}",
+            safe(&one.detail),
+            styled(DIM, format_args!("({})", one.reason))
+        ))?;
     }
     if route.eligible.is_empty() {
         output.note("no provider can take this file; nothing would be sent");

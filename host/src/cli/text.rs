@@ -9,7 +9,11 @@ pub(crate) fn safe(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
                 let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
             }
             control if control.is_control() => shown.extend(control.escape_default()),
@@ -32,7 +36,11 @@ pub(crate) fn size(bytes: u64) -> String {
         number /= 1_000.0;
         unit += 1;
     }
-    if number < 9.95 { format!("{number:.1} {}", UNITS[unit]) } else { format!("{number:.0} {}", UNITS[unit]) }
+    if number < 9.95 {
+        format!("{number:.1} {}", UNITS[unit])
+    } else {
+        format!("{number:.0} {}", UNITS[unit])
+    }
 }
 
 /// At most `width` columns; what is cut off ends in `…`.
@@ -52,6 +60,30 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     shown
 }
 
+/// Breaks at spaces into lines of at most `width` columns; a word that is longer gets a line of its own.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width().saturating_add(1 + word.width()) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Columns of the terminal; without an answer as many as anybody writes.
+pub(crate) fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|width| *width > 0)
+        .unwrap_or(usize::MAX)
+}
+
 /// Fills up with spaces to `width` columns.
 pub(crate) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
@@ -60,7 +92,10 @@ pub(crate) fn pad(text: &str, width: usize) -> String {
 /// An instant in the machine's time zone, to the minute.
 pub(crate) fn local_time(rfc3339: &str) -> String {
     match rfc3339.parse::<jiff::Timestamp>() {
-        Ok(instant) => instant.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Ok(instant) => instant
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string(),
         Err(_) => rfc3339.to_owned(),
     }
 }
@@ -76,7 +111,10 @@ mod tests {
 
     #[test]
     fn a_name_cannot_speak_to_the_terminal() {
-        assert_eq!(safe("a\x1b[31mb\r\n\tc\u{9b}d"), "a\\u{1b}[31mb\\r\\n\\tc\\u{9b}d");
+        assert_eq!(
+            safe("a\x1b[31mb\r\n\tc\u{9b}d"),
+            "a\\u{1b}[31mb\\r\\n\\tc\\u{9b}d"
+        );
         assert_eq!(safe("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
         assert_eq!(safe("Straße 文件.pdf"), "Straße 文件.pdf");
     }
@@ -102,5 +140,14 @@ mod tests {
         assert_eq!(fit("文件文件", 5), "文件…");
         assert_eq!(fit("report.pdf", 10), "report.pdf");
         assert_eq!(pad("文", 4), "文  ");
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(
+            wrap("one two  three-is-long four", 8),
+            ["one two", "three-is-long", "four"]
+        );
+        assert!(wrap("", 8).is_empty());
     }
 }

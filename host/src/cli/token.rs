@@ -13,6 +13,7 @@ use super::context::configuration;
 use super::duration::show_duration;
 use super::failure::{Failure, Status};
 use super::output::{BAD, BOLD, DIM, GOOD, Output, WARN, styled};
+use super::table::fields;
 use super::text::{local_time, safe};
 
 /// Longest token that is looked at.
@@ -27,7 +28,9 @@ pub(crate) fn run(globals: &Globals, output: &Output, command: Token) -> Result<
 
 fn issue(globals: &Globals, output: &Output, command: TokenIssue) -> Result<Status, Failure> {
     let config = configuration(globals)?;
-    let audience = command.audience.or_else(|| config.auth.audiences.first().cloned());
+    let audience = command
+        .audience
+        .or_else(|| config.auth.audiences.first().cloned());
     let request = TokenRequest {
         subject: command.subject.unwrap_or_else(local::user_name),
         tenant: command.tenant,
@@ -35,9 +38,16 @@ fn issue(globals: &Globals, output: &Output, command: TokenIssue) -> Result<Stat
         audience: audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()),
         lifetime: command.ttl,
     };
-    for (option, value) in [("--subject", &request.subject), ("--tenant", &request.tenant), ("--audience", &request.audience)] {
+    for (option, value) in [
+        ("--subject", &request.subject),
+        ("--tenant", &request.tenant),
+        ("--audience", &request.audience),
+    ] {
         if value.is_empty() || value.chars().any(char::is_control) {
-            return Err(Failure::usage(format!("{option} cannot be {value:?}"), "use printable characters"));
+            return Err(Failure::usage(
+                format!("{option} cannot be {value:?}"),
+                "use printable characters",
+            ));
         }
     }
     let issued = local::issue(&config.home, &request)?;
@@ -51,23 +61,43 @@ fn issue(globals: &Globals, output: &Output, command: TokenIssue) -> Result<Stat
     }
     output.line(&issued.token)?;
     if output.terminal {
-        let (subject, tenant, scopes) = (safe(&request.subject), safe(&request.tenant), request.scopes.join(" "));
+        let (subject, tenant, scopes) = (
+            safe(&request.subject),
+            safe(&request.tenant),
+            request.scopes.join(" "),
+        );
         let lifetime = show_duration(request.lifetime);
-        output.note(styled(DIM, format_args!("{subject} of {tenant}, {scopes}; good for {lifetime}; id {}", issued.id)));
+        output.note(styled(
+            DIM,
+            format_args!(
+                "{subject} of {tenant}, {scopes}; good for {lifetime}; id {}",
+                issued.id
+            ),
+        ));
     }
     Ok(Status::Done)
 }
 
 fn inspect(globals: &Globals, output: &Output, token: &str) -> Result<Status, Failure> {
-    let token = if token == "-" { read()? } else { token.to_owned() };
+    let token = if token == "-" {
+        read()?
+    } else {
+        token.to_owned()
+    };
     let token = token.trim();
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     let (header, claims) = decode(token)?;
     let config = configuration(globals)?;
     let signed = local::signed_here(&config.home, token);
     let now = jiff::Timestamp::now().as_second();
-    let expired = claims.get("exp").and_then(Value::as_i64).is_some_and(|exp| exp <= now);
-    let revoked = claims.get("jti").and_then(Value::as_str).is_some_and(|id| config.auth.revoked.iter().any(|one| one == id));
+    let expired = claims
+        .get("exp")
+        .and_then(Value::as_i64)
+        .is_some_and(|exp| exp <= now);
+    let revoked = claims
+        .get("jti")
+        .and_then(Value::as_str)
+        .is_some_and(|id| config.auth.revoked.iter().any(|one| one == id));
     if output.json {
         output.object(&json!({
             "verified": false, "header": header, "claims": claims, "signed_by_local_key": signed.is_ok(),
@@ -75,16 +105,29 @@ fn inspect(globals: &Globals, output: &Output, token: &str) -> Result<Status, Fa
         }))?;
         return Ok(Status::Done);
     }
-    output.note(format_args!("{} anybody could have written what follows; nothing here is a decision", styled(WARN, "not verified:")));
+    output.note(format_args!(
+        "{} this only decodes; time, issuer, audience and tenant are for the gateway to judge",
+        styled(WARN, "not verified:")
+    ));
     for (title, object) in [("header", &header), ("claims", &claims)] {
         output.line(styled(BOLD, title))?;
-        for (name, value) in object {
-            output.line(format_args!("  {}  {}", safe(name), claim(name, value, now)))?;
-        }
+        let lines: Vec<_> = object
+            .iter()
+            .map(|(name, value)| (safe(name), claim(name, value, now)))
+            .collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone()))
+            .collect();
+        fields(output, &lines)?;
     }
     output.line(match signed {
         Ok(()) => styled(GOOD, "signed by the key of this installation"),
-        Err(why) => format!("{} {}", styled(BAD, "not signed by the key of this installation:"), safe(&why)),
+        Err(why) => format!(
+            "{} {}",
+            styled(BAD, "not signed by the key of this installation:"),
+            safe(&why)
+        ),
     })?;
     for (is, what) in [(expired, "expired"), (revoked, "revoked by `auth.revoked`")] {
         if is {
@@ -99,30 +142,48 @@ fn read() -> Result<String, Failure> {
     std::io::stdin()
         .take(MAX_TOKEN)
         .read_to_string(&mut token)
-        .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}"), "pipe a token into it"))?;
+        .map_err(|error| {
+            Failure::usage(
+                format!("standard input cannot be read: {error}"),
+                "pipe a token into it",
+            )
+        })?;
     Ok(token)
 }
 
 /// Header and payload as they stand. Checks nothing but the form.
 fn decode(token: &str) -> Result<(Map<String, Value>, Map<String, Value>), Failure> {
     let malformed = |what: &str| {
-        Failure::usage(format!("this is not a JSON web token: {what}"), "a token is three parts with dots between them, as `loadlock token issue` prints")
+        Failure::usage(
+            format!("this is not a JSON web token: {what}"),
+            "a token is three parts with dots between them, as `loadlock token issue` prints",
+        )
     };
     let parts: Vec<&str> = token.split('.').collect();
     let [header, claims, _] = parts.as_slice() else {
         return Err(malformed(&format!("it has {} parts, not 3", parts.len())));
     };
     let part = |text: &str, name: &str| {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed(&format!("its {name} is not base64url")))?;
-        serde_json::from_slice(&bytes).map_err(|_| malformed(&format!("its {name} is not a JSON object")))
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| malformed(&format!("its {name} is not base64url")))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|_| malformed(&format!("its {name} is not a JSON object")))
     };
     Ok((part(header, "header")?, part(claims, "payload")?))
 }
 
 /// A claim's value; instants also as dates.
 fn claim(name: &str, value: &Value, now: i64) -> String {
-    let shown = safe(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    match value.as_i64().filter(|_| matches!(name, "exp" | "iat" | "nbf")) {
+    let shown = safe(
+        &value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
+    );
+    match value
+        .as_i64()
+        .filter(|_| matches!(name, "exp" | "iat" | "nbf"))
+    {
         Some(instant) => {
             let date = u64::try_from(instant).map(rfc3339).unwrap_or_default();
             let relation = if instant <= now { "past" } else { "to come" };

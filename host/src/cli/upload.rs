@@ -1,22 +1,25 @@
 //! `loadlock upload`: several files at a time, one result for each, in the order given.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt;
 use loadlock::config::{Config, Origin};
-use loadlock::{Body, Error, ErrorCode, File, Gateway, Principal, Silent, Source, Target, UploadRequest};
+use loadlock::{
+    Body, Error, ErrorCode, File, Gateway, Principal, Silent, Source, Target, UploadRequest,
+};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{AUTO, Choice, Globals, Upload};
 use super::bars::Bar;
-use super::context::{Session, configuration, known_provider, open};
+use super::context::{configuration, known_provider, open};
 use super::failure::{Failure, Status};
 use super::output::{About, DIM, GOOD, Output, styled};
 use super::table::fields;
-use super::text::{counted, safe, size};
+use super::text::{counted, pad, safe, size};
 
 /// Files under way at a time: enough to hide a vendor's latency, few enough not to trip its limits.
 const AT_A_TIME: usize = 4;
@@ -27,32 +30,63 @@ const STDIN: &str = "-";
 /// Bytes read from standard input at a time.
 const CHUNK: usize = 64 << 10;
 
-pub(crate) async fn run(globals: &Globals, output: &Output, command: Upload) -> Result<Status, Failure> {
+pub(crate) async fn run(
+    globals: &Globals,
+    output: &Output,
+    command: Upload,
+) -> Result<Status, Failure> {
     check(&command)?;
     let config = configuration(globals)?;
     known_provider(&config, &command.choice.to)?;
     let current_dir = std::env::current_dir().ok();
-    let session = Arc::new(open(config, output).await?);
     let files = command.files.clone();
     let command = Arc::new(command);
     let interrupted = watch_for_interrupt(output);
+    let opened = tokio::select! {
+        session = open(config, output) => Some(session?),
+        () = interrupted.cancelled() => None,
+    };
+    let Some(session) = opened.map(Arc::new) else {
+        for file in &files {
+            show(output, &Err(not_begun()), &file.to_string_lossy(), false)?;
+        }
+        return Ok(Status::Interrupted);
+    };
 
     let uploads = files.iter().map(|file| {
-        let (session, command, output, interrupted) = (session.clone(), command.clone(), output.clone(), interrupted.clone());
+        let (session, command, output, interrupted) = (
+            session.clone(),
+            command.clone(),
+            output.clone(),
+            interrupted.clone(),
+        );
         let (file, current_dir) = (file.clone(), current_dir.clone());
         // Called only when a place is free; a task of its own, so that hashing uses every core.
         async move {
             let work = async move {
                 let request = request(&command, &file, current_dir);
-                one(&session.gateway, &session.who, request, &file.to_string_lossy(), &output, &interrupted).await
+                one(
+                    &session.gateway,
+                    &session.who,
+                    request,
+                    &file.to_string_lossy(),
+                    &output,
+                    &interrupted,
+                )
+                .await
             };
-            tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::new(ErrorCode::Internal, error.to_string())))
+            tokio::spawn(work)
+                .await
+                .unwrap_or_else(|error| Err(Error::new(ErrorCode::Internal, error.to_string())))
         }
     });
-    let mut results = futures::stream::iter(uploads).buffered(AT_A_TIME).zip(futures::stream::iter(&files));
+    let mut results = futures::stream::iter(uploads)
+        .buffered(AT_A_TIME)
+        .zip(futures::stream::iter(&files));
     let mut tally = Tally::default();
     while let Some((result, file)) = results.next().await {
-        let result = result.map_err(|error| advised(session.gateway.config(), error));
+        let result =
+            result.map_err(|error| advised(session.gateway.config(), Path::new(file), error));
         tally.count(&result);
         show(output, &result, &file.to_string_lossy(), files.len() == 1)?;
     }
@@ -70,16 +104,28 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Upload) -> 
 fn check(command: &Upload) -> Result<(), Failure> {
     let inputs = command.files.iter().filter(|file| *file == STDIN).count();
     if inputs > 1 {
-        return Err(Failure::usage("`-` is given twice, but there is one standard input", "give it once"));
+        return Err(Failure::usage(
+            "`-` is given twice, but there is one standard input",
+            "give it once",
+        ));
     }
     if inputs == 1 && command.name.is_none() {
-        return Err(Failure::usage("standard input has no name", "give it one: `loadlock upload - --name report.pdf`"));
+        return Err(Failure::usage(
+            "standard input has no name",
+            "give it one: `loadlock upload - --name report.pdf`",
+        ));
     }
     if command.files.len() > 1 {
-        let option = [(command.name.is_some(), "--name"), (command.idempotency_key.is_some(), "--idempotency-key")];
+        let option = [
+            (command.name.is_some(), "--name"),
+            (command.idempotency_key.is_some(), "--idempotency-key"),
+        ];
         if let Some((_, option)) = option.into_iter().find(|(given, _)| *given) {
             return Err(Failure::usage(
-                format!("{option} is for one file, and there are {}", command.files.len()),
+                format!(
+                    "{option} is for one file, and there are {}",
+                    command.files.len()
+                ),
                 format!("upload the files one by one, or leave {option} out"),
             ));
         }
@@ -92,9 +138,22 @@ fn request(command: &Upload, file: &OsStr, current_dir: Option<PathBuf>) -> Uplo
     let (source, name) = if file == STDIN {
         let name = command.name.clone().unwrap_or_default();
         let stream = ReaderStream::with_capacity(tokio::io::stdin(), CHUNK).boxed();
-        (Source::Body(Body { stream, name, media_type: None }), None)
+        (
+            Source::Body(Body {
+                stream,
+                name,
+                media_type: None,
+            }),
+            None,
+        )
     } else {
-        (Source::Path { path: file.into(), current_dir }, command.name.clone())
+        (
+            Source::Path {
+                path: file.into(),
+                current_dir,
+            },
+            command.name.clone(),
+        )
     };
     UploadRequest {
         target: target(&command.choice),
@@ -107,7 +166,11 @@ fn request(command: &Upload, file: &OsStr, current_dir: Option<PathBuf>) -> Uplo
 }
 
 pub(crate) fn target(choice: &Choice) -> Target {
-    if choice.to == AUTO { Target::Auto } else { Target::Pinned(choice.to.clone()) }
+    if choice.to == AUTO {
+        Target::Auto
+    } else {
+        Target::Pinned(choice.to.clone())
+    }
 }
 
 async fn one(
@@ -118,9 +181,8 @@ async fn one(
     output: &Output,
     interrupted: &CancellationToken,
 ) -> Result<File, Error> {
-    let cancelled = |message| Error::new(ErrorCode::Cancelled, message);
     if interrupted.is_cancelled() {
-        return Err(cancelled("interrupted before it was begun"));
+        return Err(not_begun());
     }
     let upload = async {
         if output.watched() {
@@ -131,45 +193,69 @@ async fn one(
     };
     tokio::select! {
         result = upload => result,
-        () = interrupted.cancelled() => Err(cancelled("interrupted while it was under way")),
+        () = interrupted.cancelled() => Err(Error::new(ErrorCode::Cancelled, "interrupted while it was under way")),
     }
+}
+
+fn not_begun() -> Error {
+    Error::new(ErrorCode::Cancelled, "interrupted before it was begun")
 }
 
 /// Cancelled by the first Ctrl-C or SIGTERM; the second ends the program at once.
 fn watch_for_interrupt(output: &Output) -> CancellationToken {
     let token = CancellationToken::new();
+    // Registered here and not in the task: a signal that comes before the task runs is not lost.
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        output.note("signals cannot be caught: Ctrl-C ends the program at once");
+        return token;
+    };
     let (cancel, output) = (token.clone(), output.clone());
     tokio::spawn(async move {
-        signal().await;
+        let mut either = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        either().await;
         output.note(styled(DIM, "stopping; once more to stop at once"));
         cancel.cancel();
-        signal().await;
+        either().await;
         std::process::exit(130);
     });
     token
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        asked = tokio::signal::ctrl_c() => if asked.is_err() { std::future::pending().await },
-        _ = terminate.recv() => {}
-    }
-}
-
 /// Says what to do where the command line knows better than the gateway.
-pub(crate) fn advised(config: &Config, error: Error) -> Error {
+pub(crate) fn advised(config: &Config, path: &Path, error: Error) -> Error {
+    if matches!(
+        error.code,
+        ErrorCode::PathNotAllowed | ErrorCode::NotARegularFile
+    ) && path.is_dir()
+    {
+        return error.hint(
+            "this is a directory: name the files in it, such as `loadlock upload DIRECTORY/*`",
+        );
+    }
     if error.code != ErrorCode::PathNotAllowed || error.hint != ErrorCode::PathNotAllowed.todo() {
         return error;
     }
     if config.grants.is_empty() {
-        let why = if config.notes.is_empty() { "no directory is granted".to_owned() } else { config.notes.join(" ") };
+        let why = if config.notes.is_empty() {
+            "no directory is granted".to_owned()
+        } else {
+            config.notes.join(" ")
+        };
         return error.hint(why);
     }
-    if config.grants.iter().all(|grant| grant.origin == Origin::Default) {
+    if config
+        .grants
+        .iter()
+        .all(|grant| grant.origin == Origin::Default)
+    {
         return error.hint(
             "without `grants` in a configuration only the current directory is granted: change to the file's folder, or send the bytes with `loadlock upload - --name NAME < FILE`",
         );
@@ -205,20 +291,42 @@ impl Tally {
     }
 }
 
-fn show(output: &Output, result: &Result<File, Error>, path: &str, alone: bool) -> Result<(), Failure> {
+fn show(
+    output: &Output,
+    result: &Result<File, Error>,
+    path: &str,
+    alone: bool,
+) -> Result<(), Failure> {
     match result {
-        Err(error) => output.error(error, Some(About { key: "path", value: path }))?,
+        Err(error) => output.error(error, Some(About::Path(path)))?,
         Ok(file) if output.json => output.object(file)?,
         Ok(file) if output.quiet => output.line(&file.id)?,
         Ok(file) => {
-            let done = if file.deduplicated { "already stored" } else { "stored" };
-            let done = styled(GOOD, done);
+            let done = if file.deduplicated {
+                "already stored"
+            } else {
+                "stored"
+            };
             if alone {
-                output.line(format_args!("{done} {}", safe(&file.filename)))?;
+                output.line(format_args!(
+                    "{} {}",
+                    styled(GOOD, done),
+                    safe(&file.filename)
+                ))?;
                 receipt(output, file)?;
             } else {
-                let (id, provider, bytes) = (&file.id, safe(&file.provider), size(file.bytes));
-                output.line(format_args!("{done}  {id}  {provider}  {bytes}  {}", safe(&file.filename)))?;
+                let (id, provider, name) = (&file.id, safe(&file.provider), safe(&file.filename));
+                match output.terminal {
+                    true => output.line(format_args!(
+                        "{}  {id}  {:>7}  {provider}  {name}",
+                        styled(GOOD, pad(done, 14)),
+                        size(file.bytes)
+                    ))?,
+                    false => output.line(format_args!(
+                        "{}\t{id}\t{}\t{provider}\t{name}",
+                        done, file.bytes
+                    ))?,
+                }
             }
         }
     }
@@ -227,8 +335,16 @@ fn show(output: &Output, result: &Result<File, Error>, path: &str, alone: bool) 
 
 /// All that is known about a file.
 pub(crate) fn receipt(output: &Output, file: &File) -> Result<(), Failure> {
-    let exact = if file.bytes < 1_000 { size(file.bytes) } else { format!("{} ({} bytes)", size(file.bytes), file.bytes) };
-    let attempts = if file.deduplicated { "0: the same bytes were there already".to_owned() } else { file.attempts.to_string() };
+    let exact = if file.bytes < 1_000 {
+        size(file.bytes)
+    } else {
+        format!("{} ({} bytes)", size(file.bytes), file.bytes)
+    };
+    let attempts = if file.deduplicated {
+        "0: the same bytes were there already".to_owned()
+    } else {
+        file.attempts.to_string()
+    };
     let mut lines = vec![
         ("id", file.id.clone()),
         ("size", exact),
@@ -273,13 +389,26 @@ mod tests {
     fn what_is_for_one_file_is_refused_for_several() {
         assert!(check(&upload(&["a", "b", "--name", "c"])).is_err());
         assert!(check(&upload(&["a", "b", "--idempotency-key", "c"])).is_err());
-        assert!(check(&upload(&["a", "b", "--purpose", "c", "--expires-in", "30d"])).is_ok());
+        assert!(
+            check(&upload(&[
+                "a",
+                "b",
+                "--purpose",
+                "c",
+                "--expires-in",
+                "30d"
+            ]))
+            .is_ok()
+        );
     }
 
     #[test]
     fn a_file_that_is_called_dash_can_be_named() {
         let command = upload(&["./-"]);
         assert!(check(&command).is_ok());
-        assert!(matches!(request(&command, &command.files[0], None).source, Source::Path { .. }));
+        assert!(matches!(
+            request(&command, &command.files[0], None).source,
+            Source::Path { .. }
+        ));
     }
 }

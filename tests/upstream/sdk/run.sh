@@ -18,5 +18,5 @@ if [ -z "${LOADLOCK_UPSTREAM:-}" ]; then
     (cd "$root" && cargo build --quiet -p loadlock-upstream)
     LOADLOCK_UPSTREAM="${CARGO_TARGET_DIR:-$root/target}/debug/loadlock-upstream"
 fi
-export LOADLOCK_UPSTREAM
+export LOADLOCK_UPSTREAM PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here/prove.py" "$@"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loadlock_config::Grant;
 use loadlock_policy::paths::PathGrant;
-use loadlock_sandbox::files::{GrantRoot, Protected, RootError};
+use loadlock_sandbox::files::{GrantRoot, OpenedFile, Protected, RootError};
 
 use super::Cover;
 use crate::error::{Error, ErrorCode, Result};
@@ -24,16 +24,27 @@ impl Grants {
         let mut opened = Self::default();
         for grant in grants {
             let root = GrantRoot::open(&grant.root, protected.clone()).map_err(|error| {
-                Error::new(ErrorCode::ConfigInvalid, format!("{}: {error}", grant.origin)).hint(match error {
+                Error::new(
+                    ErrorCode::ConfigInvalid,
+                    format!("{}: {error}", grant.origin),
+                )
+                .hint(match error {
                     RootError::Open { .. } => "create the directory, or remove the grant",
                     RootError::Protected { .. } => "grant a directory outside of `$LOADLOCK_HOME`",
-                    RootError::Everything { .. } => "name the directories that hold files to upload",
+                    RootError::Everything { .. } => {
+                        "name the directories that hold files to upload"
+                    }
                 })
             })?;
             let mut rule = PathGrant::new(root.path());
             rule.tenants = grant.tenants.iter().cloned().collect();
             rule.providers = grant.providers.iter().flatten().cloned().collect();
-            rule.check().map_err(|error| Error::new(ErrorCode::ConfigInvalid, format!("{}: {error}", grant.origin)))?;
+            rule.check().map_err(|error| {
+                Error::new(
+                    ErrorCode::ConfigInvalid,
+                    format!("{}: {error}", grant.origin),
+                )
+            })?;
             opened.rules.push(rule);
             opened.providers.push(grant.providers.clone());
             opened.roots.push(Arc::new(root));
@@ -54,12 +65,25 @@ impl Grants {
         })
     }
 
+    /// Opens a file again that was admitted earlier beneath a root that is still granted.
+    pub(crate) fn reopen(&self, root: &Path, relative: &Path) -> Option<OpenedFile> {
+        self.roots
+            .iter()
+            .find(|granted| granted.path() == root)?
+            .open_file(relative)
+            .ok()
+    }
+
     /// The roots that one provider may read.
     pub(crate) fn roots_of(&self, provider: &str) -> Vec<Arc<GrantRoot>> {
         self.roots
             .iter()
             .zip(&self.providers)
-            .filter(|(_, providers)| providers.as_ref().is_none_or(|names| names.iter().any(|name| name == provider)))
+            .filter(|(_, providers)| {
+                providers
+                    .as_ref()
+                    .is_none_or(|names| names.iter().any(|name| name == provider))
+            })
             .map(|(root, _)| root.clone())
             .collect()
     }

@@ -18,8 +18,8 @@ use crate::error::{Error, ErrorCode, Result};
 
 pub(crate) use grants::{Grants, spool_root};
 pub(crate) use path::open_path;
-pub use spool::{Body, Spooled};
-pub(crate) use spool::Spool;
+pub use spool::Body;
+pub(crate) use spool::{Spool, Spooled};
 
 /// One root that shows the file.
 #[derive(Debug, Clone)]
@@ -56,14 +56,23 @@ pub struct AdmittedFile {
 
 impl AdmittedFile {
     /// Asks the validator. Anything but a clear yes is a no.
-    pub(crate) async fn judge(opened: Opened, validator: &Validator, rules: &Rules, rename: Option<&str>) -> Result<Self> {
+    pub(crate) async fn judge(
+        opened: Opened,
+        validator: &Validator,
+        rules: &Rules,
+        rename: Option<&str>,
+    ) -> Result<Self> {
         let size = opened.file.identity.size;
         let handle = opened.file.file.clone();
         let head = tokio::task::spawn_blocking(move || {
             let mut head = vec![0; HEAD_BYTES];
             let mut filled = 0;
             while filled < head.len() {
-                match std::os::unix::fs::FileExt::read_at(&*handle, &mut head[filled..], filled as u64) {
+                match std::os::unix::fs::FileExt::read_at(
+                    &*handle,
+                    &mut head[filled..],
+                    filled as u64,
+                ) {
                     Ok(0) => break,
                     Ok(read) => filled += read,
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -75,7 +84,12 @@ impl AdmittedFile {
         })
         .await
         .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
-        .map_err(|error| Error::new(ErrorCode::PathNotReadable, format!("cannot read the file: {error}")))?;
+        .map_err(|error| {
+            Error::new(
+                ErrorCode::PathNotReadable,
+                format!("cannot read the file: {error}"),
+            )
+        })?;
         let candidate = |name: Vec<u8>| Candidate {
             name,
             folder: opened.folder.clone(),
@@ -132,7 +146,10 @@ impl AdmittedFile {
 
     fn cover_for(&self, provider: &str) -> Option<&Cover> {
         self.opened.covers.iter().find(|cover| {
-            cover.providers.as_ref().is_none_or(|providers| providers.iter().any(|name| name == provider))
+            cover
+                .providers
+                .as_ref()
+                .is_none_or(|providers| providers.iter().any(|name| name == provider))
         })
     }
 
@@ -170,8 +187,13 @@ impl AdmittedFile {
 
     /// Fails if the file is not what it was when it was admitted.
     pub(crate) fn unchanged(&self) -> Result<()> {
-        let now = loadlock_sandbox::files::Identity::of(&self.opened.file.file)
-            .map_err(|error| Error::new(ErrorCode::FileChanged, format!("the file cannot be examined any more: {error}")))?;
+        let now =
+            loadlock_sandbox::files::Identity::of(&self.opened.file.file).map_err(|error| {
+                Error::new(
+                    ErrorCode::FileChanged,
+                    format!("the file cannot be examined any more: {error}"),
+                )
+            })?;
         if now == self.opened.file.identity {
             return Ok(());
         }
@@ -197,7 +219,10 @@ async fn verdict(
                 "too_large" => ErrorCode::FileTooLarge,
                 _ => ErrorCode::FileRejected,
             };
-            Err(Error::new(code, format!("{} ({})", refusal.reason, refusal.code)).hint(refusal.hint))
+            Err(
+                Error::new(code, format!("{} ({})", refusal.reason, refusal.code))
+                    .hint(refusal.hint),
+            )
         }
         Err(error) => Err(Error::new(
             ErrorCode::FileRejected,

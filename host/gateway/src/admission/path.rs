@@ -6,7 +6,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use loadlock_policy::paths::{FileFacts, HardLinks, PathDenied, PathRequest, Requester, Resolved, check_links, resolve};
+use loadlock_policy::paths::{
+    FileFacts, HardLinks, PathDenied, PathRequest, Requester, Resolved, check_links, resolve,
+};
 use loadlock_sandbox::files::{OpenError, OpenedFile};
 
 use super::{Grants, Opened};
@@ -14,7 +16,12 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Door, Principal};
 
 /// Opens `path` for `who`. Logs the decision, whatever it is.
-pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
+pub(crate) fn open_path(
+    grants: &Grants,
+    who: &Principal,
+    path: &Path,
+    current_dir: Option<&Path>,
+) -> Result<Opened> {
     let shown = path.display();
     match open(grants, who, path, current_dir) {
         Ok(opened) => {
@@ -28,12 +35,26 @@ pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_d
     }
 }
 
-fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
+fn open(
+    grants: &Grants,
+    who: &Principal,
+    path: &Path,
+    current_dir: Option<&Path>,
+) -> Result<Opened> {
     let requester = match who.door() {
         Door::Local => Requester::LocalCli,
         Door::Network => Requester::Tenant(who.tenant()),
     };
-    let ask = |path: &Path| resolve(PathRequest { path, current_dir, requester }, grants.rules());
+    let ask = |path: &Path| {
+        resolve(
+            PathRequest {
+                path,
+                current_dir,
+                requester,
+            },
+            grants.rules(),
+        )
+    };
     let direct = ask(path);
     // A network caller learns nothing about paths that no grant covers, not even by how long the answer takes.
     if who.door() == Door::Network && direct.is_err() {
@@ -50,7 +71,10 @@ fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path
     let absolute = current_dir.map_or_else(|| path.to_owned(), |dir| dir.join(path));
     let real: PathBuf = match absolute.canonicalize() {
         Ok(real) => real,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && lexically_granted(&absolute, &ask) => {
+        Err(error)
+            if error.kind() == std::io::ErrorKind::NotFound
+                && lexically_granted(&absolute, &ask) =>
+        {
             return Err(open_error(path, OpenError::NotFound));
         }
         Err(_) => return Err(not_allowed(path, direct.err())),
@@ -61,7 +85,10 @@ fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path
 }
 
 /// Whether the path, with `..` taken as words, lies in a grant: then "not found" gives nothing away.
-fn lexically_granted(absolute: &Path, ask: &dyn Fn(&Path) -> std::result::Result<Vec<Resolved>, PathDenied>) -> bool {
+fn lexically_granted(
+    absolute: &Path,
+    ask: &dyn Fn(&Path) -> std::result::Result<Vec<Resolved>, PathDenied>,
+) -> bool {
     let mut plain = PathBuf::new();
     for component in absolute.components() {
         match component {
@@ -76,46 +103,84 @@ fn lexically_granted(absolute: &Path, ask: &dyn Fn(&Path) -> std::result::Result
 
 fn first(grants: &Grants, found: &[Resolved]) -> std::result::Result<OpenedFile, OpenError> {
     let resolved = found.first().ok_or(OpenError::NotFound)?;
-    let cover = grants.cover(resolved.grant, resolved.relative.clone()).ok_or(OpenError::NotFound)?;
+    let cover = grants
+        .cover(resolved.grant, resolved.relative.clone())
+        .ok_or(OpenError::NotFound)?;
     cover.root.open_file(&cover.relative)
 }
 
 fn admit(grants: &Grants, found: &[Resolved], file: OpenedFile, path: &Path) -> Result<Opened> {
-    let facts = FileFacts { links: file.links, owner: file.owner };
-    check_links(facts, HardLinks::Refuse, rustix::process::geteuid().as_raw()).map_err(|error| {
-        Error::new(ErrorCode::PathNotAllowed, format!("{}: {error}", path.display()))
-            .hint("copy the file into the granted directory, or send its bytes")
+    let facts = FileFacts {
+        links: file.links,
+        owner: file.owner,
+    };
+    check_links(
+        facts,
+        HardLinks::Refuse,
+        rustix::process::geteuid().as_raw(),
+    )
+    .map_err(|error| {
+        Error::new(
+            ErrorCode::PathNotAllowed,
+            format!("{}: {error}", path.display()),
+        )
+        .hint("copy the file into the granted directory, or send its bytes")
     })?;
     let covers: Vec<_> = found
         .iter()
         .filter_map(|resolved| grants.cover(resolved.grant, resolved.relative.clone()))
         .collect();
-    let relative = found.first().map(|resolved| resolved.relative.as_path()).unwrap_or(path);
+    let relative = found
+        .first()
+        .map(|resolved| resolved.relative.as_path())
+        .unwrap_or(path);
     let name = relative.file_name().unwrap_or_default().as_bytes().to_vec();
-    let folder = relative.parent().map(|folder| folder.as_os_str().as_bytes().to_vec()).unwrap_or_default();
-    Ok(Opened { file, covers, name, folder, declared_type: None, sha256: None, spooled: None })
+    let folder = relative
+        .parent()
+        .map(|folder| folder.as_os_str().as_bytes().to_vec())
+        .unwrap_or_default();
+    Ok(Opened {
+        file,
+        covers,
+        name,
+        folder,
+        declared_type: None,
+        sha256: None,
+        spooled: None,
+    })
 }
 
 fn not_allowed(path: &Path, denied: Option<PathDenied>) -> Error {
     let why = match denied {
-        Some(PathDenied::NotGranted | PathDenied::NotThisTenant | PathDenied::Relative | PathDenied::Parent) | None => {
-            "it lies in no directory that is granted to this caller".to_owned()
-        }
+        Some(
+            PathDenied::NotGranted
+            | PathDenied::NotThisTenant
+            | PathDenied::Relative
+            | PathDenied::Parent,
+        )
+        | None => "it lies in no directory that is granted to this caller".to_owned(),
         Some(other) => other.to_string(),
     };
-    Error::new(ErrorCode::PathNotAllowed, format!("{}: {why}", path.display()))
+    Error::new(
+        ErrorCode::PathNotAllowed,
+        format!("{}: {why}", path.display()),
+    )
 }
 
 fn open_error(path: &Path, error: OpenError) -> Error {
     let shown = path.display();
     match error {
-        OpenError::NotFound => Error::new(ErrorCode::PathNotFound, format!("{shown} does not exist")),
-        OpenError::NotRegular(kind) => {
-            Error::new(ErrorCode::NotARegularFile, format!("{shown} is not a regular file but a {kind}"))
+        OpenError::NotFound => {
+            Error::new(ErrorCode::PathNotFound, format!("{shown} does not exist"))
         }
-        OpenError::Protected => {
-            Error::new(ErrorCode::PathNotAllowed, format!("{shown} belongs to Loadlock's own state or configuration"))
-        }
+        OpenError::NotRegular(kind) => Error::new(
+            ErrorCode::NotARegularFile,
+            format!("{shown} is not a regular file but a {kind}"),
+        ),
+        OpenError::Protected => Error::new(
+            ErrorCode::PathNotAllowed,
+            format!("{shown} belongs to Loadlock's own state or configuration"),
+        ),
         OpenError::NotBeneath | OpenError::Link(_) => {
             Error::new(ErrorCode::PathNotAllowed, format!("{shown}: {error}"))
         }
@@ -123,7 +188,10 @@ fn open_error(path: &Path, error: OpenError) -> Error {
             std::io::ErrorKind::PermissionDenied => {
                 Error::new(ErrorCode::PathNotReadable, format!("{shown}: {source}"))
             }
-            _ => Error::new(ErrorCode::PathNotReadable, format!("{shown} cannot be opened: {source}")),
+            _ => Error::new(
+                ErrorCode::PathNotReadable,
+                format!("{shown} cannot be opened: {source}"),
+            ),
         },
     }
 }

@@ -29,7 +29,7 @@ pub struct Body {
 
 /// One entry in the spool; dropping it removes the directory.
 #[derive(Debug)]
-pub struct Spooled {
+pub(crate) struct Spooled {
     directory: PathBuf,
     bytes: u64,
     used: Arc<AtomicU64>,
@@ -65,12 +65,25 @@ const BYTES: &str = "body";
 
 impl Spool {
     pub(crate) fn new(path: PathBuf, root: Arc<GrantRoot>, ceiling: u64) -> Self {
-        Self { path, root, ceiling, used: Arc::default() }
+        Self {
+            path,
+            root,
+            ceiling,
+            used: Arc::default(),
+        }
     }
 
-    /// Bytes that it holds.
-    pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+    /// Removes every entry. Only while no upload is under way.
+    pub(crate) fn clean(&self) {
+        let entries = std::fs::read_dir(&self.path)
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries {
+            if let Err(error) = std::fs::remove_dir_all(entry.path()) {
+                tracing::warn!(path = %entry.path().display(), %error, "cannot remove a spool entry");
+            }
+        }
     }
 
     /// Takes a body in whole: synced before it is admitted, so that what a journal entry refers to survives a power loss.
@@ -78,11 +91,22 @@ impl Spool {
         let entry = id::mark();
         let directory = self.path.join(&entry);
         let unavailable = |error: std::io::Error| {
-            let code = if error.kind() == std::io::ErrorKind::StorageFull { ErrorCode::SpoolFull } else { ErrorCode::StateUnavailable };
+            let code = if error.kind() == std::io::ErrorKind::StorageFull {
+                ErrorCode::SpoolFull
+            } else {
+                ErrorCode::StateUnavailable
+            };
             Error::new(code, format!("cannot spool the body: {error}"))
         };
-        std::fs::DirBuilder::new().mode(0o700).create(&directory).map_err(unavailable)?;
-        let mut spooled = Spooled { directory, bytes: 0, used: self.used.clone() };
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .map_err(unavailable)?;
+        let mut spooled = Spooled {
+            directory,
+            bytes: 0,
+            used: self.used.clone(),
+        };
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -93,15 +117,25 @@ impl Spool {
         let mut hasher = Sha256::new();
         while let Some(chunk) = body.stream.next().await {
             let chunk = chunk.map_err(|error| {
-                Error::new(ErrorCode::RequestInvalid, format!("the body ended early: {error}")).hint("send it again")
+                Error::new(
+                    ErrorCode::RequestInvalid,
+                    format!("the body ended early: {error}"),
+                )
+                .hint("send it again")
             })?;
             let len = chunk.len() as u64;
             if spooled.bytes + len > max_bytes {
-                return Err(Error::new(ErrorCode::FileTooLarge, format!("the body is larger than {max_bytes} bytes")));
+                return Err(Error::new(
+                    ErrorCode::FileTooLarge,
+                    format!("the body is larger than {max_bytes} bytes"),
+                ));
             }
             if self.used.fetch_add(len, Ordering::Relaxed) + len > self.ceiling {
                 self.used.fetch_sub(len, Ordering::Relaxed);
-                return Err(Error::new(ErrorCode::SpoolFull, format!("the spool holds its limit of {} bytes", self.ceiling)));
+                return Err(Error::new(
+                    ErrorCode::SpoolFull,
+                    format!("the spool holds its limit of {} bytes", self.ceiling),
+                ));
             }
             spooled.bytes += len;
             hasher.update(&chunk);
@@ -111,16 +145,28 @@ impl Spool {
         file.sync_all().await.map_err(unavailable)?;
         drop(file);
         for directory in [spooled.directory.as_path(), self.path.as_path()] {
-            File::open(directory).and_then(|directory| directory.sync_all()).map_err(unavailable)?;
+            File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(unavailable)?;
         }
         let relative = PathBuf::from(entry).join(BYTES);
-        let opened = self.root.open_file(&relative).map_err(|error| match error {
-            OpenError::Io(error) => unavailable(error),
-            other => Error::new(ErrorCode::Internal, format!("the spooled body cannot be opened: {other}")),
-        })?;
+        let opened = self
+            .root
+            .open_file(&relative)
+            .map_err(|error| match error {
+                OpenError::Io(error) => unavailable(error),
+                other => Error::new(
+                    ErrorCode::Internal,
+                    format!("the spooled body cannot be opened: {other}"),
+                ),
+            })?;
         Ok(Opened {
             file: opened,
-            covers: vec![Cover { root: self.root.clone(), relative, providers: None }],
+            covers: vec![Cover {
+                root: self.root.clone(),
+                relative,
+                providers: None,
+            }],
             name: body.name.into_bytes(),
             folder: Vec::new(),
             declared_type: body.media_type,

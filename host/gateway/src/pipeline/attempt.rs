@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use loadlock_policy::breaker::{Outcome, Permit, Refusal};
-use loadlock_policy::model::{Failure, FailureKind, RemoteFile, RemoteRef};
+use loadlock_policy::model::{Failure, FailureKind, RemoteFile};
 use loadlock_sandbox::provider::UploadOptions;
 use loadlock_sandbox::tracker::RemotesQuery;
 use loadlock_sandbox::{CallError, CallReport, Exhausted};
@@ -30,7 +30,11 @@ pub(crate) enum AttemptEnd {
     /// The provider failed; policy decides what follows.
     Failed(Failure),
     /// Nothing can follow: the file changed, or the provider's answer contradicts what the host saw.
-    Fatal(Error),
+    Fatal {
+        error: Error,
+        /// A remote file that was stored all the same and has to go.
+        unwanted: Option<RemoteFile>,
+    },
 }
 
 /// A place at a provider: the breaker's permit and the count of uploads in flight, both given back whatever happens.
@@ -42,18 +46,32 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Asks the breaker.
-    pub(crate) fn take(inner: &'a Inner, unit: &'a ProviderUnit) -> std::result::Result<Self, Refusal> {
+    pub(crate) fn take(
+        inner: &'a Inner,
+        unit: &'a ProviderUnit,
+    ) -> std::result::Result<Self, Refusal> {
         let now = inner.clock.now();
         let mut breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let permit = breaker.acquire(&unit.breaker_policy, now)?;
         unit.in_flight.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { inner, unit, permit: Some(permit) })
+        Ok(Self {
+            inner,
+            unit,
+            permit: Some(permit),
+        })
     }
 
     /// Gives it back with what became of the attempt.
-    pub(crate) fn report(mut self, outcome: Outcome, progress: &dyn Progress) {
-        if let Some(state) = self.give_back(outcome) {
-            progress.event(Event::Circuit { provider: self.unit.name.clone(), state });
+    pub(crate) async fn report(mut self, outcome: Outcome, progress: &dyn Progress) {
+        let changed = self.give_back(outcome);
+        if changed.is_some() || matches!(outcome, Outcome::Fault | Outcome::RateLimited { .. }) {
+            self.inner.keep_breaker(self.unit).await;
+        }
+        if let Some(state) = changed {
+            progress.event(Event::Circuit {
+                provider: self.unit.name.clone(),
+                state,
+            });
         }
     }
 
@@ -61,7 +79,11 @@ impl<'a> Place<'a> {
         let permit = self.permit.take()?;
         self.unit.in_flight.fetch_sub(1, Ordering::Relaxed);
         let now = self.inner.clock.now();
-        let mut breaker = self.unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut breaker = self
+            .unit
+            .breaker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let label = breaker.report(&self.unit.breaker_policy, permit, outcome, now)?;
         tracing::warn!(target: "loadlock::circuit", provider = %self.unit.name, state = ?label, "[CIRCUIT] {} is now {label:?}", self.unit.name);
         Some(format!("{label:?}").to_lowercase())
@@ -90,7 +112,7 @@ impl Inner {
         progress: &dyn Progress,
     ) -> AttemptEnd {
         let Some(input) = file.input_for(&unit.name) else {
-            return AttemptEnd::Fatal(Error::new(
+            return fatal(Error::new(
                 ErrorCode::PathNotAllowed,
                 format!("the provider `{}` is not granted the file", unit.name),
             ));
@@ -104,70 +126,23 @@ impl Inner {
                 _ = ticks.tick() => progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) }),
             }
         };
-        progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) });
+        progress.event(Event::Sent {
+            bytes: input.watch.handed().min(file.size()),
+        });
         log_component(&unit.name, &report);
-        self.receipt(unit, file, sha256, report).await
-    }
-
-    /// Compares what the provider says with what the host saw.
-    async fn receipt(
-        &self,
-        unit: &ProviderUnit,
-        file: &AdmittedFile,
-        known: Option<&str>,
-        report: CallReport<std::result::Result<RemoteFile, Failure>>,
-    ) -> AttemptEnd {
-        let remote = match &report.outcome {
-            Ok(Ok(remote)) => remote.clone(),
-            Ok(Err(failure)) => return AttemptEnd::Failed(failure.clone()),
-            Err(error) => return call_failed(unit, error, report.egress.requests > 0),
-        };
-        let networked = unit.component.grants().network.is_granted();
-        let problem = match (&report.read, file.unchanged()) {
-            (_, Err(changed)) => Some(changed),
-            (None, Ok(())) => Some(mismatch(unit, "the host could not tell what it read")),
-            (Some(read), Ok(())) => check(unit, file, known, &remote, read).or_else(|| {
-                (networked && !report.egress.saw(&remote.id))
-                    .then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))
-            }),
-        };
-        let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
-        match (problem, sha256) {
-            (None, Some(sha256)) => AttemptEnd::Stored(Receipt { remote, sha256 }),
-            (None, None) => AttemptEnd::Fatal(mismatch(unit, "the host has no digest of what it read")),
-            (Some(problem), _) => {
-                // An id that no response held may be anybody's: it is not touched.
-                if !networked || report.egress.saw(&remote.id) {
-                    self.discard(unit, &remote).await;
-                }
-                AttemptEnd::Fatal(problem)
-            }
-        }
-    }
-
-    /// Removes a remote file that was just stored and is not wanted, unless some record refers to it.
-    pub(crate) async fn discard(&self, unit: &ProviderUnit, remote: &RemoteFile) {
-        match self.held(&unit.account, &remote.id).await {
-            Ok(false) => {}
-            Ok(true) | Err(_) => {
-                tracing::warn!(provider = %unit.name, "left the remote file where it is: the ledger refers to it, or cannot be asked");
-                return;
-            }
-        }
-        let purpose = remote.purpose.clone().or_else(|| unit.profile.default_purpose().map(|purpose| purpose.purpose.clone())).unwrap_or_default();
-        let report = unit.component.delete(&RemoteRef { id: remote.id.clone(), purpose }).await;
-        match report.outcome {
-            Ok(Ok(_)) => tracing::info!(provider = %unit.name, "deleted a remote file that was not wanted"),
-            Ok(Err(failure)) => tracing::warn!(provider = %unit.name, %failure, "could not delete a remote file that is not wanted"),
-            Err(error) => tracing::warn!(provider = %unit.name, %error, "could not delete a remote file that is not wanted"),
-        }
+        receipt(unit, file, sha256, report)
     }
 
     /// Whether any row of any tenant holds this remote id.
     pub(crate) async fn held(&self, account: &str, remote_id: &str) -> Result<bool> {
         let mut cursor = None;
         loop {
-            let query = RemotesQuery { account: Some(account.to_owned()), cursor, limit: 10_000, ..RemotesQuery::default() };
+            let query = RemotesQuery {
+                account: Some(account.to_owned()),
+                cursor,
+                limit: 10_000,
+                ..RemotesQuery::default()
+            };
             let page = crate::files::answered(self.tracker.remotes(query).await)?;
             if page.items.iter().any(|row| row.remote_id == remote_id) {
                 return Ok(true);
@@ -177,6 +152,51 @@ impl Inner {
                 None => return Ok(false),
             }
         }
+    }
+}
+
+fn fatal(error: Error) -> AttemptEnd {
+    AttemptEnd::Fatal {
+        error,
+        unwanted: None,
+    }
+}
+
+/// Compares what the provider says with what the host saw.
+fn receipt(
+    unit: &ProviderUnit,
+    file: &AdmittedFile,
+    known: Option<&str>,
+    report: CallReport<std::result::Result<RemoteFile, Failure>>,
+) -> AttemptEnd {
+    let remote = match &report.outcome {
+        Ok(Ok(remote)) => remote.clone(),
+        Ok(Err(failure)) => return AttemptEnd::Failed(failure.clone()),
+        Err(error) => return call_failed(unit, error, report.egress.requests > 0),
+    };
+    let networked = unit.component.grants().network.is_granted();
+    let seen = !networked || report.egress.saw(&remote.id);
+    let problem = match (&report.read, file.unchanged()) {
+        (_, Err(changed)) => Some(changed),
+        (None, Ok(())) => Some(mismatch(unit, "the host could not tell what it read")),
+        (Some(read), Ok(())) => check(unit, file, known, &remote, read).or_else(|| {
+            (!seen).then(|| {
+                mismatch(
+                    unit,
+                    "its remote id occurs in no response that the host saw",
+                )
+            })
+        }),
+    };
+    let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
+    match (problem, sha256) {
+        (None, Some(sha256)) => AttemptEnd::Stored(Receipt { remote, sha256 }),
+        (None, None) => fatal(mismatch(unit, "the host has no digest of what it read")),
+        // An id that no response held may be anybody's: it is not touched.
+        (Some(error), _) => AttemptEnd::Fatal {
+            error,
+            unwanted: seen.then_some(remote),
+        },
     }
 }
 
@@ -190,42 +210,69 @@ fn check(
 ) -> Option<Error> {
     let size = file.size();
     if read.covered != size {
-        return Some(mismatch(unit, &format!("it read {} of {size} bytes", read.covered)));
+        return Some(mismatch(
+            unit,
+            &format!("it read {} of {size} bytes", read.covered),
+        ));
     }
     if remote.bytes != size {
-        return Some(mismatch(unit, &format!("it says that {} bytes are stored, but the file has {size}", remote.bytes)));
+        return Some(mismatch(
+            unit,
+            &format!(
+                "it says that {} bytes are stored, but the file has {size}",
+                remote.bytes
+            ),
+        ));
     }
     if let (Some(theirs), Some(ours)) = (&remote.sha256, &read.sha256)
         && !theirs.eq_ignore_ascii_case(ours)
     {
-        return Some(mismatch(unit, "it says that another digest is stored than that of the bytes it read"));
+        return Some(mismatch(
+            unit,
+            "it says that another digest is stored than that of the bytes it read",
+        ));
     }
     if let (Some(known), Some(read)) = (known, &read.sha256)
         && known != read
     {
-        return Some(Error::new(ErrorCode::FileChanged, "the file's content is not what it was a moment ago"));
+        return Some(Error::new(
+            ErrorCode::FileChanged,
+            "the file's content is not what it was a moment ago",
+        ));
     }
     None
 }
 
 fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
-    Error::new(ErrorCode::ReceiptMismatch, format!("the provider `{}` gave a receipt that does not hold: {what}", unit.name))
+    Error::new(
+        ErrorCode::ReceiptMismatch,
+        format!(
+            "the provider `{}` gave a receipt that does not hold: {what}",
+            unit.name
+        ),
+    )
 }
 
 /// A call that ended without an answer of the contract, in the words of policy.
 fn call_failed(unit: &ProviderUnit, error: &CallError, sent: bool) -> AttemptEnd {
     let failure = |kind, unknown| {
-        AttemptEnd::Failed(Failure { outcome_unknown: unknown, ..Failure::new(kind, format!("{}: {error}", unit.name)) })
+        AttemptEnd::Failed(Failure {
+            outcome_unknown: unknown,
+            ..Failure::new(kind, format!("{}: {error}", unit.name))
+        })
     };
     match error {
         CallError::Exhausted(Exhausted::Wall) => failure(FailureKind::Timeout, true),
         CallError::Exhausted(_) | CallError::Trap(_) | CallError::Answer(_) => {
             // A component with a directory of its own may have stored the file without a request.
-            failure(FailureKind::Internal, sent || !unit.component.grants().network.is_granted())
+            failure(
+                FailureKind::Internal,
+                sent || !unit.component.grants().network.is_granted(),
+            )
         }
         CallError::Overloaded => failure(FailureKind::Unavailable, false),
         CallError::Host(_) => failure(FailureKind::Internal, false),
-        CallError::Input(input) => AttemptEnd::Fatal(Error::new(
+        CallError::Input(input) => fatal(Error::new(
             match input {
                 loadlock_sandbox::files::InputError::NotGranted(_) => ErrorCode::PathNotAllowed,
                 _ => ErrorCode::FileChanged,

@@ -3,7 +3,9 @@
 use loadlock_policy::model::Treatment;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 
+use super::entry::{Started, journal_error, journal_key};
 use super::flights;
+use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Inner;
@@ -20,7 +22,13 @@ pub(crate) fn treatment(unit: &ProviderUnit, file: &AdmittedFile) -> String {
     }
 }
 
-pub(crate) fn dedup_key(who: &Principal, unit: &ProviderUnit, purpose: &str, file: &AdmittedFile, sha256: String) -> DedupKey {
+pub(crate) fn dedup_key(
+    who: &Principal,
+    unit: &ProviderUnit,
+    purpose: &str,
+    file: &AdmittedFile,
+    sha256: String,
+) -> DedupKey {
     DedupKey {
         tenant: who.tenant().to_owned(),
         account: unit.account.clone(),
@@ -35,23 +43,26 @@ impl Inner {
     /// A tracker that cannot answer means that nothing is found: uploading again is safe, refusing service is not needed.
     pub(crate) async fn dedup(
         &self,
-        who: &Principal,
-        unit: &ProviderUnit,
-        purpose: &str,
-        file: &AdmittedFile,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
         digest: &mut Option<String>,
-        expires_at_ms: Option<u64>,
+        file_id: Option<&str>,
     ) -> Result<Option<view::File>> {
-        match self.tracker.has_size(who.tenant().to_owned(), unit.account.clone(), file.size()).await {
+        let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
+        match self
+            .tracker
+            .has_size(who.tenant().to_owned(), unit.account.clone(), file.size())
+            .await
+        {
             Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return Ok(None),
+            Ok(Ok(false)) => return self.dedup_in_journal(order, stop, digest.as_deref()).await,
             Ok(Err(failure)) => {
-                tracing::warn!(%failure, "the tracker cannot be asked; not deduplicating");
-                return Ok(None);
+                tracing::warn!(%failure, "the tracker cannot be asked; asking the journal alone");
+                return self.dedup_in_journal(order, stop, digest.as_deref()).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "the tracker cannot be asked; not deduplicating");
-                return Ok(None);
+                tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
+                return self.dedup_in_journal(order, stop, digest.as_deref()).await;
             }
         }
         let sha256 = match digest {
@@ -59,7 +70,12 @@ impl Inner {
             None => {
                 let computed = flights::hash(file.opened().file.clone(), file.size())
                     .await
-                    .map_err(|error| Error::new(ErrorCode::FileChanged, format!("cannot read the file: {error}")))?;
+                    .map_err(|error| {
+                        Error::new(
+                            ErrorCode::FileChanged,
+                            format!("cannot read the file: {error}"),
+                        )
+                    })?;
                 file.unchanged()?;
                 digest.insert(computed).clone()
             }
@@ -68,7 +84,7 @@ impl Inner {
         let now = self.clock.wall_ms();
         let row = match self.tracker.find(key.clone(), now).await {
             Ok(Ok(Some(row))) => row,
-            Ok(Ok(None)) => return Ok(None),
+            Ok(Ok(None)) => return self.dedup_in_journal(order, stop, digest.as_deref()).await,
             Ok(Err(failure)) => {
                 tracing::warn!(%failure, "the tracker cannot be asked; not deduplicating");
                 return Ok(None);
@@ -79,7 +95,7 @@ impl Inner {
             }
         };
         let record = FileRecord {
-            id: id::file(),
+            id: file_id.map_or_else(id::file, str::to_owned),
             key,
             filename: file.name().to_owned(),
             bytes: file.size(),
@@ -89,7 +105,10 @@ impl Inner {
             deduplicated: true,
             attempts: 0,
             created_at_ms: now,
-            expires_at_ms: [expires_at_ms, row.expires_at_ms].into_iter().flatten().min(),
+            expires_at_ms: [order.expires_at_ms, row.expires_at_ms]
+                .into_iter()
+                .flatten()
+                .min(),
         };
         match self.tracker.reference(record.clone()).await {
             Ok(Ok(Recorded::Inserted | Recorded::Existing)) => Ok(Some(record.into())),
@@ -104,5 +123,39 @@ impl Inner {
                 Ok(None)
             }
         }
+    }
+    /// What the vendor has accepted and the tracker does not know yet, because it was away. A further file over it goes the same way.
+    async fn dedup_in_journal(
+        &self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        digest: Option<&str>,
+    ) -> Result<Option<view::File>> {
+        let (Some(sha256), (unit, purpose)) = (digest, stop) else {
+            return Ok(None);
+        };
+        let key = dedup_key(order.who, unit, purpose, order.file, sha256.to_owned());
+        let Some(known) = self
+            .journal
+            .find_accepted(&journal_key(&key))
+            .map_err(|error| journal_error(&error))?
+        else {
+            return Ok(None);
+        };
+        let Some(accepted) = known.accepted().cloned() else {
+            return Ok(None);
+        };
+        let entry = match self.begin(order, 0, stop, Some(sha256)).await? {
+            Started::New(entry) => entry,
+            Started::Known(file) => return Ok(Some(*file)),
+        };
+        let expires_at_ms = [order.expires_at_ms, accepted.expires_at_ms]
+            .into_iter()
+            .flatten()
+            .min();
+        entry
+            .joined(order, stop, accepted, expires_at_ms)
+            .await
+            .map(Some)
     }
 }

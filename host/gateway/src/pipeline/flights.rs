@@ -41,7 +41,11 @@ pub(crate) struct Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let mut flights = self.flights.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = self
+            .flights
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(under_way) = flights.get_mut(&self.key) {
             under_way.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
             if under_way.is_empty() {
@@ -66,7 +70,10 @@ impl Flights {
             let other = {
                 let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 let under_way = flights.entry(key.clone()).or_default();
-                match under_way.iter().find(|flight| !different.iter().any(|seen| Arc::ptr_eq(seen, flight))) {
+                match under_way
+                    .iter()
+                    .find(|flight| !different.iter().any(|seen| Arc::ptr_eq(seen, flight)))
+                {
                     None => {
                         let (landed, receiver) = watch::channel(false);
                         let flight = Arc::new(Flight {
@@ -76,7 +83,12 @@ impl Flights {
                             landed: receiver,
                         });
                         under_way.push(flight.clone());
-                        return Ok(Some(Landing { flights: self.clone(), key: key.clone(), flight, landed }));
+                        return Ok(Some(Landing {
+                            flights: self.clone(),
+                            key: key.clone(),
+                            flight,
+                            landed,
+                        }));
                     }
                     Some(other) => other.clone(),
                 }
@@ -111,10 +123,15 @@ pub(crate) async fn hash(file: Arc<std::fs::File>, bytes: u64) -> std::io::Resul
         let mut buffer = vec![0; 256 << 10];
         let mut offset = 0;
         while offset < bytes {
-            let want = usize::try_from(bytes - offset).unwrap_or(buffer.len()).min(buffer.len());
+            let want = usize::try_from(bytes - offset)
+                .unwrap_or(buffer.len())
+                .min(buffer.len());
             let read = std::os::unix::fs::FileExt::read_at(&*file, &mut buffer[..want], offset)?;
             if read == 0 {
-                return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file became shorter"));
+                return Err(std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    "the file became shorter",
+                ));
             }
             hasher.update(&buffer[..read]);
             offset += read as u64;
@@ -139,19 +156,41 @@ mod tests {
     }
 
     fn key() -> FlightKey {
-        FlightKey { tenant: "t".into(), account: "a".into(), purpose: "p".into(), treatment: String::new(), bytes: 5 }
+        FlightKey {
+            tenant: "t".into(),
+            account: "a".into(),
+            purpose: "p".into(),
+            treatment: String::new(),
+            bytes: 5,
+        }
     }
 
     #[tokio::test]
     async fn equal_uploads_wait_and_different_ones_do_not() {
         let flights = Flights::default();
-        let leader = flights.take_off(key(), &file(b"hello"), &mut None).await.unwrap().unwrap();
+        let leader = flights
+            .take_off(key(), &file(b"hello"), &mut None)
+            .await
+            .unwrap()
+            .unwrap();
         let mut digest = None;
-        assert!(flights.take_off(key(), &file(b"other"), &mut digest).await.unwrap().is_some());
+        assert!(
+            flights
+                .take_off(key(), &file(b"other"), &mut digest)
+                .await
+                .unwrap()
+                .is_some()
+        );
         assert!(digest.is_some());
         let follower = tokio::spawn({
             let flights = flights.clone();
-            async move { flights.take_off(key(), &file(b"hello"), &mut None).await.unwrap().is_none() }
+            async move {
+                flights
+                    .take_off(key(), &file(b"hello"), &mut None)
+                    .await
+                    .unwrap()
+                    .is_none()
+            }
         });
         tokio::task::yield_now().await;
         drop(leader);

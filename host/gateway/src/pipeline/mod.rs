@@ -5,8 +5,13 @@
 mod attempt;
 pub(crate) use attempt::log_component;
 mod dedup;
+mod entry;
+pub(crate) use entry::{journal_error, record_of};
 pub(crate) mod flights;
-mod record;
+pub(crate) mod record;
+mod recover;
+pub use recover::Settled;
 mod routing;
+mod send;
 mod upload;
 mod verify;

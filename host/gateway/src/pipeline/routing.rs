@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 
 use loadlock_policy::breaker::Admission;
 use loadlock_policy::quota::Usage;
-use loadlock_policy::routing::{Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, route};
+use loadlock_policy::routing::{
+    Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, route,
+};
 
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
@@ -102,19 +104,26 @@ impl Inner {
             Some(mut found) => {
                 found.refused.extend(refused);
                 if found.ranked.len() > 1 {
-                    found.ranked.sort_by_key(|ranked| self.provider(&ranked.name).ok().and_then(|unit| unit.order));
+                    found.ranked.sort_by_key(|ranked| {
+                        self.provider(&ranked.name).ok().and_then(|unit| unit.order)
+                    });
                 }
                 Ok(found)
             }
             None => {
                 // A group that does not hold the pinned provider calls it unknown; one that does knows better.
                 if let Some(name) = pinned
-                    && refused.iter().any(|r| r.name == name && r.reason != loadlock_policy::routing::Reason::Unknown)
+                    && refused.iter().any(|r| {
+                        r.name == name && r.reason != loadlock_policy::routing::Reason::Unknown
+                    })
                 {
                     refused.retain(|r| r.reason != loadlock_policy::routing::Reason::Unknown);
                 }
                 refused.dedup_by(|a, b| a.name == b.name && a.reason == b.reason);
-                Err(NoRoute { pinned: pinned.map(str::to_owned), refused })
+                Err(NoRoute {
+                    pinned: pinned.map(str::to_owned),
+                    refused,
+                })
             }
         }
     }
@@ -123,7 +132,11 @@ impl Inner {
     fn size_threshold(&self) -> Option<SizeThreshold> {
         let (size, _) = self.config.size_threshold.as_ref()?;
         match self.config.order.as_slice() {
-            [first, second, ..] => Some(SizeThreshold { bytes: size.0, at_most: first.clone(), above: second.clone() }),
+            [first, second, ..] => Some(SizeThreshold {
+                bytes: size.0,
+                at_most: first.clone(),
+                above: second.clone(),
+            }),
             _ => None,
         }
     }
@@ -131,7 +144,10 @@ impl Inner {
     /// What every account holds. A tracker that cannot answer leaves quotas to the vendor, who checks them too.
     pub(crate) async fn usages(&self) -> Usages {
         let limited = self.providers.iter().any(|unit| {
-            unit.profile.purposes.iter().any(|purpose| purpose.max_count.is_some() || purpose.max_total_bytes.is_some())
+            unit.profile
+                .purposes
+                .iter()
+                .any(|purpose| purpose.max_count.is_some() || purpose.max_total_bytes.is_some())
         });
         if !limited {
             return Usages::new();
@@ -140,14 +156,21 @@ impl Inner {
         match self.tracker.usage().await {
             Ok(Ok(rows)) => {
                 for row in rows {
-                    usages
-                        .entry(row.account)
-                        .or_default()
-                        .insert(row.purpose, Usage { count: row.remotes, bytes: row.bytes });
+                    usages.entry(row.account).or_default().insert(
+                        row.purpose,
+                        Usage {
+                            count: row.remotes,
+                            bytes: row.bytes,
+                        },
+                    );
                 }
             }
-            Ok(Err(failure)) => tracing::warn!(%failure, "the tracker gives no usage; quotas are the vendor's alone"),
-            Err(error) => tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone"),
+            Ok(Err(failure)) => {
+                tracing::warn!(%failure, "the tracker gives no usage; quotas are the vendor's alone")
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone")
+            }
         }
         usages
     }
@@ -156,18 +179,44 @@ impl Inner {
 /// No route, as a user reads it.
 pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
     let (code, hint) = match none.verdict() {
-        Verdict::NoSuchProvider => (ErrorCode::ProviderUnknown, "`loadlock providers ls` lists the names"),
-        Verdict::NotGranted => (ErrorCode::PathNotAllowed, "name the provider in the grant's `providers`, or send the bytes"),
-        Verdict::NoSuchPurpose => (ErrorCode::PurposeUnsupported, "leave the purpose out, or choose one that the message names"),
-        Verdict::TooLarge => (ErrorCode::FileTooLarge, "split the file, or configure a provider with a larger limit"),
-        Verdict::NotAccepted | Verdict::QuotaExhausted | Verdict::Unavailable { .. } => {
-            (ErrorCode::NoProviderAvailable, "`loadlock route FILE` shows each provider's reason")
-        }
+        Verdict::NoSuchProvider => (
+            ErrorCode::ProviderUnknown,
+            "`loadlock providers ls` lists the names",
+        ),
+        Verdict::NotGranted => (
+            ErrorCode::PathNotAllowed,
+            "name the provider in the grant's `providers`, or send the bytes",
+        ),
+        Verdict::NoSuchPurpose => (
+            ErrorCode::PurposeUnsupported,
+            "leave the purpose out, or choose one that the message names",
+        ),
+        Verdict::TooLarge => (
+            ErrorCode::FileTooLarge,
+            "split the file, or configure a provider with a larger limit",
+        ),
+        Verdict::NotAccepted | Verdict::QuotaExhausted | Verdict::Unavailable { .. } => (
+            ErrorCode::NoProviderAvailable,
+            "`loadlock route FILE` shows each provider's reason",
+        ),
     };
-    Error::new(code, format!("{} ({} bytes, {}): {none}", file.name(), file.size(), file.media_type())).hint(hint)
+    Error::new(
+        code,
+        format!(
+            "{} ({} bytes, {}): {none}",
+            file.name(),
+            file.size(),
+            file.media_type()
+        ),
+    )
+    .hint(hint)
 }
 
 /// The units of a route, in its order.
 pub(crate) fn legs<'a>(inner: &'a Inner, route: &Route) -> Result<Vec<(&'a ProviderUnit, String)>> {
-    route.ranked.iter().map(|ranked| Ok((inner.provider(&ranked.name)?, ranked.purpose.clone()))).collect()
+    route
+        .ranked
+        .iter()
+        .map(|ranked| Ok((inner.provider(&ranked.name)?, ranked.purpose.clone())))
+        .collect()
 }

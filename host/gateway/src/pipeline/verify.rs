@@ -4,7 +4,6 @@ use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::provider::ListQuery;
 
-use crate::admission::AdmittedFile;
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
@@ -17,18 +16,37 @@ pub(crate) type Found = (Event, Option<RemoteFile>);
 
 impl Inner {
     /// Looks for the upload with this mark and digest.
-    pub(crate) async fn verify(&self, unit: &ProviderUnit, file: &AdmittedFile, purpose: &str, mark: &str, sha256: Option<&str>) -> Found {
+    pub(crate) async fn verify(
+        &self,
+        unit: &ProviderUnit,
+        bytes: u64,
+        purpose: &str,
+        mark: &str,
+        sha256: Option<&str>,
+    ) -> Found {
         let matches = |candidate: &RemoteFile| match unit.profile.verify {
-            VerifyMethod::Mark => candidate.name.as_deref().is_some_and(|name| name.contains(mark)),
+            VerifyMethod::Mark => {
+                !mark.is_empty()
+                    && candidate
+                        .name
+                        .as_deref()
+                        .is_some_and(|name| name.contains(mark))
+            }
             VerifyMethod::Digest => {
-                sha256.is_some() && candidate.sha256.as_deref() == sha256 && candidate.bytes == file.size()
+                sha256.is_some()
+                    && candidate.sha256.as_deref() == sha256
+                    && candidate.bytes == bytes
             }
             VerifyMethod::IdempotencyKey | VerifyMethod::None => false,
         };
         let mut found = Vec::new();
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
-            let query = ListQuery { purpose: Some(purpose.to_owned()), cursor: cursor.take(), limit: PAGE };
+            let query = ListQuery {
+                purpose: Some(purpose.to_owned()),
+                cursor: cursor.take(),
+                limit: PAGE,
+            };
             let report = unit.component.list(&query).await;
             let page = match report.outcome {
                 Ok(Ok(page)) => page,
@@ -41,7 +59,11 @@ impl Inner {
                     return (Event::VerifyUnknown, None);
                 }
             };
-            found.extend(page.files.into_iter().filter(|candidate| matches(candidate)));
+            found.extend(
+                page.files
+                    .into_iter()
+                    .filter(|candidate| matches(candidate)),
+            );
             match page.next {
                 Some(next) => cursor = Some(next),
                 None => return self.judge(unit, found).await,

@@ -26,13 +26,19 @@ pub const DEFAULT_AUDIENCE: &str = "loadlock";
 pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let path = keys.join("local.key");
     let unavailable = |error: std::io::Error| {
-        Error::new(ErrorCode::StateUnavailable, format!("cannot use {}: {error}", path.display()))
+        Error::new(
+            ErrorCode::StateUnavailable,
+            format!("cannot use {}: {error}", path.display()),
+        )
     };
     match std::fs::read(&path) {
         Ok(key) if key.len() == 32 => return Ok(Zeroizing::new(key)),
         Ok(_) => {
-            return Err(Error::new(ErrorCode::StateUnavailable, format!("{} is not a key of 32 bytes", path.display()))
-                .hint("move the file away; a new key is made, and old tokens are no longer good"));
+            return Err(Error::new(
+                ErrorCode::StateUnavailable,
+                format!("{} is not a key of 32 bytes", path.display()),
+            )
+            .hint("move the file away; a new key is made, and old tokens are no longer good"));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(unavailable(error)),
@@ -41,7 +47,12 @@ pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
     rand::rng().fill_bytes(&mut key);
     let temporary = keys.join("local.key.new");
     let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(&key)?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
@@ -74,7 +85,11 @@ pub(crate) fn policy(setup: &Setup, config: &Config, local_key: &[u8]) -> Result
             tenants: key.tenants.clone(),
         });
     }
-    let audiences = if config.auth.audiences.is_empty() { vec![DEFAULT_AUDIENCE.to_owned()] } else { config.auth.audiences.clone() };
+    let audiences = if config.auth.audiences.is_empty() {
+        vec![DEFAULT_AUDIENCE.to_owned()]
+    } else {
+        config.auth.audiences.clone()
+    };
     Ok(AuthPolicy {
         keys,
         audiences,
@@ -96,16 +111,22 @@ pub(crate) fn policy(setup: &Setup, config: &Config, local_key: &[u8]) -> Result
 }
 
 fn resolve(setup: &Setup, template: &Template, place: &str) -> Result<Vec<u8>> {
-    let missing = |what: String| Error::new(ErrorCode::ConfigInvalid, format!("{place}: {what}")).hint("provide the key, or remove its entry");
+    let missing = |what: String| {
+        Error::new(ErrorCode::ConfigInvalid, format!("{place}: {what}"))
+            .hint("provide the key, or remove its entry")
+    };
     let mut value = Vec::new();
     for part in template.parts() {
         match part {
             Part::Text(text) => value.extend_from_slice(text.as_bytes()),
             Part::Env(name) => value.extend_from_slice(
-                (setup.env)(name).ok_or_else(|| missing(format!("the variable `{name}` is not set")))?.as_bytes(),
+                (setup.env)(name)
+                    .ok_or_else(|| missing(format!("the variable `{name}` is not set")))?
+                    .as_bytes(),
             ),
             Part::File(path) => {
-                let read = std::fs::read(path).map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
+                let read = std::fs::read(path)
+                    .map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
                 value.extend_from_slice(read.trim_ascii_end());
             }
         }

@@ -52,9 +52,17 @@ impl Setup {
     /// # Errors
     /// [`ErrorCode::Internal`] if this machine cannot run compiled WebAssembly.
     pub fn sandbox(&self, cache: Option<PathBuf>) -> Result<Sandbox> {
-        let compile = CompileOptions { cache, child: self.compiler.clone(), ..CompileOptions::default() };
-        Sandbox::new(&self.engine, compile)
-            .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot start the sandbox: {error:#}")))
+        let compile = CompileOptions {
+            cache,
+            child: self.compiler.clone(),
+            ..CompileOptions::default()
+        };
+        Sandbox::new(&self.engine, compile).map_err(|error| {
+            Error::new(
+                ErrorCode::Internal,
+                format!("cannot start the sandbox: {error:#}"),
+            )
+        })
     }
 
     /// The bytes of a configured component.
@@ -65,14 +73,23 @@ impl Setup {
         let source = match &component.source {
             ComponentSource::Builtin(name) => {
                 let bytes = self.builtins.get(name.as_str()).ok_or_else(|| {
-                    Error::new(ErrorCode::ComponentRefused, format!("there is no built-in component `{name}`")).hint(format!(
+                    Error::new(
+                        ErrorCode::ComponentRefused,
+                        format!("there is no built-in component `{name}`"),
+                    )
+                    .hint(format!(
                         "the built-in ones are {}",
-                        self.builtins.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                        self.builtins
+                            .keys()
+                            .map(|name| format!("`{name}`"))
+                            .collect::<Vec<_>>()
+                            .join(", ")
                     ))
                 })?;
                 Source::built_in(format!("builtin:{name}"), bytes)
             }
-            ComponentSource::File(path) => Source::read(path, sandbox.max_component_bytes()).map_err(|error| refused(&error))?,
+            ComponentSource::File(path) => Source::read(path, sandbox.max_component_bytes())
+                .map_err(|error| refused(&error))?,
         };
         Ok(source.pinned(component.sha256.map(hex::encode)))
     }
@@ -83,11 +100,17 @@ pub(crate) fn refused(error: &LoadError) -> Error {
     let hint = match error {
         LoadError::Read { .. } => "put the component there, or correct `component`",
         LoadError::TooLarge { .. } => "build it with optimisation and without debug information",
-        LoadError::PinMismatch { .. } => "if the new component is the one you want, pin its digest; `loadlock providers inspect` shows it",
+        LoadError::PinMismatch { .. } => {
+            "if the new component is the one you want, pin its digest; `loadlock providers inspect` shows it"
+        }
         LoadError::NotAComponent { .. } => "build it with `cargo build --target wasm32-wasip2`",
         LoadError::WrongWorld { .. } => "implement the role's world from `wit/`",
-        LoadError::ForbiddenImports { .. } => "build it against stable WASI 0.2 and without other imports",
-        LoadError::Compile { .. } | LoadError::CompileLimit { .. } => "validate it with `wasm-tools validate`, or make it smaller",
+        LoadError::ForbiddenImports { .. } => {
+            "build it against stable WASI 0.2 and without other imports"
+        }
+        LoadError::Compile { .. } | LoadError::CompileLimit { .. } => {
+            "validate it with `wasm-tools validate`, or make it smaller"
+        }
         LoadError::Contract { .. } => "build it against this version of `wit/`",
     };
     Error::new(ErrorCode::ComponentRefused, error.to_string()).hint(hint)

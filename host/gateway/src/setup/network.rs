@@ -22,43 +22,77 @@ pub(crate) struct Bound {
 }
 
 /// Binds the network of one component. Nothing is bound without a grant.
-pub(crate) fn network(setup: &Setup, name: &str, connection: &Connection, profile: &Profile, installation_key: &[u8]) -> Result<Bound> {
-    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+pub(crate) fn network(
+    setup: &Setup,
+    name: &str,
+    connection: &Connection,
+    profile: &Profile,
+    installation_key: &[u8],
+) -> Result<Bound> {
+    let invalid =
+        |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
     let grants = connection
         .egress
         .iter()
         .map(|grant| {
-            let host = if grant.host.contains(':') { format!("[{}]", grant.host.trim_matches(['[', ']'])) } else { grant.host.clone() };
+            let host = if grant.host.contains(':') {
+                format!("[{}]", grant.host.trim_matches(['[', ']']))
+            } else {
+                grant.host.clone()
+            };
             let origin = format!("{}://{host}:{}", grant.scheme.as_str(), grant.port);
-            let methods = grant.methods.iter().filter_map(|method| Method::parse(method));
+            let methods = grant
+                .methods
+                .iter()
+                .filter_map(|method| Method::parse(method));
             EgressGrant::parse(&origin, &grant.path_prefix, methods, grant.private)
                 .map_err(|error| invalid(format!("{}: {error}", grant.origin)))
         })
         .collect::<Result<Vec<_>>>()?;
     if grants.is_empty() {
-        return Ok(Bound { network: Network::Denied, fingerprint: None });
+        return Ok(Bound {
+            network: Network::Denied,
+            fingerprint: None,
+        });
     }
     let origins = grants.iter().map(|grant| grant.origin.clone()).collect();
-    let policy = EgressPolicy::new(name, &profile.egress, profile.can_list, grants).map_err(|error| invalid(error.to_string()))?;
+    let policy = EgressPolicy::new(name, &profile.egress, profile.can_list, grants)
+        .map_err(|error| invalid(error.to_string()))?;
     for unmet in policy.unmet() {
         tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not granted");
     }
     let credential = credential(setup, name, connection)?;
-    let fingerprint = credential.as_ref().map(|credential| credential.fingerprint(installation_key));
-    let roots = connection.ca_file.as_ref().map_or(Roots::Platform, |file: &PathBuf| Roots::File(file.clone()));
+    let fingerprint = credential
+        .as_ref()
+        .map(|credential| credential.fingerprint(installation_key));
+    let roots = connection
+        .ca_file
+        .as_ref()
+        .map_or(Roots::Platform, |file: &PathBuf| Roots::File(file.clone()));
     let mut builder = Transport::builder(name, origins).roots(roots);
     if let Some(credential) = credential {
         builder = builder.credential(credential);
     }
-    let transport = builder.build(&setup.env).map_err(|error| Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("correct the provider's configuration"))?;
-    Ok(Bound { network: Network::Granted(Arc::new(Outlet { policy, transport })), fingerprint })
+    let transport = builder.build(&setup.env).map_err(|error| {
+        Error::new(ErrorCode::ConfigInvalid, error.to_string())
+            .hint("correct the provider's configuration")
+    })?;
+    Ok(Bound {
+        network: Network::Granted(Arc::new(Outlet { policy, transport })),
+        fingerprint,
+    })
 }
 
-fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Option<Arc<Credential>>> {
+fn credential(
+    setup: &Setup,
+    name: &str,
+    connection: &Connection,
+) -> Result<Option<Arc<Credential>>> {
     if connection.credentials.is_empty() {
         return Ok(None);
     }
-    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+    let invalid =
+        |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
     let specs = connection
         .credentials
         .iter()
@@ -74,8 +108,12 @@ fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Opti
                 })
                 .collect();
             Ok(HeaderSpec {
-                name: credential.header().parse().map_err(|_| invalid(format!("`{}` is not a header name", credential.header())))?,
-                template: template.parse().map_err(|error| invalid(format!("{error}")))?,
+                name: credential.header().parse().map_err(|_| {
+                    invalid(format!("`{}` is not a header name", credential.header()))
+                })?,
+                template: template
+                    .parse()
+                    .map_err(|error| invalid(format!("{error}")))?,
                 mode: match credential.kind {
                     CredentialKind::Header(_) => Mode::Plain,
                     CredentialKind::GlmSigned => Mode::GlmSigned,
@@ -83,9 +121,12 @@ fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Opti
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    let loaded = Credential::load(name, &specs, &setup.env, Arc::new(SystemClock::new())).map_err(|error| {
-        Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("set the variable or write the file before starting, or remove the provider")
-    })?;
+    let loaded = Credential::load(name, &specs, &setup.env, Arc::new(SystemClock::new())).map_err(
+        |error| {
+            Error::new(ErrorCode::ConfigInvalid, error.to_string())
+                .hint("set the variable or write the file before starting, or remove the provider")
+        },
+    )?;
     for line in loaded.describe() {
         tracing::info!(target: "loadlock::egress", provider = name, "{line}");
     }

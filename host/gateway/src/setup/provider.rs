@@ -73,13 +73,28 @@ pub(crate) async fn load_provider(
     .await
     .map_err(|error| refused(&error))?;
     let profile = stable_profile(&component, &name).await?;
-    let bound = network(setup, &name, &configured.connection, &profile, installation_key)?;
+    let bound = network(
+        setup,
+        &name,
+        &configured.connection,
+        &profile,
+        installation_key,
+    )?;
     component.bind_network(bound.network);
-    let account = configured.account.clone().or(bound.fingerprint).unwrap_or_else(|| name.clone());
+    let account = configured
+        .account
+        .clone()
+        .or(bound.fingerprint)
+        .unwrap_or_else(|| name.clone());
     let now = setup.clock.now();
     let budget_policy = BudgetPolicy::default();
     Ok(ProviderUnit {
-        order: setup.config.order.iter().position(|ordered| *ordered == name).and_then(|at| u32::try_from(at).ok()),
+        order: setup
+            .config
+            .order
+            .iter()
+            .position(|ordered| *ordered == name)
+            .and_then(|at| u32::try_from(at).ok()),
         component,
         profile,
         account,
@@ -109,7 +124,9 @@ async fn stable_profile(component: &Provider, name: &str) -> Result<Profile> {
         }
         profiles.push(match report.outcome {
             Ok(Ok(profile)) => profile,
-            Ok(Err(failure)) => return Err(failed(format!("it gives no profile: {}", failure.message))),
+            Ok(Err(failure)) => {
+                return Err(failed(format!("it gives no profile: {}", failure.message)));
+            }
             Err(error) => return Err(failed(format!("it gives no profile: {error}"))),
         });
     }

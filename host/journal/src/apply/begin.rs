@@ -2,27 +2,25 @@
 
 use redb::ReadableTable;
 
-use super::{free_key, indexed, leave, load, no_entry, wrong_state};
+use super::deletes::is_dying;
+use super::{free_key, indexed, leave, load, no_entry, settle, wrong_state};
 use crate::change::{Answer, Need, Verdict};
 use crate::entry::{Begun, Entry, Outcome, State};
 use crate::error::JournalError;
 use crate::row;
 use crate::schema::Tables;
-use crate::types::{Attempt, EntryId, IDEMPOTENCY_MS, Intent};
+use crate::types::{Accepted, Attempt, EntryId, IDEMPOTENCY_MS, Intent};
 
-/// Begins an entry, or answers what its idempotency key answers.
-pub(super) fn begin(tables: &mut Tables<'_>, intent: &Intent) -> Result<Verdict, redb::Error> {
-    let attempt = Attempt {
-        number: 1,
-        provider: intent.provider.clone(),
-        account: intent.key.account.clone(),
-        mark: intent.mark.clone(),
-        remote_name: intent.remote_name.clone(),
-        at_ms: intent.created_at_ms,
-    };
-    let entry = Entry {
+/// Begins an entry, or answers what its idempotency key answers. With `accepted` it needs no attempt, because its remote
+/// file is there already.
+pub(super) fn begin(
+    tables: &mut Tables<'_>,
+    intent: &Intent,
+    accepted: Option<&Accepted>,
+) -> Result<Verdict, redb::Error> {
+    let mut entry = Entry {
         intent: intent.clone(),
-        attempts: vec![attempt],
+        attempts: vec![first_attempt(intent)],
         state: State::Sent,
         begun: tables.next_place()?,
     };
@@ -35,11 +33,35 @@ pub(super) fn begin(tables: &mut Tables<'_>, intent: &Intent) -> Result<Verdict,
             id: intent.id.clone(),
         });
     }
+    let expired = match holder(tables, intent)? {
+        Holder::Answers(begun) => return Ok(Verdict::Applied(Answer::Begun(begun), Need::Nothing)),
+        Holder::Expired(entry) => Some(entry),
+        Holder::None => None,
+    };
+    if let Some(accepted) = accepted {
+        if is_dying(tables, &accepted.account, &accepted.remote_id)? {
+            return Verdict::refused(JournalError::RemoteDying {
+                remote_id: accepted.remote_id.clone(),
+            });
+        }
+        entry.state = State::Accepted {
+            accepted: accepted.clone(),
+            order: u64::MAX,
+        };
+        if let Err(error) = row::encode("the provider's answer", &entry) {
+            return Verdict::refused(error);
+        }
+    }
+
+    // Nothing refuses from here on.
+    if let Some(expired) = expired {
+        free_key(tables, &expired)?;
+        if matches!(expired.state, State::Recorded { .. }) {
+            tables.entries.remove(expired.id())?;
+        }
+    }
     if let Some(idempotency) = &intent.idempotency {
         let key = row::key(&[&intent.tenant, &idempotency.key]);
-        if let Some(begun) = answered(tables, &key, intent, &idempotency.fingerprint)? {
-            return Ok(Verdict::Applied(Answer::Begun(begun), Need::Nothing));
-        }
         tables.keys.insert(key.as_slice(), intent.id.as_str())?;
         tables
             .keyed
@@ -49,51 +71,69 @@ pub(super) fn begin(tables: &mut Tables<'_>, intent: &Intent) -> Result<Verdict,
         .entries
         .insert(intent.id.as_str(), bytes.as_slice())?;
     tables.open.insert(entry.begun, intent.id.as_str())?;
+    if let Some(accepted) = accepted {
+        settle::accepted(tables, &intent.id, accepted)?;
+    }
     Ok(Verdict::Applied(
         Answer::Begun(Begun::New(intent.id.clone())),
         Need::Durable,
     ))
 }
 
-/// What a key answers already. An expired key is freed here and answers nothing.
-fn answered(
-    tables: &mut Tables<'_>,
-    key: &[u8],
-    intent: &Intent,
-    fingerprint: &str,
-) -> Result<Option<Begun>, redb::Error> {
-    let Some(holder) = tables.keys.get(key)?.map(|id| id.value().to_owned()) else {
-        return Ok(None);
+fn first_attempt(intent: &Intent) -> Attempt {
+    Attempt {
+        number: 1,
+        provider: intent.provider.clone(),
+        account: intent.key.account.clone(),
+        mark: intent.mark.clone(),
+        remote_name: intent.remote_name.clone(),
+        at_ms: intent.created_at_ms,
+    }
+}
+
+/// Who holds an intent's idempotency key.
+enum Holder {
+    /// Nobody, or there is no key.
+    None,
+    /// An entry whose time is over.
+    Expired(Box<Entry>),
+    /// An entry that answers.
+    Answers(Begun),
+}
+
+fn holder(tables: &Tables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
+    let Some(idempotency) = &intent.idempotency else {
+        return Ok(Holder::None);
     };
-    let holder = indexed(tables, &holder)?;
+    let key = row::key(&[&intent.tenant, &idempotency.key]);
+    let Some(id) = tables
+        .keys
+        .get(key.as_slice())?
+        .map(|id| id.value().to_owned())
+    else {
+        return Ok(Holder::None);
+    };
+    let holder = indexed(tables, &id)?;
     if holder.intent.created_at_ms.saturating_add(IDEMPOTENCY_MS) <= intent.created_at_ms {
-        free_key(tables, &holder)?;
-        if matches!(holder.state, State::Recorded { .. }) {
-            tables.entries.remove(holder.id())?;
-        }
-        return Ok(None);
+        return Ok(Holder::Expired(Box::new(holder)));
     }
-    let same = holder
-        .intent
-        .idempotency
-        .as_ref()
-        .is_some_and(|theirs| theirs.fingerprint == fingerprint);
-    if !same {
-        return Ok(Some(Begun::Conflict));
+    let theirs = holder.intent.idempotency.as_ref();
+    if theirs.is_none_or(|theirs| theirs.fingerprint != idempotency.fingerprint) {
+        return Ok(Holder::Answers(Begun::Conflict));
     }
-    Ok(match holder.state {
-        State::Sent => Some(Begun::InFlight(holder.intent.id)),
+    Ok(Holder::Answers(match holder.state {
+        State::Sent => Begun::InFlight(holder.intent.id),
         State::Accepted { .. } | State::Recorded { .. } => {
-            Some(Begun::Replay(Outcome::Accepted(Box::new(holder))))
+            Begun::Replay(Outcome::Accepted(Box::new(holder)))
         }
-        State::Unknown { .. } => Some(Begun::Replay(Outcome::Unknown(Box::new(holder)))),
+        State::Unknown { .. } => Begun::Replay(Outcome::Unknown(Box::new(holder))),
         State::Failed(_) => {
             return Err(redb::Error::Corrupted(format!(
                 "failed entry {} holds a key",
                 holder.id()
             )));
         }
-    })
+    }))
 }
 
 /// Notes another attempt. The same number again is a repetition.

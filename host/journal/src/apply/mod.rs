@@ -24,7 +24,8 @@ pub(crate) use sweep::SWEEP_LIMIT;
 /// Only the store's: the transaction must then be dropped. A refusal is a [`Verdict`].
 pub(crate) fn apply(tables: &mut Tables<'_>, change: &Change) -> Result<Verdict, redb::Error> {
     match change {
-        Change::Begin(intent) => begin::begin(tables, intent),
+        Change::Begin(intent) => begin::begin(tables, intent, None),
+        Change::BeginAccepted(both) => begin::begin(tables, &both.0, Some(&both.1)),
         Change::Sending { id, attempt } => begin::sending(tables, id, attempt),
         Change::Accepted { id, accepted } => settle::accepted(tables, id, accepted),
         Change::Recorded { ids } => settle::recorded(tables, ids),

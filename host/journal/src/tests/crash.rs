@@ -58,9 +58,14 @@ impl<'e> Cutter<'e> {
     pub(crate) fn step(&mut self, event: &'e Event, effective: bool) {
         match event {
             Event::Write { .. } | Event::SetLen { .. } => self.pending.push(event),
-            Event::Create { .. } | Event::Rename { .. } | Event::Remove { .. } => self.pending_names.push(event),
+            Event::Create { .. } | Event::Rename { .. } | Event::Remove { .. } => {
+                self.pending_names.push(event)
+            }
             Event::Sync { file } if effective => {
-                let (synced, left) = self.pending.drain(..).partition(|event| file_of(event) == Some(*file));
+                let (synced, left) = self
+                    .pending
+                    .drain(..)
+                    .partition(|event| file_of(event) == Some(*file));
                 self.pending = left;
                 let synced: Vec<_> = synced;
                 for event in synced {
@@ -72,7 +77,10 @@ impl<'e> Cutter<'e> {
                     name(&mut self.durable.names, event);
                 }
             }
-            Event::Sync { .. } | Event::SyncDirectory | Event::Issued(_) | Event::Acknowledged(_) => {}
+            Event::Sync { .. }
+            | Event::SyncDirectory
+            | Event::Issued(_)
+            | Event::Acknowledged(_) => {}
         }
     }
 
@@ -143,7 +151,9 @@ fn write_some(image: &mut Image, event: &Event, random: &mut SmallRng) {
             let torn: bool = random.random();
             let mut at = 0;
             while at < data.len() {
-                let end = data.len().min((offset + at) / SECTOR * SECTOR + SECTOR - offset);
+                let end = data
+                    .len()
+                    .min((offset + at) / SECTOR * SECTOR + SECTOR - offset);
                 if !torn || random.random() {
                     put(image, *file, offset + at, &data[at..end]);
                 }
@@ -181,7 +191,11 @@ mod tests {
 
     #[test]
     fn only_a_sync_makes_a_write_certain() {
-        let events = [write_at(0, b"a"), Event::Sync { file: 0 }, write_at(0, b"b")];
+        let events = [
+            write_at(0, b"a"),
+            Event::Sync { file: 0 },
+            write_at(0, b"b"),
+        ];
         let mut cutter = Cutter::new(Image::default());
         for event in &events {
             cutter.step(event, true);
@@ -198,8 +212,14 @@ mod tests {
     #[test]
     fn a_name_is_certain_only_after_the_directory_was_synced() {
         let events = [
-            Event::Create { name: "x".into(), file: 0 },
-            Event::Rename { from: "x".into(), to: "y".into() },
+            Event::Create {
+                name: "x".into(),
+                file: 0,
+            },
+            Event::Rename {
+                from: "x".into(),
+                to: "y".into(),
+            },
             Event::SyncDirectory,
         ];
         let mut cutter = Cutter::new(Image::default());
@@ -214,12 +234,20 @@ mod tests {
     fn sectors_of_one_write_part_ways() {
         let data = vec![1; 3 * SECTOR];
         let event = write_at(100, &data);
-        let mut cutter = Cutter::new(Image { files: vec![vec![0; 4 * SECTOR]], ..Image::default() });
-        cutter.step(&event, true);
-        let torn = (0..64).map(|seed| cutter.cut(Choice::Random(seed))).any(|image| {
-            let content = &image.files[0];
-            content[100] != content[SECTOR] && content[100..SECTOR].iter().all(|byte| *byte == content[100])
+        let mut cutter = Cutter::new(Image {
+            files: vec![vec![0; 4 * SECTOR]],
+            ..Image::default()
         });
+        cutter.step(&event, true);
+        let torn = (0..64)
+            .map(|seed| cutter.cut(Choice::Random(seed)))
+            .any(|image| {
+                let content = &image.files[0];
+                content[100] != content[SECTOR]
+                    && content[100..SECTOR]
+                        .iter()
+                        .all(|byte| *byte == content[100])
+            });
         assert!(torn);
     }
 }

@@ -17,12 +17,29 @@ pub(crate) const SECTOR: usize = 512;
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Write { file: usize, offset: usize, data: Vec<u8> },
-    SetLen { file: usize, len: usize },
-    Sync { file: usize },
-    Create { name: String, file: usize },
-    Rename { from: String, to: String },
-    Remove { name: String },
+    Write {
+        file: usize,
+        offset: usize,
+        data: Vec<u8>,
+    },
+    SetLen {
+        file: usize,
+        len: usize,
+    },
+    Sync {
+        file: usize,
+    },
+    Create {
+        name: String,
+        file: usize,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Remove {
+        name: String,
+    },
     SyncDirectory,
     /// The test is about to take step n.
     Issued(usize),
@@ -82,8 +99,11 @@ pub(crate) struct DiskPlace {
 }
 
 impl DiskPlace {
-    pub(crate) fn with(names: BTreeMap<String, usize>, files: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn with(names: BTreeMap<String, usize>, mut files: Vec<Vec<u8>>) -> Self {
         let place = Self::default();
+        // A name may have reached the disk before any of its content.
+        let named = names.values().max().map_or(0, |last| last + 1);
+        files.resize(files.len().max(named), Vec::new());
         place.disk(|disk| (disk.names, disk.files) = (names, files));
         place
     }
@@ -101,13 +121,18 @@ impl DiskPlace {
     }
 
     fn backend(&self, file: usize) -> Box<dyn StorageBackend> {
-        Box::new(DiskFile { place: self.clone(), file })
+        Box::new(DiskFile {
+            place: self.clone(),
+            file,
+        })
     }
 }
 
 impl Place for DiskPlace {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn StorageBackend>>> {
-        Ok(self.disk(|disk| disk.names.get(name).copied()).map(|file| self.backend(file)))
+        Ok(self
+            .disk(|disk| disk.names.get(name).copied())
+            .map(|file| self.backend(file)))
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
@@ -117,7 +142,10 @@ impl Place for DiskPlace {
             let file = disk.files.len();
             disk.files.push(Vec::new());
             disk.names.insert(name.into(), file);
-            disk.events.push(Event::Create { name: name.into(), file });
+            disk.events.push(Event::Create {
+                name: name.into(),
+                file,
+            });
             io::Result::Ok(file)
         })?;
         Ok(self.backend(file))
@@ -172,8 +200,12 @@ impl StorageBackend for DiskFile {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
         self.place.disk(|disk| {
-            let end = offset.checked_add(out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-            let from = disk.files[self.file].get(offset..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+            let end = offset
+                .checked_add(out.len())
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            let from = disk.files[self.file]
+                .get(offset..end)
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
             out.copy_from_slice(from);
             Ok(())
         })
@@ -186,7 +218,10 @@ impl StorageBackend for DiskFile {
                 Disk::charge(&mut disk.faults.space_for, io::ErrorKind::StorageFull)?;
             }
             disk.files[self.file].resize(len, 0);
-            disk.events.push(Event::SetLen { file: self.file, len });
+            disk.events.push(Event::SetLen {
+                file: self.file,
+                len,
+            });
             Ok(())
         })
     }
@@ -213,7 +248,11 @@ impl StorageBackend for DiskFile {
             }
             content[offset..offset + data.len()].copy_from_slice(data);
             let data = data.to_vec();
-            disk.events.push(Event::Write { file: self.file, offset, data });
+            disk.events.push(Event::Write {
+                file: self.file,
+                offset,
+                data,
+            });
             Ok(())
         })
     }

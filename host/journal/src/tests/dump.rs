@@ -6,7 +6,9 @@ use redb::{ReadTransaction, ReadableTable};
 
 use crate::entry::Entry;
 use crate::row;
-use crate::schema::{ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYED, KEYS, OPEN, REMOTE, STATE, UNKNOWN};
+use crate::schema::{
+    ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYED, KEYS, OPEN, REMOTE, STATE, UNKNOWN,
+};
 use crate::types::PendingDelete;
 
 /// All tables. The indexes are kept as they are, so that one which disagrees with the entries shows.
@@ -30,7 +32,8 @@ pub(crate) fn dump(snapshot: &ReadTransaction) -> Result<Dump, redb::Error> {
     let mut dump = Dump::default();
     for row in snapshot.open_table(ENTRIES)?.iter()? {
         let (id, entry) = row?;
-        dump.entries.insert(id.value().into(), row::decode("entry", entry.value())?);
+        dump.entries
+            .insert(id.value().into(), row::decode("entry", entry.value())?);
     }
     for row in snapshot.open_table(OPEN)?.iter()? {
         let (place, id) = row?;
@@ -64,11 +67,15 @@ pub(crate) fn dump(snapshot: &ReadTransaction) -> Result<Dump, redb::Error> {
     }
     for row in snapshot.open_table(DELETES)?.iter()? {
         let (key, pending) = row?;
-        dump.deletes.insert(key.value().to_vec(), row::decode("delete", pending.value())?);
+        dump.deletes.insert(
+            key.value().to_vec(),
+            row::decode("delete", pending.value())?,
+        );
     }
     for row in snapshot.open_table(STATE)?.iter()? {
         let (key, bytes) = row?;
-        dump.state.insert(key.value().into(), bytes.value().to_vec());
+        dump.state
+            .insert(key.value().into(), bytes.value().to_vec());
     }
     Ok(dump)
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::JournalError;
 use crate::change::{Answer, Change, Need};
 use crate::entry::{Begun, Entry, Outcome, State, Swept};
 use crate::row::key;
 use crate::tests::dump::Dump;
-use crate::types::{Accepted, Attempt, DeleteIntent, FailedEnd, IDEMPOTENCY_MS, Intent, PendingDelete};
-use crate::JournalError;
+use crate::types::{
+    Accepted, Attempt, DeleteIntent, FailedEnd, IDEMPOTENCY_MS, Intent, PendingDelete,
+};
 
 type Remote = (String, String);
 
@@ -29,6 +31,15 @@ impl Naive {
         let lazy_if = |changed| if changed { Need::Lazy } else { Need::Nothing };
         match change {
             Change::Begin(intent) => self.begin(intent),
+            Change::BeginAccepted(both) => {
+                let mut after = self.clone();
+                let begun = after.begin(&both.0)?;
+                if let Answer::Begun(Begun::New(id)) = &begun.0 {
+                    after.accepted(id, &both.1)?;
+                    *self = after;
+                }
+                Ok(begun)
+            }
             Change::Sending { id, attempt } => self.sending(id, attempt),
             Change::Accepted { id, accepted } => self.accepted(id, accepted),
             Change::Recorded { ids } => self.recorded(ids),
@@ -37,7 +48,10 @@ impl Naive {
                 let entry = self.entry(id)?;
                 match entry.state {
                     State::Sent => {
-                        entry.state = State::Unknown { why: why.clone(), at_ms: *at_ms };
+                        entry.state = State::Unknown {
+                            why: why.clone(),
+                            at_ms: *at_ms,
+                        };
                         done(Need::Durable)
                     }
                     State::Unknown { .. } => done(Need::Nothing),
@@ -49,7 +63,12 @@ impl Naive {
                 let fresh = self.put_delete(intent);
                 done(if fresh { Need::Durable } else { Need::Nothing })
             }
-            Change::DeleteFailed { account, remote_id, error, at_ms } => {
+            Change::DeleteFailed {
+                account,
+                remote_id,
+                error,
+                at_ms,
+            } => {
                 let found = self.deletes.get_mut(&(account.clone(), remote_id.clone()));
                 let changed = found.is_some();
                 if let Some(pending) = found {
@@ -60,7 +79,10 @@ impl Naive {
                 done(lazy_if(changed))
             }
             Change::Deleted { account, remote_id } => {
-                let removed = self.deletes.remove(&(account.clone(), remote_id.clone())).is_some();
+                let removed = self
+                    .deletes
+                    .remove(&(account.clone(), remote_id.clone()))
+                    .is_some();
                 Ok((Answer::Removed(removed), lazy_if(removed)))
             }
             Change::Sweep { now_ms } => Ok(self.sweep(*now_ms)),
@@ -78,7 +100,9 @@ impl Naive {
     }
 
     fn entry(&mut self, id: &str) -> Result<&mut Entry, JournalError> {
-        self.entries.get_mut(id).ok_or_else(|| JournalError::NoEntry { id: id.into() })
+        self.entries
+            .get_mut(id)
+            .ok_or_else(|| JournalError::NoEntry { id: id.into() })
     }
 
     fn place(&self) -> u64 {
@@ -92,14 +116,18 @@ impl Naive {
 
     fn begin(&mut self, intent: &Intent) -> Step {
         if self.entries.contains_key(&intent.id) {
-            return Err(JournalError::Duplicate { id: intent.id.clone() });
+            return Err(JournalError::Duplicate {
+                id: intent.id.clone(),
+            });
         }
         let begun = self.place();
         if let Some(idempotency) = &intent.idempotency {
             let key = (intent.tenant.clone(), idempotency.key.clone());
             if let Some(holder) = self.keys.get(&key).map(|id| self.entries[id].clone()) {
                 if holder.intent.created_at_ms + IDEMPOTENCY_MS > intent.created_at_ms {
-                    let answer = if holder.intent.idempotency.as_ref().unwrap().fingerprint != idempotency.fingerprint {
+                    let answer = if holder.intent.idempotency.as_ref().unwrap().fingerprint
+                        != idempotency.fingerprint
+                    {
                         Begun::Conflict
                     } else if holder.state == State::Sent {
                         Begun::InFlight(holder.intent.id)
@@ -126,7 +154,15 @@ impl Naive {
         };
         let (intent, attempts, state) = (intent.clone(), vec![attempt], State::Sent);
         let id = intent.id.clone();
-        self.entries.insert(id.clone(), Entry { intent, attempts, state, begun });
+        self.entries.insert(
+            id.clone(),
+            Entry {
+                intent,
+                attempts,
+                state,
+                begun,
+            },
+        );
         Ok((Answer::Begun(Begun::New(id)), Need::Durable))
     }
 
@@ -144,7 +180,9 @@ impl Naive {
 
     fn accepted(&mut self, id: &str, accepted: &Accepted) -> Step {
         let order = self.place();
-        let dying = self.deletes.contains_key(&(accepted.account.clone(), accepted.remote_id.clone()));
+        let dying = self
+            .deletes
+            .contains_key(&(accepted.account.clone(), accepted.remote_id.clone()));
         let entry = self.entry(id)?;
         if let Some(before) = entry.accepted() {
             if (&before.account, &before.remote_id) == (&accepted.account, &accepted.remote_id) {
@@ -156,9 +194,14 @@ impl Naive {
             return Err(wrong(entry, "accepted"));
         }
         if dying {
-            return Err(JournalError::RemoteDying { remote_id: accepted.remote_id.clone() });
+            return Err(JournalError::RemoteDying {
+                remote_id: accepted.remote_id.clone(),
+            });
         }
-        entry.state = State::Accepted { accepted: accepted.clone(), order };
+        entry.state = State::Accepted {
+            accepted: accepted.clone(),
+            order,
+        };
         Ok((Answer::Done, Need::Durable))
     }
 
@@ -172,7 +215,9 @@ impl Naive {
         }
         let mut need = Need::Nothing;
         for id in ids {
-            let Some(State::Accepted { accepted, .. }) = self.entries.get(id).map(|entry| entry.state.clone()) else {
+            let Some(State::Accepted { accepted, .. }) =
+                self.entries.get(id).map(|entry| entry.state.clone())
+            else {
                 continue;
             };
             if self.keys.values().any(|holder| holder == id) {
@@ -199,7 +244,14 @@ impl Naive {
         }
         self.entry(id)?.state = State::Failed(end.clone());
         self.keys.retain(|_, holder| holder != id);
-        Ok((Answer::Done, if end.delete.is_some() { Need::Durable } else { Need::Lazy }))
+        Ok((
+            Answer::Done,
+            if end.delete.is_some() {
+                Need::Durable
+            } else {
+                Need::Lazy
+            },
+        ))
     }
 
     fn not_held(&self, delete: &DeleteIntent) -> Result<(), JournalError> {
@@ -233,7 +285,8 @@ impl Naive {
         let old = |at_ms: u64| at_ms + IDEMPOTENCY_MS <= now_ms;
         let entries = &self.entries;
         let keys = self.keys.len();
-        self.keys.retain(|_, id| !old(entries[id].intent.created_at_ms));
+        self.keys
+            .retain(|_, id| !old(entries[id].intent.created_at_ms));
         swept.keys = (keys - self.keys.len()) as u64;
         let count = self.entries.len();
         let keys = &self.keys;
@@ -243,7 +296,11 @@ impl Naive {
             _ => true,
         });
         swept.entries = (count - self.entries.len()) as u64;
-        let need = if swept == Swept::default() { Need::Nothing } else { Need::Lazy };
+        let need = if swept == Swept::default() {
+            Need::Nothing
+        } else {
+            Need::Lazy
+        };
         (Answer::Swept(swept), need)
     }
 
@@ -259,7 +316,11 @@ impl Naive {
 
     /// What a store should hold; the indexes follow from the entries.
     pub(crate) fn dump(&self) -> Dump {
-        let mut dump = Dump { entries: self.entries.clone(), state: self.state.clone(), ..Dump::default() };
+        let mut dump = Dump {
+            entries: self.entries.clone(),
+            state: self.state.clone(),
+            ..Dump::default()
+        };
         for (id, entry) in &self.entries {
             match &entry.state {
                 State::Sent => {
@@ -275,18 +336,26 @@ impl Naive {
         for (order, entry) in self.in_order() {
             let (id, accepted) = (entry.intent.id.clone(), entry.accepted().unwrap());
             let content = &entry.intent.key;
-            let content =
-                key(&[&content.tenant, &accepted.account, &content.purpose, &content.treatment, &accepted.sha256]);
+            let content = key(&[
+                &content.tenant,
+                &accepted.account,
+                &content.purpose,
+                &content.treatment,
+                &accepted.sha256,
+            ]);
             dump.accepted.insert(order, id.clone());
             dump.content.insert((content, order), id.clone());
-            dump.remote.insert((key(&[&accepted.account, &accepted.remote_id]), order), id);
+            dump.remote
+                .insert((key(&[&accepted.account, &accepted.remote_id]), order), id);
         }
         for ((tenant, name), id) in &self.keys {
             dump.keys.insert(key(&[tenant, name]), id.clone());
-            dump.keyed.push((self.entries[id].intent.created_at_ms, id.clone()));
+            dump.keyed
+                .push((self.entries[id].intent.created_at_ms, id.clone()));
         }
         for ((account, remote_id), pending) in &self.deletes {
-            dump.deletes.insert(key(&[account, remote_id]), pending.clone());
+            dump.deletes
+                .insert(key(&[account, remote_id]), pending.clone());
         }
         dump.keyed.sort();
         dump.failed.sort();

@@ -7,7 +7,9 @@ use crate::tests::disk::DiskPlace;
 use crate::tests::dump::dump;
 use crate::tests::naive::Naive;
 use crate::tests::support::{apply, on, wait};
-use crate::{Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal, SourceRef};
+use crate::{
+    Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal, SourceRef,
+};
 
 /// One step of a run.
 #[derive(Clone, Debug)]
@@ -28,10 +30,15 @@ fn instant() -> impl Strategy<Value = u64> {
 fn intent() -> impl Strategy<Value = Intent> {
     let idempotency = prop::option::of((name("key", 3), name("print", 2)));
     let source = prop_oneof![
-        Just(SourceRef::Spool { dir: "spool/x".into() }),
+        Just(SourceRef::Spool {
+            dir: "spool/x".into()
+        }),
         Just(SourceRef::Path {
             root: "/in".into(),
-            relative: <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(vec![b'a', 0xff]).into(),
+            relative: <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(vec![
+                b'a', 0xff
+            ])
+            .into(),
             device: u64::MAX,
             inode: 1,
             size: 0,
@@ -39,24 +46,38 @@ fn intent() -> impl Strategy<Value = Intent> {
             changed_ns: i128::MAX,
         }),
     ];
-    (name("f", 8), name("t", 2), idempotency, name("acc", 2), source, instant()).prop_map(
-        |(id, tenant, idempotency, account, source, created_at_ms)| Intent {
-            mark: format!("mark-{id}"),
-            remote_name: format!("{id}.bin"),
-            id,
-            subject: "s".into(),
-            idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
-            key: ContentKey { tenant: tenant.clone(), account, purpose: "p".into(), treatment: String::new(), sha256: None },
-            tenant,
-            provider: "p".into(),
-            filename: "a".into(),
-            media_type: "b".into(),
-            bytes: 1,
-            source,
-            created_at_ms,
-            expires_at_ms: None,
-        },
+    (
+        name("f", 8),
+        name("t", 2),
+        idempotency,
+        name("acc", 2),
+        source,
+        instant(),
     )
+        .prop_map(
+            |(id, tenant, idempotency, account, source, created_at_ms)| Intent {
+                mark: format!("mark-{id}"),
+                remote_name: format!("{id}.bin"),
+                id,
+                subject: "s".into(),
+                idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
+                key: ContentKey {
+                    tenant: tenant.clone(),
+                    account,
+                    purpose: "p".into(),
+                    treatment: String::new(),
+                    sha256: None,
+                },
+                tenant,
+                provider: "p".into(),
+                filename: "a".into(),
+                media_type: "b".into(),
+                bytes: 1,
+                source,
+                created_at_ms,
+                expires_at_ms: None,
+            },
+        )
 }
 
 fn delete() -> impl Strategy<Value = DeleteIntent> {
@@ -69,22 +90,26 @@ fn delete() -> impl Strategy<Value = DeleteIntent> {
     })
 }
 
-pub(crate) fn change() -> impl Strategy<Value = Change> {
-    let accepted = (name("f", 8), name("r", 3), name("acc", 2), name("sha", 2), instant()).prop_map(
-        |(id, remote_id, account, sha256, accepted_at_ms)| Change::Accepted {
-            id,
-            accepted: Box::new(Accepted {
-                remote_id,
-                provider: "p".into(),
-                account,
-                sha256,
-                bytes: 1,
-                attempts: 1,
-                accepted_at_ms,
-                expires_at_ms: None,
-            }),
+fn accepted() -> impl Strategy<Value = Accepted> {
+    (name("r", 3), name("acc", 2), name("sha", 2), instant()).prop_map(
+        |(remote_id, account, sha256, accepted_at_ms)| Accepted {
+            remote_id,
+            provider: "p".into(),
+            account,
+            sha256,
+            bytes: 1,
+            attempts: 1,
+            accepted_at_ms,
+            expires_at_ms: None,
         },
-    );
+    )
+}
+
+pub(crate) fn change() -> impl Strategy<Value = Change> {
+    let accept = (name("f", 8), accepted()).prop_map(|(id, accepted)| {
+        let accepted = Box::new(accepted);
+        Change::Accepted { id, accepted }
+    });
     let sending = (name("f", 8), 2..4u32).prop_map(|(id, number)| Change::Sending {
         attempt: Attempt {
             number,
@@ -96,14 +121,28 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
         },
         id,
     });
-    let failed = (name("f", 8), instant(), prop::option::weighted(0.2, delete())).prop_map(|(id, at_ms, delete)| {
-        let end = FailedEnd { kind: "k".into(), message: "m".into(), at_ms, delete };
-        Change::Failed { id, end: Box::new(end) }
-    });
+    let failed = (
+        name("f", 8),
+        instant(),
+        prop::option::weighted(0.2, delete()),
+    )
+        .prop_map(|(id, at_ms, delete)| {
+            let end = FailedEnd {
+                kind: "k".into(),
+                message: "m".into(),
+                at_ms,
+                delete,
+            };
+            Change::Failed {
+                id,
+                end: Box::new(end),
+            }
+        });
     prop_oneof![
         8 => intent().prop_map(|intent| Change::Begin(Box::new(intent))),
         2 => sending,
-        6 => accepted,
+        6 => accept,
+        2 => (intent(), accepted()).prop_map(|both| Change::BeginAccepted(Box::new(both))),
         4 => prop::collection::vec(name("f", 8), 0..3).prop_map(|ids| Change::Recorded { ids }),
         2 => failed,
         1 => (name("f", 8), instant())
@@ -122,18 +161,38 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
 
 fn check_views(journal: &Journal, naive: &Naive) {
     let dump = naive.dump();
-    let ids = |entries: Vec<crate::Entry>| entries.into_iter().map(|entry| entry.intent.id).collect::<Vec<_>>();
-    assert_eq!(ids(journal.open_entries().unwrap()), dump.open.into_values().collect::<Vec<_>>());
+    let ids = |entries: Vec<crate::Entry>| {
+        entries
+            .into_iter()
+            .map(|entry| entry.intent.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids(journal.open_entries().unwrap()),
+        dump.open.into_values().collect::<Vec<_>>()
+    );
     let accepted = dump.accepted.into_values().collect::<Vec<_>>();
-    assert_eq!(ids(journal.accepted_not_recorded(2).unwrap()), accepted[..accepted.len().min(2)]);
+    assert_eq!(
+        ids(journal.accepted_not_recorded(2).unwrap()),
+        accepted[..accepted.len().min(2)]
+    );
     let backlog = journal.backlog().unwrap();
-    let oldest = accepted.first().map(|id| dump.entries[id].accepted().unwrap().accepted_at_ms);
-    assert_eq!((backlog.entries, backlog.oldest_ms), (accepted.len() as u64, oldest));
+    let oldest = accepted
+        .first()
+        .map(|id| dump.entries[id].accepted().unwrap().accepted_at_ms);
+    assert_eq!(
+        (backlog.entries, backlog.oldest_ms),
+        (accepted.len() as u64, oldest)
+    );
     let counts = journal.counts().unwrap();
     assert_eq!(counts.unknown as usize, dump.unknown.len());
     assert_eq!(counts.pending_deletes as usize, dump.deletes.len());
     assert_eq!(counts.keys as usize, dump.keys.len());
-    for (tenant, account, sha) in [("t0", "acc0", "sha0"), ("t1", "acc0", "sha0"), ("t0", "acc1", "sha1")] {
+    for (tenant, account, sha) in [
+        ("t0", "acc0", "sha0"),
+        ("t1", "acc0", "sha0"),
+        ("t0", "acc1", "sha1"),
+    ] {
         let key = ContentKey {
             tenant: tenant.into(),
             account: account.into(),
@@ -145,7 +204,11 @@ fn check_views(journal: &Journal, naive: &Naive) {
             let entry = &dump.entries[*id];
             let accepted = entry.accepted().unwrap();
             let remote = crate::row::key(&[&accepted.account, &accepted.remote_id]);
-            (entry.intent.tenant.as_str(), accepted.account.as_str(), accepted.sha256.as_str()) == (tenant, account, sha)
+            (
+                entry.intent.tenant.as_str(),
+                accepted.account.as_str(),
+                accepted.sha256.as_str(),
+            ) == (tenant, account, sha)
                 && !dump.deletes.contains_key(&remote)
         });
         let found = journal.find_accepted(&key).unwrap();

@@ -6,7 +6,10 @@ use std::time::Duration;
 use crate::change::{Answer, Change};
 use crate::tests::disk::DiskPlace;
 use crate::writer::Rules;
-use crate::{Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal, JournalError, SourceRef};
+use crate::{
+    Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal,
+    JournalError, SourceRef,
+};
 
 /// Waits for a future; the journal needs no runtime.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {

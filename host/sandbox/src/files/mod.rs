@@ -9,10 +9,11 @@ mod admitted;
 mod guard;
 mod root;
 mod stream;
+mod visible;
 mod watch;
 
 pub use admitted::{AdmittedInput, InputError};
 pub use root::{GrantRoot, Identity, OpenError, OpenedFile, Protected, RootError};
 pub use watch::{ReadReport, Watch};
 
-pub(crate) use guard::{FILES, FilesCtx, FilesView, GuardedFiles};
+pub(crate) use visible::{FILES, FilesCtx, FilesView, GuardedFiles};

@@ -263,12 +263,13 @@ fn open_component(
     let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(|error| {
         let link = || {
-            rustix::fs::statat(directory, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok_and(
-                |stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink(),
-            )
+            rustix::fs::statat(directory, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink())
         };
         match error {
-            rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => OpenError::Link(walked.to_owned()),
+            rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => {
+                OpenError::Link(walked.to_owned())
+            }
             // O_DIRECTORY|O_NOFOLLOW on a link answers ENOTDIR on Linux.
             rustix::io::Errno::NOTDIR if link() => OpenError::Link(walked.to_owned()),
             rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::NotFound,

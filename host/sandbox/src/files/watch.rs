@@ -136,7 +136,12 @@ impl Watch {
 
 impl State {
     fn covered(&self) -> u64 {
-        self.run + self.islands.iter().map(|(start, end)| end - start).sum::<u64>()
+        self.run
+            + self
+                .islands
+                .iter()
+                .map(|(start, end)| end - start)
+                .sum::<u64>()
     }
 
     fn add_island(&mut self, mut start: u64, mut end: u64) {
@@ -197,7 +202,10 @@ mod tests {
             watch.saw(0, b"hello");
         }
         let report = watch.finish(&file(b"hello world"), 11).unwrap();
-        assert_eq!((report.covered, report.handed, report.sha256), (5, 15, None));
+        assert_eq!(
+            (report.covered, report.handed, report.sha256),
+            (5, 15, None)
+        );
     }
 
     proptest::proptest! {

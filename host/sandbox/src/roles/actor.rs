@@ -30,7 +30,13 @@ pub(crate) struct Recipe<B> {
     pub(crate) state: Option<Arc<std::fs::File>>,
     pub(crate) network: Network,
     /// Instantiates and prepares (opens a store, sets a policy).
-    pub(crate) start: Box<dyn for<'s> Fn(&'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<B, String>>> + Send + Sync>,
+    pub(crate) start: Box<
+        dyn for<'s> Fn(
+                &'s mut Store<CallState>,
+            ) -> BoxFuture<'s, wasmtime::Result<Result<B, String>>>
+            + Send
+            + Sync,
+    >,
 }
 
 struct Live<B> {
@@ -54,16 +60,27 @@ pub(crate) struct Actor<B> {
 
 impl<B> Clone for Actor<B> {
     fn clone(&self) -> Self {
-        Self { jobs: self.jobs.clone() }
+        Self {
+            jobs: self.jobs.clone(),
+        }
     }
 }
 
 impl<B: Send + Sync + 'static> Actor<B> {
     pub(crate) fn spawn(recipe: Recipe<B>) -> std::io::Result<Self> {
         let (jobs, mut queue) = mpsc::channel::<Job<B>>(QUEUE);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         std::thread::Builder::new()
-            .name(format!("loadlock-{}", recipe.loaded.inspection.role.map_or("actor", |role| role.interface())))
+            .name(format!(
+                "loadlock-{}",
+                recipe
+                    .loaded
+                    .inspection
+                    .role
+                    .map_or("actor", |role| role.interface())
+            ))
             .spawn(move || {
                 runtime.block_on(async move {
                     let mut slot = Slot { recipe, live: None };
@@ -78,7 +95,9 @@ impl<B: Send + Sync + 'static> Actor<B> {
     /// Runs one call in the instance.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
-        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>> + Send + 'static,
+        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>
+        + Send
+        + 'static,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
         let job: Job<B> = Box::new(move |slot| {
@@ -126,7 +145,11 @@ impl<B: Send + Sync + 'static> Slot<B> {
             StateParts {
                 limits: &recipe.limits,
                 environment: &recipe.environment,
-                files: FilesCtx { state: recipe.state.clone(), blocking: true, ..FilesCtx::default() },
+                files: FilesCtx {
+                    state: recipe.state.clone(),
+                    blocking: true,
+                    ..FilesCtx::default()
+                },
                 hooks: recipe.network.for_instance(),
                 log: log.clone(),
                 content: None,
@@ -134,7 +157,12 @@ impl<B: Send + Sync + 'static> Slot<B> {
         );
         let called = limited(&recipe.limits, (recipe.start)(&mut store)).await;
         let (started, _) = settled(&store, called);
-        let bindings = started?.map_err(|reason| CallError::Host(format!("{}: {reason}", recipe.loaded.name)))?;
-        Ok(Live { store, bindings, log })
+        let bindings = started?
+            .map_err(|reason| CallError::Host(format!("{}: {reason}", recipe.loaded.name)))?;
+        Ok(Live {
+            store,
+            bindings,
+            log,
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Authentication: one long-lived instance, no filesystem, no network.
 
-use std::sync::{Arc, RwLock, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::bindings::auth::exports::loadlock::upload::auth as w;
 use crate::bindings::auth::{AuthComponent, AuthComponentPre};
@@ -41,7 +41,10 @@ pub struct Key {
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("kid", &self.kid).field("algorithm", &self.algorithm).finish_non_exhaustive()
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,13 +120,18 @@ impl Auth {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(sandbox: &Sandbox, source: &Source, policy: AuthPolicy) -> Result<Self, LoadError> {
+    pub async fn load(
+        sandbox: &Sandbox,
+        source: &Source,
+        policy: AuthPolicy,
+    ) -> Result<Self, LoadError> {
         let limits = judge_limits();
         let loaded = sandbox.load(source, Role::Auth, &limits).await?;
-        let pre = AuthComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
-            name: source.name.clone(),
-            detail: format!("{error:#}"),
-        })?;
+        let pre =
+            AuthComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+                name: source.name.clone(),
+                detail: format!("{error:#}"),
+            })?;
         let inspection = (*loaded.inspection).clone();
         let policy = Arc::new(RwLock::new(Arc::new(policy)));
         let current = policy.clone();
@@ -134,16 +142,32 @@ impl Auth {
             state: None,
             network: Network::Denied,
             start: Box::new(move |store| {
-                let (pre, policy) = (pre.clone(), current.read().unwrap_or_else(PoisonError::into_inner).clone());
+                let (pre, policy) = (
+                    pre.clone(),
+                    current
+                        .read()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clone(),
+                );
                 Box::pin(async move {
                     let bindings = pre.instantiate_async(&mut *store).await?;
-                    let answer = bindings.loadlock_upload_auth().call_configure(store, &to_wit(&policy)).await?;
+                    let answer = bindings
+                        .loadlock_upload_auth()
+                        .call_configure(store, &to_wit(&policy))
+                        .await?;
                     Ok(answer.map(|()| bindings))
                 })
             }),
         })
-        .map_err(|error| LoadError::Read { path: source.name.clone().into(), source: error })?;
-        Ok(Self { actor, inspection, policy })
+        .map_err(|error| LoadError::Read {
+            path: source.name.clone().into(),
+            source: error,
+        })?;
+        Ok(Self {
+            actor,
+            inspection,
+            policy,
+        })
     }
 
     /// What the component says about itself.
@@ -160,7 +184,12 @@ impl Auth {
         let answer = self
             .actor
             .call(move |bindings, store| {
-                Box::pin(async move { bindings.loadlock_upload_auth().call_configure(store, &wit).await })
+                Box::pin(async move {
+                    bindings
+                        .loadlock_upload_auth()
+                        .call_configure(store, &wit)
+                        .await
+                })
             })
             .await?;
         if answer.is_ok() {
@@ -173,12 +202,19 @@ impl Auth {
     ///
     /// # Errors
     /// [`CallError`] if there is no answer; the caller is then refused.
-    pub async fn authenticate(&self, credential: Option<String>, now_s: u64) -> Result<Result<Identified, Denial>, CallError> {
+    pub async fn authenticate(
+        &self,
+        credential: Option<String>,
+        now_s: u64,
+    ) -> Result<Result<Identified, Denial>, CallError> {
         let answer = self
             .actor
             .call(move |bindings, store| {
                 Box::pin(async move {
-                    bindings.loadlock_upload_auth().call_authenticate(store, credential.as_deref(), now_s).await
+                    bindings
+                        .loadlock_upload_auth()
+                        .call_authenticate(store, credential.as_deref(), now_s)
+                        .await
                 })
             })
             .await?;
@@ -194,20 +230,30 @@ impl Auth {
 
     /// What the component may not decide alone: a token's principal belongs to a tenant that its key may speak for.
     fn check(&self, principal: w::Principal) -> Result<Identified, CallError> {
-        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let sane = |text: &str| !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control);
+        let policy = self
+            .policy
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let sane = |text: &str| {
+            !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
+        };
         if !sane(&principal.subject) || !sane(&principal.tenant) {
-            return Err(CallError::Answer("the principal has no usable subject or tenant".into()));
+            return Err(CallError::Answer(
+                "the principal has no usable subject or tenant".into(),
+            ));
         }
         let allowed = match principal.method {
             w::Method::Token => policy.keys.iter().any(|key| {
                 principal.key_id.as_deref() == Some(key.kid.as_str())
-                    && key.tenants.iter().any(|tenant| tenant == "*" || *tenant == principal.tenant)
+                    && key
+                        .tenants
+                        .iter()
+                        .any(|tenant| tenant == "*" || *tenant == principal.tenant)
             }),
-            w::Method::Legacy => policy
-                .legacy
-                .iter()
-                .any(|legacy| legacy.tenant == principal.tenant && legacy.subject == principal.subject),
+            w::Method::Legacy => policy.legacy.iter().any(|legacy| {
+                legacy.tenant == principal.tenant && legacy.subject == principal.subject
+            }),
         };
         if !allowed {
             return Err(CallError::Answer(format!(

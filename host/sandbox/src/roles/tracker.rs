@@ -281,12 +281,17 @@ impl Tracker {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(sandbox: &Sandbox, source: &Source, grants: TrackerGrants) -> Result<Self, LoadError> {
+    pub async fn load(
+        sandbox: &Sandbox,
+        source: &Source,
+        grants: TrackerGrants,
+    ) -> Result<Self, LoadError> {
         let loaded = sandbox.load(source, Role::Tracker, &grants.limits).await?;
-        let pre = TrackerComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
-            name: source.name.clone(),
-            detail: format!("{error:#}"),
-        })?;
+        let pre =
+            TrackerComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+                name: source.name.clone(),
+                detail: format!("{error:#}"),
+            })?;
         let inspection = loaded.inspection.clone();
         let environment = crate::roles::environment(&grants.settings);
         let actor = Actor::spawn(Recipe {
@@ -304,7 +309,10 @@ impl Tracker {
                 })
             }),
         })
-        .map_err(|error| LoadError::Read { path: source.name.clone().into(), source: error })?;
+        .map_err(|error| LoadError::Read {
+            path: source.name.clone().into(),
+            source: error,
+        })?;
         Ok(Self { actor, inspection })
     }
 

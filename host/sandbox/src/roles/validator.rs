@@ -110,7 +110,10 @@ impl Validator {
                 Box::pin(async move { pre.instantiate_async(store).await.map(Ok) })
             }),
         })
-        .map_err(|source_error| LoadError::Read { path: source.name.clone().into(), source: source_error })?;
+        .map_err(|source_error| LoadError::Read {
+            path: source.name.clone().into(),
+            source: source_error,
+        })?;
         Ok(Self { actor, inspection })
     }
 
@@ -123,7 +126,11 @@ impl Validator {
     ///
     /// # Errors
     /// [`CallError`] if there is no verdict; the file is then refused.
-    pub async fn inspect(&self, candidate: Candidate, rules: &Rules) -> Result<Result<Acceptance, Refusal>, CallError> {
+    pub async fn inspect(
+        &self,
+        candidate: Candidate,
+        rules: &Rules,
+    ) -> Result<Result<Acceptance, Refusal>, CallError> {
         let candidate = w::Candidate {
             name: candidate.name,
             folder: candidate.folder,
@@ -144,7 +151,10 @@ impl Validator {
             .actor
             .call(move |bindings, store| {
                 Box::pin(async move {
-                    bindings.loadlock_upload_validator().call_inspect(store, &candidate, &rules).await
+                    bindings
+                        .loadlock_upload_validator()
+                        .call_inspect(store, &candidate, &rules)
+                        .await
                 })
             })
             .await?;
@@ -156,7 +166,9 @@ impl Validator {
                     && !accepted.name.chars().any(char::is_control)
                     && !matches!(accepted.name.as_str(), "." | "..");
                 if !clean {
-                    return Err(CallError::Answer("it accepted a name that is not one clean segment".into()));
+                    return Err(CallError::Answer(
+                        "it accepted a name that is not one clean segment".into(),
+                    ));
                 }
                 Ok(Acceptance {
                     name: accepted.name,

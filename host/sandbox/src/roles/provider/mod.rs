@@ -17,63 +17,15 @@ use crate::component::{Loaded, Sandbox, Source};
 use crate::contract::v0_1;
 use crate::egress::Network;
 use crate::error::{CallError, LoadError};
-use crate::files::{AdmittedInput, FilesCtx, GrantRoot};
+use crate::files::{AdmittedInput, FilesCtx};
 use crate::inspect::{Inspection, Role};
-use crate::limits::{Exhausted, Limits};
+use crate::limits::{CPU_PER_BYTE, Exhausted};
 use crate::log::{ContentPipe, Log};
 use crate::state::{CallState, StateParts};
 
-/// What the operator gives one provider.
-#[derive(Debug, Default)]
-pub struct ProviderGrants {
-    /// Settings, handed over as `LOADLOCK_SETTING_<NAME>`.
-    pub settings: Vec<(String, String)>,
-    /// Roots whose admitted files it may read.
-    pub roots: Vec<Arc<GrantRoot>>,
-    /// A directory of its own, writable, seen as `/state`.
-    pub state: Option<Arc<std::fs::File>>,
-    /// What it may reach.
-    pub network: Network,
-    /// What a call may use.
-    pub limits: Limits,
-}
+mod types;
 
-/// What a provider is told of the file beside its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdmittedFile {
-    /// Display name.
-    pub name: String,
-    /// Bytes.
-    pub size: u64,
-    /// Media type found by the validator.
-    pub media_type: String,
-    /// SHA-256 if it is known already, lower-case hexadecimal.
-    pub sha256: Option<String>,
-}
-
-/// How one file is to be uploaded; see `upload-options` in `wit/provider.wit`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadOptions {
-    /// One of the profile's purposes.
-    pub purpose: String,
-    /// Mark of the logical upload.
-    pub mark: String,
-    /// Name of the remote file.
-    pub remote_name: String,
-    /// Seconds after which the vendor may drop it.
-    pub expires_in_s: Option<u64>,
-}
-
-/// One page of a provider's listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Only this purpose.
-    pub purpose: Option<String>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// 1 to 1,000.
-    pub limit: u32,
-}
+pub use types::{AdmittedFile, ListQuery, ProviderGrants, UploadOptions};
 
 /// A loaded provider.
 pub struct Provider {
@@ -92,6 +44,8 @@ struct Setup {
     content: Option<ContentPipe>,
     operation: Option<(Operation, Option<String>)>,
     wall: Option<Duration>,
+    /// Processor time beyond the limit.
+    more_cpu: Duration,
 }
 
 impl Setup {
@@ -101,6 +55,7 @@ impl Setup {
             content: None,
             operation: Some((operation, remote.map(|remote| remote.id.clone()))),
             wall: None,
+            more_cpu: Duration::ZERO,
         }
     }
 }
@@ -110,12 +65,17 @@ impl Provider {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(sandbox: &Sandbox, source: &Source, grants: ProviderGrants) -> Result<Self, LoadError> {
+    pub async fn load(
+        sandbox: &Sandbox,
+        source: &Source,
+        grants: ProviderGrants,
+    ) -> Result<Self, LoadError> {
         let loaded = sandbox.load(source, Role::Provider, &grants.limits).await?;
-        let pre = ProviderComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
-            name: source.name.clone(),
-            detail: format!("{error:#}"),
-        })?;
+        let pre =
+            ProviderComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+                name: source.name.clone(),
+                detail: format!("{error:#}"),
+            })?;
         let environment = crate::roles::environment(&grants.settings);
         Ok(Self {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
@@ -148,15 +108,28 @@ impl Provider {
 
     /// What the provider takes, checked. It has no network and no files.
     pub async fn profile(&self) -> CallReport<Result<Profile, Failure>> {
-        let setup = Setup { files: FilesCtx::default(), content: None, operation: None, wall: Some(Duration::from_secs(10)) };
+        let setup = Setup {
+            files: FilesCtx::default(),
+            content: None,
+            operation: None,
+            wall: Some(Duration::from_secs(10)),
+            more_cpu: Duration::ZERO,
+        };
         self.call(setup, |bindings, store| {
-            Box::pin(async move { bindings.loadlock_upload_provider().call_profile(store).await })
+            Box::pin(async move {
+                bindings
+                    .loadlock_upload_provider()
+                    .call_profile(store)
+                    .await
+            })
         })
         .await
         .and_then(|answer| match answer {
             Ok(profile) => {
                 let profile = v0_1::profile(profile);
-                profile.check().map_err(|error| CallError::Answer(error.to_string()))?;
+                profile
+                    .check()
+                    .map_err(|error| CallError::Answer(error.to_string()))?;
                 Ok(Ok(profile))
             }
             Err(failure) => Ok(Err(v0_1::failure(failure))),
@@ -177,28 +150,51 @@ impl Provider {
         };
         let path = format!("{}/{relative}", crate::files::FILES);
         let setup = Setup {
-            files: FilesCtx { admitted: Some((input.clone(), relative)), ..FilesCtx::default() },
+            files: FilesCtx {
+                admitted: Some((input.clone(), relative)),
+                ..FilesCtx::default()
+            },
             wall,
+            more_cpu: cpu_for(file.size),
             ..Setup::of(Operation::Upload, None)
         };
-        let (file, options) = (v0_1::admitted_file(file, path), v0_1::upload_options(options));
+        let (file, options) = (
+            v0_1::admitted_file(file, path),
+            v0_1::upload_options(options),
+        );
         let mut report = self
             .call(setup, move |bindings, store| {
-                Box::pin(async move { bindings.loadlock_upload_provider().call_upload(store, &file, &options).await })
+                Box::pin(async move {
+                    bindings
+                        .loadlock_upload_provider()
+                        .call_upload(store, &file, &options)
+                        .await
+                })
             })
             .await
             .and_then(|answer| checked_file(answer));
         let (watch, handle, size) = (input.watch.clone(), input.file.clone(), input.identity.size);
-        report.read = tokio::task::spawn_blocking(move || watch.finish(&handle, size)).await.ok().and_then(Result::ok);
+        report.read = tokio::task::spawn_blocking(move || watch.finish(&handle, size))
+            .await
+            .ok()
+            .and_then(Result::ok);
         report
     }
 
     /// Looks one remote file up.
     pub async fn stat(&self, remote: &RemoteRef) -> CallReport<Result<RemoteFile, Failure>> {
         let asked = v0_1::remote_ref(remote);
-        self.call(Setup::of(Operation::Stat, Some(remote)), move |bindings, store| {
-            Box::pin(async move { bindings.loadlock_upload_provider().call_stat(store, &asked).await })
-        })
+        self.call(
+            Setup::of(Operation::Stat, Some(remote)),
+            move |bindings, store| {
+                Box::pin(async move {
+                    bindings
+                        .loadlock_upload_provider()
+                        .call_stat(store, &asked)
+                        .await
+                })
+            },
+        )
         .await
         .and_then(|answer| checked_file(answer))
     }
@@ -207,9 +203,17 @@ impl Provider {
     pub async fn list(&self, query: &ListQuery) -> CallReport<Result<RemotePage, Failure>> {
         let asked = v0_1::list_query(query);
         let limit = query.limit as usize;
-        self.call(Setup::of(Operation::Listing, None), move |bindings, store| {
-            Box::pin(async move { bindings.loadlock_upload_provider().call_list(store, &asked).await })
-        })
+        self.call(
+            Setup::of(Operation::Listing, None),
+            move |bindings, store| {
+                Box::pin(async move {
+                    bindings
+                        .loadlock_upload_provider()
+                        .call_list(store, &asked)
+                        .await
+                })
+            },
+        )
         .await
         .and_then(|answer| match answer {
             Ok(page) if page.files.len() > limit => Err(CallError::Answer(format!(
@@ -219,7 +223,8 @@ impl Provider {
             Ok(page) => {
                 let page = v0_1::remote_page(page);
                 for file in &page.files {
-                    file.check().map_err(|error| CallError::Answer(error.to_string()))?;
+                    file.check()
+                        .map_err(|error| CallError::Answer(error.to_string()))?;
                 }
                 Ok(Ok(page))
             }
@@ -230,21 +235,41 @@ impl Provider {
     /// Deletes one remote file.
     pub async fn delete(&self, remote: &RemoteRef) -> CallReport<Result<Deletion, Failure>> {
         let asked = v0_1::remote_ref(remote);
-        self.call(Setup::of(Operation::Delete, Some(remote)), move |bindings, store| {
-            Box::pin(async move { bindings.loadlock_upload_provider().call_delete(store, &asked).await })
-        })
+        self.call(
+            Setup::of(Operation::Delete, Some(remote)),
+            move |bindings, store| {
+                Box::pin(async move {
+                    bindings
+                        .loadlock_upload_provider()
+                        .call_delete(store, &asked)
+                        .await
+                })
+            },
+        )
         .await
         .and_then(|answer| Ok(answer.map(v0_1::deletion).map_err(v0_1::failure)))
     }
 
     /// Streams the content into `sink`, in order. The report says whether the stream was whole; a sink whose receiver is dropped ends the call.
-    pub async fn content(&self, remote: &RemoteRef, sink: mpsc::Sender<Bytes>) -> CallReport<Result<ContentInfo, Failure>> {
+    pub async fn content(
+        &self,
+        remote: &RemoteRef,
+        sink: mpsc::Sender<Bytes>,
+    ) -> CallReport<Result<ContentInfo, Failure>> {
         let pipe = ContentPipe::new(sink, self.grants.limits.stdout_bytes);
         let asked = v0_1::remote_ref(remote);
-        let setup = Setup { content: Some(pipe.clone()), ..Setup::of(Operation::Content, Some(remote)) };
+        let setup = Setup {
+            content: Some(pipe.clone()),
+            ..Setup::of(Operation::Content, Some(remote))
+        };
         let mut report = self
             .call(setup, move |bindings, store| {
-                Box::pin(async move { bindings.loadlock_upload_provider().call_content(store, &asked).await })
+                Box::pin(async move {
+                    bindings
+                        .loadlock_upload_provider()
+                        .call_content(store, &asked)
+                        .await
+                })
             })
             .await;
         let (written, over) = pipe.written();
@@ -278,14 +303,21 @@ impl Provider {
     async fn call<T: Send + 'static>(
         &self,
         setup: Setup,
-        call: impl for<'s> FnOnce(&'s ProviderComponent, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>> + Send + 'static,
+        call: impl for<'s> FnOnce(
+            &'s ProviderComponent,
+            &'s mut Store<CallState>,
+        ) -> BoxFuture<'s, wasmtime::Result<T>>
+        + Send
+        + 'static,
     ) -> CallReport<T> {
         let mut limits = self.grants.limits.clone();
         if let Some(wall) = setup.wall {
             limits.wall = limits.wall.min(wall);
         }
+        limits.cpu = limits.cpu.saturating_add(setup.more_cpu);
         let permit = tokio::time::timeout(limits.wall, self.permits.clone().acquire_owned()).await;
-        let (Ok(Ok(_permit)), Some(_slot)) = (permit, self.loaded.slots.take(limits.wall).await) else {
+        let (Ok(Ok(_permit)), Some(_slot)) = (permit, self.loaded.slots.take(limits.wall).await)
+        else {
             return CallReport::refused(CallError::Overloaded);
         };
         let log = Log::new(limits.stderr_bytes);
@@ -296,7 +328,10 @@ impl Provider {
             StateParts {
                 limits: &limits,
                 environment: &self.environment,
-                files: FilesCtx { state: self.grants.state.clone(), ..setup.files },
+                files: FilesCtx {
+                    state: self.grants.state.clone(),
+                    ..setup.files
+                },
                 hooks,
                 log: log.clone(),
                 content: setup.content,
@@ -322,16 +357,25 @@ impl Provider {
 }
 
 fn checked_file(
-    answer: Result<crate::bindings::provider::exports::loadlock::upload::provider::RemoteFile, crate::bindings::provider::loadlock::upload::types::Failure>,
+    answer: Result<
+        crate::bindings::provider::exports::loadlock::upload::provider::RemoteFile,
+        crate::bindings::provider::loadlock::upload::types::Failure,
+    >,
 ) -> Result<Result<RemoteFile, Failure>, CallError> {
     match answer {
         Ok(file) => {
             let file = v0_1::remote_file(file);
-            file.check().map_err(|error| CallError::Answer(error.to_string()))?;
+            file.check()
+                .map_err(|error| CallError::Answer(error.to_string()))?;
             Ok(Ok(file))
         }
         Err(failure) => Ok(Err(v0_1::failure(failure))),
     }
+}
+
+fn cpu_for(bytes: u64) -> Duration {
+    let nanos = u128::from(bytes) * CPU_PER_BYTE.as_nanos();
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// A line for a person: at most 200 characters, no control characters.

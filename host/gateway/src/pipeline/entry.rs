@@ -1,0 +1,388 @@
+//! An upload's entry in the journal, as a value that cannot be forgotten.
+//!
+//! `begin` is durable before the first byte leaves, `accepted` before the answer is given. An entry that is dropped on the way (the caller went away) stays open in the journal until
+//! [`Inner::settle`] has asked the vendor about it.
+
+use std::sync::PoisonError;
+
+use loadlock_journal::{
+    Accepted, Attempt, Begun, ContentKey, DeleteIntent, Entry as Row, FailedEnd, Idempotency,
+    Intent, JournalError, Outcome, SourceRef,
+};
+use loadlock_policy::model::{RemoteFile, VerifyMethod};
+use loadlock_sandbox::tracker::{DedupKey, FileRecord};
+
+use super::attempt::Receipt;
+use super::dedup::{dedup_key, treatment};
+use super::upload::{Order, Stop};
+use crate::admission::AdmittedFile;
+use crate::error::{Error, ErrorCode, Result};
+use crate::gateway::Inner;
+use crate::setup::ProviderUnit;
+use crate::{id, view};
+
+/// An open entry.
+pub(crate) struct Entry<'a> {
+    inner: &'a Inner,
+    id: String,
+    mark: String,
+    remote_name: String,
+    provider: String,
+    account: String,
+    leg: usize,
+}
+
+/// What beginning an upload answers.
+pub(crate) enum Started<'a> {
+    /// Its entry.
+    New(Entry<'a>),
+    /// The same upload was made before, with the same idempotency key.
+    Known(Box<view::File>),
+}
+
+/// The journal's failures, as a user reads them. None of them leaves anything sent.
+pub(crate) fn journal_error(error: &JournalError) -> Error {
+    Error::new(ErrorCode::StateUnavailable, format!("the journal: {error}"))
+}
+
+pub(crate) fn journal_key(key: &DedupKey) -> ContentKey {
+    ContentKey {
+        tenant: key.tenant.clone(),
+        account: key.account.clone(),
+        purpose: key.purpose.clone(),
+        treatment: key.treatment.clone(),
+        sha256: Some(key.sha256.clone()),
+    }
+}
+
+/// The name that the vendor gets: with the mark where that is how a lost upload is found.
+pub(crate) fn remote_name(unit: &ProviderUnit, file: &AdmittedFile, mark: &str) -> String {
+    match unit.profile.verify {
+        VerifyMethod::Mark => id::marked_name(file.name(), mark),
+        VerifyMethod::Digest | VerifyMethod::IdempotencyKey | VerifyMethod::None => {
+            file.name().to_owned()
+        }
+    }
+}
+
+/// The record of an entry that a vendor accepted.
+pub(crate) fn record_of(row: &Row) -> Option<FileRecord> {
+    let (intent, accepted) = (&row.intent, row.accepted()?);
+    Some(FileRecord {
+        id: intent.id.clone(),
+        key: DedupKey {
+            tenant: intent.tenant.clone(),
+            account: accepted.account.clone(),
+            purpose: intent.key.purpose.clone(),
+            treatment: intent.key.treatment.clone(),
+            sha256: accepted.sha256.clone(),
+        },
+        filename: intent.filename.clone(),
+        bytes: intent.bytes,
+        media_type: intent.media_type.clone(),
+        provider: accepted.provider.clone(),
+        remote_id: accepted.remote_id.clone(),
+        deduplicated: accepted.attempts == 0,
+        attempts: accepted.attempts,
+        created_at_ms: accepted.accepted_at_ms,
+        expires_at_ms: accepted.expires_at_ms,
+    })
+}
+
+impl Inner {
+    /// Intent and sent, durable. Nothing may be sent if it fails.
+    pub(crate) async fn begin(
+        &self,
+        order: &Order<'_>,
+        leg: usize,
+        stop: &Stop<'_>,
+        digest: Option<&str>,
+    ) -> Result<Started<'_>> {
+        let (unit, purpose) = stop;
+        let (file, now) = (order.file, self.clock.wall_ms());
+        let mark = id::mark();
+        let remote_name = remote_name(unit, file, &mark);
+        let identity = file.opened().identity;
+        let source = match (file.spooled(), file.cover()) {
+            (Some(spooled), _) => SourceRef::Spool {
+                dir: spooled.directory().to_owned(),
+            },
+            (None, Some(cover)) => SourceRef::Path {
+                root: cover.root.path().to_owned(),
+                relative: cover.relative.clone(),
+                device: identity.device,
+                inode: identity.inode,
+                size: identity.size,
+                modified_ns: identity.modified_ns,
+                changed_ns: identity.changed_ns,
+            },
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorCode::Internal,
+                    "an admitted file without an origin",
+                ));
+            }
+        };
+        let intent = Intent {
+            id: id::file(),
+            tenant: order.who.tenant().to_owned(),
+            subject: order.who.subject().to_owned(),
+            idempotency: order.idempotency_key.as_ref().map(|key| Idempotency {
+                key: key.clone(),
+                fingerprint: format!("{}:{}", digest.unwrap_or_default(), file.name()),
+            }),
+            key: ContentKey {
+                tenant: order.who.tenant().to_owned(),
+                account: unit.account.clone(),
+                purpose: purpose.clone(),
+                treatment: treatment(unit, file),
+                sha256: digest.map(str::to_owned),
+            },
+            provider: unit.name.clone(),
+            mark: mark.clone(),
+            remote_name: remote_name.clone(),
+            filename: file.name().to_owned(),
+            media_type: file.media_type().to_owned(),
+            bytes: file.size(),
+            source,
+            created_at_ms: now,
+            expires_at_ms: order.expires_at_ms,
+        };
+        match self
+            .journal
+            .begin(intent)
+            .await
+            .map_err(|error| journal_error(&error))?
+        {
+            Begun::New(id) => Ok(Started::New(Entry {
+                inner: self,
+                id: self.activate(id),
+                mark,
+                remote_name,
+                provider: unit.name.clone(),
+                account: unit.account.clone(),
+                leg,
+            })),
+            Begun::Replay(Outcome::Accepted(row)) => record_of(&row)
+                .map(|record| Started::Known(Box::new(record.into())))
+                .ok_or_else(|| Error::new(ErrorCode::Internal, "a replay without a receipt")),
+            Begun::Replay(Outcome::Unknown(_)) => Err(Error::new(
+                ErrorCode::OutcomeUnknown,
+                "the upload with this idempotency key ended without a known outcome",
+            )),
+            Begun::InFlight(_) => Err(Error::new(
+                ErrorCode::Overloaded,
+                "an upload with this idempotency key is under way",
+            )
+            .hint("wait for its answer, or ask again with the same key")
+            .retry_after(Some(1_000))),
+            Begun::Conflict => Err(Error::new(
+                ErrorCode::IdempotencyConflict,
+                "this idempotency key was used for other content within the last 24 hours",
+            )),
+        }
+    }
+}
+
+impl Inner {
+    fn activate(&self, id: String) -> String {
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.clone());
+        id
+    }
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Index in the route of the provider that it is for.
+    pub(crate) fn leg(&self) -> usize {
+        self.leg
+    }
+
+    /// Another attempt at the same provider, durable before its first byte leaves.
+    pub(crate) async fn again(self, number: u32) -> Result<Entry<'a>> {
+        let attempt = Attempt {
+            number,
+            provider: self.provider.clone(),
+            account: self.account.clone(),
+            mark: self.mark.clone(),
+            remote_name: self.remote_name.clone(),
+            at_ms: self.inner.clock.wall_ms(),
+        };
+        self.inner
+            .journal
+            .sending(&self.id, attempt)
+            .await
+            .map_err(|error| journal_error(&error))?;
+        Ok(self)
+    }
+
+    /// The vendor has it. Durable; then the record, which a tracker that is away only delays.
+    pub(crate) async fn accepted(
+        self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        receipt: Receipt,
+        attempts: u32,
+        expires_at_ms: Option<u64>,
+    ) -> Result<view::File> {
+        let accepted = Accepted {
+            remote_id: receipt.remote.id,
+            provider: stop.0.name.clone(),
+            account: stop.0.account.clone(),
+            sha256: receipt.sha256,
+            bytes: order.file.size(),
+            attempts,
+            accepted_at_ms: self.inner.clock.wall_ms(),
+            expires_at_ms,
+        };
+        self.accept(order, stop, accepted).await
+    }
+
+    /// A further file over a remote file that another entry has stored and the tracker does not know yet.
+    pub(crate) async fn joined(
+        self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        other: Accepted,
+        expires_at_ms: Option<u64>,
+    ) -> Result<view::File> {
+        let accepted = Accepted {
+            attempts: 0,
+            accepted_at_ms: self.inner.clock.wall_ms(),
+            expires_at_ms,
+            ..other
+        };
+        self.accept(order, stop, accepted).await
+    }
+
+    async fn accept(
+        &self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        accepted: Accepted,
+    ) -> Result<view::File> {
+        let record = FileRecord {
+            id: self.id.clone(),
+            key: dedup_key(
+                order.who,
+                stop.0,
+                &stop.1,
+                order.file,
+                accepted.sha256.clone(),
+            ),
+            filename: order.file.name().to_owned(),
+            bytes: order.file.size(),
+            media_type: order.file.media_type().to_owned(),
+            provider: accepted.provider.clone(),
+            remote_id: accepted.remote_id.clone(),
+            deduplicated: accepted.attempts == 0,
+            attempts: accepted.attempts,
+            created_at_ms: accepted.accepted_at_ms,
+            expires_at_ms: accepted.expires_at_ms,
+        };
+        self.inner
+            .journal
+            .accepted(&self.id, accepted)
+            .await
+            .map_err(|error| journal_error(&error))?;
+        self.inner.deliver(&record).await;
+        Ok(record.into())
+    }
+
+    /// The tracker took a reference for it: a dedup hit under an idempotency key.
+    pub(crate) async fn claimed(self, hit: &view::File, stop: &Stop<'_>) -> Result<()> {
+        let accepted = Accepted {
+            remote_id: hit.remote_id.clone(),
+            provider: stop.0.name.clone(),
+            account: stop.0.account.clone(),
+            sha256: hit.sha256.clone(),
+            bytes: hit.bytes,
+            attempts: 0,
+            accepted_at_ms: self.inner.clock.wall_ms(),
+            expires_at_ms: None,
+        };
+        let journal = &self.inner.journal;
+        journal
+            .accepted(&self.id, accepted)
+            .await
+            .map_err(|error| journal_error(&error))?;
+        if let Err(error) = journal.recorded(std::slice::from_ref(&self.id)).await {
+            tracing::warn!(%error, "an upload will be recorded again");
+        }
+        Ok(())
+    }
+
+    /// It ended without a remote file; or with one that is not wanted, which is deleted, now or later.
+    pub(crate) async fn failed(self, kind: &str, message: &str, unwanted: Option<RemoteFile>) {
+        let at_ms = self.inner.clock.wall_ms();
+        let delete = unwanted.map(|remote| DeleteIntent {
+            account: self.account.clone(),
+            provider: self.provider.clone(),
+            remote_id: remote.id,
+            why: message.to_owned(),
+            at_ms,
+        });
+        let end = FailedEnd {
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            at_ms,
+            delete: delete.clone(),
+        };
+        match self.inner.journal.failed(&self.id, end).await {
+            Ok(()) => {
+                if let Some(delete) = delete {
+                    self.inner.discard(&delete).await;
+                }
+            }
+            // Another record holds that remote file: equal content that shares an id. It stays.
+            Err(JournalError::RemoteHeld { .. }) => {
+                let end = FailedEnd {
+                    kind: kind.to_owned(),
+                    message: message.to_owned(),
+                    at_ms,
+                    delete: None,
+                };
+                if let Err(error) = self.inner.journal.failed(&self.id, end).await {
+                    tracing::warn!(%error, "an upload's end could not be journalled; it is settled at the next start");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an upload's end could not be journalled; it is settled at the next start")
+            }
+        }
+    }
+
+    /// Nobody can tell whether the vendor has it.
+    pub(crate) async fn unknown(self, why: &str) {
+        let at_ms = self.inner.clock.wall_ms();
+        if let Err(error) = self
+            .inner
+            .journal
+            .unknown(&self.id, why.to_owned(), at_ms)
+            .await
+        {
+            tracing::warn!(%error, "an upload's end could not be journalled; it is settled at the next start");
+        }
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        // Ended or not: from here on settling may look at it.
+        self.inner
+            .active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}

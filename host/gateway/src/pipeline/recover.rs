@@ -1,0 +1,294 @@
+//! Settling what a crash, a cancelled call or an absent vendor left open.
+
+use std::sync::PoisonError;
+
+use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, SourceRef};
+use loadlock_policy::model::{FailureKind, RemoteFile, RemoteRef, VerifyMethod};
+use loadlock_policy::retry::Event;
+use loadlock_sandbox::files::Identity;
+use serde::Serialize;
+
+use super::entry::journal_error;
+use super::flights::hash;
+use crate::error::Result;
+use crate::gateway::{Gateway, Inner};
+
+/// What settling found and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Uploads whose remote file was found and is recorded now.
+    pub adopted: u64,
+    /// Uploads that left nothing behind.
+    pub failed: u64,
+    /// Uploads that nobody can tell about.
+    pub unknown: u64,
+    /// Uploads whose vendor does not answer: looked for again later.
+    pub open: u64,
+    /// Records that the tracker got late.
+    pub delivered: u64,
+    /// Remote files that were deleted late.
+    pub deleted: u64,
+}
+
+impl Gateway {
+    /// Settles every open entry of the journal, delivers late records and deletes what waits to be deleted.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::StateUnavailable`]. A vendor or tracker that does not answer is no error: the entry stays for the next time.
+    pub async fn settle(&self) -> Result<Settled> {
+        self.0.settle().await
+    }
+}
+
+impl Inner {
+    pub(crate) async fn settle(&self) -> Result<Settled> {
+        let mut settled = Settled::default();
+        for row in self
+            .journal
+            .open_entries()
+            .map_err(|error| journal_error(&error))?
+        {
+            if self.under_way(row.id()) {
+                continue;
+            }
+            self.settle_entry(&row, &mut settled).await?;
+        }
+        match self.deliver_backlog().await {
+            Ok(delivered) => settled.delivered = delivered,
+            Err(error) => {
+                tracing::warn!(%error, "the tracker is away; records wait in the journal")
+            }
+        }
+        for pending in self
+            .journal
+            .pending_deletes(1_000)
+            .map_err(|error| journal_error(&error))?
+        {
+            if self.discard(&pending.intent).await {
+                settled.deleted += 1;
+            }
+        }
+        self.journal
+            .sweep(self.clock.wall_ms())
+            .await
+            .map_err(|error| journal_error(&error))?;
+        Ok(settled)
+    }
+
+    /// Entries that an upload of this process holds are not open for settling.
+    fn under_way(&self, id: &str) -> bool {
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(id)
+    }
+
+    async fn settle_entry(&self, row: &Row, settled: &mut Settled) -> Result<()> {
+        let intent = &row.intent;
+        let unknown = |why: String| self.journal.unknown(row.id(), why, self.clock.wall_ms());
+        let Ok(unit) = self.provider(&intent.provider) else {
+            unknown(format!(
+                "the provider `{}` is not configured any more",
+                intent.provider
+            ))
+            .await
+            .map_err(|error| journal_error(&error))?;
+            settled.unknown += 1;
+            return Ok(());
+        };
+        let digest = match &intent.key.sha256 {
+            Some(digest) => Some(digest.clone()),
+            None => self.digest_of(row).await,
+        };
+        if unit.profile.verify == VerifyMethod::None
+            || (unit.profile.verify == VerifyMethod::Digest && digest.is_none())
+        {
+            unknown("the vendor cannot be asked whether it stored the file".into())
+                .await
+                .map_err(|error| journal_error(&error))?;
+            settled.unknown += 1;
+            return Ok(());
+        }
+        let (event, found) = self
+            .verify(
+                unit,
+                intent.bytes,
+                &intent.key.purpose,
+                &intent.mark,
+                digest.as_deref(),
+            )
+            .await;
+        match (event, found, digest) {
+            (Event::VerifyAbsent, _, _) => {
+                self.end_without_file(
+                    row,
+                    "the process ended before the vendor had the file",
+                    None,
+                )
+                .await?;
+                settled.failed += 1;
+            }
+            (Event::VerifyFound, Some(remote), Some(sha256)) if remote.bytes == intent.bytes => {
+                let accepted = Accepted {
+                    remote_id: remote.id,
+                    provider: unit.name.clone(),
+                    account: unit.account.clone(),
+                    sha256,
+                    bytes: intent.bytes,
+                    attempts: u32::try_from(row.attempts.len().max(1)).unwrap_or(u32::MAX),
+                    accepted_at_ms: self.clock.wall_ms(),
+                    expires_at_ms: intent.expires_at_ms,
+                };
+                self.journal
+                    .accepted(row.id(), accepted)
+                    .await
+                    .map_err(|error| journal_error(&error))?;
+                settled.adopted += 1;
+            }
+            // Ours by its mark, but the file on disk is not what was sent, or the remote file is not whole: it goes.
+            (Event::VerifyFound, Some(remote), _) => {
+                self.end_without_file(
+                    row,
+                    "the file changed before its upload could be recorded",
+                    Some(remote),
+                )
+                .await?;
+                settled.failed += 1;
+            }
+            _ => settled.open += 1,
+        }
+        Ok(())
+    }
+
+    async fn end_without_file(
+        &self,
+        row: &Row,
+        why: &str,
+        unwanted: Option<RemoteFile>,
+    ) -> Result<()> {
+        let at_ms = self.clock.wall_ms();
+        let delete = unwanted.map(|remote| DeleteIntent {
+            account: row.intent.key.account.clone(),
+            provider: row.intent.provider.clone(),
+            remote_id: remote.id,
+            why: why.to_owned(),
+            at_ms,
+        });
+        let end = FailedEnd {
+            kind: "crashed".into(),
+            message: why.into(),
+            at_ms,
+            delete,
+        };
+        self.journal
+            .failed(row.id(), end)
+            .await
+            .map_err(|error| journal_error(&error))
+    }
+
+    /// The digest of what was to be uploaded, if the source is still exactly what it was.
+    async fn digest_of(&self, row: &Row) -> Option<String> {
+        let SourceRef::Path {
+            root,
+            relative,
+            device,
+            inode,
+            size,
+            modified_ns,
+            changed_ns,
+        } = &row.intent.source
+        else {
+            return None;
+        };
+        let identity = Identity {
+            device: *device,
+            inode: *inode,
+            size: *size,
+            modified_ns: *modified_ns,
+            changed_ns: *changed_ns,
+        };
+        let opened = self.grants.reopen(root, relative)?;
+        if opened.identity != identity {
+            return None;
+        }
+        let digest = hash(opened.file.clone(), identity.size).await.ok()?;
+        (Identity::of(&opened.file).ok()? == identity).then_some(digest)
+    }
+
+    /// Deletes a remote file that a journalled delete names, unless some record refers to it. True when it is gone.
+    pub(crate) async fn discard(&self, delete: &DeleteIntent) -> bool {
+        let Ok(unit) = self.provider(&delete.provider) else {
+            tracing::warn!(provider = %delete.provider, "a remote file of a provider that is not configured any more stays");
+            return false;
+        };
+        match self.held(&delete.account, &delete.remote_id).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(provider = %unit.name, "a remote file that was to be deleted belongs to a record; it stays");
+                return self.deleted(delete).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ledger cannot be asked, so nothing is deleted");
+                return false;
+            }
+        }
+        let purpose = unit
+            .profile
+            .default_purpose()
+            .map(|purpose| purpose.purpose.clone())
+            .unwrap_or_default();
+        let report = unit
+            .component
+            .delete(&RemoteRef {
+                id: delete.remote_id.clone(),
+                purpose,
+            })
+            .await;
+        let problem = match report.outcome {
+            Ok(Ok(_)) => None,
+            Ok(Err(failure))
+                if matches!(
+                    failure.kind,
+                    FailureKind::NotFound | FailureKind::Unsupported
+                ) =>
+            {
+                None
+            }
+            Ok(Err(failure)) => Some(failure.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        match problem {
+            None => self.deleted(delete).await,
+            Some(problem) => {
+                tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
+                let noted = self
+                    .journal
+                    .delete_failed(
+                        &delete.account,
+                        &delete.remote_id,
+                        problem,
+                        self.clock.wall_ms(),
+                    )
+                    .await;
+                if let Err(error) = noted {
+                    tracing::warn!(%error, "the journal could not note it");
+                }
+                false
+            }
+        }
+    }
+
+    async fn deleted(&self, delete: &DeleteIntent) -> bool {
+        match self
+            .journal
+            .deleted(&delete.account, &delete.remote_id)
+            .await
+        {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(%error, "a delete could not be journalled; it is made again");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The handle.
+
+mod deletes;
+mod reads;
+mod state;
+mod uploads;
+
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use redb::StorageBackend;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::change::{Answer, Change};
+use crate::error::JournalError;
+use crate::place::{Directory, Place};
+use crate::stats::{Meters, Stats};
+use crate::store::{Source, Store};
+use crate::writer::{Job, Message, Reply, Rules, Writer};
+
+/// Changes that may wait at once; more wait to get in. Bounds memory when the disk stalls.
+const QUEUE: usize = 4096;
+
+/// The journal. A clone is another handle to the same.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    meters: Arc<Meters>,
+    room: Arc<Semaphore>,
+    messages: Option<Sender<Message>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    /// Makes what is lazy durable and releases the store: at most one commit's time.
+    fn drop(&mut self) {
+        self.messages = None;
+        let writer = self
+            .writer
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Opening and closing.
+impl Journal {
+    /// Opens `dir/journal.redb` (mode 0600), creating the directory and the store if they are missing, and verifies the
+    /// checksum of every page. Blocks: about a second for each 500 MB of journal.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`], [`JournalError::ReadOnly`], [`JournalError::Full`], [`JournalError::InUse`],
+    /// [`JournalError::Newer`] or [`JournalError::Io`].
+    pub fn open(dir: &Path) -> Result<Self, JournalError> {
+        let place = Directory::new(dir)
+            .map_err(|error| JournalError::from_io(&error, "opening the state directory"))?;
+        Self::open_at(Box::new(place), Rules::default())
+    }
+
+    /// Opens a store on a backend of the caller's. After a failed write it stays refused: there is no way to open the
+    /// backend again.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_with(backend: impl StorageBackend) -> Result<Self, JournalError> {
+        Self::start(
+            Source::Once(Mutex::new(Some(Box::new(backend)))),
+            Rules::default(),
+        )
+    }
+
+    pub(crate) fn open_at(place: Box<dyn Place>, rules: Rules) -> Result<Self, JournalError> {
+        Self::start(Source::Place(place), rules)
+    }
+
+    pub(crate) fn start(source: Source, rules: Rules) -> Result<Self, JournalError> {
+        let store = Arc::new(Store::open(source)?);
+        let meters = Arc::new(Meters::default());
+        let (messages, received) = channel();
+        let writer = Writer::new(store.clone(), rules, meters.clone());
+        let thread = std::thread::Builder::new()
+            .name("loadlock-journal".into())
+            .spawn(move || writer.run(&received))
+            .map_err(|error| JournalError::from_io(&error, "starting the journal's thread"))?;
+        let inner = Inner {
+            store,
+            meters,
+            room: Arc::new(Semaphore::new(QUEUE)),
+            messages: Some(messages),
+            writer: Mutex::new(Some(thread)),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Makes everything durable and closes the store; other handles get [`JournalError::Closed`] from then on.
+    ///
+    /// # Errors
+    /// What the last commit failed with.
+    pub async fn close(self) -> Result<(), JournalError> {
+        let (reply, closed) = oneshot::channel();
+        self.send(Message::Close(reply))?;
+        closed.await.unwrap_or(Err(JournalError::Closed))
+    }
+
+    /// Whether opening found the last commit torn and rolled it back. Normal after a power loss or a kill in the middle
+    /// of a commit; without one it means that the disk lost or damaged a write.
+    pub fn rolled_back(&self) -> bool {
+        self.inner.store.rolled_back()
+    }
+
+    /// What it did since it was opened.
+    pub fn stats(&self) -> Stats {
+        self.inner.meters.stats(self.inner.store.syncs())
+    }
+}
+
+impl Journal {
+    /// Queues a change and waits for its commit.
+    pub(crate) async fn change(&self, change: Change) -> Result<Answer, JournalError> {
+        let room = self.inner.room.clone();
+        let permit = room
+            .acquire_owned()
+            .await
+            .map_err(|_| JournalError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Job(Box::new(Job {
+            change,
+            reply,
+            _permit: permit,
+        })))?;
+        answer.await.map_or(Err(JournalError::Closed), Reply::take)
+    }
+
+    fn send(&self, message: Message) -> Result<(), JournalError> {
+        let messages = self.inner.messages.as_ref().ok_or(JournalError::Closed)?;
+        messages.send(message).map_err(|_| JournalError::Closed)
+    }
+
+    async fn done(&self, change: Change) -> Result<(), JournalError> {
+        match self.change(change).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn removed(&self, change: Change) -> Result<bool, JournalError> {
+        match self.change(change).await? {
+            Answer::Removed(removed) => Ok(removed),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn unexpected(answer: &Answer) -> JournalError {
+    JournalError::Io {
+        what: format!(
+            "the journal's writer gave another change's answer ({answer:?}): this is a defect of Loadlock"
+        ),
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Reads anything.
+    pub(crate) fn snapshot<T>(
+        &self,
+        work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, JournalError> {
+        self.inner.store.read(work)
+    }
+}

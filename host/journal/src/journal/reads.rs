@@ -1,0 +1,87 @@
+//! Reading.
+
+use super::Journal;
+use crate::entry::{Backlog, Counts, Entry};
+use crate::error::JournalError;
+use crate::read;
+use crate::types::ContentKey;
+
+/// Reading. Every call sees one snapshot, lazy changes included, and fails only with the storage's errors.
+impl Journal {
+    /// One entry, while it is kept.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn entry(&self, id: &str) -> Result<Option<Entry>, JournalError> {
+        self.inner.store.read(|snapshot| read::entry(snapshot, id))
+    }
+
+    /// Entries without an end, in the order in which they began: what recovery settles at start.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn open_entries(&self) -> Result<Vec<Entry>, JournalError> {
+        self.inner.store.read(read::open_entries)
+    }
+
+    /// Entries whose outcome is unknown, by id.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn unknown_entries(&self, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.inner
+            .store
+            .read(|snapshot| read::unknown_entries(snapshot, limit))
+    }
+
+    /// Entries that the tracker lacks, in the order of acceptance.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn accepted_not_recorded(&self, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.inner
+            .store
+            .read(|snapshot| read::accepted_not_recorded(snapshot, limit))
+    }
+
+    /// The newest entry with this content that the tracker lacks and whose remote file is not being deleted; `None` for a
+    /// key without a digest. Whether it expired is for the caller to see.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn find_accepted(&self, key: &ContentKey) -> Result<Option<Entry>, JournalError> {
+        self.inner
+            .store
+            .read(|snapshot| read::find_accepted(snapshot, key))
+    }
+
+    /// Entries of any tenant that refer to a remote file and that the tracker lacks, in the order of acceptance.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn entries_of_remote(
+        &self,
+        account: &str,
+        remote_id: &str,
+    ) -> Result<Vec<Entry>, JournalError> {
+        self.inner
+            .store
+            .read(|snapshot| read::entries_of_remote(snapshot, account, remote_id))
+    }
+
+    /// How far the tracker is behind.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn backlog(&self) -> Result<Backlog, JournalError> {
+        self.inner.store.read(read::backlog)
+    }
+
+    /// The balance, for `fsck`.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn counts(&self) -> Result<Counts, JournalError> {
+        self.inner.store.read(read::counts)
+    }
+}
