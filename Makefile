@@ -4,7 +4,7 @@ FILE ?= README.md
 LOADLOCK := target/release/loadlock
 CACHE := .cache
 
-.PHONY: all build run test test-sdk lint deny ci clean-cache help
+.PHONY: all build run test test-sdk test-authors lint deny help
 
 all: build
 
@@ -24,6 +24,10 @@ test:
 ## test-sdk: the fakes of the vendors' APIs against the vendors' own SDKs (installs them from PyPI below .cache)
 test-sdk:
 	tests/upstream/sdk/run.sh
+
+## test-authors: providers made from wit/ alone, in Rust outside of the workspace and in Python (installs componentize-py below .cache)
+test-authors: build
+	tests/authors/run.sh
 
 ## lint: formatting and clippy, warnings denied
 lint:

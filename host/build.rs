@@ -29,7 +29,7 @@ fn run() -> Result<(), String> {
     };
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = host.parent().ok_or("host/ has no parent")?.to_owned();
-    for watched in ["components", "wit", "Cargo.lock"] {
+    for watched in ["components", "wit", "Cargo.lock", "Cargo.toml"] {
         println!(
             "cargo::rerun-if-changed={}",
             workspace.join(watched).display()
@@ -38,15 +38,18 @@ fn run() -> Result<(), String> {
     let packages: Vec<&str> = BUILTINS.iter().map(|(_, package)| *package).collect();
     let target = workspace.join("target").join("components");
     let folder = build(&workspace, &target, Guests::Packages(&packages))?;
+    // A copy of their own: whatever becomes of that folder later, what this build found is what is included.
+    let out = PathBuf::from(variable("OUT_DIR")?);
     let mut code = String::from("[\n");
     for (name, package) in BUILTINS {
-        let path = folder.join(format!("{}.wasm", package.replace('-', "_")));
-        let _ = writeln!(code, "    ({name:?}, include_bytes!({path:?}).as_slice()),");
+        let (from, to) = (
+            folder.join(format!("{}.wasm", package.replace('-', "_"))),
+            out.join(format!("{name}.wasm")),
+        );
+        std::fs::copy(&from, &to)
+            .map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+        let _ = writeln!(code, "    ({name:?}, include_bytes!({to:?}).as_slice()),");
     }
     code.push_str("]\n");
-    std::fs::write(
-        PathBuf::from(variable("OUT_DIR")?).join("builtins.rs"),
-        code,
-    )
-    .map_err(|error| error.to_string())
+    std::fs::write(out.join("builtins.rs"), code).map_err(|error| error.to_string())
 }

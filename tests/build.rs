@@ -27,7 +27,9 @@ fn run() -> Result<(), String> {
         .collect();
     guests.extend(texts(&tests.join("guests/wat"), &out)?);
     guests.sort();
-    let mut code = String::from("/// Bytes of a guest by its name.\npub fn guest(name: &str) -> &'static [u8] {\n    match name {\n");
+    let mut code = String::from(
+        "/// Bytes of a guest by its name.\npub fn guest(name: &str) -> &'static [u8] {\n    match name {\n",
+    );
     for (name, path) in &guests {
         let _ = writeln!(code, "        {name:?} => include_bytes!({path:?}),");
     }
@@ -43,7 +45,9 @@ fn run() -> Result<(), String> {
 /// Names of the examples in a manifest.
 fn examples(manifest: &Path) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(manifest).map_err(|error| error.to_string())?;
-    let manifest: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let manifest: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| error.to_string())?;
     Ok(manifest
         .get("example")
         .and_then(toml::Value::as_array)
@@ -61,8 +65,13 @@ fn texts(folder: &Path, out: &Path) -> Result<Vec<(String, PathBuf)>, String> {
         if path.extension().is_none_or(|extension| extension != "wat") {
             continue;
         }
-        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        let binary = wat::parse_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default()
+            .to_owned();
+        let binary =
+            wat::parse_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let to = out.join(format!("{name}.wasm"));
         std::fs::write(&to, binary).map_err(|error| error.to_string())?;
         found.push((name, to));

@@ -17,9 +17,22 @@ async fn a_file_is_stored_recorded_and_found_again() {
     assert_eq!(file.provider, "local");
     assert_eq!((file.deduplicated, file.attempts), (false, 1));
 
-    assert_eq!(gateway.gateway.get(&gateway.who, &file.id).await.unwrap(), file);
+    assert_eq!(
+        gateway.gateway.get(&gateway.who, &file.id).await.unwrap(),
+        file
+    );
     assert_eq!(gateway.content(&file.id).await.unwrap(), b"hello, vacuum");
-    let list = gateway.gateway.list(&gateway.who, ListRequest { limit: 10, ..ListRequest::default() }).await.unwrap();
+    let list = gateway
+        .gateway
+        .list(
+            &gateway.who,
+            ListRequest {
+                limit: 10,
+                ..ListRequest::default()
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(list.files, [file]);
 }
 
@@ -40,7 +53,15 @@ async fn the_same_bytes_again_are_a_dedup_hit_over_one_remote_file() {
     gateway.gateway.delete(&gateway.who, &a.id).await.unwrap();
     assert_eq!(gateway.content(&b.id).await.unwrap(), b"same bytes");
     gateway.gateway.delete(&gateway.who, &b.id).await.unwrap();
-    assert_eq!(gateway.gateway.get(&gateway.who, &b.id).await.unwrap_err().code, ErrorCode::FileNotFound);
+    assert_eq!(
+        gateway
+            .gateway
+            .get(&gateway.who, &b.id)
+            .await
+            .unwrap_err()
+            .code,
+        ErrorCode::FileNotFound
+    );
     let stats = gateway.gateway.stats(&gateway.who).await.unwrap();
     assert_eq!((stats.files, stats.remotes, stats.dying), (0, 0, 0));
 }
@@ -54,7 +75,10 @@ async fn records_survive_a_restart() {
         gateway.upload(&path).await.unwrap().id
     };
     let gateway = world.open().await;
-    assert_eq!(gateway.gateway.get(&gateway.who, &id).await.unwrap().bytes, 7);
+    assert_eq!(
+        gateway.gateway.get(&gateway.who, &id).await.unwrap().bytes,
+        7
+    );
     assert!(gateway.upload(&path).await.unwrap().deduplicated);
 }
 
@@ -64,17 +88,26 @@ async fn one_process_owns_the_home() {
     let _owner = world.open().await;
     let error = world.try_open().await.err().unwrap();
     assert_eq!(error.code, ErrorCode::HomeInUse);
-    assert!(error.message.contains(&std::process::id().to_string()), "{error}");
+    assert!(
+        error.message.contains(&std::process::id().to_string()),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn equal_uploads_at_the_same_time_make_one_remote_file() {
     let world = World::new();
     let content = vec![7u8; 300_000];
-    let paths: Vec<_> = (0..8).map(|i| world.file(&format!("{i}.bin"), &content)).collect();
+    let paths: Vec<_> = (0..8)
+        .map(|i| world.file(&format!("{i}.bin"), &content))
+        .collect();
     let gateway = world.open().await;
     let uploads = futures::future::join_all(paths.iter().map(|path| gateway.upload(path))).await;
     let files: Vec<_> = uploads.into_iter().map(|file| file.unwrap()).collect();
     assert_eq!(files.iter().filter(|file| !file.deduplicated).count(), 1);
-    assert!(files.iter().all(|file| file.remote_id == files[0].remote_id));
+    assert!(
+        files
+            .iter()
+            .all(|file| file.remote_id == files[0].remote_id)
+    );
 }

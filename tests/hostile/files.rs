@@ -36,10 +36,22 @@ impl Snapshot {
                 if metadata.is_dir() {
                     left.push(path.clone());
                 }
-                let honest = path.file_name().unwrap().to_string_lossy().starts_with("honest-");
+                let honest = path
+                    .file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with("honest-");
                 if !honest {
-                    let content = if metadata.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
-                    let times = if metadata.is_file() { (metadata.mtime_nsec(), metadata.ctime_nsec()) } else { (0, 0) };
+                    let content = if metadata.is_file() {
+                        std::fs::read(&path).unwrap()
+                    } else {
+                        Vec::new()
+                    };
+                    let times = if metadata.is_file() {
+                        (metadata.mtime_nsec(), metadata.ctime_nsec())
+                    } else {
+                        (0, 0)
+                    };
                     all.insert(path.display().to_string(), (content, times.0, times.1));
                 }
             }
@@ -52,9 +64,20 @@ impl Snapshot {
 async fn attack(guest: &str, settings: &[(&str, &str)]) -> Upload {
     let (cell, before) = scene().await;
     let outside = cell.path("outside.txt").display().to_string();
-    let mut settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     settings.push(("outside".to_owned(), outside));
-    let guest = cell.guest_with(guest, ProviderGrants { settings, ..cell.grants() }).await;
+    let guest = cell
+        .guest_with(
+            guest,
+            ProviderGrants {
+                settings,
+                ..cell.grants()
+            },
+        )
+        .await;
     let report = cell.beside(cell.upload(&guest, "folder/mine.txt")).await;
     assert_nothing_was_gained(&report);
     assert_eq!(Snapshot::of(&cell.path("files")), before);
@@ -64,17 +87,39 @@ async fn attack(guest: &str, settings: &[(&str, &str)]) -> Upload {
 fn assert_nothing_was_gained(report: &Upload) {
     let failure = report.outcome.as_ref().unwrap().as_ref().unwrap_err();
     assert_eq!(failure.kind, FailureKind::Rejected, "{failure}");
-    assert!(failure.message.starts_with("allowed=0 refused="), "{}\n{}", failure.message, report.log.join("\n"));
+    assert!(
+        failure.message.starts_with("allowed=0 refused="),
+        "{}\n{}",
+        failure.message,
+        report.log.join("\n")
+    );
     assert!(!report.log.is_empty());
     for line in report.log.iter().chain([&failure.message]) {
-        assert!(!line.contains("ALLOWED") && !line.contains(SECRET), "{line}");
+        assert!(
+            !line.contains("ALLOWED") && !line.contains(SECRET),
+            "{line}"
+        );
     }
 }
 
 /// How many attempts were refused, so that a guest that attempts nothing is no proof.
 fn refused(report: &Upload) -> usize {
-    let message = &report.outcome.as_ref().unwrap().as_ref().unwrap_err().message;
-    message.split("refused=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
+    let message = &report
+        .outcome
+        .as_ref()
+        .unwrap()
+        .as_ref()
+        .unwrap_err()
+        .message;
+    message
+        .split("refused=")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -122,7 +167,11 @@ pub(crate) async fn file_attacks_0_2_12() {
 #[tokio::test]
 pub(crate) async fn symlink_in_state() {
     let report = attack("symlink_in_state", &[]).await;
-    let made = report.log.iter().filter(|line| line.starts_with("symlink ") && line.ends_with("Ok(())")).count();
+    let made = report
+        .log
+        .iter()
+        .filter(|line| line.starts_with("symlink ") && line.ends_with("Ok(())"))
+        .count();
     assert_eq!(made, 0, "{:?}", report.log);
 }
 
@@ -131,7 +180,11 @@ pub(crate) async fn symlink_in_state() {
 async fn links_that_were_planted_in_state_are_not_followed() {
     let (cell, _) = scene().await;
     let (state, outside) = (cell.path("state"), cell.path("outside.txt"));
-    let climb = format!("{}{}", "../".repeat(16), outside.strip_prefix("/").unwrap().display());
+    let climb = format!(
+        "{}{}",
+        "../".repeat(16),
+        outside.strip_prefix("/").unwrap().display()
+    );
     symlink(climb, state.join("x")).unwrap();
     symlink(&outside, state.join("absolute")).unwrap();
     symlink("..", state.join("up")).unwrap();
@@ -139,7 +192,15 @@ async fn links_that_were_planted_in_state_are_not_followed() {
     symlink(cell.path(""), state.join("absolute-folder")).unwrap();
     symlink("/proc/self/root", state.join("proc")).unwrap();
     let settings = vec![("outside".to_owned(), outside.display().to_string())];
-    let guest = cell.guest_with("symlink_in_state", ProviderGrants { settings, ..cell.grants() }).await;
+    let guest = cell
+        .guest_with(
+            "symlink_in_state",
+            ProviderGrants {
+                settings,
+                ..cell.grants()
+            },
+        )
+        .await;
     let report = cell.upload(&guest, "folder/mine.txt").await;
     assert_nothing_was_gained(&report);
     assert_eq!(std::fs::read_to_string(outside).unwrap(), SECRET);
@@ -150,7 +211,15 @@ async fn links_that_were_planted_in_state_are_not_followed() {
 async fn without_a_directory_of_its_own_there_is_only_the_file() {
     let (cell, before) = scene().await;
     for name in ["open_parent", "write_attacks"] {
-        let guest = cell.guest_with(name, ProviderGrants { state: None, ..cell.grants() }).await;
+        let guest = cell
+            .guest_with(
+                name,
+                ProviderGrants {
+                    state: None,
+                    ..cell.grants()
+                },
+            )
+            .await;
         let report = cell.upload(&guest, "folder/mine.txt").await;
         assert_nothing_was_gained(&report);
     }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use loadlock_policy::model::{Failure, RemoteFile};
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, Protected, Watch};
 use loadlock_sandbox::provider::{AdmittedFile, Provider, ProviderGrants, UploadOptions};
-use loadlock_sandbox::{CallReport, CompileOptions, EngineOptions, Limits, LoadError, Sandbox, Source};
+use loadlock_sandbox::{
+    CallReport, CompileOptions, EngineOptions, Limits, LoadError, Sandbox, Source,
+};
 use tempfile::TempDir;
 
 use crate::{cache, guest, sha256};
@@ -28,12 +30,27 @@ pub struct Cell {
 
 impl Cell {
     pub async fn new() -> Self {
-        Self::with(EngineOptions { slots: 8, ..EngineOptions::default() }, compile_options()).await
+        Self::with(
+            EngineOptions {
+                slots: 8,
+                ..EngineOptions::default()
+            },
+            compile_options(),
+        )
+        .await
     }
 
     /// Without pooled slots, whose own sizes are limits too.
     pub async fn on_demand() -> Self {
-        Self::with(EngineOptions { slots: 8, pooling: false, ..EngineOptions::default() }, compile_options()).await
+        Self::with(
+            EngineOptions {
+                slots: 8,
+                pooling: false,
+                ..EngineOptions::default()
+            },
+            compile_options(),
+        )
+        .await
     }
 
     pub async fn with(engine: EngineOptions, compile: CompileOptions) -> Self {
@@ -42,7 +59,8 @@ impl Cell {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
         let sandbox = Sandbox::new(&engine, compile).unwrap();
-        let root = Arc::new(GrantRoot::open(&dir.path().join("files"), Protected::default()).unwrap());
+        let root =
+            Arc::new(GrantRoot::open(&dir.path().join("files"), Protected::default()).unwrap());
         let source = Source::built_in("builtin:local", loadlock::builtins()["local"]);
         let state = dir.path().join("local");
         std::fs::create_dir(&state).unwrap();
@@ -52,7 +70,13 @@ impl Cell {
             ..ProviderGrants::default()
         };
         let local = Provider::load(&sandbox, &source, grants).await.unwrap();
-        Self { dir, sandbox, root, local, stored: AtomicU64::new(0) }
+        Self {
+            dir,
+            sandbox,
+            root,
+            local,
+            stored: AtomicU64::new(0),
+        }
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {
@@ -110,7 +134,10 @@ impl Cell {
 
     /// Why a component is not loaded as a provider.
     pub async fn refusal(&self, source: &Source) -> LoadError {
-        Provider::load(&self.sandbox, source, self.grants()).await.err().expect("the component was loaded")
+        Provider::load(&self.sandbox, source, self.grants())
+            .await
+            .err()
+            .expect("the component was loaded")
     }
 
     /// Hands a file to a provider.
@@ -133,18 +160,27 @@ impl Cell {
     /// One upload of new content to `local`.
     pub async fn store(&self) {
         let number = self.stored.fetch_add(1, Ordering::Relaxed);
-        let (name, content) = (format!("honest-{number}.txt"), format!("honest content {number}"));
+        let (name, content) = (
+            format!("honest-{number}.txt"),
+            format!("honest content {number}"),
+        );
         self.file(&name, &content);
         let report = self.upload(&self.local, &name).await;
         let stored = report.outcome.unwrap().unwrap();
         assert_eq!(stored.bytes, content.len() as u64);
-        assert_eq!(report.read.unwrap().sha256.unwrap(), sha256(content.as_bytes()));
+        assert_eq!(
+            report.read.unwrap().sha256.unwrap(),
+            sha256(content.as_bytes())
+        );
     }
 }
 
 /// A guest as an untrusted component.
 pub fn source(name: &str) -> Source {
-    Source { built_in: false, ..Source::built_in(name, guest(name)) }
+    Source {
+        built_in: false,
+        ..Source::built_in(name, guest(name))
+    }
 }
 
 /// Limits that end a hostile call soon and that no honest guest meets.
@@ -168,5 +204,8 @@ pub fn options() -> UploadOptions {
 
 /// Compiled in this process, kept for every test.
 pub fn compile_options() -> CompileOptions {
-    CompileOptions { cache: Some(cache()), ..CompileOptions::default() }
+    CompileOptions {
+        cache: Some(cache()),
+        ..CompileOptions::default()
+    }
 }

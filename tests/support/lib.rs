@@ -5,16 +5,20 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use loadlock_config::{Config, ConfigErrors, Facts, load_with};
-use loadlock_gateway::{Door, File, Gateway, Principal, Result, Setup, Silent, Source, Target, UploadRequest};
+use loadlock_gateway::{
+    Door, File, Gateway, Principal, Result, Setup, Silent, Source, Target, UploadRequest,
+};
 use loadlock_sandbox::EngineOptions;
 use tempfile::TempDir;
 
 mod cell;
 mod logs;
+mod shop;
 mod sink;
 
 pub use cell::{Cell, Upload, compile_options, options, source, tight};
 pub use logs::Logs;
+pub use shop::{KEY, Shop};
 pub use sink::{Received, Sink};
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
@@ -31,6 +35,7 @@ pub struct World {
     dir: TempDir,
     config: String,
     env: Vec<(String, String)>,
+    clock: loadlock_gateway::Clock,
 }
 
 impl Default for World {
@@ -47,7 +52,12 @@ impl World {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
         symlink(cache(), dir.path().join("home/cache")).unwrap();
-        Self { dir, config: String::new(), env: Vec::new() }
+        Self {
+            dir,
+            config: String::new(),
+            env: Vec::new(),
+            clock: loadlock_gateway::Clock::default(),
+        }
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {
@@ -58,6 +68,20 @@ impl World {
     pub fn config(mut self, text: &str) -> Self {
         self.config.push_str(text);
         self.config.push('\n');
+        self
+    }
+
+    /// The same home and files with an empty configuration.
+    pub fn without_config(self) -> Self {
+        Self {
+            config: String::new(),
+            ..self
+        }
+    }
+
+    /// With another clock.
+    pub fn clock(mut self, clock: loadlock_gateway::Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -106,7 +130,11 @@ impl World {
         let text = if self.config.contains("grants") {
             self.config.clone()
         } else {
-            format!("{}\n[[grants]]\nroot = {:?}\n", self.config, self.path("files"))
+            format!(
+                "{}\n[[grants]]\nroot = {:?}\n",
+                self.config,
+                self.path("files")
+            )
         };
         let file = self.path("loadlock.toml");
         std::fs::write(&file, text).unwrap();
@@ -116,14 +144,22 @@ impl World {
             data_dir: None,
             config_dir: None,
         };
-        let mut env: Vec<_> = self.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut env: Vec<_> = self
+            .env
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         env.push(("LOADLOCK_HOME".into(), self.path("home").into_os_string()));
         load_with(Some(&file), env, &facts)
     }
 
     pub fn setup(&self) -> Setup {
         let mut setup = Setup::new(self.load(), loadlock::builtins());
-        setup.engine = EngineOptions { slots: 24, ..EngineOptions::default() };
+        setup.clock = self.clock.clone();
+        setup.engine = EngineOptions {
+            slots: 24,
+            ..EngineOptions::default()
+        };
         setup
     }
 
@@ -137,9 +173,18 @@ impl World {
 
     pub async fn try_open(&self) -> Result<Opened> {
         let gateway = Gateway::open(self.setup()).await?;
-        let token = token(&self.path("home"), "local", "tester", "read write delete admin");
+        let token = token(
+            &self.path("home"),
+            "local",
+            "tester",
+            "read write delete admin",
+        );
         let who = gateway.authenticate(Door::Local, Some(&token)).await?;
-        Ok(Opened { gateway, who, files: self.path("files") })
+        Ok(Opened {
+            gateway,
+            who,
+            files: self.path("files"),
+        })
     }
 }
 
@@ -148,12 +193,21 @@ pub fn token(home: &Path, tenant: &str, subject: &str, scope: &str) -> String {
     let key = loadlock_gateway::local_key(&home.join("keys")).unwrap();
     let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
     header.kid = Some(loadlock_gateway::LOCAL_KEY_ID.into());
-    let exp = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3_600;
+    let exp = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        + 3_600;
     let claims = serde_json::json!({
         "iss": loadlock_gateway::LOCAL_ISSUER, "aud": loadlock_gateway::DEFAULT_AUDIENCE,
         "sub": subject, "tenant": tenant, "scope": scope, "exp": exp,
     });
-    jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(&key)).unwrap()
+    jsonwebtoken::encode(
+        &header,
+        &claims,
+        &jsonwebtoken::EncodingKey::from_secret(&key),
+    )
+    .unwrap()
 }
 
 /// An open gateway and its local caller.
@@ -174,18 +228,27 @@ impl Opened {
     }
 
     pub async fn upload_to(&self, target: Target, path: impl Into<PathBuf>) -> Result<File> {
-        let request = UploadRequest { target, ..self.request(path) };
+        let request = UploadRequest {
+            target,
+            ..self.request(path)
+        };
         self.gateway.upload(&self.who, request, &Silent).await
     }
 
     pub fn request(&self, path: impl Into<PathBuf>) -> UploadRequest {
-        UploadRequest::from(Source::Path { path: path.into(), current_dir: Some(self.files.clone()) })
+        UploadRequest::from(Source::Path {
+            path: path.into(),
+            current_dir: Some(self.files.clone()),
+        })
     }
 
     /// A caller of a tenant at a network door.
     pub async fn network(&self, tenant: &str) -> Principal {
         let token = token(self.gateway.home(), tenant, "somebody", "read write delete");
-        self.gateway.authenticate(Door::Network, Some(&token)).await.unwrap()
+        self.gateway
+            .authenticate(Door::Network, Some(&token))
+            .await
+            .unwrap()
     }
 
     /// The whole content of a file.

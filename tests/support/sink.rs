@@ -48,32 +48,54 @@ impl Sink {
         let url = format!("http://{}/files", listener.local_addr().unwrap());
         let received = Arc::default();
         let task = tokio::spawn(serve(listener, pace, Arc::clone(&received)));
-        Self { url, received, task }
+        Self {
+            url,
+            received,
+            task,
+        }
     }
 
     /// The requests so far.
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.received
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Configuration that lets a provider post to it.
     pub fn egress(&self) -> String {
-        format!("egress = [{{ url = {:?}, methods = [\"POST\"], private = true }}]", self.url)
+        format!(
+            "egress = [{{ url = {:?}, methods = [\"POST\"], private = true }}]",
+            self.url
+        )
     }
 
     /// A provider's settings and grant to post to it.
     pub fn config(&self) -> String {
-        format!("settings = {{ target = {:?} }}\n{}", self.url, self.egress())
+        format!(
+            "settings = {{ target = {:?} }}\n{}",
+            self.url,
+            self.egress()
+        )
     }
 }
 
-async fn serve(listener: TcpListener, pace: Option<(usize, Duration)>, received: Arc<Mutex<Vec<Received>>>) {
+async fn serve(
+    listener: TcpListener,
+    pace: Option<(usize, Duration)>,
+    received: Arc<Mutex<Vec<Received>>>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(answer(stream, pace, Arc::clone(&received)));
     }
 }
 
-async fn answer(mut stream: TcpStream, pace: Option<(usize, Duration)>, received: Arc<Mutex<Vec<Received>>>) -> Option<()> {
+async fn answer(
+    mut stream: TcpStream,
+    pace: Option<(usize, Duration)>,
+    received: Arc<Mutex<Vec<Received>>>,
+) -> Option<()> {
     let mut bytes = Vec::new();
     let (step, pause) = pace.unwrap_or((64 << 10, Duration::ZERO));
     let mut buffer = vec![0; step];
@@ -81,7 +103,12 @@ async fn answer(mut stream: TcpStream, pace: Option<(usize, Duration)>, received
         let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         if let Some(end) = head_end {
             let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-            let length: usize = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse().ok()?;
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))?
+                .trim()
+                .parse()
+                .ok()?;
             if bytes.len() >= end + 4 + length {
                 let body = bytes[end + 4..].to_vec();
                 let number = {

@@ -97,11 +97,11 @@ impl Code {
             Self::NameTooLong => ("name_too_long", "Shorten the name to at most 255 bytes."),
             Self::SecretName => (
                 "secret_name",
-                "Do not upload credentials; if it is none, rename it or ask the operator to set `deny_secrets = false`.",
+                "Do not upload credentials; if it is none, rename it or ask the operator to put `secrets` into `validator.skip`.",
             ),
             Self::SecretContent => (
                 "secret_content",
-                "Take the credential out of the file, or ask the operator to set `deny_secrets = false`.",
+                "Take the credential out of the file, or ask the operator to put `secrets` into `validator.skip`.",
             ),
             Self::NameDenied => (
                 "name_denied",

@@ -41,7 +41,7 @@ codes! {
     PathNotFound = "path_not_found", 404, "The path lies in a granted directory, but there is nothing there.",
         "Check the spelling; on this file system upper and lower case may differ.";
     NotARegularFile = "not_a_regular_file", 400, "The path is a directory, FIFO, socket or device.",
-        "Name a file. To upload a directory's files, name the directory on the command line.";
+        "Name a file; for a directory's files, let the shell name them: `loadlock upload DIR/*`.";
     PathNotReadable = "path_not_readable", 403, "The file exists and is granted, but the system does not let Loadlock read it.",
         "Give the user that runs Loadlock the right to read it.";
     FileRejected = "file_rejected", 422, "The validator refused the file: its name, type or content.",
@@ -96,6 +96,8 @@ codes! {
         "Free space on the disk and check the permissions of `$LOADLOCK_HOME`.";
     HomeInUse = "home_in_use", 409, "Another process owns `$LOADLOCK_HOME`.",
         "Stop the other one, or use another `--home`.";
+    EgressDenied = "egress_denied", 502, "The provider wanted to reach something that the operator did not grant it.",
+        "Add the line that the message names to the provider's configuration, if it may.";
     ComponentRefused = "component_refused", 500, "A component is not loaded: it is missing, does not match its pin, or imports what it may not.",
         "`loadlock providers inspect` shows its imports and why they are refused.";
     ConfigInvalid = "config_invalid", 500, "The configuration has a mistake; the message names file, line and key.",

@@ -41,6 +41,11 @@ pub struct Content {
 pub(crate) fn answered<T>(answer: Answer<T>) -> Result<T> {
     match answer {
         Ok(Ok(value)) => Ok(value),
+        // The caller's own mistake: a cursor or a limit that the tracker cannot read.
+        Ok(Err(failure)) if failure.kind == FailureKind::Rejected => {
+            Err(Error::new(ErrorCode::RequestInvalid, failure.message)
+                .hint("start again without a cursor"))
+        }
         Ok(Err(failure)) => Err(Error::new(ErrorCode::TrackerFailed, failure.to_string())
             .retry_after(failure.retry_after.map(loadlock_policy::Millis::get))),
         Err(error) => Err(Error::new(

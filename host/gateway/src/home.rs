@@ -29,16 +29,9 @@ impl Home {
                 format!("cannot use {}: {error}", what.display()),
             )
         };
-        for folder in [
-            "",
-            "keys",
-            "spool",
-            "cache",
-            "providers",
-            "tracker",
-            "journal",
-        ] {
-            let folder = path.join(folder);
+        let folders = ["keys", "spool", "cache", "providers", "tracker", "journal"];
+        let all = std::iter::once(path.to_owned()).chain(folders.map(|folder| path.join(folder)));
+        for folder in all {
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)

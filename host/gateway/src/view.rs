@@ -36,12 +36,15 @@ pub struct File {
     pub expires_at: Option<String>,
 }
 
-/// Milliseconds since 1970 as RFC 3339.
+/// Milliseconds since 1970 as RFC 3339 in UTC, always with three digits of a second, so that it sorts as text.
 pub(crate) fn rfc3339(milliseconds: u64) -> String {
     i64::try_from(milliseconds)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map_or_else(|| milliseconds.to_string(), |instant| instant.to_string())
+        .map_or_else(
+            || milliseconds.to_string(),
+            |instant| instant.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        )
 }
 
 impl From<FileRecord> for File {

@@ -84,13 +84,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("one page written and synced   {:>10.1?}", median(times));
 
     let journal = Journal::open(&dir.join("journal"))?;
-    let mut times = Vec::new();
+    let mut times = [const { Vec::new() }; 3];
     for n in 0..500 {
+        let id = format!("lone{n}");
         let start = Instant::now();
-        upload(&journal, format!("lone{n}")).await?;
-        times.push(start.elapsed());
+        journal.begin(intent(id.clone())).await?;
+        let begun = Instant::now();
+        journal.accepted(&id, accepted(&id)).await?;
+        let taken = Instant::now();
+        journal.recorded(&[id]).await?;
+        times[0].push(begun - start);
+        times[1].push(taken - begun);
+        times[2].push(taken.elapsed());
     }
-    println!("a lone upload's journal       {:>10.1?}", median(times));
+    for (step, times) in ["begin", "accepted", "recorded"].into_iter().zip(times) {
+        println!("a lone {step:<22} {:>10.1?}", median(times));
+    }
 
     for together in [8, 64, 512] {
         let before = journal.stats();

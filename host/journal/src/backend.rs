@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use redb::{BackendError, StorageBackend};
 
 use crate::error::JournalError;
+use crate::pages::Pages;
 
 /// Where redb's file format keeps its state flags: after the magic number of nine bytes.
 const STATE_BYTE: usize = 9;
@@ -75,11 +76,16 @@ impl Health {
 pub(crate) struct Watched {
     inner: Box<dyn StorageBackend>,
     health: Arc<Health>,
+    pages: Pages,
 }
 
 impl Watched {
     pub(crate) fn new(inner: Box<dyn StorageBackend>, health: Arc<Health>) -> Self {
-        Self { inner, health }
+        Self {
+            inner,
+            health,
+            pages: Pages::default(),
+        }
     }
 }
 
@@ -89,11 +95,17 @@ impl StorageBackend for Watched {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.health
-            .note(self.inner.read(offset, out), "reading the journal")
+        let result = self.inner.read(offset, out).and_then(|()| {
+            self.pages.read(offset, out).map_err(|page| {
+                let what = format!("page {page} is not what was written or verified");
+                io::Error::new(io::ErrorKind::InvalidData, what)
+            })
+        });
+        self.health.note(result, "reading the journal")
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.pages.cut(len);
         self.health
             .note(self.inner.set_len(len), "growing the journal")
     }
@@ -110,6 +122,7 @@ impl StorageBackend for Watched {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.pages.wrote(offset, data);
         if offset == 0
             && let Some(byte) = data.get(STATE_BYTE)
         {
@@ -154,5 +167,25 @@ impl StorageBackend for Watched {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.inner.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    #[test]
+    fn a_shrunk_store_grows_again_with_other_content() {
+        let health = Arc::new(Health::default());
+        let watched = Watched::new(Box::new(InMemoryBackend::new()), health.clone());
+        watched.set_len(8192).unwrap();
+        watched.write(4096, &[1; 4096]).unwrap();
+        watched.set_len(4096).unwrap();
+        watched.set_len(8192).unwrap();
+        watched.read(4096, &mut [0; 4096]).unwrap();
+        assert_eq!(health.take_failure(), None);
     }
 }

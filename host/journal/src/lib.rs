@@ -45,6 +45,7 @@ mod change;
 mod entry;
 mod error;
 mod journal;
+mod pages;
 mod path_text;
 mod place;
 mod read;

@@ -59,23 +59,16 @@ pub(crate) fn find_accepted(snapshot: &ReadTransaction, key: &ContentKey) -> Rea
     let Some(key) = row::content_key(key) else {
         return Ok(None);
     };
-    let deletes = snapshot.open_table(DELETES)?;
-    let entries = snapshot.open_table(ENTRIES)?;
     let range = (key.as_slice(), 0)..=(key.as_slice(), u64::MAX);
-    for row in snapshot.open_table(CONTENT)?.range(range)?.rev() {
-        let entry = load(&entries, row?.1.value())?;
-        let Some(accepted) = entry.accepted() else {
-            return Err(redb::Error::Corrupted(format!(
-                "entry {} is indexed as accepted",
-                entry.id()
-            )));
-        };
-        let remote = row::key(&[&accepted.account, &accepted.remote_id]);
-        if deletes.get(remote.as_slice())?.is_none() {
-            return Ok(Some(entry));
-        }
-    }
-    Ok(None)
+    let newest = snapshot
+        .open_table(CONTENT)?
+        .range(range)?
+        .next_back()
+        .transpose()?;
+    let Some((_, id)) = newest else {
+        return Ok(None);
+    };
+    Ok(Some(load(&snapshot.open_table(ENTRIES)?, id.value())?))
 }
 
 pub(crate) fn entries_of_remote(

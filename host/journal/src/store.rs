@@ -305,6 +305,13 @@ fn guarded<T>(
 
 #[cfg(test)]
 impl Store {
+    /// Goes down as after a failed write.
+    pub(crate) fn fail(&self) -> JournalError {
+        self.go_down(JournalError::Io {
+            what: "injected".into(),
+        })
+    }
+
     /// Changes anything.
     pub(crate) fn raw(
         &self,

@@ -71,6 +71,9 @@ pub(crate) struct Rules {
     /// Fault injection: durable commits wrongly made lazily for changes that this answers true for.
     #[cfg(test)]
     pub(crate) downgrade: Option<fn(&Change) -> bool>,
+    /// Fault injection: commits that reach the disk and then fail, if they have such a change.
+    #[cfg(test)]
+    pub(crate) fail_late: Option<fn(&Change) -> bool>,
 }
 
 impl Default for Rules {
@@ -79,6 +82,8 @@ impl Default for Rules {
             flush_after: Duration::from_secs(1),
             #[cfg(test)]
             downgrade: None,
+            #[cfg(test)]
+            fail_late: None,
         }
     }
 }
@@ -215,6 +220,18 @@ impl Writer {
                 Ok(need)
             })
         });
+        #[cfg(test)]
+        let result = result.and_then(|need| {
+            let fails = self
+                .rules
+                .fail_late
+                .is_some_and(|fails| batch.iter().any(|job| fails(&job.change)));
+            if fails {
+                Err(self.store.fail())
+            } else {
+                Ok(need)
+            }
+        });
         match result {
             Ok(need) => {
                 self.committed(need);
@@ -281,5 +298,41 @@ impl Writer {
     fn lost(&mut self) {
         self.lazy_since = None;
         self.unsealed = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::store::Source;
+    use crate::tests::disk::DiskPlace;
+
+    /// A stream of lazy changes alone never lets the journal idle: the overdue ones become durable on the way.
+    #[test]
+    fn lazy_changes_wait_only_so_long_under_load() {
+        let place = DiskPlace::default();
+        let store = Arc::new(Store::open(Source::Place(Box::new(place))).unwrap());
+        let rules = Rules {
+            flush_after: Duration::ZERO,
+            ..Rules::default()
+        };
+        let mut writer = Writer::new(store, rules, Arc::default());
+        let lazy = || Job {
+            change: Change::PutState {
+                key: "key".into(),
+                bytes: Vec::new(),
+            },
+            reply: oneshot::channel().0,
+            _permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+        };
+        writer.commit(vec![lazy()]);
+        let stats = writer.meters.stats(0);
+        assert_eq!((stats.lazy_commits, stats.durable_commits), (1, 0));
+        writer.commit(vec![lazy()]);
+        let stats = writer.meters.stats(0);
+        assert_eq!((stats.lazy_commits, stats.durable_commits), (1, 1));
     }
 }

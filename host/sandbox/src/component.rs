@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::info;
 use wasmtime::Engine;
-use wasmtime::component::{InstancePre, Linker};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{InstancePre, Linker, ResourceType};
 
 use crate::compile::{CompileError, CompileOptions, compile};
 use crate::engine::{EngineOptions, Engines, Slots};
@@ -256,9 +257,65 @@ impl Sandbox {
             return linker.instantiate_pre(&component).map_err(contract);
         }
         let mut linker = linker.clone();
-        linker
-            .define_unknown_imports_as_traps(&component)
-            .map_err(contract)?;
+        for import in inspection
+            .imports
+            .iter()
+            .filter(|import| import.verdict == ImportVerdict::Trapped)
+        {
+            trap(&mut linker, &component, &import.name).map_err(contract)?;
+        }
         linker.instantiate_pre(&component).map_err(contract)
     }
+}
+
+/// Stands in for something that a socket would be.
+struct NoSocket;
+
+/// Satisfies one imported interface with functions that end the call.
+///
+/// Not `define_unknown_imports_as_traps`: that looks imports up by their exact name, so for a component built against WASI 0.2.9 it would put traps in the
+/// place of every interface that is registered as 0.2.12.
+fn trap(
+    linker: &mut Linker<CallState>,
+    component: &wasmtime::component::Component,
+    import: &str,
+) -> Result<(), wasmtime::Error> {
+    use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
+    let engine = linker.engine().clone();
+    let component_type = component.component_type();
+    let Some(found) = component_type.get_import(&engine, import) else {
+        return Ok(());
+    };
+    let ComponentItem::ComponentInstance(interface) = found.ty else {
+        return Ok(());
+    };
+    let mut instance = linker.instance(import)?;
+    for (name, item) in interface.exports(&engine) {
+        match item.ty {
+            ComponentItem::ComponentFunc(_) => {
+                let called = format!("{import}#{name}");
+                instance.func_new(name, move |_, _, _, _| {
+                    Err(wasmtime::format_err!(
+                        "it called `{called}`, and there are no sockets in the sandbox"
+                    ))
+                })?;
+            }
+            ComponentItem::Resource(_) => {
+                // Streams and pollables are those of `wasi:io`, or nothing that imports both would load.
+                let ty = match name {
+                    "input-stream" => ResourceType::host::<DynInputStream>(),
+                    "output-stream" => ResourceType::host::<DynOutputStream>(),
+                    "pollable" => ResourceType::host::<DynPollable>(),
+                    _ => ResourceType::host::<NoSocket>(),
+                };
+                instance.resource(name, ty, |_, _| Ok(()))?;
+            }
+            ComponentItem::CoreFunc(_)
+            | ComponentItem::Module(_)
+            | ComponentItem::Component(_)
+            | ComponentItem::ComponentInstance(_)
+            | ComponentItem::Type(_) => {}
+        }
+    }
+    Ok(())
 }

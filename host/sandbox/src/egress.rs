@@ -158,9 +158,17 @@ impl WasiHttpHooks for Hooks {
         _body_sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Sending {
         let Network::Granted(outlet) = &self.network else {
+            let origin = format!(
+                "{}://{}",
+                request.uri().scheme_str().unwrap_or("?"),
+                request
+                    .uri()
+                    .authority()
+                    .map_or("?", |authority| authority.as_str()),
+            );
             self.observed.deny(format!(
-                "denied a request to {}: the component has no network; grant it with `allow` in its configuration",
-                request.uri().authority().map_or("?", |authority| authority.as_str()),
+                "denied a request to {origin}: the component has no network; to allow it, add to its table: egress = [{{ url = \"{origin}/…\", methods = [\"{}\"] }}]",
+                request.method()
             ));
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };

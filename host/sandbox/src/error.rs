@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::files::InputError;
 use crate::inspect::{Import, InspectError, Role};
@@ -134,6 +135,11 @@ impl CallError {
         }
         if let Some(wasmtime::component::ResourceTableError::Full) = error.downcast_ref() {
             return Self::Exhausted(Exhausted::Resources);
+        }
+        if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) =
+            error.downcast_ref()
+        {
+            return Self::Exhausted(Exhausted::Headers);
         }
         if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
             return Self::Trap(format!("it called exit({})", exit.0));

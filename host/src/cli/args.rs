@@ -21,8 +21,8 @@ use super::duration::parse_duration;
   loadlock files ls
   loadlock route big.mp4
 
-Exit status: 0 everything was done, 1 something failed (the rest was still done), 2 wrong usage or
-configuration, 130 interrupted."
+Exit status: 0 everything was done, 1 something failed (the rest was still done), 2 wrong usage
+or configuration, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -86,11 +86,11 @@ pub(crate) enum Command {
 /// `loadlock upload`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Up to 4 files travel at a time. There is one result for each, in the order given; if some fail, the
-rest is still done and the exit status is 1. Interrupted with Ctrl-C, what is not finished is reported
-as `cancelled`; running the same command again sends only that, because what is stored is recognised.
+    after_help = "Up to 4 files travel at a time. There is one result for each, in the order given. If some fail,
+the rest is still done and the exit status is 1. Interrupted with Ctrl-C, what is not finished is
+reported as `cancelled`. The same command again sends only that: what is stored is recognised.
 
-With --json each result is {\"id\",\"filename\",\"bytes\",\"sha256\",\"media_type\",\"purpose\",\"provider\",
+With --json a result is {\"id\",\"filename\",\"bytes\",\"sha256\",\"media_type\",\"purpose\",\"provider\",
 \"remote_id\",\"deduplicated\",\"attempts\",\"created_at\"} (and \"expires_at\" if it expires) or
 {\"error\":{\"code\",\"message\",\"hint\"},\"path\"}.
 
@@ -137,8 +137,8 @@ pub(crate) const AUTO: &str = "auto";
 pub(crate) enum Files {
     /// List files, newest first
     #[command(
-        after_help = "In a pipe the columns are separated by tabs: id, name, bytes, media type, purpose, provider, created.
-With --json, if there are more files, the last line is {\"next\":\"CURSOR\"}.
+        after_help = "In a pipe the columns are separated by tabs: id, name, bytes, media type, purpose, provider,
+created. With --json, if there are more files, the last line is {\"next\":\"CURSOR\"}.
 
 Examples:
   loadlock files ls
@@ -207,8 +207,8 @@ pub(crate) enum Providers {
     Ls,
     /// Show what a component is, imports and takes, and which imports are refused and why
     #[command(
-        after_help = "Imports are read without running or compiling anything of the component. Only one that would be
-loaded is then asked for its profile, without files and without network. Exit status 1 if the
+        after_help = "Imports are read without running or compiling anything of the component. Only one that would
+be loaded is then asked for its profile, without files and without network. Exit status 1 if the
 component would be refused.
 
 Examples:

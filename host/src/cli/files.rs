@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use loadlock::{Content, Error, ErrorCode, ListRequest};
 use loadlock_policy::model::ContentInfo;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{Files, FilesLs, Globals};
 use super::context::{Session, configuration, open};
 use super::failure::{Failure, Status};
 use super::output::{About, BOLD, DIM, GOOD, Output, styled};
+use super::receipt::receipt;
 use super::table::Table;
 use super::text::{counted, local_time, safe, size};
-use super::upload::receipt;
 
 /// Files asked for at a time by `--all`.
 const PAGE: u32 = 1_000;
@@ -183,8 +184,18 @@ async fn content(
 
 /// Writes the chunks; the content is good only when the gateway says so at the end.
 async fn copy(mut content: Content, sink: &mut impl Sink) -> Result<ContentInfo, Failure> {
-    while let Some(chunk) = content.chunks.recv().await {
-        sink.take(&chunk)?;
+    let mut interrupt = signal(SignalKind::interrupt())
+        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
+    loop {
+        // Dropping the sink takes away what is not whole.
+        let chunk = tokio::select! {
+            chunk = content.chunks.recv() => chunk,
+            _ = interrupt.recv() => return Err(Error::new(ErrorCode::Cancelled, "interrupted").into()),
+        };
+        match chunk {
+            Some(chunk) => sink.take(&chunk)?,
+            None => break,
+        }
     }
     let info = content
         .end
@@ -247,7 +258,7 @@ impl TargetFile {
         temporary.push(name);
         temporary.push(format!(".{:08x}", rand::random::<u32>()));
         let temporary = to.with_file_name(temporary);
-        // Mode 0600 until it is whole would surprise nobody, but the umask is the user's own choice.
+        // Who may read it is for the user's umask to say.
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)

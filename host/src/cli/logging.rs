@@ -37,12 +37,17 @@ pub(crate) fn start(globals: &Globals, output: &Output) {
     let colour = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = Lines(output.bars.clone());
-    // Fails only if a subscriber is there already, which then gets the events.
-    let _ = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colour)
-        .with_writer(lines)
-        .try_init();
+        .with_writer(lines);
+    // Fails only if a subscriber is there already, which then gets the events.
+    let _ = if globals.verbose || asked.is_some() {
+        log.try_init()
+    } else {
+        // A remark to a person who is watching needs no time.
+        log.without_time().with_target(false).try_init()
+    };
 }
 
 /// Writes around the progress bars.

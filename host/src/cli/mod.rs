@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args` | what can be written |
 //! | `context` | configuration, open gateway, principal |
-//! | `output`, `text`, `table`, `bars` | what a person or a program sees |
+//! | `output`, `text`, `table`, `bars`, `receipt`, `profile` | what a person or a program sees |
 //! | `failure` | errors to messages and exit statuses |
 //! | `upload`, `files`, `providers`, `inspect`, `route`, `config`, `token`, `errors`, `manual` | the commands |
 
@@ -20,7 +20,9 @@ mod inspect;
 mod logging;
 mod manual;
 mod output;
+mod profile;
 mod providers;
+mod receipt;
 mod route;
 mod table;
 mod text;

@@ -39,6 +39,11 @@ impl Table {
             }
             return Ok(());
         }
+        self.aligned(output)
+    }
+
+    /// Writes it aligned, whoever reads it: a part of a text for people.
+    pub(crate) fn aligned(&self, output: &Output) -> std::io::Result<()> {
         let mut lines = self.lines(terminal_width()).into_iter();
         if let Some(heading) = lines.next() {
             output.line(styled(BOLD, heading))?;

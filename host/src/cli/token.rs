@@ -16,6 +16,9 @@ use super::output::{BAD, BOLD, DIM, GOOD, Output, WARN, styled};
 use super::table::fields;
 use super::text::{local_time, safe};
 
+/// A JSON object.
+type Object = Map<String, Value>;
+
 /// Longest token that is looked at.
 const MAX_TOKEN: u64 = 64 << 10;
 
@@ -152,7 +155,7 @@ fn read() -> Result<String, Failure> {
 }
 
 /// Header and payload as they stand. Checks nothing but the form.
-fn decode(token: &str) -> Result<(Map<String, Value>, Map<String, Value>), Failure> {
+fn decode(token: &str) -> Result<(Object, Object), Failure> {
     let malformed = |what: &str| {
         Failure::usage(
             format!("this is not a JSON web token: {what}"),

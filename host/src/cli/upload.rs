@@ -17,9 +17,9 @@ use super::args::{AUTO, Choice, Globals, Upload};
 use super::bars::Bar;
 use super::context::{configuration, known_provider, open};
 use super::failure::{Failure, Status};
-use super::output::{About, DIM, GOOD, Output, styled};
-use super::table::fields;
-use super::text::{counted, pad, safe, size};
+use super::output::{DIM, Output, styled};
+use super::receipt::show;
+use super::text::counted;
 
 /// Files under way at a time: enough to hide a vendor's latency, few enough not to trip its limits.
 const AT_A_TIME: usize = 4;
@@ -229,6 +229,9 @@ fn watch_for_interrupt(output: &Output) -> CancellationToken {
     token
 }
 
+/// How the gateway's message about a path beneath no grant ends.
+const NOT_GRANTED: &str = "no directory that is granted to this caller";
+
 /// Says what to do where the command line knows better than the gateway.
 pub(crate) fn advised(config: &Config, path: &Path, error: Error) -> Error {
     if matches!(
@@ -240,7 +243,8 @@ pub(crate) fn advised(config: &Config, path: &Path, error: Error) -> Error {
             "this is a directory: name the files in it, such as `loadlock upload DIRECTORY/*`",
         );
     }
-    if error.code != ErrorCode::PathNotAllowed || error.hint != ErrorCode::PathNotAllowed.todo() {
+    // Every other refusal of a path says by itself what to do.
+    if error.code != ErrorCode::PathNotAllowed || !error.message.ends_with(NOT_GRANTED) {
         return error;
     }
     if config.grants.is_empty() {
@@ -289,77 +293,6 @@ impl Tally {
             self.failed
         )
     }
-}
-
-fn show(
-    output: &Output,
-    result: &Result<File, Error>,
-    path: &str,
-    alone: bool,
-) -> Result<(), Failure> {
-    match result {
-        Err(error) => output.error(error, Some(About::Path(path)))?,
-        Ok(file) if output.json => output.object(file)?,
-        Ok(file) if output.quiet => output.line(&file.id)?,
-        Ok(file) => {
-            let done = if file.deduplicated {
-                "already stored"
-            } else {
-                "stored"
-            };
-            if alone {
-                output.line(format_args!(
-                    "{} {}",
-                    styled(GOOD, done),
-                    safe(&file.filename)
-                ))?;
-                receipt(output, file)?;
-            } else {
-                let (id, provider, name) = (&file.id, safe(&file.provider), safe(&file.filename));
-                match output.terminal {
-                    true => output.line(format_args!(
-                        "{}  {id}  {:>7}  {provider}  {name}",
-                        styled(GOOD, pad(done, 14)),
-                        size(file.bytes)
-                    ))?,
-                    false => output.line(format_args!(
-                        "{}\t{id}\t{}\t{provider}\t{name}",
-                        done, file.bytes
-                    ))?,
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// All that is known about a file.
-pub(crate) fn receipt(output: &Output, file: &File) -> Result<(), Failure> {
-    let exact = if file.bytes < 1_000 {
-        size(file.bytes)
-    } else {
-        format!("{} ({} bytes)", size(file.bytes), file.bytes)
-    };
-    let attempts = if file.deduplicated {
-        "0: the same bytes were there already".to_owned()
-    } else {
-        file.attempts.to_string()
-    };
-    let mut lines = vec![
-        ("id", file.id.clone()),
-        ("size", exact),
-        ("sha256", file.sha256.clone()),
-        ("type", safe(&file.media_type)),
-        ("purpose", safe(&file.purpose)),
-        ("provider", safe(&file.provider)),
-        ("remote id", safe(&file.remote_id)),
-        ("attempts", attempts),
-        ("created", file.created_at.clone()),
-    ];
-    if let Some(expires) = &file.expires_at {
-        lines.push(("expires", expires.clone()));
-    }
-    Ok(fields(output, &lines)?)
 }
 
 #[cfg(test)]

@@ -22,14 +22,15 @@ pub(crate) fn open_path(
     path: &Path,
     current_dir: Option<&Path>,
 ) -> Result<Opened> {
-    let shown = path.display();
+    // A decision is one line of the log, whatever the path says.
+    let shown = path.display().to_string().escape_debug().to_string();
     match open(grants, who, path, current_dir) {
         Ok(opened) => {
             tracing::info!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), "[PATH] allowed {shown}");
             Ok(opened)
         }
         Err(error) => {
-            tracing::warn!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), code = error.code.as_str(), "[PATH] refused {shown}: {}", error.message);
+            tracing::warn!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), code = error.code.as_str(), "[PATH] refused {shown}: {}", error.message.escape_debug());
             Err(error)
         }
     }

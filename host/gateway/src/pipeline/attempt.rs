@@ -155,6 +155,16 @@ impl Inner {
     }
 }
 
+/// A provider that could not read to the end says so in its own words; if the file changed, that is the reason. A lost answer is looked for all the same.
+fn file_changed(file: &AdmittedFile, end: AttemptEnd) -> AttemptEnd {
+    match (&end, file.unchanged()) {
+        (AttemptEnd::Failed(failure), Err(changed)) if !failure.leaves_outcome_unknown() => {
+            fatal(changed)
+        }
+        _ => end,
+    }
+}
+
 fn fatal(error: Error) -> AttemptEnd {
     AttemptEnd::Fatal {
         error,
@@ -171,8 +181,18 @@ fn receipt(
 ) -> AttemptEnd {
     let remote = match &report.outcome {
         Ok(Ok(remote)) => remote.clone(),
-        Ok(Err(failure)) => return AttemptEnd::Failed(failure.clone()),
-        Err(error) => return call_failed(unit, error, report.egress.requests > 0),
+        Ok(Err(failure)) => {
+            return match report.egress.denied.first() {
+                // The provider only sees that its request failed; the operator can do something about it.
+                Some(denied) if !failure.leaves_outcome_unknown() => {
+                    fatal(Error::new(ErrorCode::EgressDenied, denied.clone()))
+                }
+                _ => file_changed(file, AttemptEnd::Failed(failure.clone())),
+            };
+        }
+        Err(error) => {
+            return file_changed(file, call_failed(unit, error, report.egress.requests > 0));
+        }
     };
     let networked = unit.component.grants().network.is_granted();
     let seen = !networked || report.egress.saw(&remote.id);

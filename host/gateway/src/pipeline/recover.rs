@@ -1,17 +1,25 @@
 //! Settling what a crash, a cancelled call or an absent vendor left open.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, SourceRef};
 use loadlock_policy::model::{FailureKind, RemoteFile, RemoteRef, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::files::Identity;
+use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
 use serde::Serialize;
 
 use super::entry::journal_error;
 use super::flights::hash;
 use crate::error::Result;
+use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
+
+/// How long a start may spend on deleting.
+const CLEANING: Duration = Duration::from_secs(10);
+/// Rows looked at in one transaction.
+const BATCH: u32 = 1_000;
 
 /// What settling found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -68,11 +76,43 @@ impl Inner {
                 settled.deleted += 1;
             }
         }
+        // A vendor that does not answer must not hold up a start: what is not deleted now is deleted next time.
+        match tokio::time::timeout(CLEANING, self.clean()).await {
+            Ok(Ok(deleted)) => settled.deleted += deleted,
+            Ok(Err(error)) => tracing::warn!(%error, "the tracker is away; nothing is cleaned"),
+            Err(_) => tracing::warn!("cleaning took too long; the rest waits for the next time"),
+        }
         self.journal
             .sweep(self.clock.wall_ms())
             .await
             .map_err(|error| journal_error(&error))?;
         Ok(settled)
+    }
+
+    /// Tombstones what has expired and deletes every dying remote file at its vendor; answers how many are gone.
+    async fn clean(&self) -> Result<u64> {
+        let now = self.clock.wall_ms();
+        while !answered(self.tracker.expire(now, BATCH).await)?.is_empty() {}
+        let mut deleted = 0;
+        let mut cursor = None;
+        loop {
+            let query = RemotesQuery {
+                state: Some(RemoteState::Dying),
+                cursor: cursor.take(),
+                limit: BATCH,
+                ..RemotesQuery::default()
+            };
+            let page = answered(self.tracker.remotes(query).await)?;
+            for row in &page.items {
+                if self.bury(row).await {
+                    deleted += 1;
+                }
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(deleted),
+            }
+        }
     }
 
     /// Entries that an upload of this process holds are not open for settling.

@@ -59,6 +59,8 @@ impl Inner {
         if groups.is_empty() {
             groups.push((purpose, Vec::new()));
         }
+        let several = groups.len() > 1;
+        let threshold = self.size_threshold();
         for (word, units) in groups {
             let candidates: Vec<Candidate<'_>> = units
                 .iter()
@@ -89,7 +91,7 @@ impl Inner {
                 purpose: word,
                 pinned,
             };
-            match route(&request, &candidates, self.size_threshold().as_ref()) {
+            match route(&request, &candidates, threshold.as_ref()) {
                 Ok(found) => match &mut route_of_all {
                     None => route_of_all = Some(found),
                     Some(all) => {
@@ -103,9 +105,14 @@ impl Inner {
         match route_of_all {
             Some(mut found) => {
                 found.refused.extend(refused);
-                if found.ranked.len() > 1 {
+                // Within one group policy has ranked already: by health, threshold, order and load.
+                if several {
+                    let preferred = threshold
+                        .as_ref()
+                        .map(|threshold| threshold.prefers(file.size()));
                     found.ranked.sort_by_key(|ranked| {
-                        self.provider(&ranked.name).ok().and_then(|unit| unit.order)
+                        let order = self.provider(&ranked.name).ok().and_then(|unit| unit.order);
+                        (preferred != Some(ranked.name.as_str()), order)
                     });
                 }
                 Ok(found)

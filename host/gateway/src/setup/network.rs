@@ -107,6 +107,12 @@ fn credential(
                     Part::File(path) => format!("${{file:{}}}", path.display()),
                 })
                 .collect();
+            // GLM takes its signed tokens as bearer tokens; the configuration names the key alone.
+            let bare = !template.starts_with("Bearer ");
+            let template = match credential.kind {
+                CredentialKind::GlmSigned if bare => format!("Bearer {template}"),
+                _ => template,
+            };
             Ok(HeaderSpec {
                 name: credential.header().parse().map_err(|_| {
                     invalid(format!("`{}` is not a header name", credential.header()))

@@ -1,7 +1,5 @@
 //! Ends: accepted, recorded, failed, outcome unknown.
 
-use redb::ReadableTable;
-
 use super::deletes::{held_by, is_dying, put_delete};
 use super::{FAILED_KEPT, free_key, holds_key, leave, load, no_entry, wrong_state};
 use crate::change::{Need, Verdict};
@@ -98,11 +96,8 @@ pub(super) fn recorded(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdi
         }
     }
     let mut need = Need::Nothing;
+    // An id that is named twice is done twice, to the same effect.
     for (before, after) in entries {
-        // The same id may be named twice.
-        if tables.accepted.get(order_of(&before))?.is_none() {
-            continue;
-        }
         leave(tables, &before)?;
         if holds_key(tables, &before)? {
             match row::encode("the recorded upload", &after) {
@@ -115,14 +110,6 @@ pub(super) fn recorded(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdi
         need = Need::Lazy;
     }
     Verdict::done(need)
-}
-
-fn order_of(entry: &Entry) -> u64 {
-    match entry.state {
-        State::Accepted { order, .. } => order,
-        // No entry has place 0.
-        State::Sent | State::Recorded { .. } | State::Failed(_) | State::Unknown { .. } => 0,
-    }
 }
 
 /// It ended without a remote file, or with one that is about to be deleted. Frees the idempotency key, so that a stored

@@ -44,8 +44,8 @@ impl Journal {
             .read(|snapshot| read::accepted_not_recorded(snapshot, limit))
     }
 
-    /// The newest entry with this content that the tracker lacks and whose remote file is not being deleted; `None` for a
-    /// key without a digest. Whether it expired is for the caller to see.
+    /// The newest entry with this content that the tracker lacks; `None` for a key without a digest. Its remote file is
+    /// not being deleted, because [`Self::deleting`] refuses that. Whether it expired is for the caller to see.
     ///
     /// # Errors
     /// The storage's.

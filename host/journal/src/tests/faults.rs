@@ -4,6 +4,7 @@ use crate::change::Change;
 use crate::tests::disk::{DiskPlace, Faults};
 use crate::tests::dump::dump;
 use crate::tests::support::{accepted, intent, keyed, on, still, wait};
+use crate::writer::Rules;
 use crate::{Begun, Journal, JournalError};
 
 fn space_for(place: &DiskPlace, writes: Option<usize>) {
@@ -180,4 +181,24 @@ fn a_closed_journal_says_so() {
     );
     assert_eq!(journal.counts(), Err(JournalError::Closed));
     assert_eq!(wait(journal.close()), Err(JournalError::Closed));
+}
+
+/// A commit may fail after it reached the disk. Its uploads were refused, so nothing of them may stay.
+#[test]
+fn a_commit_that_fails_late_leaves_no_upload_behind() {
+    let place = DiskPlace::default();
+    let rules = Rules {
+        fail_late: Some(|change| matches!(change, Change::Begin(intent) if intent.id == "late")),
+        ..still()
+    };
+    let journal = Journal::open_at(Box::new(place.clone()), rules).unwrap();
+    wait(journal.begin(intent("before"))).unwrap();
+    let late = wait(journal.begin(keyed("late", "key", "print")));
+    assert!(matches!(late, Err(JournalError::Io { .. })), "{late:?}");
+    assert_eq!(
+        wait(journal.begin(keyed("next", "key", "other"))),
+        Ok(Begun::New("next".into()))
+    );
+    assert_eq!(journal.entry("late").unwrap(), None);
+    assert!(journal.entry("before").unwrap().is_some());
 }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use crate::place::{Directory, Place};
 use crate::tests::support::{accepted, intent, wait};
 use crate::{Journal, JournalError};
 
@@ -112,4 +113,13 @@ async fn many_tasks_share_one_journal() {
     }
     assert_eq!(journal.counts().unwrap(), crate::Counts::default());
     journal.close().await.unwrap();
+}
+
+/// Private from its first moment, not only once it is opened.
+#[test]
+fn a_new_file_is_created_private() {
+    let home = tempfile::tempdir().unwrap();
+    let place = Directory::new(home.path()).unwrap();
+    place.create("new").unwrap();
+    assert_eq!(mode(&home.path().join("new")), 0o600);
 }

@@ -4,7 +4,7 @@
 mod begins;
 mod crash;
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod dump;
 mod ends;
 mod faults;

@@ -20,7 +20,7 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 pub(crate) fn still() -> Rules {
     Rules {
         flush_after: Duration::from_secs(3600),
-        downgrade: None,
+        ..Rules::default()
     }
 }
 

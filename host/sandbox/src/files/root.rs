@@ -5,7 +5,7 @@
 //! the way is compared by inode with what may never be read.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -59,27 +59,58 @@ impl From<&std::fs::Metadata> for Identity {
 }
 
 /// Inodes that no component and no upload may ever read: the state directory, the spool, the compiled cache, the configuration, credential files.
+///
+/// An inode alone would forget a file that is replaced by renaming another over it, as editors and secret stores do; a name alone one that is moved. Both are kept.
 #[derive(Debug, Clone, Default)]
-pub struct Protected(HashSet<(u64, u64)>);
+pub struct Protected {
+    inodes: HashSet<(u64, u64)>,
+    /// Directory and name within it.
+    names: HashSet<((u64, u64), OsString)>,
+}
 
 impl Protected {
-    /// Protects what is at `path` now, and everything beneath it if it is a directory. A path that does not exist is not protected.
+    /// Protects what is at `path` now, and everything beneath it if it is a directory, and whatever will have this name in this directory.
     ///
     /// # Errors
     /// If the path exists and cannot be examined.
     pub fn add(&mut self, path: &Path) -> std::io::Result<()> {
-        match std::fs::metadata(path) {
-            Ok(metadata) => {
-                self.0.insert((metadata.dev(), metadata.ino()));
-                Ok(())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
+        self.add_name(path)?;
+        let Some(metadata) = examined(path)? else {
+            return Ok(());
+        };
+        self.inodes.insert(inode(&metadata));
+        // A link has a name of its own, and so has what it leads to.
+        self.add_name(&path.canonicalize()?)
+    }
+
+    fn add_name(&mut self, path: &Path) -> std::io::Result<()> {
+        if let (Some(directory), Some(name)) = (path.parent(), path.file_name())
+            && let Some(metadata) = examined(directory)?
+        {
+            self.names.insert((inode(&metadata), name.to_owned()));
         }
+        Ok(())
     }
 
     fn holds(&self, metadata: &std::fs::Metadata) -> bool {
-        self.0.contains(&(metadata.dev(), metadata.ino()))
+        self.inodes.contains(&inode(metadata))
+    }
+
+    fn names(&self, directory: &std::fs::Metadata, name: &OsStr) -> bool {
+        !self.names.is_empty() && self.names.contains(&(inode(directory), name.to_owned()))
+    }
+}
+
+fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// What is at a path, if anything is.
+fn examined(path: &Path) -> std::io::Result<Option<std::fs::Metadata>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -204,15 +235,22 @@ impl GrantRoot {
         };
         let mut here = self.directory.try_clone()?;
         let mut walked = PathBuf::new();
+        let mut directory = File::from(here.try_clone()?).metadata()?;
         for name in parents {
             walked.push(name);
+            if self.protected.names(&directory, name) {
+                return Err(OpenError::Protected);
+            }
             here = open_component(&here, name, OFlags::DIRECTORY, &walked)?;
-            let metadata = File::from(here.try_clone()?).metadata()?;
-            if self.protected.holds(&metadata) {
+            directory = File::from(here.try_clone()?).metadata()?;
+            if self.protected.holds(&directory) {
                 return Err(OpenError::Protected);
             }
         }
         walked.push(last);
+        if self.protected.names(&directory, last) {
+            return Err(OpenError::Protected);
+        }
         // Without O_NONBLOCK the open of a FIFO would wait for a writer.
         let file = File::from(open_component(
             &here,

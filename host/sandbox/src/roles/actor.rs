@@ -5,6 +5,7 @@
 //! instance and the next call gets a fresh one.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,13 @@ use crate::state::{CallState, StateParts};
 /// Calls that may wait for one actor.
 const QUEUE: usize = 1_024;
 
+/// Instantiates and prepares: opens a store, sets a policy. The inner error is the component's own refusal.
+pub(crate) type Start<B> = Box<
+    dyn for<'s> Fn(&'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<B, String>>>
+        + Send
+        + Sync,
+>;
+
 /// How instances of one component are made.
 pub(crate) struct Recipe<B> {
     pub(crate) loaded: Loaded,
@@ -29,14 +37,7 @@ pub(crate) struct Recipe<B> {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) state: Option<Arc<std::fs::File>>,
     pub(crate) network: Network,
-    /// Instantiates and prepares (opens a store, sets a policy).
-    pub(crate) start: Box<
-        dyn for<'s> Fn(
-                &'s mut Store<CallState>,
-            ) -> BoxFuture<'s, wasmtime::Result<Result<B, String>>>
-            + Send
-            + Sync,
-    >,
+    pub(crate) start: Start<B>,
 }
 
 struct Live<B> {
@@ -53,16 +54,28 @@ pub(crate) struct Slot<B> {
     live: Option<Live<B>>,
 }
 
-/// A handle to the actor; the thread ends when the last handle is dropped.
-pub(crate) struct Actor<B> {
-    jobs: mpsc::Sender<Job<B>>,
+/// A handle to the actor. Dropping the last one waits for the call under way: whoever opens the same store next must find it closed.
+pub(crate) struct Actor<B>(Arc<Handle<B>>);
+
+struct Handle<B> {
+    jobs: Option<mpsc::Sender<Job<B>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<B> Drop for Handle<B> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of a long-lived instance panicked");
+        }
+    }
 }
 
 impl<B> Clone for Actor<B> {
     fn clone(&self) -> Self {
-        Self {
-            jobs: self.jobs.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
@@ -72,7 +85,7 @@ impl<B: Send + Sync + 'static> Actor<B> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name(format!(
                 "loadlock-{}",
                 recipe
@@ -89,7 +102,10 @@ impl<B: Send + Sync + 'static> Actor<B> {
                     }
                 });
             })?;
-        Ok(Self { jobs })
+        Ok(Self(Arc::new(Handle {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })))
     }
 
     /// Runs one call in the instance.
@@ -107,7 +123,11 @@ impl<B: Send + Sync + 'static> Actor<B> {
                 let _ = answer.send(outcome);
             })
         });
-        if self.jobs.send(job).await.is_err() {
+        let sent = match &self.0.jobs {
+            Some(jobs) => jobs.send(job).await.is_ok(),
+            None => false,
+        };
+        if !sent {
             return Err(CallError::Host("the instance's thread has ended".into()));
         }
         answered

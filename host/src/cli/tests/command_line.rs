@@ -214,6 +214,35 @@ fn every_item_has_one_result_in_the_order_given() {
 }
 
 #[test]
+fn a_path_that_is_not_granted_comes_with_advice_that_fits() {
+    let place = Place::new();
+    let hint = |ran: Ran| {
+        ran.expect(1).objects()[0]["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let outside = hint(place.run(&["upload", "--json", "/etc/hostname"]));
+    assert!(
+        outside.contains("only the current directory is granted"),
+        "{outside}"
+    );
+    let directory = hint(place.run(&["upload", "--json", "."]));
+    assert!(directory.contains("this is a directory"), "{directory}");
+    let at_root = hint(Ran::of(
+        place
+            .command(&["upload", "--json", "etc/hostname"])
+            .current_dir("/")
+            .output()
+            .unwrap(),
+    ));
+    assert!(
+        at_root.contains("the current directory is `/`"),
+        "{at_root}"
+    );
+}
+
+#[test]
 fn standard_input_is_a_file_too() {
     let place = Place::new();
     let ran = place

@@ -1,7 +1,7 @@
 //! Providers: a fresh instance for every call.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -172,7 +172,7 @@ impl Provider {
                 })
             })
             .await
-            .and_then(|answer| checked_file(answer));
+            .and_then(checked_file);
         let (watch, handle, size) = (input.watch.clone(), input.file.clone(), input.identity.size);
         report.read = tokio::task::spawn_blocking(move || watch.finish(&handle, size))
             .await
@@ -196,7 +196,7 @@ impl Provider {
             },
         )
         .await
-        .and_then(|answer| checked_file(answer))
+        .and_then(checked_file)
     }
 
     /// One page of the account's files.
@@ -315,12 +315,17 @@ impl Provider {
             limits.wall = limits.wall.min(wall);
         }
         limits.cpu = limits.cpu.saturating_add(setup.more_cpu);
+        // Waiting for a turn is part of the call's own time.
+        let queued = Instant::now();
         let permit = tokio::time::timeout(limits.wall, self.permits.clone().acquire_owned()).await;
+        limits.wall = limits.wall.saturating_sub(queued.elapsed());
         let (Ok(Ok(_permit)), Some(_slot)) = (permit, self.loaded.slots.take(limits.wall).await)
         else {
             return CallReport::refused(CallError::Overloaded);
         };
+        limits.wall = limits.wall.saturating_sub(queued.elapsed());
         let log = Log::new(limits.stderr_bytes);
+        let operation = setup.operation.as_ref().map(|(operation, _)| *operation);
         let (hooks, observed) = self.grants.network.for_call(setup.operation);
         let mut store = armed_store(
             &self.loaded,
@@ -344,6 +349,15 @@ impl Provider {
         .await;
         let (outcome, usage) = settled(&store, called);
         drop(store);
+        tracing::debug!(
+            component = %self.loaded.name,
+            operation = operation.map_or("profile", Operation::as_str),
+            cpu = ?usage.cpu,
+            wall = ?usage.wall,
+            memory = usage.memory_peak,
+            answered = outcome.is_ok(),
+            "call ended"
+        );
         let (lines, log_dropped) = log.lines();
         CallReport {
             outcome,

@@ -1,0 +1,111 @@
+//! Receipts that do not hold: refused, not recorded, and the remote file goes.
+
+use loadlock_gateway::{Error, ErrorCode, ListRequest};
+use loadlock_sandbox::CallError;
+use loadlock_sandbox::provider::ProviderGrants;
+use loadlock_tests::{Cell, Logs, Sink, World};
+
+/// Uploads to a liar beside `local`; answers the error and what was logged.
+async fn lie(guest: &str) -> (Error, String) {
+    let logs = Logs::start();
+    let world = World::new()
+        .config("[providers.local]")
+        .with_guest("liar", guest, "");
+    let lied = world.file("lied.txt", "bytes that somebody lies about");
+    let honest = world.file("honest.txt", "bytes of an honest upload");
+    let gateway = world.open().await;
+    let (error, stored) = tokio::join!(
+        gateway.upload_pinned("liar", &lied),
+        gateway.upload_pinned("local", &honest)
+    );
+    let stored = stored.unwrap();
+    // Only the honest one is on record.
+    let list = gateway
+        .gateway
+        .list(
+            &gateway.who,
+            ListRequest {
+                limit: 10,
+                ..ListRequest::default()
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(list.files, [stored]);
+    assert_eq!(
+        gateway.gateway.stats(&gateway.who).await.unwrap().remotes,
+        1
+    );
+    // And it may try again.
+    assert_eq!(
+        gateway.upload_pinned("liar", &lied).await.unwrap_err().code,
+        ErrorCode::ReceiptMismatch
+    );
+    (error.unwrap_err(), logs.take())
+}
+
+async fn refused_and_deleted(guest: &str, why: &str) {
+    let (error, log) = lie(guest).await;
+    assert_eq!(error.code, ErrorCode::ReceiptMismatch, "{error}");
+    assert!(error.message.contains(why), "{error}");
+    assert!(log.contains("operation=\"delete\""), "{log}");
+}
+
+#[tokio::test]
+pub(crate) async fn lying_size() {
+    refused_and_deleted("lying_size", "31 bytes are stored, but the file has 30").await;
+}
+
+#[tokio::test]
+pub(crate) async fn lying_digest() {
+    refused_and_deleted("lying_digest", "another digest").await;
+}
+
+#[tokio::test]
+pub(crate) async fn never_reads() {
+    refused_and_deleted("never_reads", "it read 0 of 30 bytes").await;
+}
+
+#[tokio::test]
+pub(crate) async fn reads_half() {
+    refused_and_deleted("reads_half", "it read 15 of 30 bytes").await;
+}
+
+#[tokio::test]
+pub(crate) async fn lying_id() {
+    // Ids that are none are refused whoever gives them.
+    let cell = Cell::new().await;
+    cell.file("a.txt", "content");
+    for mode in ["control", "long", "empty"] {
+        let settings = vec![("mode".to_owned(), mode.to_owned())];
+        let guest = cell
+            .guest_with(
+                "lying_id",
+                ProviderGrants {
+                    settings,
+                    ..cell.grants()
+                },
+            )
+            .await;
+        let report = cell.beside(cell.upload(&guest, "a.txt")).await;
+        let Err(CallError::Answer(why)) = &report.outcome else {
+            panic!("{mode}: {report:?}")
+        };
+        assert!(!why.contains(['\u{1b}', '\r', '\n']), "{why:?}");
+    }
+    // One that no response held may be anybody's: it is neither believed nor deleted.
+    let logs = Logs::start();
+    let sink = Sink::start().await;
+    let world =
+        World::new()
+            .config("[providers.local]")
+            .with_guest("liar", "lying_id", &sink.config());
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let error = gateway.upload_pinned("liar", &path).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::ReceiptMismatch, "{error}");
+    assert!(error.message.contains("occurs in no response"), "{error}");
+    assert_eq!(sink.received().len(), 1);
+    assert!(!logs.take().contains("operation=\"delete\""));
+    gateway.upload_pinned("local", &path).await.unwrap();
+}

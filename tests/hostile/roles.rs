@@ -1,0 +1,154 @@
+//! Components of the other roles that deny, forget and pretend. What swapping them does to a gateway is in the suite `swap`.
+
+use loadlock_sandbox::auth::{Algorithm, Auth, AuthPolicy, Key};
+use loadlock_sandbox::tracker::{FilesQuery, Tracker, TrackerGrants};
+use loadlock_sandbox::validator::{Candidate, Rules, Validator};
+use loadlock_sandbox::{CallError, Exhausted, Limits};
+use loadlock_tests::{Cell, source};
+
+#[tokio::test]
+pub(crate) async fn validator_denies_all() {
+    let cell = Cell::new().await;
+    let validator = Validator::load(&cell.sandbox, &source("validator_denies_all"))
+        .await
+        .unwrap();
+    let candidate = Candidate {
+        name: b"a.txt".to_vec(),
+        folder: Vec::new(),
+        size: 1,
+        head: b"a".to_vec(),
+        declared_type: None,
+    };
+    let refusal = cell
+        .beside(validator.inspect(candidate, &Rules::default()))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(refusal.code, "denied_by_test");
+}
+
+#[tokio::test]
+pub(crate) async fn auth_accepts_nobody() {
+    let cell = Cell::new().await;
+    let auth = Auth::load(
+        &cell.sandbox,
+        &source("auth_accepts_nobody"),
+        AuthPolicy::default(),
+    )
+    .await
+    .unwrap();
+    let denial = cell
+        .beside(auth.authenticate(Some("a token".to_owned()), 0))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(denial.code, "unknown_key");
+}
+
+fn key(tenants: &[&str]) -> AuthPolicy {
+    let key = Key {
+        kid: "k".to_owned(),
+        algorithm: Algorithm::Hs256,
+        material: vec![7; 32],
+        issuers: vec!["issuer".to_owned()],
+        tenants: tenants.iter().map(|tenant| (*tenant).to_owned()).collect(),
+    };
+    AuthPolicy {
+        keys: vec![key],
+        ..AuthPolicy::default()
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn auth_everyone_is_mallory() {
+    let cell = Cell::new().await;
+    // No key may speak for the tenant `victim`: what the component says does not count.
+    for policy in [
+        AuthPolicy::default(),
+        key(&[]),
+        key(&["acme", "Victim", "victims"]),
+    ] {
+        let auth = Auth::load(&cell.sandbox, &source("auth_everyone_is_mallory"), policy)
+            .await
+            .unwrap();
+        let answer = cell.beside(auth.authenticate(None, 0)).await;
+        assert!(
+            matches!(&answer, Err(CallError::Answer(why)) if why.contains("victim")),
+            "{answer:?}"
+        );
+    }
+    // A key that may: then it is the operator's component that decides.
+    let auth = Auth::load(
+        &cell.sandbox,
+        &source("auth_everyone_is_mallory"),
+        key(&["victim"]),
+    )
+    .await
+    .unwrap();
+    let who = auth.authenticate(None, 0).await.unwrap().unwrap();
+    assert_eq!(
+        (who.subject.as_str(), who.tenant.as_str()),
+        ("mallory", "victim")
+    );
+}
+
+#[tokio::test]
+pub(crate) async fn tracker_forgets() {
+    let cell = Cell::new().await;
+    let query = || FilesQuery {
+        tenant: "t".to_owned(),
+        cursor: None,
+        limit: 10,
+        purpose: None,
+        ascending: false,
+        now_ms: 0,
+    };
+    let tracker = Tracker::load(
+        &cell.sandbox,
+        &source("tracker_forgets"),
+        TrackerGrants::default(),
+    )
+    .await
+    .unwrap();
+    assert!(
+        cell.beside(tracker.list(query()))
+            .await
+            .unwrap()
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let failing = TrackerGrants {
+        settings: vec![("mode".to_owned(), "fail".to_owned())],
+        ..TrackerGrants::default()
+    };
+    let tracker = Tracker::load(&cell.sandbox, &source("tracker_forgets"), failing)
+        .await
+        .unwrap();
+    assert!(tracker.list(query()).await.unwrap().is_err());
+}
+
+/// The limits of a long-lived component are armed for every call, and the actor outlives each instance that meets one.
+#[tokio::test]
+async fn an_instance_that_runs_out_is_replaced() {
+    let cell = Cell::new().await;
+    // So little memory that no instance can start.
+    let limits = Limits {
+        memory_bytes: 64 << 10,
+        ..Limits::default()
+    };
+    let grants = TrackerGrants {
+        limits,
+        ..TrackerGrants::default()
+    };
+    let tracker = Tracker::load(&cell.sandbox, &source("tracker_forgets"), grants)
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let answer = cell.beside(tracker.stats(None)).await;
+        assert!(
+            matches!(answer, Err(CallError::Exhausted(Exhausted::Memory))),
+            "{answer:?}"
+        );
+    }
+}

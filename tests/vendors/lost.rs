@@ -1,0 +1,129 @@
+//! The vendor stored the file and its answer was lost.
+
+use loadlock_gateway::{ErrorCode, ListRequest};
+use loadlock_tests::{Shop, World, sha256};
+use loadlock_upstream::{Fault, Operation};
+
+async fn adopted(shop: Shop, fault: Fault) {
+    let world = shop.join(World::new());
+    let path = world.file("a.txt", "sent once");
+    let gateway = world.open().await;
+    // Another file of the account is not taken for ours.
+    shop.upstream
+        .files()
+        .put("a.txt", "user_data", b"sent once");
+    shop.upstream
+        .faults()
+        .push(Operation::Create, fault.clone());
+    let file = match gateway.upload_pinned(shop.name, &path).await {
+        Ok(file) => file,
+        Err(error) => panic!("{} {fault:?}: {error}", shop.name),
+    };
+    assert_eq!(
+        (shop.posts().len(), shop.upstream.files().len()),
+        (1, 2),
+        "{} {fault:?}",
+        shop.name
+    );
+    assert_eq!(file.sha256, sha256(b"sent once"));
+    assert_eq!(
+        shop.upstream.files().get(&file.remote_id).unwrap().sha256,
+        file.sha256
+    );
+    assert_ne!(shop.upstream.files().all()[0].id, file.remote_id);
+    let list = gateway
+        .gateway
+        .list(
+            &gateway.who,
+            ListRequest {
+                limit: 10,
+                ..ListRequest::default()
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(list.files, [file]);
+}
+
+fn faults() -> Vec<Fault> {
+    vec![
+        Fault::ResetAfter,
+        Fault::ResetInAnswer,
+        Fault::TruncatedJson,
+        Fault::InvalidJson,
+        Fault::endless(),
+    ]
+}
+
+#[tokio::test]
+async fn kimi_is_asked() {
+    for fault in faults() {
+        adopted(Shop::kimi().await, fault).await;
+    }
+}
+
+#[tokio::test]
+async fn openai_is_asked() {
+    for fault in faults() {
+        adopted(Shop::openai().await, fault).await;
+    }
+}
+
+#[tokio::test]
+async fn bigmodel_is_asked() {
+    for fault in faults() {
+        adopted(Shop::bigmodel().await, fault).await;
+    }
+}
+
+/// z.ai cannot be asked, so nothing is sent a second time.
+#[tokio::test]
+async fn zai_leaves_the_outcome_unknown() {
+    for fault in faults() {
+        let shop = Shop::zai().await;
+        let world = shop.join(World::new());
+        let path = world.file("a.txt", "sent once");
+        let gateway = world.open().await;
+        shop.upstream
+            .faults()
+            .push(Operation::Create, fault.clone());
+        let error = gateway.upload_pinned("zai", &path).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{fault:?}: {error}");
+        assert_eq!(shop.posts().len(), 1);
+        let list = gateway
+            .gateway
+            .list(
+                &gateway.who,
+                ListRequest {
+                    limit: 10,
+                    ..ListRequest::default()
+                },
+            )
+            .await
+            .unwrap();
+        assert_eq!(list.files, []);
+    }
+}
+
+/// Nothing was stored, the vendor says so when asked, and the file is sent again.
+#[tokio::test]
+async fn what_was_not_stored_is_sent_again() {
+    for fault in [
+        Fault::ResetBefore,
+        Fault::ResetMiddle { after_bytes: 1_000 },
+    ] {
+        let shop = Shop::kimi().await;
+        let world = shop.join(World::new());
+        let path = world.file("a.txt", vec![b'x'; 100_000]);
+        let gateway = world.open().await;
+        shop.upstream
+            .faults()
+            .push(Operation::Create, fault.clone());
+        let file = gateway.upload_pinned("kimi", &path).await.unwrap();
+        assert_eq!(
+            (file.attempts, shop.upstream.files().len()),
+            (2, 1),
+            "{fault:?}"
+        );
+    }
+}
