@@ -6,7 +6,7 @@ use loadlock_tests::{KEY, Shop, World};
 use loadlock_upstream::{Options, Vendor};
 
 /// Large enough that holding it, or a part of it, would show.
-const BYTES: u64 = 512 << 20;
+const BYTES: u64 = 2 << 30;
 
 /// Most resident memory of this process so far, bytes.
 fn peak() -> u64 {

@@ -118,3 +118,35 @@ async fn who_is_not_in_the_order_takes_pinned_uploads_alone() {
         "openai"
     );
 }
+
+#[tokio::test]
+async fn a_threshold_that_chooses_a_provider_for_files_it_cannot_take_refuses_the_start() {
+    let (large, small) = (Shop::openai().await, Shop::kimi().await);
+    let world = small.join(large.join(World::new()));
+    let world = world.config("[router]\nsize_threshold = \"100 MB\"");
+    let error = world.try_open().await.err().unwrap();
+    assert_eq!(error.code, ErrorCode::ConfigInvalid, "{error}");
+    assert!(error.message.contains("kimi"), "{error}");
+}
+
+#[tokio::test]
+async fn a_provider_outside_of_the_order_is_listed_with_that_reason() {
+    let world = World::new()
+        .config("order = [\"local\"]\n[providers.local]")
+        .with_guest("spare", "good", "");
+    let path = world.file("a.txt", "text");
+    let gateway = world.open().await;
+    let view = gateway
+        .gateway
+        .route(&gateway.who, gateway.request(&path))
+        .await
+        .unwrap();
+    assert_eq!(view.eligible.len(), 1);
+    assert!(
+        view.refused
+            .iter()
+            .any(|one| one.provider == "spare" && one.reason == "not_in_order"),
+        "{view:?}"
+    );
+    gateway.upload_pinned("spare", &path).await.unwrap();
+}

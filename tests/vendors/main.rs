@@ -8,4 +8,5 @@ mod errors;
 mod limits;
 mod lost;
 mod names;
+mod profiles;
 mod round;

@@ -213,6 +213,7 @@ impl crate::gateway::Inner {
             purpose: row.key.purpose.clone(),
         };
         let report = unit.component.delete(&remote).await;
+        crate::pipeline::log_component(&unit.name, &report);
         let gone = match &report.outcome {
             Ok(Ok(_)) => true,
             Ok(Err(failure)) if failure.kind == FailureKind::NotFound => true,

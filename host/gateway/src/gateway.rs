@@ -114,6 +114,7 @@ impl Gateway {
             home,
         };
         let gateway = Self(Arc::new(gateway));
+        gateway.0.check_threshold()?;
         gateway.restore_breakers();
         let settled = gateway.settle().await?;
         if settled != Settled::default() {

@@ -148,6 +148,15 @@ pub struct RefusedView {
 }
 
 impl RefusedView {
+    /// A provider that the operator left out of `order`.
+    pub(crate) fn not_in_order(provider: String) -> Self {
+        Self {
+            provider,
+            reason: "not_in_order",
+            detail: "it is not in `order`, so it takes only files that name it".to_owned(),
+        }
+    }
+
     pub(crate) fn new(provider: String, reason: &Reason) -> Self {
         Self {
             provider,

@@ -202,6 +202,10 @@ async fn in_child(
 /// # Errors
 /// A sentence for the parent, if there is no machine code.
 pub fn compile_child() -> Result<(), String> {
+    // A parent that is killed cannot kill its child.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| format!("cannot tie this process to its parent: {error}"))?;
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (name, resource) in [(CHILD_MEMORY, Resource::As), (CHILD_CPU, Resource::Cpu)] {
         if let Some(limit) = std::env::var(name)

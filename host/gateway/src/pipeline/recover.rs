@@ -284,6 +284,7 @@ impl Inner {
                 purpose,
             })
             .await;
+        super::log_component(&unit.name, &report);
         let problem = match report.outcome {
             Ok(Ok(_)) => None,
             Ok(Err(failure))

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use loadlock_policy::breaker::Admission;
 use loadlock_policy::quota::Usage;
 use loadlock_policy::routing::{
-    Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, route,
+    Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold,
+    route,
 };
 
 use crate::admission::AdmittedFile;
@@ -146,6 +147,33 @@ impl Inner {
             }),
             _ => None,
         }
+    }
+
+    /// Refuses a threshold that would choose a provider for files that it cannot take.
+    pub(crate) fn check_threshold(&self) -> Result<()> {
+        let (Some(threshold), Some((_, origin))) =
+            (self.size_threshold(), &self.config.size_threshold)
+        else {
+            return Ok(());
+        };
+        let nothing = BTreeMap::new();
+        let candidates: Vec<Candidate<'_>> = self
+            .providers
+            .iter()
+            .map(|unit| Candidate {
+                name: &unit.name,
+                profile: &unit.profile,
+                order: unit.order.unwrap_or(u32::MAX),
+                granted: true,
+                health: Admission::Ready,
+                in_flight: 0,
+                used: &nothing,
+            })
+            .collect();
+        check_threshold(&threshold, &candidates).map_err(|error| {
+            Error::new(ErrorCode::ConfigInvalid, format!("{origin}: {error}"))
+                .hint("remove `router.size_threshold`, or change the first two of `order`")
+        })
     }
 
     /// What every account holds. A tracker that cannot answer leaves quotas to the vendor, who checks them too.

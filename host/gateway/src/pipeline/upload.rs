@@ -99,6 +99,14 @@ impl Gateway {
             Ok(route) => (route.ranked, route.refused),
             Err(none) => (Vec::new(), none.refused),
         };
+        let mut refused: Vec<RefusedView> = refused
+            .into_iter()
+            .map(|one| RefusedView::new(one.name, &one.reason))
+            .collect();
+        if request.target == Target::Auto {
+            let left_out = inner.providers.iter().filter(|unit| unit.order.is_none());
+            refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
+        }
         Ok(RouteView {
             path,
             bytes: file.size(),
@@ -110,10 +118,7 @@ impl Gateway {
                     purpose: leg.purpose,
                 })
                 .collect(),
-            refused: refused
-                .into_iter()
-                .map(|one| RefusedView::new(one.name, &one.reason))
-                .collect(),
+            refused,
         })
     }
 }

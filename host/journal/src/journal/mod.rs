@@ -56,7 +56,7 @@ impl Drop for Inner {
 /// Opening and closing.
 impl Journal {
     /// Opens `dir/journal.redb` (mode 0600), creating the directory and the store if they are missing, and verifies the
-    /// checksum of every page. Blocks: about a second for each 500 MB of journal.
+    /// checksum of every page. Blocks while it reads the whole file: the example `measure` says how long.
     ///
     /// # Errors
     /// [`JournalError::Corrupt`], [`JournalError::ReadOnly`], [`JournalError::Full`], [`JournalError::InUse`],

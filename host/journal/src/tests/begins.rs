@@ -150,12 +150,15 @@ fn a_begin_that_nobody_waits_for_is_not_made_or_is_taken_back() {
 /// The answer is there, and its caller goes away without looking.
 #[test]
 fn a_begin_whose_answer_nobody_takes_is_taken_back() {
-    let journal = journal();
+    let place = DiskPlace::default();
+    let journal = on(&place);
+    place.disk(|disk| disk.hold = true);
     wait(async {
         let gone = journal.begin(keyed("gone", "key", "print"));
         {
             futures::pin_mut!(gone);
             assert!(futures::poll!(&mut gone).is_pending());
+            place.disk(|disk| disk.hold = false);
             // Changes are answered in order.
             journal.flush().await.unwrap();
             assert!(journal.entry("gone").unwrap().is_some());
