@@ -142,7 +142,7 @@ impl Gateway {
             let report = unit.component.content(&remote, sink).await;
             crate::pipeline::log_component(&name, &report);
             match report.outcome {
-                // PAINS of systems before: an empty success that let a model make an answer up.
+                // An empty success would let a model make the file's content up.
                 Ok(Ok(info)) if info.bytes == 0 && bytes > 0 => Err(Error::new(
                     ErrorCode::ContentUnavailable,
                     format!("`{name}` answered with no content for a file of {bytes} bytes"),

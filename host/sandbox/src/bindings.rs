@@ -15,6 +15,7 @@ pub mod tracker {
         path: "../../wit",
         world: "tracker-component",
         exports: { default: async },
+        with: { "loadlock:upload/types@0.1.0": super::provider::loadlock::upload::types },
     });
 }
 

@@ -1,37 +1,7 @@
 //! The tracker's part of `loadlock:upload@0.1.0`.
 
-use loadlock_policy::Millis;
-use loadlock_policy::model as m;
-
 use crate::bindings::tracker::exports::loadlock::upload::tracker as w;
-use crate::bindings::tracker::loadlock::upload::types as t;
 use crate::roles::tracker as h;
-
-pub(crate) fn failure(failure: t::Failure) -> m::Failure {
-    use m::FailureKind as M;
-    use t::FailureKind as T;
-    m::Failure {
-        kind: match failure.kind {
-            T::Rejected => M::Rejected,
-            T::Unauthorized => M::Unauthorized,
-            T::QuotaExhausted => M::QuotaExhausted,
-            T::RateLimited => M::RateLimited,
-            T::Unavailable => M::Unavailable,
-            T::Timeout => M::Timeout,
-            T::Transport => M::Transport,
-            T::Protocol => M::Protocol,
-            T::NotFound => M::NotFound,
-            T::Unsupported => M::Unsupported,
-            T::Internal => M::Internal,
-        },
-        status: failure.status,
-        code: failure.code,
-        message: failure.message,
-        retry_after: failure.retry_after_ms.map(Millis),
-        outcome_unknown: failure.outcome_unknown,
-    }
-    .capped()
-}
 
 pub(crate) fn key(key: &h::DedupKey) -> w::DedupKey {
     w::DedupKey {

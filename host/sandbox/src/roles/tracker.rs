@@ -8,7 +8,7 @@ use wasmtime::Store;
 
 use crate::bindings::tracker::{TrackerComponent, TrackerComponentPre};
 use crate::component::{Sandbox, Source};
-use crate::contract::v0_1_tracker as wit;
+use crate::contract::{v0_1, v0_1_tracker as wit};
 use crate::egress::Network;
 use crate::error::{CallError, LoadError};
 use crate::inspect::{Inspection, Role};
@@ -228,7 +228,7 @@ macro_rules! calls {
                         bindings.loadlock_upload_tracker().$call(store, $($pass),*).await
                     })
                 }).await?;
-                Ok(answer.map($convert).map_err(wit::failure))
+                Ok(answer.map($convert).map_err(v0_1::failure))
             })*
         }
     };
