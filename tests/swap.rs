@@ -1,7 +1,7 @@
 //! Components are swapped by configuration, and the outcome changes with them; a component that is not there or not the pinned one is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use loadlock_gateway::{Door, ErrorCode, Gateway, ListRequest};
+use loadlock_gateway::{Door, ErrorCode, Gateway, Silent, UploadRequest};
 use loadlock_sandbox::digest;
 use loadlock_tests::{Logs, World, guest, token};
 
@@ -89,17 +89,7 @@ async fn another_tracker_keeps_the_ledger() {
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
-    let list = gateway
-        .gateway
-        .list(
-            &gateway.who,
-            ListRequest {
-                limit: 10,
-                ..ListRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let list = gateway.list().await.unwrap();
     assert!(list.files.is_empty(), "{list:?}");
     assert_eq!(
         gateway
@@ -123,17 +113,7 @@ async fn a_tracker_that_fails_is_said_to_fail() {
     );
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
-    let error = gateway
-        .gateway
-        .list(
-            &gateway.who,
-            ListRequest {
-                limit: 10,
-                ..ListRequest::default()
-            },
-        )
-        .await
-        .unwrap_err();
+    let error = gateway.list().await.unwrap_err();
     assert_eq!(error.code, ErrorCode::TrackerFailed);
     assert!(error.message.contains("this tracker fails"), "{error}");
     // The upload is journalled, and recorded when the tracker is back.
@@ -260,4 +240,30 @@ async fn roles_are_not_mixed() {
             );
         }
     }
+}
+
+/// Each key answers for an upload of its own, also while the journal alone knows the content.
+#[tokio::test]
+async fn idempotency_keys_share_a_remote_file_while_the_tracker_is_away() {
+    let world = swapped(
+        "tracker",
+        "tracker_forgets",
+        "settings = { mode = \"fail\" }",
+    );
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let upload = |key: &str| {
+        let request = UploadRequest {
+            idempotency_key: Some(key.to_owned()),
+            ..gateway.request(&path)
+        };
+        gateway.gateway.upload(&gateway.who, request, &Silent)
+    };
+    let first = upload("one").await.unwrap();
+    let second = upload("two").await.unwrap();
+    assert!(!first.deduplicated && second.deduplicated);
+    assert_eq!(first.remote_id, second.remote_id);
+    assert_ne!(first.id, second.id);
+    assert_eq!(upload("one").await.unwrap(), first);
+    assert_eq!(upload("two").await.unwrap(), second);
 }

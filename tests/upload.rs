@@ -1,7 +1,7 @@
 //! The main job: a file goes in, is stored once, recorded, and found again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use loadlock_gateway::{ErrorCode, ListRequest};
+use loadlock_gateway::ErrorCode;
 use loadlock_tests::{World, sha256};
 
 #[tokio::test]
@@ -22,17 +22,7 @@ async fn a_file_is_stored_recorded_and_found_again() {
         file
     );
     assert_eq!(gateway.content(&file.id).await.unwrap(), b"hello, vacuum");
-    let list = gateway
-        .gateway
-        .list(
-            &gateway.who,
-            ListRequest {
-                limit: 10,
-                ..ListRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [file]);
 }
 

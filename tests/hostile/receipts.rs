@@ -1,6 +1,6 @@
 //! Receipts that do not hold: refused, not recorded, and the remote file goes.
 
-use loadlock_gateway::{Error, ErrorCode, ListRequest};
+use loadlock_gateway::{Error, ErrorCode};
 use loadlock_sandbox::CallError;
 use loadlock_sandbox::provider::ProviderGrants;
 use loadlock_tests::{Cell, Logs, Sink, World};
@@ -20,17 +20,7 @@ async fn lie(guest: &str) -> (Error, String) {
     );
     let stored = stored.unwrap();
     // Only the honest one is on record.
-    let list = gateway
-        .gateway
-        .list(
-            &gateway.who,
-            ListRequest {
-                limit: 10,
-                ..ListRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [stored]);
     assert_eq!(
         gateway.gateway.stats(&gateway.who).await.unwrap().remotes,

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use loadlock_gateway::{Error, ErrorCode, Event, File, ListRequest, Target, UploadRequest};
+use loadlock_gateway::{Error, ErrorCode, Event, File, Target, UploadRequest};
 use loadlock_sandbox::CallError;
 use loadlock_sandbox::files::InputError;
 use loadlock_tests::{Cell, Opened, World};
@@ -39,17 +39,7 @@ fn under_way(event: &Event) -> bool {
 }
 
 async fn nothing_is_recorded(opened: &Opened) {
-    let list = opened
-        .gateway
-        .list(
-            &opened.who,
-            ListRequest {
-                limit: 10,
-                ..ListRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let list = opened.list().await.unwrap();
     assert_eq!(list.files, []);
 }
 

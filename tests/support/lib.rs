@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use loadlock_config::{Config, ConfigErrors, Facts, load_with};
 use loadlock_gateway::{
-    Door, File, Gateway, Principal, Result, Setup, Silent, Source, Target, UploadRequest,
+    Door, File, FilePage, Gateway, ListRequest, Principal, Result, Setup, Silent, Source, Target,
+    UploadRequest,
 };
 use loadlock_sandbox::EngineOptions;
 use tempfile::TempDir;
@@ -249,6 +250,15 @@ impl Opened {
             .authenticate(Door::Network, Some(&token))
             .await
             .unwrap()
+    }
+
+    /// The local caller's newest files.
+    pub async fn list(&self) -> Result<FilePage> {
+        let request = ListRequest {
+            limit: 10,
+            ..ListRequest::default()
+        };
+        self.gateway.list(&self.who, request).await
     }
 
     /// The whole content of a file.

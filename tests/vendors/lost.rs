@@ -1,6 +1,6 @@
 //! The vendor stored the file and its answer was lost.
 
-use loadlock_gateway::{ErrorCode, ListRequest};
+use loadlock_gateway::ErrorCode;
 use loadlock_tests::{Shop, World, sha256};
 use loadlock_upstream::{Fault, Operation};
 
@@ -31,17 +31,7 @@ async fn adopted(shop: Shop, fault: Fault) {
         file.sha256
     );
     assert_ne!(shop.upstream.files().all()[0].id, file.remote_id);
-    let list = gateway
-        .gateway
-        .list(
-            &gateway.who,
-            ListRequest {
-                limit: 10,
-                ..ListRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [file]);
 }
 
@@ -90,17 +80,7 @@ async fn zai_leaves_the_outcome_unknown() {
         let error = gateway.upload_pinned("zai", &path).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{fault:?}: {error}");
         assert_eq!(shop.posts().len(), 1);
-        let list = gateway
-            .gateway
-            .list(
-                &gateway.who,
-                ListRequest {
-                    limit: 10,
-                    ..ListRequest::default()
-                },
-            )
-            .await
-            .unwrap();
+        let list = gateway.list().await.unwrap();
         assert_eq!(list.files, []);
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Gateway;
 use crate::pipeline::{journal_error, record_of};
 use crate::principal::{Principal, Scope};
+use crate::setup::ProviderUnit;
 use crate::view::{File, FilePage};
 
 /// Which files to list.
@@ -212,19 +213,10 @@ impl crate::gateway::Inner {
             id: row.remote_id.clone(),
             purpose: row.key.purpose.clone(),
         };
-        let report = unit.component.delete(&remote).await;
-        crate::pipeline::log_component(&unit.name, &report);
-        let gone = match &report.outcome {
-            Ok(Ok(_)) => true,
-            Ok(Err(failure)) if failure.kind == FailureKind::NotFound => true,
-            // The vendor has no delete: it drops the file when its time has come.
-            Ok(Err(failure)) if failure.kind == FailureKind::Unsupported => true,
-            Ok(Err(failure)) => {
-                tracing::warn!(provider = %unit.name, %failure, "a remote file could not be deleted yet");
-                false
-            }
-            Err(error) => {
-                tracing::warn!(provider = %unit.name, %error, "a remote file could not be deleted yet");
+        let gone = match delete_at_vendor(unit, &remote).await {
+            Ok(()) => true,
+            Err(problem) => {
+                tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
                 false
             }
         };
@@ -238,6 +230,29 @@ impl crate::gateway::Inner {
             tracing::warn!(%error, "the tracker could not forget a deleted remote file");
         }
         gone
+    }
+}
+
+/// Deletes a remote file; the error is a sentence, and the file may be there still.
+pub(crate) async fn delete_at_vendor(
+    unit: &ProviderUnit,
+    remote: &RemoteRef,
+) -> Result<(), String> {
+    let report = unit.component.delete(remote).await;
+    crate::pipeline::log_component(&unit.name, &report);
+    match report.outcome {
+        Ok(Ok(_)) => Ok(()),
+        // It is gone already, or the vendor has no delete and drops it when its time has come.
+        Ok(Err(failure))
+            if matches!(
+                failure.kind,
+                FailureKind::NotFound | FailureKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        Ok(Err(failure)) => Err(failure.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

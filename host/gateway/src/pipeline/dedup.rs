@@ -3,11 +3,13 @@
 use loadlock_policy::model::Treatment;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 
-use super::entry::{Started, journal_error, journal_key};
+use super::entry::{Entry, Started, journal_error, journal_key};
 use super::flights;
+use super::send::unreadable;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
+use crate::files::answered;
 use crate::gateway::Inner;
 use crate::principal::Principal;
 use crate::setup::ProviderUnit;
@@ -41,28 +43,30 @@ pub(crate) fn dedup_key(
 impl Inner {
     /// Claims a live remote file with the same content, if there is one. Hashes the file only if something of its size is known.
     /// A tracker that cannot answer means that nothing is found: uploading again is safe, refusing service is not needed.
-    pub(crate) async fn dedup(
-        &self,
+    pub(crate) async fn dedup<'a>(
+        &'a self,
         order: &Order<'_>,
         stop: &Stop<'_>,
         digest: &mut Option<String>,
-        file_id: Option<&str>,
+        begun: &mut Option<Entry<'a>>,
     ) -> Result<Option<view::File>> {
         let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
-        match self
+        let sized = self
             .tracker
             .has_size(who.tenant().to_owned(), unit.account.clone(), file.size())
-            .await
-        {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return self.dedup_in_journal(order, stop, digest.as_deref()).await,
-            Ok(Err(failure)) => {
-                tracing::warn!(%failure, "the tracker cannot be asked; asking the journal alone");
-                return self.dedup_in_journal(order, stop, digest.as_deref()).await;
+            .await;
+        match answered(sized) {
+            Ok(true) => {}
+            Ok(false) => {
+                return self
+                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
+                    .await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
-                return self.dedup_in_journal(order, stop, digest.as_deref()).await;
+                return self
+                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
+                    .await;
             }
         }
         let sha256 = match digest {
@@ -70,24 +74,19 @@ impl Inner {
             None => {
                 let computed = flights::hash(file.opened().file.clone(), file.size())
                     .await
-                    .map_err(|error| {
-                        Error::new(
-                            ErrorCode::FileChanged,
-                            format!("cannot read the file: {error}"),
-                        )
-                    })?;
+                    .map_err(unreadable)?;
                 file.unchanged()?;
                 digest.insert(computed).clone()
             }
         };
         let key = dedup_key(who, unit, purpose, file, sha256);
         let now = self.clock.wall_ms();
-        let row = match self.tracker.find(key.clone(), now).await {
-            Ok(Ok(Some(row))) => row,
-            Ok(Ok(None)) => return self.dedup_in_journal(order, stop, digest.as_deref()).await,
-            Ok(Err(failure)) => {
-                tracing::warn!(%failure, "the tracker cannot be asked; not deduplicating");
-                return Ok(None);
+        let row = match answered(self.tracker.find(key.clone(), now).await) {
+            Ok(Some(row)) => row,
+            Ok(None) => {
+                return self
+                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
+                    .await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; not deduplicating");
@@ -95,7 +94,9 @@ impl Inner {
             }
         };
         let record = FileRecord {
-            id: file_id.map_or_else(id::file, str::to_owned),
+            id: begun
+                .as_ref()
+                .map_or_else(id::file, |entry| entry.id().to_owned()),
             key,
             filename: file.name().to_owned(),
             bytes: file.size(),
@@ -110,26 +111,25 @@ impl Inner {
                 .flatten()
                 .min(),
         };
-        match self.tracker.reference(record.clone()).await {
-            Ok(Ok(Recorded::Inserted | Recorded::Existing)) => Ok(Some(record.into())),
+        match answered(self.tracker.reference(record.clone()).await) {
+            Ok(Recorded::Inserted | Recorded::Existing) => Ok(Some(record.into())),
             // Its last reference went in between: the remote file is on its way out.
-            Ok(Ok(Recorded::RemoteNotLive)) => Ok(None),
-            Ok(Err(failure)) => {
-                tracing::warn!(%failure, "the tracker did not take a reference; uploading instead");
-                Ok(None)
-            }
+            Ok(Recorded::RemoteNotLive) => Ok(None),
             Err(error) => {
                 tracing::warn!(%error, "the tracker did not take a reference; uploading instead");
                 Ok(None)
             }
         }
     }
+
     /// What the vendor has accepted and the tracker does not know yet, because it was away. A further file over it goes the same way.
-    async fn dedup_in_journal(
-        &self,
+    /// An upload that has an entry already (it came with an idempotency key) goes on with that one: a second one under its key would wait for itself.
+    async fn dedup_in_journal<'a>(
+        &'a self,
         order: &Order<'_>,
         stop: &Stop<'_>,
         digest: Option<&str>,
+        begun: &mut Option<Entry<'a>>,
     ) -> Result<Option<view::File>> {
         let (Some(sha256), (unit, purpose)) = (digest, stop) else {
             return Ok(None);
@@ -145,9 +145,13 @@ impl Inner {
         let Some(accepted) = known.accepted().cloned() else {
             return Ok(None);
         };
-        let entry = match self.begin(order, 0, stop, Some(sha256)).await? {
-            Started::New(entry) => entry,
-            Started::Known(file) => return Ok(Some(*file)),
+        let entry = match begun.take_if(|entry| entry.is_for(unit)) {
+            Some(entry) => entry,
+            None if begun.is_some() => return Ok(None),
+            None => match self.begin(order, 0, stop, Some(sha256)).await? {
+                Started::New(entry) => entry,
+                Started::Known(file) => return Ok(Some(*file)),
+            },
         };
         let expires_at_ms = [order.expires_at_ms, accepted.expires_at_ms]
             .into_iter()

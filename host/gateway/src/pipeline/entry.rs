@@ -203,6 +203,11 @@ impl<'a> Entry<'a> {
         &self.mark
     }
 
+    /// Whether it was begun for this provider's account.
+    pub(crate) fn is_for(&self, unit: &ProviderUnit) -> bool {
+        self.account == unit.account
+    }
+
     /// Index in the route of the provider that it is for.
     pub(crate) fn leg(&self) -> usize {
         self.leg

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, SourceRef};
-use loadlock_policy::model::{FailureKind, RemoteFile, RemoteRef, VerifyMethod};
+use loadlock_policy::model::{RemoteFile, RemoteRef, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::files::Identity;
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::entry::journal_error;
 use super::flights::hash;
 use crate::error::Result;
-use crate::files::answered;
+use crate::files::{answered, delete_at_vendor};
 use crate::gateway::{Gateway, Inner};
 
 /// How long a start may spend on deleting.
@@ -277,30 +277,13 @@ impl Inner {
             .default_purpose()
             .map(|purpose| purpose.purpose.clone())
             .unwrap_or_default();
-        let report = unit
-            .component
-            .delete(&RemoteRef {
-                id: delete.remote_id.clone(),
-                purpose,
-            })
-            .await;
-        super::log_component(&unit.name, &report);
-        let problem = match report.outcome {
-            Ok(Ok(_)) => None,
-            Ok(Err(failure))
-                if matches!(
-                    failure.kind,
-                    FailureKind::NotFound | FailureKind::Unsupported
-                ) =>
-            {
-                None
-            }
-            Ok(Err(failure)) => Some(failure.to_string()),
-            Err(error) => Some(error.to_string()),
+        let remote = RemoteRef {
+            id: delete.remote_id.clone(),
+            purpose,
         };
-        match problem {
-            None => self.deleted(delete).await,
-            Some(problem) => {
+        match delete_at_vendor(unit, &remote).await {
+            Ok(()) => self.deleted(delete).await,
+            Err(problem) => {
                 tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
                 let noted = self
                     .journal

@@ -13,6 +13,7 @@ use loadlock_policy::routing::{
 
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
+use crate::files::answered;
 use crate::gateway::Inner;
 use crate::request::Target;
 use crate::setup::ProviderUnit;
@@ -188,23 +189,21 @@ impl Inner {
             return Usages::new();
         }
         let mut usages = Usages::new();
-        match self.tracker.usage().await {
-            Ok(Ok(rows)) => {
+        match answered(self.tracker.usage().await) {
+            Ok(rows) => {
                 for row in rows {
-                    usages.entry(row.account).or_default().insert(
-                        row.purpose,
-                        Usage {
-                            count: row.remotes,
-                            bytes: row.bytes,
-                        },
-                    );
+                    let usage = Usage {
+                        count: row.remotes,
+                        bytes: row.bytes,
+                    };
+                    usages
+                        .entry(row.account)
+                        .or_default()
+                        .insert(row.purpose, usage);
                 }
             }
-            Ok(Err(failure)) => {
-                tracing::warn!(%failure, "the tracker gives no usage; quotas are the vendor's alone")
-            }
             Err(error) => {
-                tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone")
+                tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone");
             }
         }
         usages

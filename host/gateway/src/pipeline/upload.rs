@@ -1,7 +1,7 @@
 //! One upload, from request to record.
 
 use super::dedup::treatment;
-use super::entry::{Entry, Started};
+use super::entry::Started;
 use super::flights::{FlightKey, hash};
 use super::routing::{Strictness, legs, no_route};
 use super::send::unreadable;
@@ -197,8 +197,7 @@ impl Inner {
             };
         }
         for stop in &findable {
-            let file_id = begun.as_ref().map(Entry::id);
-            if let Some(hit) = self.dedup(order, stop, &mut digest, file_id).await? {
+            if let Some(hit) = self.dedup(order, stop, &mut digest, &mut begun).await? {
                 if let Some(entry) = begun {
                     entry.claimed(&hit, stop).await?;
                 }
