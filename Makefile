@@ -4,7 +4,7 @@ FILE ?= README.md
 LOADLOCK := target/release/loadlock
 CACHE := .cache
 
-.PHONY: all build run test test-sdk test-authors lint deny help
+.PHONY: all build run test test-sdk test-authors test-clients fuzz lint deny help
 
 all: build
 
@@ -28,6 +28,14 @@ test-sdk:
 ## test-authors: providers made from wit/ alone, in Rust outside of the workspace and in Python (installs componentize-py below .cache)
 test-authors: build
 	tests/authors/run.sh
+
+## test-clients: other people's clients against the release binary (installs them from PyPI and npm below .cache)
+test-clients: build
+	tests/clients/run.sh
+
+## fuzz: every fuzz target for SECONDS_EACH (60) seconds; needs a C++ compiler
+fuzz:
+	tests/fuzz/run.sh
 
 ## lint: formatting and clippy, warnings denied
 lint:

@@ -28,6 +28,11 @@ mod builder;
 mod builtins;
 pub mod local;
 
+/// The audit log: who did what, in a chain of hashes.
+pub mod audit {
+    pub use loadlock_audit::*;
+}
+
 /// The configuration: one TOML file and `LOADLOCK_*` variables, typed.
 pub mod config {
     pub use loadlock_config::*;
@@ -49,6 +54,6 @@ pub mod sandbox {
 pub use builder::{Builder, builder};
 pub use builtins::builtins;
 pub use loadlock_gateway::{
-    Body, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway, ListRequest, Principal,
-    Progress, Result, Scope, Silent, Source, Target, UploadRequest,
+    Body, CancellationToken, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway,
+    ListRequest, Peer, Principal, Progress, Result, Scope, Silent, Source, Target, UploadRequest,
 };

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use loadlock_audit::{Appender, AuditError, Entry, Event, Options, Outcome};
 use loadlock_gateway::{
     DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal,
     Result, local_key,
@@ -94,16 +95,51 @@ pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
         audience: audience.to_owned(),
         lifetime: LIFETIME,
     };
-    let token = Zeroizing::new(issue(gateway.home(), &request)?.token);
+    // Recorded as the authentication that it is for.
+    let token = Zeroizing::new(sign(gateway.home(), &request)?.token);
     gateway.authenticate(Door::Local, Some(&token)).await
 }
 
-/// Signs a token with the installation's key, which is made if there is none. Needs no lock on `home`: it works beside a
-/// running gateway.
+/// Signs a token with the installation's key, which is made if there is none, and records that in the audit log. Needs no
+/// lock on `home`: it works beside a running gateway.
 ///
 /// # Errors
-/// [`ErrorCode::StateUnavailable`] if the key cannot be read or made, [`ErrorCode::Internal`] if it cannot sign.
+/// [`ErrorCode::StateUnavailable`] if the key cannot be read or made, or the log cannot be written: a token that is not
+/// recorded is not given out. [`ErrorCode::Internal`] if it cannot sign.
 pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
+    let issued = sign(home, request)?;
+    let mut entry = Entry::new(
+        issued.issued_at.saturating_mul(1_000),
+        Event::Token,
+        Outcome::Ok,
+    );
+    entry.who.subject = Some(user_name());
+    entry.who.door = Some("local".to_owned());
+    entry.who.key_id = Some(LOCAL_KEY_ID.to_owned());
+    entry.who.token_id = Some(issued.id.clone());
+    entry.what.detail = Some(format!(
+        "for {} of {}, {}, until {}",
+        request.subject,
+        request.tenant,
+        request.scopes.join(" "),
+        issued.expires_at
+    ));
+    let record = || {
+        let mut log = Appender::open(&home.join("audit"), Options::default())?;
+        log.append(&mut vec![entry])?;
+        log.anchor()
+    };
+    record().map_err(|error: AuditError| {
+        Error::new(
+            ErrorCode::StateUnavailable,
+            format!("the audit log: {error}"),
+        )
+        .hint("a token that is not recorded is not given out; look at `loadlock audit verify`")
+    })?;
+    Ok(issued)
+}
+
+fn sign(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
     let keys = home.join("keys");
     std::fs::DirBuilder::new()
         .recursive(true)

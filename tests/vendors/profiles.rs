@@ -34,7 +34,7 @@ fn name(purpose: &PurposeProfile, image: bool) -> Option<String> {
 async fn every_limit(shop: Shop) {
     let world = shop.join(World::new().config("[limits]\nmax_upload_size = \"20 GB\""));
     let gateway = world.open().await;
-    let providers = gateway.gateway.providers(&gateway.who).unwrap();
+    let providers = gateway.gateway.providers(&gateway.who).await.unwrap();
     let profile = &providers
         .iter()
         .find(|view| view.name == shop.name)

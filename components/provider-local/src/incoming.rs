@@ -1,4 +1,4 @@
-//! Files that are being written: a random name, then a sync, then a rename. One that is not kept is removed.
+//! Files that are being written: a name of the call's own, then a sync, then a rename. One that is not kept is removed; one whose call was cut off, by the next call that looks.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,8 +10,51 @@ use loadlock_sdk::wasip2::filesystem::types::Descriptor;
 use crate::directory::Directory;
 use crate::fault;
 
-/// Age after which a leftover was left by a crash. A file that is being written is younger: each write renews it.
+/// Age after which a leftover was left by a crash, on a host that does not say which calls are under way. A file that is being written is younger: each write renews it.
 const LEFTOVER: Duration = Duration::from_secs(3_600);
+
+/// What the host calls the call that is under way.
+const THIS_CALL: &str = "LOADLOCK_CALL";
+/// The oldest call that is under way.
+const OLDEST_CALL: &str = "LOADLOCK_OLDEST_CALL";
+
+const SUFFIX: &str = ".part";
+
+/// A call of this component: the host's run, and a number that grows within it. Only one run at a time has this directory.
+#[derive(Debug, PartialEq, Eq)]
+struct Call {
+    run: String,
+    number: u64,
+}
+
+impl Call {
+    fn from_variable(name: &str) -> Option<Self> {
+        Self::parse(&std::env::var(name).ok()?)
+    }
+
+    /// Of a temporary name: `<run>-<number>-<random>.part`.
+    fn of_name(name: &str) -> Option<Self> {
+        Self::parse(name.strip_suffix(SUFFIX)?.rsplit_once('-')?.0)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (run, number) = text.split_once('-')?;
+        Some(Self {
+            run: run.to_owned(),
+            number: number.parse().ok()?,
+        })
+    }
+
+    fn may_be_under_way(&self, oldest: &Self) -> bool {
+        self.run == oldest.run && self.number >= oldest.number
+    }
+}
+
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.run, self.number)
+    }
+}
 
 /// A file under a temporary name.
 pub(crate) struct Incoming<'a> {
@@ -24,7 +67,10 @@ pub(crate) struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     pub(crate) fn create(directory: &'a Directory) -> Result<Self, Failure> {
-        let name = format!("{}.part", random::token());
+        let name = match Call::from_variable(THIS_CALL) {
+            Some(call) => format!("{call}-{}{SUFFIX}", random::token()),
+            None => format!("{}{SUFFIX}", random::token()),
+        };
         let file = directory.create(&name)?;
         Ok(Self {
             directory,
@@ -79,25 +125,33 @@ impl Drop for Incoming<'_> {
     }
 }
 
-/// Removes what a crashed upload left behind. Never fails: an upload must not depend on it.
+/// Removes what a crashed or cancelled upload left behind. Never fails: an upload must not depend on it.
 pub(crate) fn remove_leftovers(directory: &Directory) {
     let Ok(names) = directory.names() else {
         return;
     };
+    let oldest = Call::from_variable(OLDEST_CALL);
     for name in names {
-        let Ok(Some(stat)) = directory.stat(&name) else {
-            continue;
+        let left = match (&oldest, Call::of_name(&name)) {
+            (Some(oldest), Some(call)) => !call.may_be_under_way(oldest),
+            _ => written(directory, &name).is_some_and(|at| is_leftover(at, SystemTime::now())),
         };
-        let written = stat
-            .data_modification_timestamp
-            .map(|at| UNIX_EPOCH + Duration::new(at.seconds, at.nanoseconds.min(999_999_999)));
-        if written.is_some_and(|at| is_leftover(at, SystemTime::now())) {
+        if left {
             match directory.remove(&name) {
-                Ok(_) => log_warn!("removed {name}, left behind by a crash"),
+                Ok(_) => log_warn!("removed {name}, left behind by a call that was cut off"),
                 Err(failure) => log_warn!("{name} stays: {}", failure.message),
             }
         }
     }
+}
+
+fn written(directory: &Directory, name: &str) -> Option<SystemTime> {
+    let at = directory
+        .stat(name)
+        .ok()
+        .flatten()?
+        .data_modification_timestamp?;
+    Some(UNIX_EPOCH + Duration::new(at.seconds, at.nanoseconds.min(999_999_999)))
 }
 
 /// A file from the future is none: the clock may have been set back.
@@ -106,8 +160,19 @@ fn is_leftover(written: SystemTime, now: SystemTime) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_belongs_to_no_call_under_way_is_a_leftover() {
+        let oldest = Call::parse("ab12-7").unwrap();
+        let under_way = |name: &str| Call::of_name(name).unwrap().may_be_under_way(&oldest);
+        assert!(under_way("ab12-7-0011.part") && under_way("ab12-20-0011.part"));
+        assert!(!under_way("ab12-6-0011.part") && !under_way("cd34-9-0011.part"));
+        assert_eq!(Call::of_name("0011.part"), None);
+        assert_eq!(Call::of_name("ab12-x-0011.part"), None);
+    }
 
     #[test]
     fn only_what_is_older_than_an_hour_is_a_leftover() {

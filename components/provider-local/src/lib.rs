@@ -3,7 +3,7 @@
 //! The host preopens that directory, writable, as `/state`. An object is named by the SHA-256 of its content:
 //!
 //! ```text
-//! incoming/<random>.part     what is being written; leftovers older than an hour are removed by the next upload
+//! incoming/<call>-….part     what is being written; what belongs to no call under way is removed by the next call
 //! objects/ab/cdef…           the bytes, exactly as uploaded
 //! objects/ab/cdef….json      its record: size, media type, and the name under each purpose
 //! ```
@@ -43,6 +43,8 @@ struct Local;
 
 impl Provider for Local {
     fn profile() -> Result<Profile, Failure> {
+        // The first call after a start: what an earlier run left behind goes.
+        Store::clean_up_if_there();
         Ok(profile())
     }
 
@@ -65,7 +67,9 @@ impl Provider for Local {
     }
 
     fn list(query: ListQuery) -> Result<RemotePage, Failure> {
-        Store::open()?.page(
+        let store = Store::open()?;
+        store.clean_up();
+        store.page(
             query.purpose.as_deref(),
             query.cursor.as_deref(),
             query.limit,

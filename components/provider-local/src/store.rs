@@ -35,6 +35,13 @@ impl Store {
         incoming::remove_leftovers(&self.incoming);
     }
 
+    /// As [`Store::clean_up`], where there is a store already; makes none.
+    pub(crate) fn clean_up_if_there() {
+        if let Ok(Some(incoming)) = Directory::root().and_then(|root| root.child("incoming")) {
+            incoming::remove_leftovers(&incoming);
+        }
+    }
+
     /// Stores a file: the bytes first, then the record that makes them an object.
     pub(crate) fn put(
         &self,

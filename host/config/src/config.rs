@@ -15,7 +15,9 @@ use crate::provider::{self, Connection, Provider};
 use crate::read::source::{Document, Source};
 use crate::read::{Item, Reader, schema};
 use crate::sections::{Breaker, Limits, Retry, Sandbox, Shared, Validator};
+use crate::server::Server;
 use crate::template::Template;
+use crate::tenants::Tenant;
 use crate::values::Size;
 
 /// A valid configuration. Only [`parse`] and [`crate::load`] make one.
@@ -32,10 +34,14 @@ pub struct Config {
     pub grants: Vec<Grant>,
     /// Limits of the gateway.
     pub limits: Limits,
+    /// Where the front doors listen.
+    pub server: Server,
     /// Rules for files.
     pub validator: Validator,
     /// Rules for principals.
     pub auth: Auth,
+    /// What each tenant may use, in the order of the file.
+    pub tenants: Vec<Tenant>,
     /// The ledger's component and network.
     pub tracker: Connection,
     /// In the order of the file.
@@ -44,6 +50,8 @@ pub struct Config {
     pub retry: Retry,
     /// One deadline for a whole upload.
     pub deadline: Duration,
+    /// After this time the vendor is asked whether it still holds a stored file, before the file is given out again.
+    pub verify_after: Duration,
     /// The breaker of a provider that says nothing else.
     pub breaker: Breaker,
     /// Limits per call of a provider that says nothing else, and of every other role.
@@ -144,6 +152,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
     let limits = Limits::read(reader);
     let retry = Retry::read(reader);
     let deadline = reader.get("retry.deadline");
+    let verify_after = reader.get("dedup.verify_after");
     let breaker = Breaker::read(reader);
     let sandbox = Sandbox::read(reader);
     let shared = Shared {
@@ -162,8 +171,10 @@ fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let order = order(reader, &names);
     let grants = grants::grants(reader, &home, &names, &mut notes);
+    let server = Server::read(reader);
     let validator = Validator::read(reader);
     let auth = crate::auth::auth(reader);
+    let tenants = crate::tenants::tenants(reader);
     let tracker = provider::connection(
         reader,
         "tracker",
@@ -179,12 +190,15 @@ fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
         order,
         grants,
         limits,
+        server,
         validator: validator?,
         auth: auth?,
+        tenants,
         tracker: tracker?,
         providers,
         retry,
         deadline,
+        verify_after,
         breaker,
         sandbox,
         size_threshold,
@@ -225,9 +239,24 @@ fn size_threshold(reader: &mut Reader<'_>, order: &[String]) -> Option<(Size, Or
 }
 
 impl Config {
+    /// What this tenant may use: its own entry, else that of `*`.
+    pub fn tenant(&self, name: &str) -> Option<&Tenant> {
+        let of = |name: &str| self.tenants.iter().find(|tenant| tenant.name == name);
+        of(name).or_else(|| of("*"))
+    }
+
     /// The provider of that name.
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// Whether only `[auth]` differs: the part that a running gateway can take over.
+    pub fn same_but_for_auth(&self, other: &Self) -> bool {
+        let mut other = other.clone();
+        other.auth = self.auth.clone();
+        other.explained = self.explained.clone();
+        other.notes = self.notes.clone();
+        *self == other
     }
 
     /// Paths that may never be admitted or shown to a component, besides everything below [`Config::home`]:
@@ -241,6 +270,9 @@ impl Config {
             self.connections()
                 .filter_map(|connection| connection.ca_file.clone()),
         );
+        if let Some(tls) = &self.server.tls {
+            files.push(tls.key.clone());
+        }
         files.sort();
         files.dedup();
         files

@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_upload_size: Size,
     /// Most bytes of request bodies on the disk.
     pub spool_size: Size,
+    /// How long a tus upload is kept after its last byte.
+    pub tus_expiry: Duration,
     /// Most uploads in flight.
     pub concurrency: u32,
 }
@@ -26,6 +28,7 @@ impl Limits {
         Self {
             max_upload_size: reader.get("limits.max_upload_size"),
             spool_size: reader.get("limits.spool_size"),
+            tus_expiry: reader.get("limits.tus_expiry"),
             concurrency: reader.get("limits.concurrency"),
         }
     }

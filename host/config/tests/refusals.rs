@@ -271,3 +271,47 @@ fn keys_and_legacy_credentials() {
     );
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
+
+#[test]
+fn tenants_are_named_once_and_their_limits_are_numbers() {
+    let config = Machine::new().accept(
+        "[[tenants]]\nname = \"acme\"\nmax_bytes = \"2 GB\"\nmax_files = 3\n[[tenants]]\nname = \"*\"\nconcurrent_uploads = 4\n",
+    );
+    let acme = config.tenant("acme").unwrap();
+    assert_eq!(
+        (acme.max_bytes.map(|size| size.0), acme.max_files),
+        (Some(2_000_000_000), Some(3))
+    );
+    assert_eq!(
+        (acme.requests_per_minute, acme.concurrent_uploads),
+        (None, None)
+    );
+    assert_eq!(config.tenant("other").unwrap().concurrent_uploads, Some(4));
+    assert!(Machine::new().accept("").tenant("acme").is_none());
+
+    let tenant = |line: &str| format!("[[tenants]]\nname = \"a\"\n{line}\n");
+    for (line, key, code) in [
+        ("max_bytes = \"much\"", "max_bytes", Code::BadValue),
+        ("max_bytes = 0", "max_bytes", Code::OutOfRange),
+        ("max_files = 0", "max_files", Code::OutOfRange),
+        (
+            "requests_per_minute = \"9\"",
+            "requests_per_minute",
+            Code::WrongType,
+        ),
+        (
+            "concurrent_uploads = 0",
+            "concurrent_uploads",
+            Code::OutOfRange,
+        ),
+        ("max_file = 1", "max_file", Code::UnknownKey),
+    ] {
+        refused(&tenant(line), 3, &format!("tenants[0].{key}"), code);
+    }
+    refused(
+        &format!("{}{}", tenant(""), tenant("")),
+        5,
+        "tenants[1].name",
+        Code::Conflict,
+    );
+}

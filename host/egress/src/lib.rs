@@ -33,6 +33,7 @@ pub mod scrub;
 mod secret;
 mod stream;
 pub mod tls;
+mod trace;
 mod transport;
 
 pub use account::Account;

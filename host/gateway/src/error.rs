@@ -41,7 +41,7 @@ codes! {
     PathNotFound = "path_not_found", 404, "The path lies in a granted directory, but there is nothing there.",
         "Check the spelling; on this file system upper and lower case may differ.";
     NotARegularFile = "not_a_regular_file", 400, "The path is a directory, FIFO, socket or device.",
-        "Name a file; for a directory's files, let the shell name them: `loadlock upload DIR/*`.";
+        "Name a file; `loadlock upload DIR` takes the files of a directory.";
     PathNotReadable = "path_not_readable", 403, "The file exists and is granted, but the system does not let Loadlock read it.",
         "Give the user that runs Loadlock the right to read it.";
     FileRejected = "file_rejected", 422, "The validator refused the file: its name, type or content.",
@@ -82,12 +82,26 @@ codes! {
         "Keep your own copy, or upload with a purpose whose content can be read.";
     IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for other content within the last 24 hours.",
         "Use a new key for a new upload.";
+    UploadConflict = "upload_conflict", 409, "The resumable upload is at another offset than the request, or a newer request took it over.",
+        "Ask for the offset and go on from there.";
+    UploadExpired = "upload_expired", 410, "The resumable upload was not finished in time and is gone.",
+        "Start a new upload.";
+    ChecksumMismatch = "checksum_mismatch", 460, "The bytes that arrived do not have the checksum that the client gave; they were discarded.",
+        "Send them again.";
     Unauthenticated = "unauthenticated", 401, "No credential, or one that is not accepted.",
         "`loadlock token issue` makes one.";
     Forbidden = "forbidden", 403, "The credential lacks the scope for this.",
         "Use a token with the scope that the message names.";
+    QuotaExceeded = "quota_exceeded", 429, "The tenant's own files or bytes are used up.",
+        "Delete files, or ask the operator for more (`[[tenants]]`).";
+    RateLimited = "rate_limited", 429, "The caller asks too often, has too many uploads under way, or failed to authenticate too often.",
+        "Wait as long as `Retry-After` says.";
     RequestInvalid = "request_invalid", 400, "The request does not make sense.",
         "Read the message.";
+    NoSuchEndpoint = "no_such_endpoint", 404, "The gateway has nothing at this path.",
+        "Check the URL.";
+    MethodNotAllowed = "method_not_allowed", 405, "The path exists, but not for this method.",
+        "Check the method.";
     Overloaded = "overloaded", 503, "Too much is under way.",
         "Try again later.";
     SpoolFull = "spool_full", 507, "There is no room to keep the body until it is uploaded.",
@@ -96,6 +110,8 @@ codes! {
         "Free space on the disk and check the permissions of `$LOADLOCK_HOME`.";
     HomeInUse = "home_in_use", 409, "Another process owns `$LOADLOCK_HOME`.",
         "Stop the other one, or use another `--home`.";
+    AddressUnavailable = "address_unavailable", 500, "The address to serve at cannot be bound.",
+        "Stop what listens there, or choose another with `--listen`.";
     EgressDenied = "egress_denied", 502, "The provider wanted to reach something that the operator did not grant it.",
         "Add the line that the message names to the provider's configuration, if it may.";
     ComponentRefused = "component_refused", 500, "A component is not loaded: it is missing, does not match its pin, or imports what it may not.",

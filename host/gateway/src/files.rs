@@ -1,13 +1,15 @@
 //! What happens to files after they are stored: list, look up, read, delete.
 
 use bytes::Bytes;
+use loadlock_audit::{Event, What};
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
 use loadlock_sandbox::CallError;
 use loadlock_sandbox::provider::Provider;
-use loadlock_sandbox::tracker::{Answer, FileRecord, FilesQuery, Release, RemoteRow, Stats};
+use loadlock_sandbox::tracker::{Answer, FileRecord, FilesQuery, Release, Stats};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::audit::Pending;
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Gateway;
 use crate::pipeline::{journal_error, record_of};
@@ -118,6 +120,20 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::ContentUnavailable`] if the vendor gives this purpose back in no form.
     pub async fn content(&self, who: &Principal, id: &str) -> Result<Content> {
+        let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
+        pending.what().file_id = Some(id.to_owned());
+        match self.readable(who, id).await {
+            Ok(record) => Ok(self.read(record, pending)),
+            Err(error) => {
+                let refused = Err(error);
+                pending.ended(&refused).await;
+                refused
+            }
+        }
+    }
+
+    /// A file whose content its vendor gives back.
+    async fn readable(&self, who: &Principal, id: &str) -> Result<FileRecord> {
         who.require(Scope::Read)?;
         let record = self.record_of(who, id).await?;
         let unit = self.0.provider(&record.provider)?;
@@ -131,6 +147,12 @@ impl Gateway {
                 ),
             ));
         }
+        Ok(record)
+    }
+
+    /// Reads it in a task of its own, which also records how that ended.
+    fn read(&self, record: FileRecord, mut pending: Pending) -> Content {
+        pending.what().provider = Some(record.provider.clone());
         let (sink, chunks) = Provider::content_channel();
         let gateway = self.clone();
         let remote = RemoteRef {
@@ -138,7 +160,7 @@ impl Gateway {
             purpose: record.key.purpose.clone(),
         };
         let (name, bytes) = (record.provider.clone(), record.bytes);
-        let end = tokio::spawn(async move {
+        let read = async move {
             let unit = gateway.0.provider(&name)?;
             let report = unit.component.content(&remote, sink).await;
             crate::pipeline::log_component(&name, &report);
@@ -161,12 +183,18 @@ impl Gateway {
                 Ok(Err(failure)) => Err(content_failure(&name, &failure)),
                 Err(error) => Err(call_error(&name, &error)),
             }
+        };
+        let end = tokio::spawn(async move {
+            let end = read.await;
+            pending.what().bytes = end.as_ref().ok().map(|info: &ContentInfo| info.bytes);
+            pending.ended(&end).await;
+            end
         });
-        Ok(Content {
+        Content {
             file: record.into(),
             chunks,
             end,
-        })
+        }
     }
 
     /// Deletes one of the caller's files; the remote file too, if no other file refers to it.
@@ -174,6 +202,14 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted later.
     pub async fn delete(&self, who: &Principal, id: &str) -> Result<()> {
+        let mut pending = self.0.audit.begin_for(who, Event::Delete).await?;
+        pending.what().file_id = Some(id.to_owned());
+        let outcome = self.release(who, id).await;
+        pending.ended(&outcome).await;
+        outcome
+    }
+
+    async fn release(&self, who: &Principal, id: &str) -> Result<()> {
         who.require(Scope::Delete)?;
         // A file whose record is still on its way has to arrive before it can go.
         self.0.deliver_backlog().await?;
@@ -203,56 +239,29 @@ impl Gateway {
 }
 
 impl crate::gateway::Inner {
-    /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again.
-    pub(crate) async fn bury(&self, row: &RemoteRow) -> bool {
-        let Ok(unit) = self.provider(&row.provider) else {
-            tracing::warn!(provider = %row.provider, "a remote file of a provider that is not configured any more stays dying");
-            return false;
+    /// Every remote file that the gateway asks a vendor to delete is in the audit log.
+    pub(crate) async fn remote_delete_recorded(
+        &self,
+        unit: &ProviderUnit,
+        remote_id: &str,
+        tenant: Option<&str>,
+        gone: bool,
+    ) {
+        crate::metrics::remote_delete(&unit.name, gone);
+        let what = What {
+            provider: Some(unit.name.clone()),
+            remote_id: Some(remote_id.to_owned()),
+            detail: Some("at the vendor".into()),
+            ..What::default()
         };
-        let remote = RemoteRef {
-            id: row.remote_id.clone(),
-            purpose: row.key.purpose.clone(),
-        };
-        let gone = match delete_at_vendor(unit, &remote).await {
-            Ok(()) => true,
-            Err(problem) => {
-                tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
-                false
-            }
-        };
-        if gone
-            && let Err(error) = answered(
-                self.tracker
-                    .forget(row.account.clone(), row.remote_id.clone())
-                    .await,
-            )
-        {
-            tracing::warn!(%error, "the tracker could not forget a deleted remote file");
-        }
-        gone
-    }
-}
-
-/// Deletes a remote file; the error is a sentence, and the file may be there still.
-pub(crate) async fn delete_at_vendor(
-    unit: &ProviderUnit,
-    remote: &RemoteRef,
-) -> Result<(), String> {
-    let report = unit.component.delete(remote).await;
-    crate::pipeline::log_component(&unit.name, &report);
-    match report.outcome {
-        Ok(Ok(_)) => Ok(()),
-        // It is gone already, or the vendor has no delete and drops it when its time has come.
-        Ok(Err(failure))
-            if matches!(
-                failure.kind,
-                FailureKind::NotFound | FailureKind::Unsupported
-            ) =>
-        {
+        let end = if gone {
             Ok(())
-        }
-        Ok(Err(failure)) => Err(failure.to_string()),
-        Err(error) => Err(error.to_string()),
+        } else {
+            Err(ErrorCode::ProviderFailed.as_str())
+        };
+        self.audit
+            .note(Event::Delete, tenant.map(str::to_owned), what, end)
+            .await;
     }
 }
 

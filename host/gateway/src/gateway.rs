@@ -10,14 +10,18 @@ use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
 use loadlock_sandbox::{Limits, Network};
 
-use crate::admission::{Grants, Spool, spool_root};
+use crate::admission::{Grants, Room, Spool, spool_root};
+use crate::audit::Auditor;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
+use crate::limiter::FailureLimiter;
 use crate::pipeline::flights::Flights;
 use crate::pipeline::{Settled, journal_error};
-use crate::principal::{Door, Principal, authenticate};
-use crate::setup::{ProviderUnit, Setup, auth, load_provider, refused};
+use crate::principal::{Door, Peer, Principal};
+use crate::session::Sessions;
+use crate::setup::{Environment, ProviderUnit, Setup, auth, load_provider, refused};
+use crate::tenants::Tenants;
 
 /// An open gateway. Cheap to clone; the last clone releases `$LOADLOCK_HOME`.
 #[derive(Clone)]
@@ -32,11 +36,24 @@ pub(crate) struct Inner {
     pub(crate) rules: Rules,
     pub(crate) tracker: Tracker,
     pub(crate) providers: Vec<ProviderUnit>,
+    pub(crate) sessions: Sessions,
     pub(crate) flights: Flights,
+    /// Uploads that may be under way at once, at all providers together.
+    pub(crate) turns: tokio::sync::Semaphore,
     pub(crate) journal: Journal,
     /// Journal entries that an upload of this process holds: not open for settling.
     pub(crate) active: Mutex<HashSet<String>>,
+    /// Held while open entries are settled or the books are reconciled: one at a time.
+    pub(crate) settling: tokio::sync::Mutex<()>,
+    /// Remote files that are being deleted at this moment, by account and id.
+    pub(crate) burying: Mutex<HashSet<(String, String)>>,
+    /// Notified when one of them is done.
+    pub(crate) buried: tokio::sync::Notify,
     pub(crate) clock: Clock,
+    pub(crate) env: Environment,
+    pub(crate) audit: Auditor,
+    pub(crate) tenants: Tenants,
+    pub(crate) failures: FailureLimiter,
     /// Released last: everything above may still write.
     pub(crate) home: Home,
 }
@@ -49,6 +66,7 @@ impl Gateway {
     pub async fn open(setup: Setup) -> Result<Self> {
         let config = setup.config.clone();
         let home = Home::open(&config.home)?;
+        let audit = Auditor::open(&home, setup.clock.clone())?;
         let protected = home.protected(config.protected_files())?;
         let grants = Grants::open(&config.grants, &protected)?;
         let spool_root = spool_root(&home.spool())?;
@@ -56,7 +74,8 @@ impl Gateway {
         let sandbox = setup.sandbox(Some(home.cache()))?;
         let local_key = auth::local_key(&home.keys())?;
 
-        let policy = auth::policy(&setup, &config, &local_key)?;
+        let policy = auth::policy(setup.env, &config, &local_key)?;
+        let key_ids = policy.keys.iter().map(|key| key.kid.clone()).collect();
         let auth_source = setup.source(&config.auth.component, &sandbox)?;
         let validator_source = setup.source(&config.validator.component, &sandbox)?;
         let tracker_source = setup.source(&config.tracker.component, &sandbox)?;
@@ -90,6 +109,7 @@ impl Gateway {
             units,
         );
         let validator_config = &config.validator;
+        let spool = Spool::new(home.spool(), spool_root, config.limits.spool_size.0);
         let gateway = Inner {
             rules: Rules {
                 max_bytes: Some(config.limits.max_upload_size.0),
@@ -104,44 +124,67 @@ impl Gateway {
             validator: validator.map_err(|error| refused(&error))?,
             tracker: tracker.map_err(|error| refused(&error))?,
             providers: providers?,
-            spool: Spool::new(home.spool(), spool_root, config.limits.spool_size.0),
+            // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and needs no body for it.
+            sessions: Sessions::load(&spool, setup.clock.wall_ms(), !setup.look_only),
+            spool,
             flights: Flights::default(),
+            turns: tokio::sync::Semaphore::new(config.limits.concurrency as usize),
             journal,
             active: Mutex::default(),
+            audit,
+            tenants: Tenants::default(),
+            failures: FailureLimiter::new(key_ids),
+            settling: tokio::sync::Mutex::default(),
+            burying: Mutex::default(),
+            buried: tokio::sync::Notify::new(),
             clock: setup.clock.clone(),
+            env: setup.env,
             grants,
             config,
             home,
         };
         let gateway = Self(Arc::new(gateway));
         gateway.0.check_threshold()?;
+        gateway.0.configuration_recorded().await?;
         gateway.restore_breakers();
+        gateway.0.restore_health();
+        if setup.look_only {
+            return Ok(gateway);
+        }
         let settled = gateway.settle().await?;
         if settled != Settled::default() {
             tracing::warn!(?settled, "settled what an earlier process left open");
         }
-        // What is left in the spool belonged to uploads that are settled now.
-        gateway.0.spool.clean();
         Ok(gateway)
     }
 
-    /// Who presents this credential at this door.
+    /// Who presents this credential at this door, of a request of which nothing else is known.
     ///
     /// # Errors
-    /// [`ErrorCode::Unauthenticated`].
+    /// As [`Gateway::authenticate_from`].
     pub async fn authenticate(&self, door: Door, credential: Option<&str>) -> Result<Principal> {
-        authenticate(
-            &self.0.auth,
-            door,
-            credential,
-            self.0.clock.wall_ms() / 1_000,
-        )
-        .await
+        self.authenticate_from(door, credential, Peer::default())
+            .await
     }
 
     /// The configuration that it runs with.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The wall clock that records and sessions go by, milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.0.clock.wall_ms()
+    }
+
+    /// A share of the spool's ceiling for bytes that a front door keeps itself, empty at first.
+    pub fn room(&self) -> Room {
+        self.0.spool.room()
+    }
+
+    /// Where front doors keep uploads that clients send in pieces.
+    pub fn sessions_directory(&self) -> std::path::PathBuf {
+        self.0.home.sessions()
     }
 
     /// Where its state is.

@@ -29,7 +29,16 @@ impl Home {
                 format!("cannot use {}: {error}", what.display()),
             )
         };
-        let folders = ["keys", "spool", "cache", "providers", "tracker", "journal"];
+        let folders = [
+            "keys",
+            "spool",
+            "cache",
+            "providers",
+            "tracker",
+            "journal",
+            "audit",
+            "sessions",
+        ];
         let all = std::iter::once(path.to_owned()).chain(folders.map(|folder| path.join(folder)));
         for folder in all {
             std::fs::DirBuilder::new()
@@ -91,9 +100,19 @@ impl Home {
         self.path.join("cache")
     }
 
+    /// Uploads that clients send in pieces, one folder a protocol.
+    pub fn sessions(&self) -> PathBuf {
+        self.path.join("sessions")
+    }
+
     /// The journal.
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal")
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> PathBuf {
+        self.path.join("audit")
     }
 
     /// A directory of a component's own, as a handle that follows no link.

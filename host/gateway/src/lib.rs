@@ -4,30 +4,46 @@
 //! entry point. [`Gateway::upload`] is the one road of an upload; the module `pipeline` shows its stages in order.
 
 mod admission;
+mod audit;
 mod clock;
+mod entrance;
 mod error;
 mod files;
 mod gateway;
 mod home;
 mod id;
+mod limiter;
+pub mod metrics;
 mod pipeline;
 mod principal;
 mod progress;
 mod providers;
+mod reload;
 mod request;
+mod session;
 mod setup;
+mod staged;
+mod tenants;
+mod upkeep;
 mod view;
 
-pub use admission::{AdmittedFile, Body};
+pub use admission::{AdmittedFile, Body, Room, ended_early};
 pub use clock::Clock;
 pub use error::{Error, ErrorCode, Result};
 pub use files::{Content, ListRequest};
 pub use gateway::Gateway;
 pub use home::Home;
 pub use pipeline::Settled;
-pub use principal::{Door, Principal, Scope};
+pub use principal::{Door, Peer, Principal, Scope};
 pub use progress::{Event, Progress, Silent};
 pub use request::{Source, Target, UploadRequest};
+pub use session::{DataWriter, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
-pub use setup::{Builtins, Setup};
+pub use setup::{Builtins, Environment, Setup};
+pub use staged::Staged;
+pub use tokio_util::sync::CancellationToken;
+pub use upkeep::{
+    BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step,
+    StepEnd, Unlisted, Upkeep, Verdict,
+};
 pub use view::{EligibleView, File, FilePage, Probe, ProviderView, RefusedView, RouteView};

@@ -1,5 +1,6 @@
 //! Who is asking.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use loadlock_sandbox::auth::{Auth, Identified};
@@ -40,14 +41,51 @@ impl Scope {
     }
 }
 
-/// An authenticated caller. Only [`authenticate`] makes one, so nothing further down the pipeline can be reached without it.
+/// Where a request comes from, for logs, the audit log and limits. Nothing is allowed by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The request's id, the client's own or the front door's.
+    pub request_id: Option<String>,
+}
+
+/// An authenticated caller. Only [`authenticate`] makes one (and the record of a session that such a caller opened), so nothing further down the pipeline can be reached without it.
 #[derive(Debug, Clone)]
 pub struct Principal {
     identity: Arc<Identified>,
     door: Door,
+    peer: Arc<Peer>,
 }
 
 impl Principal {
+    /// The same caller with another request, for doors where one authentication serves many.
+    #[must_use]
+    pub fn for_request(&self, id: impl Into<String>) -> Self {
+        let peer = Peer {
+            address: self.peer.address,
+            request_id: Some(id.into()),
+        };
+        Self {
+            peer: Arc::new(peer),
+            ..self.clone()
+        }
+    }
+
+    /// Where the request comes from.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Whoever opened a session, after a restart. Their credential was accepted when they opened it.
+    pub(crate) fn resumed(identity: Identified) -> Self {
+        Self {
+            identity: Arc::new(identity),
+            door: Door::Network,
+            peer: Arc::default(),
+        }
+    }
+
     /// Whose data.
     pub fn tenant(&self) -> &str {
         &self.identity.tenant
@@ -92,13 +130,21 @@ impl Principal {
     }
 }
 
+/// A caller that is not let in.
+pub(crate) struct Refused {
+    /// The auth component's code, or `no_decision`.
+    pub(crate) code: &'static str,
+    pub(crate) error: Error,
+}
+
 /// Asks the auth component. Anything but a clear yes is a no.
 pub(crate) async fn authenticate(
     auth: &Auth,
     door: Door,
     credential: Option<&str>,
+    peer: Peer,
     now_s: u64,
-) -> Result<Principal> {
+) -> Result<Principal, Refused> {
     match auth
         .authenticate(credential.map(str::to_owned), now_s)
         .await
@@ -108,24 +154,31 @@ pub(crate) async fn authenticate(
             Ok(Principal {
                 identity: Arc::new(identity),
                 door,
+                peer: Arc::new(peer),
             })
         }
         Ok(Err(denial)) => {
             tracing::warn!(target: "loadlock::auth", code = denial.code, "[AUTH] refused: {}", denial.message);
             // What exactly was wrong is for the operator's log; the hint is written for the caller.
-            Err(Error::new(
-                ErrorCode::Unauthenticated,
-                format!("the credential is not accepted ({})", denial.code),
-            )
-            .hint(denial.hint))
+            Err(Refused {
+                code: denial.code,
+                error: Error::new(
+                    ErrorCode::Unauthenticated,
+                    format!("the credential is not accepted ({})", denial.code),
+                )
+                .hint(denial.hint),
+            })
         }
         Err(error) => {
             tracing::error!(target: "loadlock::auth", %error, "[AUTH] no decision");
-            Err(Error::new(
-                ErrorCode::Unauthenticated,
-                "the auth component gave no decision, so nobody is let in",
-            )
-            .hint("look at the log for `[AUTH]`"))
+            Err(Refused {
+                code: "no_decision",
+                error: Error::new(
+                    ErrorCode::Unauthenticated,
+                    "the auth component gave no decision, so nobody is let in",
+                )
+                .hint("look at the log for `[AUTH]`"),
+            })
         }
     }
 }

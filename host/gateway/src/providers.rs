@@ -2,15 +2,14 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use loadlock_policy::breaker::{Breaker, BreakerSnapshot};
-use loadlock_policy::model::FailureKind;
 
 use crate::error::Result;
 use crate::gateway::{Gateway, Inner};
 use crate::principal::{Principal, Scope};
 use crate::setup::ProviderUnit;
+use crate::upkeep::gauges;
 use crate::view::{Probe, ProviderView};
 
 impl Gateway {
@@ -18,8 +17,9 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`].
-    pub fn providers(&self, who: &Principal) -> Result<Vec<ProviderView>> {
+    pub async fn providers(&self, who: &Principal) -> Result<Vec<ProviderView>> {
         who.require(Scope::Read)?;
+        let usage = self.0.usage_rows().await;
         let now = self.0.clock.now();
         Ok(self
             .0
@@ -41,6 +41,8 @@ impl Gateway {
                 )
                 .to_lowercase(),
                 in_flight: unit.in_flight.load(Ordering::Relaxed),
+                health: self.0.health(unit),
+                quota: gauges(unit, &usage),
             })
             .collect())
     }
@@ -72,21 +74,8 @@ impl Gateway {
     pub async fn probe(&self, who: &Principal, name: &str) -> Result<Probe> {
         who.require(Scope::Read)?;
         let unit = self.0.provider(name)?;
-        let started = Instant::now();
-        let report = unit.component.probe().await;
-        crate::pipeline::log_component(name, &report);
-        let (healthy, detail, failure) = match report.outcome {
-            Ok(Ok(detail)) => (true, detail, None),
-            Ok(Err(failure)) => (false, failure.to_string(), Some(failure.kind)),
-            Err(error) => (false, error.to_string(), Some(FailureKind::Internal)),
-        };
-        Ok(Probe {
-            provider: name.to_owned(),
-            healthy,
-            detail,
-            failure,
-            elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        })
+        let (probe, _) = self.0.look(unit).await;
+        Ok(probe)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::admission::Body;
+use crate::staged::Staged;
 
 /// Where the bytes come from.
 pub enum Source {
@@ -15,6 +18,8 @@ pub enum Source {
     },
     /// The bytes themselves.
     Body(Body),
+    /// A body that is on the disk already, by [`crate::Gateway::stage`] or [`crate::Session::stage`].
+    Staged(Staged),
 }
 
 /// Which provider.
@@ -41,6 +46,8 @@ pub struct UploadRequest {
     pub idempotency_key: Option<String>,
     /// Seconds until it expires.
     pub expires_in_s: Option<u64>,
+    /// Ends it early: see [`crate::Gateway::upload`]. A token that nobody cancels by default.
+    pub cancel: CancellationToken,
 }
 
 impl UploadRequest {
@@ -62,6 +69,7 @@ impl From<Source> for UploadRequest {
             name: None,
             idempotency_key: None,
             expires_in_s: None,
+            cancel: CancellationToken::new(),
         }
     }
 }

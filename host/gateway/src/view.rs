@@ -6,6 +6,8 @@ use loadlock_sandbox::Inspection;
 use loadlock_sandbox::tracker::FileRecord;
 use serde::Serialize;
 
+use crate::upkeep::{Gauge, Health};
+
 /// One uploaded file, as every front door reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct File {
@@ -94,6 +96,11 @@ pub struct ProviderView {
     pub breaker: String,
     /// Uploads in flight.
     pub in_flight: u32,
+    /// What the last probe found; absent if it was never probed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// What the account holds, by purpose: purposes with a limit or in use.
+    pub quota: Vec<Gauge>,
 }
 
 /// What a probe found.

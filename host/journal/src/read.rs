@@ -46,6 +46,16 @@ pub(crate) fn unknown_entries(snapshot: &ReadTransaction, limit: usize) -> Read<
     Ok(found)
 }
 
+pub(crate) fn failed_entries(snapshot: &ReadTransaction, limit: usize) -> Read<Vec<Entry>> {
+    let entries = snapshot.open_table(ENTRIES)?;
+    let mut found = Vec::new();
+    for row in snapshot.open_table(FAILED)?.iter()?.rev().take(limit) {
+        let (key, _) = row?;
+        found.push(load(&entries, key.value().1)?);
+    }
+    Ok(found)
+}
+
 pub(crate) fn accepted_not_recorded(snapshot: &ReadTransaction, limit: usize) -> Read<Vec<Entry>> {
     let entries = snapshot.open_table(ENTRIES)?;
     let mut found = Vec::new();

@@ -16,6 +16,7 @@
 //! | [`budget`] | whether a provider's retries are still a small part of its traffic |
 //! | [`breaker`] | whether a provider is asked at all |
 //! | [`quota`] | whether a count or a number of bytes is left |
+//! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
 
 pub mod address;
 pub mod breaker;
@@ -27,5 +28,6 @@ pub mod quota;
 pub mod retry;
 pub mod routing;
 mod time;
+pub mod upkeep;
 
 pub use time::Millis;

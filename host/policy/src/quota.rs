@@ -168,6 +168,114 @@ impl Usage {
     }
 }
 
+/// Uploads of one owner under way, for limits whose other half is in a ledger that others change too.
+///
+/// What is stored is read from the ledger each time, so that restarts, expiry and deletes need no bookkeeping here. Between reading the ledger and deciding, an upload may come to its end: its file may or may not be in
+/// what was read. Whatever ended since the reading began therefore still counts. That may count a file twice for a moment, never not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct UnderWay {
+    held: Usage,
+    /// What ended, with the moment, while a reading was under way.
+    ended: Vec<(u64, u64)>,
+    /// Moments at which readings began that are not done.
+    readings: Vec<u64>,
+    now: u64,
+}
+
+/// A reading of the ledger under way. Hand it to [`UnderWay::reserve`] or [`UnderWay::abandon`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+#[must_use = "a reading that is neither used nor abandoned keeps everything that ends from being forgotten"]
+pub struct Reading(u64);
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error, Serialize, Deserialize)]
+#[error("{why}")]
+pub struct Refused {
+    /// The limit.
+    pub why: QuotaExceeded,
+    /// What is stored alone would leave room: ask again when an upload has ended.
+    pub under_way: bool,
+}
+
+impl UnderWay {
+    /// Before the ledger is asked.
+    pub fn read(&mut self) -> Reading {
+        self.now += 1;
+        self.readings.push(self.now);
+        Reading(self.now)
+    }
+
+    /// The ledger gave no answer.
+    pub fn abandon(&mut self, reading: Reading) {
+        self.done(&reading);
+    }
+
+    /// Holds room for a file of `size` bytes beside what the ledger said after `reading` began.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    ///
+    /// ```
+    /// use loadlock_policy::quota::{Limits, UnderWay, Usage};
+    /// let limits = Limits { max_count: Some(2), max_bytes: None };
+    /// let mut uploads = UnderWay::default();
+    /// let stored = Usage { count: 1, bytes: 10 };
+    /// let reading = uploads.read();
+    /// let held = uploads.reserve(reading, stored, 10, &limits)?;
+    /// let reading = uploads.read();
+    /// assert!(uploads.reserve(reading, stored, 10, &limits).is_err_and(|refused| refused.under_way));
+    /// uploads.end(held);
+    /// # Ok::<(), loadlock_policy::quota::Refused>(())
+    /// ```
+    pub fn reserve(
+        &mut self,
+        reading: Reading,
+        stored: Usage,
+        size: u64,
+        limits: &Limits,
+    ) -> Result<Reservation, Refused> {
+        let mut used = stored;
+        used.count = used.count.saturating_add(self.held.count);
+        used.bytes = used.bytes.saturating_add(self.held.bytes);
+        for (_, bytes) in self.ended.iter().filter(|(at, _)| *at >= reading.0) {
+            used.add(*bytes);
+        }
+        self.done(&reading);
+        if let Err(why) = limits.admit(used, size) {
+            return Err(Refused {
+                why,
+                under_way: limits.admit(stored, size).is_ok(),
+            });
+        }
+        self.held.add(size);
+        Ok(Reservation { size })
+    }
+
+    /// The upload came to its end: its file is in the ledger, or there is none.
+    pub fn end(&mut self, held: Reservation) {
+        self.held.sub(held.size);
+        if !self.readings.is_empty() {
+            self.ended.push((self.now, held.size));
+        }
+    }
+
+    /// What is held.
+    pub const fn held(&self) -> Usage {
+        self.held
+    }
+
+    /// Whether nothing is under way, so that it can be forgotten.
+    pub fn is_idle(&self) -> bool {
+        self.held == Usage::default() && self.readings.is_empty()
+    }
+
+    fn done(&mut self, reading: &Reading) {
+        self.readings.retain(|other| *other != reading.0);
+        let oldest = self.readings.iter().min().copied().unwrap_or(u64::MAX);
+        self.ended.retain(|(at, _)| *at >= oldest);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -258,6 +366,87 @@ mod tests {
             ends
         }
         assert!(explore(Quota::default(), [Step::Start; 3], 0) > 100);
+    }
+
+    /// Where one upload is: it reads the ledger in two steps, because the answer takes time, and its file is in the ledger before it ends.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    enum At {
+        Start,
+        Asked(u64),
+        Answered(u64, u64),
+        Sending,
+        Recorded,
+        Failed,
+        Done,
+        Refused,
+    }
+
+    /// Every interleaving of uploads with a ledger: the ledger never holds more than the limit, and nobody is refused for good while what is stored leaves room.
+    #[test]
+    fn no_interleaving_with_the_ledger_passes_a_limit() {
+        const MAX: u64 = 2;
+        const LIMITS: Limits = Limits {
+            max_count: Some(MAX),
+            max_bytes: Some(MAX * 10),
+        };
+        type World = (UnderWay, [At; 3], u64);
+        fn steps(world: &World, i: usize) -> Vec<World> {
+            let (uploads, at, ledger) = world.clone();
+            let mut next = Vec::new();
+            let mut go = |uploads: UnderWay, to: At, ledger: u64| {
+                let mut at = at;
+                at[i] = to;
+                next.push((uploads, at, ledger));
+            };
+            let mut uploads = uploads;
+            match at[i] {
+                At::Start => {
+                    let reading = uploads.read();
+                    go(uploads, At::Asked(reading.0), ledger);
+                }
+                At::Asked(reading) => go(uploads, At::Answered(reading, ledger), ledger),
+                At::Answered(reading, count) => {
+                    let stored = Usage {
+                        count,
+                        bytes: count * 10,
+                    };
+                    match uploads.reserve(Reading(reading), stored, 10, &LIMITS) {
+                        Ok(_held) => go(uploads, At::Sending, ledger),
+                        // Asking again would be a cycle of the search; that it may is what counts.
+                        Err(refused) => {
+                            assert_eq!(refused.under_way, count < MAX);
+                            go(uploads, At::Refused, ledger);
+                        }
+                    }
+                }
+                At::Sending => {
+                    go(uploads.clone(), At::Recorded, ledger + 1);
+                    go(uploads, At::Failed, ledger);
+                }
+                At::Recorded | At::Failed => {
+                    uploads.end(Reservation { size: 10 });
+                    go(uploads, At::Done, ledger);
+                }
+                At::Done | At::Refused => {}
+            }
+            next
+        }
+        let mut seen = std::collections::HashSet::new();
+        let mut open: Vec<World> = (0..=MAX)
+            .map(|ledger| (UnderWay::default(), [At::Start; 3], ledger))
+            .collect();
+        while let Some(world) = open.pop() {
+            if !seen.insert(world.clone()) {
+                continue;
+            }
+            assert!(world.2 <= MAX, "{world:?}");
+            let next: Vec<World> = (0..3).flat_map(|i| steps(&world, i)).collect();
+            if next.is_empty() {
+                assert!(world.0.is_idle() && world.0.ended.is_empty(), "{world:?}");
+            }
+            open.extend(next);
+        }
+        assert!(seen.len() > 1_000, "{}", seen.len());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use loadlock_egress::observe::Seen;
 use loadlock_egress::{Account, Call, Error as SendError, Timeouts, TlsFault, Transport};
 use loadlock_policy::egress::{EgressPolicy, RequestFacts};
 use loadlock_policy::model::Operation;
+use tracing::Instrument as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// What a component may reach.
@@ -194,7 +195,7 @@ impl WasiHttpHooks for Hooks {
             timeouts: options.map(timeouts),
         };
         let (outlet, observed) = (outlet.clone(), self.observed.clone());
-        Box::new(async move {
+        let sending = async move {
             match outlet.transport.send(request, &allowed, &call).await {
                 Ok(response) => {
                     let response = response
@@ -211,7 +212,9 @@ impl WasiHttpHooks for Hooks {
                     Err(wasi_error(&error))
                 }
             }
-        })
+        };
+        // It becomes a task of its own, which is still part of the attempt.
+        Box::new(sending.in_current_span())
     }
 }
 

@@ -64,12 +64,43 @@ pub(crate) enum Command {
     Providers(Providers),
     /// Say where a file would go and why, without sending anything
     Route(Route),
+    /// Serve many clients over HTTP
+    Serve(Serve),
+    /// Compare the vendors' lists with the ledger, and put right what is ours
+    Reconcile(ReconcileArgs),
+    /// Check journal, ledger, vendors and spool against each other; changes nothing
+    #[command(
+        after_help = "Prints a balance sheet, and exits 0 only if it balances: every count agrees, and every vendor that has
+a list was read. Unknown outcomes have a line of their own and do not unbalance it. With --json the
+sheet is one object: {\"lines\":[{\"name\",\"provider\",\"count\",\"expected\",\"finding\"}],\"not_listed\",
+\"balanced\"}.
+
+Examples:
+  loadlock fsck
+  loadlock fsck --json | jq '.lines[] | select(.finding == \"unbalanced\")'"
+    )]
+    Fsck,
+    /// Serve one MCP client on standard input and output
+    #[command(
+        after_help = "For MCP clients that start their servers themselves. Messages go over standard input and output,
+the log goes to standard error. Calls are those of the user of this machine, or of the token in
+LOADLOCK_TOKEN; relative paths are relative to the directory in which it is started. It ends when
+the client closes standard input.
+
+Examples:
+  loadlock mcp
+  npx @modelcontextprotocol/inspector --cli loadlock mcp --method tools/list"
+    )]
+    Mcp,
     /// Look at the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     /// Make and look at tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
+    /// Look at the audit log and check it
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(Audit),
     /// The table of error codes: what leads to each, what to do
     #[command(after_help = "Examples:
   loadlock errors
@@ -86,25 +117,39 @@ pub(crate) enum Command {
 /// `loadlock upload`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Up to 4 files travel at a time. There is one result for each, in the order given. If some fail,
-the rest is still done and the exit status is 1. Interrupted with Ctrl-C, what is not finished is
-reported as `cancelled`. The same command again sends only that: what is stored is recognised.
+    after_help = "A directory stands for the files in it and below it, sorted by name; hidden files and symbolic links are
+passed over and counted. A pattern in quotes (`*`, `?`, `[a-z]`, `**` for any depth) is matched as a
+shell would, and names files only. A directory or a pattern without a file is a failed item.
+
+There is one result for each file, in the order given. A file that is named twice is reported twice,
+and so are equal files: each gets an id, the bytes are sent once. If some fail, the rest is still done
+and the exit status is 1.
+
+Interrupted with Ctrl-C, uploads under way are cut off, what the provider has of them is deleted, what
+is not finished is reported as `cancelled`, and the exit status is 130; Ctrl-C again stops at once. The
+same command again, after that or after a crash, finishes the rest: what is stored is recognised, and
+reported as already stored.
 
 With --json a result is {\"id\",\"filename\",\"bytes\",\"sha256\",\"media_type\",\"purpose\",\"provider\",
-\"remote_id\",\"deduplicated\",\"attempts\",\"created_at\"} (and \"expires_at\" if it expires) or
-{\"error\":{\"code\",\"message\",\"hint\"},\"path\"}.
+\"remote_id\",\"deduplicated\",\"attempts\",\"created_at\",\"path\"} (and \"expires_at\" if it expires) or
+{\"error\":{\"code\",\"message\",\"hint\"},\"path\"}. Unless one file alone was named, the last line is
+{\"summary\":{\"stored\",\"deduplicated\",\"failed\",\"cancelled\",\"skipped\"}}.
 
 Examples:
   loadlock upload report.pdf
+  loadlock upload reports/ 'scans/**/*.tiff' --jobs 8
   loadlock upload --to kimi --purpose file-extract *.pdf
   pg_dump shop | loadlock upload - --name shop.sql --expires-in 30d
   id=$(loadlock upload -q report.pdf)
-  loadlock upload --json *.csv | jq -r 'select(.error) | .path'"
+  loadlock upload --json reports/ | jq -r 'select(.error) | .path'"
 )]
 pub(crate) struct Upload {
-    /// Files; `-` is standard input and needs --name
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Files, directories and quoted patterns; `-` is standard input and needs --name
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<OsString>,
+    /// Most files under way at a time; a provider may be limited to fewer (`limits.concurrency`)
+    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
     #[command(flatten)]
     pub(crate) choice: Choice,
     /// Another name than the file's own; for one file
@@ -116,6 +161,29 @@ pub(crate) struct Upload {
     /// The same key and content within 24 hours answer the same file; for one file
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
+}
+
+/// `loadlock serve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every request needs a token; `loadlock token issue` makes one. The first Ctrl-C lets requests
+under way end, the second one stops at once. `[auth]` and the certificate of `server.tls` are read
+again when their files change, and on SIGHUP; anything else needs a restart.
+
+Examples:
+  loadlock serve
+  curl -H \"Authorization: Bearer $(loadlock token issue)\" -F purpose=batch -F file=@a.jsonl http://127.0.0.1:8420/v1/files"
+)]
+pub(crate) struct Serve {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Serve plain HTTP beyond loopback: only behind a proxy that speaks TLS
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// A name that clients of /mcp reach it by, besides its addresses and localhost; repeat it for more
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
 }
 
 /// Which provider and what for.
@@ -249,6 +317,32 @@ pub(crate) struct Route {
     pub(crate) choice: Choice,
 }
 
+/// `loadlock reconcile`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Stored files that a vendor lost are marked and never given out again. What is left of our own
+uploads and deletes is deleted. Files that were never recorded here are reported and left alone:
+accounts are shared with other programs. Prints one line for each action and a summary for each
+provider; exit status 1 if something failed or was refused. Nothing is changed if the ledger or a
+list cannot be read to its end, or if more than a fifth of an account (and more than 10 files) would
+be marked or deleted at once.
+
+Examples:
+  loadlock reconcile --dry-run
+  loadlock reconcile --provider kimi --json"
+)]
+pub(crate) struct ReconcileArgs {
+    /// Only this provider [default: all]
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) provider: Option<String>,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on even if much of an account would be marked or deleted at once
+    #[arg(long)]
+    pub(crate) allow_mass: bool,
+}
+
 /// `loadlock config`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -310,6 +404,57 @@ pub(crate) struct TokenIssue {
     /// Whom it is meant for [default: the first of `auth.audiences`]
     #[arg(long, value_name = "AUDIENCE")]
     pub(crate) audience: Option<String>,
+}
+
+/// `loadlock audit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check every record of every file, and say where the chain breaks
+    #[command(
+        after_help = "Works beside a running gateway. Exit status 1 if something is wrong. Keep the last number and hash
+elsewhere: with --contains they show later that nothing before them was changed.
+
+Examples:
+  loadlock audit verify
+  loadlock audit verify --json | jq -r '[.last.seq, .last.hash] | join(\":\")'
+  loadlock audit verify --contains 1042:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )]
+    Verify {
+        /// Older files were moved away: begin with the oldest that is here
+        #[arg(long)]
+        archived: bool,
+        /// The record of this number must be there and have this hash
+        #[arg(long, value_name = "NUMBER:HASH", value_parser = position)]
+        contains: Option<loadlock::audit::Position>,
+    },
+    /// Show the newest records
+    #[command(
+        after_help = "With --json the records are printed as they stand in the file.
+
+Examples:
+  loadlock audit tail -n 100
+  loadlock audit tail -f --json | jq 'select(.outcome == \"denied\")'"
+    )]
+    Tail {
+        /// How many
+        #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
+        lines: usize,
+        /// Go on with those that come
+        #[arg(short, long)]
+        follow: bool,
+    },
+}
+
+fn position(text: &str) -> Result<loadlock::audit::Position, String> {
+    let (seq, hash) = text.split_once(':').ok_or("write NUMBER:HASH")?;
+    let digits = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !digits {
+        return Err("a hash is 64 hexadecimal digits".to_owned());
+    }
+    Ok(loadlock::audit::Position {
+        seq: seq.parse().map_err(|_| "the number is not one")?,
+        hash: hash.to_lowercase(),
+    })
 }
 
 /// Whether a table is for the documentation.

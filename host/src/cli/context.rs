@@ -84,30 +84,48 @@ pub(crate) fn known_provider(config: &Config, name: &str) -> Result<(), Failure>
 
 /// Opens the gateway and authenticates: with `LOADLOCK_TOKEN` if it is set, else as the user of this machine.
 pub(crate) async fn open(config: Config, output: &Output) -> Result<Session, Failure> {
+    session(config, output, false).await
+}
+
+/// As [`open`], without settling anything that an earlier process left behind.
+pub(crate) async fn open_to_look(config: Config, output: &Output) -> Result<Session, Failure> {
+    session(config, output, true).await
+}
+
+async fn session(config: Config, output: &Output, look_only: bool) -> Result<Session, Failure> {
     let missing = missing_credentials(&config);
     if !missing.is_empty() {
         return Err(Failure::Config(missing));
     }
+    let setup = Setup {
+        look_only,
+        ..setup(config)?
+    };
     let gateway = patiently(
         output,
         "preparing components (only once)",
-        Gateway::open(setup(config)?),
+        Gateway::open(setup),
     )
     .await?;
+    let who = authenticate(&gateway).await?;
+    Ok(Session { gateway, who })
+}
+
+/// Who asks: whoever `LOADLOCK_TOKEN` speaks for if it is set, else the user of this machine.
+pub(crate) async fn authenticate(gateway: &Gateway) -> loadlock::Result<Principal> {
     let token = std::env::var("LOADLOCK_TOKEN")
         .ok()
         .filter(|token| !token.is_empty());
-    let who = match token {
+    match token {
         Some(token) => gateway
             .authenticate(Door::Local, Some(&token))
             .await
             .map_err(|mut error| {
                 error.message = format!("LOADLOCK_TOKEN: {}", error.message);
                 error
-            })?,
-        None => local::authenticate(&gateway).await?,
-    };
-    Ok(Session { gateway, who })
+            }),
+        None => local::authenticate(gateway).await,
+    }
 }
 
 /// Shows a person that something is going on, if it takes longer than a moment.

@@ -4,26 +4,30 @@
 //! |---|---|
 //! | `args` | what can be written |
 //! | `context` | configuration, open gateway, principal |
-//! | `output`, `text`, `table`, `bars`, `receipt`, `profile` | what a person or a program sees |
+//! | `output`, `text`, `table`, `receipt`, `profile` | what a person or a program sees |
 //! | `failure` | errors to messages and exit statuses |
-//! | `upload`, `files`, `providers`, `inspect`, `route`, `config`, `token`, `errors`, `manual` | the commands |
+//! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `errors`, `manual` | the commands |
 
 mod args;
-mod bars;
+mod audit;
 mod config;
 mod context;
 mod duration;
 mod errors;
 mod failure;
 mod files;
+mod fsck;
 mod inspect;
 mod logging;
 mod manual;
+mod mcp;
 mod output;
 mod profile;
 mod providers;
 mod receipt;
+mod reconcile;
 mod route;
+mod serve;
 mod table;
 mod text;
 mod token;
@@ -60,7 +64,8 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return failure::usage(&error),
     };
     let output = Output::new(&cli.globals);
-    logging::start(&cli.globals, &output);
+    let serving = matches!(cli.command, Command::Serve(_));
+    logging::start(&cli.globals, &output, serving);
     let status = match run(cli, &output) {
         Ok(status) => status,
         Err(failure) => failure.report(&output),
@@ -75,12 +80,17 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
         Command::Manual => manual::show(output),
         Command::Config(command) => config::run(&globals, output, &command),
         Command::Token(command) => token::run(&globals, output, command),
+        Command::Audit(command) => audit::run(&globals, output, command),
         // Answered at the top of `main`.
         Command::CompileComponent => Ok(Status::Done),
+        Command::Serve(command) => asynchronous(serve::run(&globals, output, command)),
+        Command::Mcp => asynchronous(mcp::run(&globals, output)),
         Command::Upload(command) => asynchronous(upload::run(&globals, output, command)),
         Command::Files(command) => asynchronous(files::run(&globals, output, command)),
         Command::Providers(command) => asynchronous(providers::run(&globals, output, command)),
         Command::Route(command) => asynchronous(route::run(&globals, output, command)),
+        Command::Reconcile(command) => asynchronous(reconcile::run(&globals, output, command)),
+        Command::Fsck => asynchronous(fsck::run(&globals, output)),
     }
 }
 
@@ -95,7 +105,9 @@ fn asynchronous(work: impl Future<Output = Result<Status, Failure>>) -> Result<S
             )
             .hint("raise the limit of processes (`ulimit -u`)")
         })?;
+    logging::otlp::send_on(runtime.handle());
     let result = runtime.block_on(work);
+    logging::otlp::finish();
     // A thread that waits for standard input cannot be joined.
     runtime.shutdown_background();
     result

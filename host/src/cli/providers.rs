@@ -1,13 +1,14 @@
 //! `loadlock providers`: list, inspect, probe.
 
 use futures::future::join_all;
+use loadlock::gateway::{Gauge, Health};
 
 use super::args::{Globals, Providers};
 use super::context::{configuration, known_provider, open};
 use super::failure::{Failure, Status};
 use super::output::{BAD, GOOD, Output, styled};
 use super::table::Table;
-use super::text::{pad, safe};
+use super::text::{pad, safe, size};
 use super::{context, inspect};
 
 pub(crate) async fn run(
@@ -16,15 +17,24 @@ pub(crate) async fn run(
     command: Providers,
 ) -> Result<Status, Failure> {
     match command {
-        Providers::Ls => list(&open(configuration(globals)?, output).await?, output),
+        Providers::Ls => list(&open(configuration(globals)?, output).await?, output).await,
         Providers::Inspect { component } => inspect::run(globals, output, &component).await,
         Providers::Probe { name } => probe(globals, output, name).await,
     }
 }
 
-fn list(session: &context::Session, output: &Output) -> Result<Status, Failure> {
-    let mut table = Table::new(&["NAME", "COMPONENT", "ORDER", "STATE", "ACCOUNT", "PURPOSES"]);
-    for provider in session.gateway.providers(&session.who)? {
+async fn list(session: &context::Session, output: &Output) -> Result<Status, Failure> {
+    let mut table = Table::new(&[
+        "NAME",
+        "COMPONENT",
+        "ORDER",
+        "STATE",
+        "HEALTH",
+        "USED",
+        "ACCOUNT",
+        "PURPOSES",
+    ]);
+    for provider in session.gateway.providers(&session.who).await? {
         if output.json {
             output.object(&provider)?;
         } else if output.quiet {
@@ -45,6 +55,8 @@ fn list(session: &context::Session, output: &Output) -> Result<Status, Failure> 
                 &provider.component,
                 &order,
                 &provider.breaker,
+                &health(provider.health.as_ref()),
+                &used(&provider.quota),
                 &provider.account,
                 &purposes,
             ]);
@@ -52,6 +64,49 @@ fn list(session: &context::Session, output: &Output) -> Result<Status, Failure> 
     }
     table.print(output)?;
     Ok(Status::Done)
+}
+
+/// `healthy, 40s ago`.
+fn health(health: Option<&Health>) -> String {
+    let Some(health) = health else {
+        return "never probed".to_owned();
+    };
+    let state = if health.healthy {
+        "healthy"
+    } else {
+        "unhealthy"
+    };
+    let seconds = health.age_ms / 1_000;
+    let age = match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    };
+    format!("{state}, {age} ago")
+}
+
+/// The gauge that is fullest, with its purpose: `file-extract 12/1000 files, 3.1 MB`.
+fn used(gauges: &[Gauge]) -> String {
+    let part = |used: u64, most: Option<u64>| most.map_or(0.0, |most| used as f64 / most as f64);
+    let fill =
+        |gauge: &Gauge| part(gauge.files, gauge.max_files).max(part(gauge.bytes, gauge.max_bytes));
+    let fullest = gauges.iter().max_by(|a, b| {
+        let by_fill = fill(a).total_cmp(&fill(b));
+        by_fill.then(a.files.cmp(&b.files))
+    });
+    let Some(gauge) = fullest else {
+        return "-".to_owned();
+    };
+    let of = |most: Option<String>| most.map_or(String::new(), |most| format!("/{most}"));
+    format!(
+        "{} {}{} files, {}{}",
+        gauge.purpose,
+        gauge.files,
+        of(gauge.max_files.map(|most| most.to_string())),
+        size(gauge.bytes),
+        of(gauge.max_bytes.map(size)),
+    )
 }
 
 async fn probe(

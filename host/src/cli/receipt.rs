@@ -1,54 +1,11 @@
 //! What a person or a program is told about one file.
 
-use loadlock::{Error, File};
+use loadlock::File;
 
 use super::failure::Failure;
-use super::output::{About, GOOD, Output, styled};
+use super::output::Output;
 use super::table::fields;
-use super::text::{pad, safe, size};
-
-/// The result of one upload. `alone`: all that is known, else one line.
-pub(crate) fn show(
-    output: &Output,
-    result: &Result<File, Error>,
-    path: &str,
-    alone: bool,
-) -> Result<(), Failure> {
-    match result {
-        Err(error) => output.error(error, Some(About::Path(path)))?,
-        Ok(file) if output.json => output.object(file)?,
-        Ok(file) if output.quiet => output.line(&file.id)?,
-        Ok(file) => {
-            let done = if file.deduplicated {
-                "already stored"
-            } else {
-                "stored"
-            };
-            if alone {
-                output.line(format_args!(
-                    "{} {}",
-                    styled(GOOD, done),
-                    safe(&file.filename)
-                ))?;
-                receipt(output, file)?;
-            } else {
-                let (id, provider, name) = (&file.id, safe(&file.provider), safe(&file.filename));
-                match output.terminal {
-                    true => output.line(format_args!(
-                        "{}  {id}  {:>7}  {provider}  {name}",
-                        styled(GOOD, pad(done, 14)),
-                        size(file.bytes)
-                    ))?,
-                    false => output.line(format_args!(
-                        "{}\t{id}\t{}\t{provider}\t{name}",
-                        done, file.bytes
-                    ))?,
-                }
-            }
-        }
-    }
-    Ok(())
-}
+use super::text::{safe, size};
 
 /// All that is known about a file.
 pub(crate) fn receipt(output: &Output, file: &File) -> Result<(), Failure> {

@@ -7,6 +7,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use tokio::sync::Semaphore;
+
 use crate::{Operation, locked};
 
 /// An answer in the vendor's error shape.
@@ -93,6 +95,10 @@ pub enum Fault {
     },
     /// The body is read, nothing is done and nothing is ever answered.
     Hang,
+    /// Nothing happens until [`Faults::release`]; then all goes well.
+    Hold,
+    /// The request is carried out, and nothing is ever answered. [`crate::Recorded::status`] says so: it is the status that is kept back.
+    HangAfter,
     /// The connection is reset before the body is read.
     ResetBefore,
     /// The connection is reset within the body.
@@ -203,8 +209,14 @@ struct Plan {
 }
 
 /// The faults of one fake. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Faults(Arc<Mutex<Plan>>);
+#[derive(Clone)]
+pub struct Faults(Arc<Mutex<Plan>>, Arc<Semaphore>);
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self(Arc::default(), Arc::new(Semaphore::new(0)))
+    }
+}
 
 impl Faults {
     /// The next request of this operation meets this fault, after those that were pushed before. `None` is any operation.
@@ -242,6 +254,17 @@ impl Faults {
     /// How many queued faults wait.
     pub fn waiting(&self) -> usize {
         locked(&self.0).queue.len()
+    }
+
+    /// Lets so many requests go on that are held by [`Fault::Hold`], now or later.
+    pub fn release(&self, requests: usize) {
+        self.1.add_permits(requests);
+    }
+
+    pub(crate) async fn released(&self) {
+        if let Ok(permit) = self.1.acquire().await {
+            permit.forget();
+        }
     }
 
     /// Every fault so far.

@@ -150,6 +150,16 @@ impl Exchange<'_> {
                 self.read(tap.drain().await)?;
                 std::future::pending().await
             }
+            Fault::Hold => {
+                self.state.faults.released().await;
+                self.honest(call, tap).await.map(Reply::whole)
+            }
+            Fault::HangAfter => {
+                let status = self.honest(call, tap).await?.status;
+                let note = |request: &mut Recorded| request.status = Some(status);
+                self.state.requests.update(self.number, note);
+                std::future::pending().await
+            }
             Fault::ResetBefore => self.reset(),
             Fault::ResetMiddle { after_bytes } => {
                 tap.cut_after(after_bytes);

@@ -218,6 +218,13 @@ impl Files {
         file
     }
 
+    /// Puts a file back that was taken away, under its id.
+    pub fn restore(&self, file: StoredFile) {
+        let mut store = locked(&self.0);
+        store.deleted.retain(|gone| gone.id != file.id);
+        store.files.push(file);
+    }
+
     /// Takes a file away behind everyone's back, as an expiry would. False if there is none.
     pub fn lose(&self, id: &str) -> bool {
         locked(&self.0).remove(id)

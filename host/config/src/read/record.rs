@@ -8,6 +8,7 @@ use crate::error::{Code, Defect};
 use crate::origin::Origin;
 use crate::settings::{Field, Kind};
 use crate::suggest;
+use crate::values::Size;
 
 /// A record with its key, for example `grants[0]`.
 #[derive(Clone, Debug)]
@@ -75,6 +76,26 @@ impl<'a> Record<'a> {
         Some(items)
     }
 
+    /// A size; `None` if it is absent or bad.
+    pub(crate) fn size(&self, reader: &mut Reader<'a>, field: &str, min: u64) -> Option<Size> {
+        let kind = Kind::Size {
+            min: Size(min),
+            max: Size(u64::MAX >> 1),
+        };
+        self.read::<Size>(reader, field, &kind)
+            .map(|(size, _)| size)
+    }
+
+    /// A whole number from 1; `None` if it is absent or bad.
+    pub(crate) fn count(&self, reader: &mut Reader<'a>, field: &str) -> Option<u32> {
+        let kind = Kind::Integer {
+            min: 1,
+            max: u32::MAX,
+        };
+        self.read::<u32>(reader, field, &kind)
+            .map(|(count, _)| count)
+    }
+
     /// A boolean; false if it is absent or bad.
     pub(crate) fn flag(&self, reader: &mut Reader<'a>, field: &str) -> bool {
         let Some((name, value)) = self.table.get_key_value(field) else {
@@ -105,7 +126,8 @@ impl<'a> Record<'a> {
                     what: "cannot be empty or hold control characters".into(),
                     ..defect.clone()
                 };
-                let defect = if defect.code == Code::BadValue {
+                let text = matches!(kind, Kind::Name | Kind::Texts);
+                let defect = if text && defect.code == Code::BadValue {
                     safe
                 } else {
                     defect

@@ -105,6 +105,31 @@ const LEGACY: &[Field] = &[
     required("scopes", "Of `read`, `write`, `delete`, `admin`."),
 ];
 
+const TLS: &[Field] = &[
+    required(
+        "certificate",
+        "PEM file: the certificate, then those that lead to its authority.",
+    ),
+    required("key", "PEM file of the private key."),
+];
+
+const TENANT: &[Field] = &[
+    required(
+        "name",
+        "The tenant; `*` is each tenant that has no entry of its own.",
+    ),
+    optional(
+        "max_bytes",
+        "Most bytes of its files together, a size. A file counts in full, also where it shares a remote file.",
+    ),
+    optional("max_files", "Most files."),
+    optional("requests_per_minute", "Most requests at the network doors."),
+    optional(
+        "concurrent_uploads",
+        "Most uploads at once. The command line waits for its turn, a client is refused.",
+    ),
+];
+
 /// The fields of a component that is written as a table.
 pub(crate) const COMPONENT: &[Field] = &[
     required("path", "As in the short form: `builtin:NAME` or a path."),
@@ -146,10 +171,22 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "Largest file. A provider's own limit applies as well.",
     },
     Setting {
+        places: &["server.tls"],
+        kind: Kind::Records(TLS),
+        default: Preset::Described("none: plain HTTP"),
+        meaning: "`loadlock serve` speaks HTTPS with this certificate. Beyond loopback it needs one, or `--plain-http` behind a proxy that speaks TLS. The files are read again when they change.",
+    },
+    Setting {
         places: &["limits.spool_size"],
         kind: size(MIB, 64 * TIB),
         default: Preset::Value("16 GiB"),
         meaning: "Most bytes of request bodies on the disk at once. Files uploaded by path are not copied.",
+    },
+    Setting {
+        places: &["limits.tus_expiry"],
+        kind: milliseconds(1_000, 30 * 24 * HOUR),
+        default: Preset::Value("24h"),
+        meaning: "How long a tus upload is kept after its last byte arrived. Then its bytes are removed.",
     },
     Setting {
         places: &["limits.concurrency", "providers.<name>.limits.concurrency"],
@@ -270,6 +307,12 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "Token ids (`jti`) that are no longer good.",
     },
     Setting {
+        places: &["tenants"],
+        kind: Kind::Records(TENANT),
+        default: Preset::Described("none: every tenant is unlimited"),
+        meaning: "What each tenant may use. What a record does not name is unlimited.",
+    },
+    Setting {
         places: &["retry.attempts", "providers.<name>.retry.attempts"],
         kind: Kind::Integer { min: 1, max: 20 },
         default: Preset::Value("3"),
@@ -298,6 +341,12 @@ pub static SETTINGS: &[Setting] = &[
         kind: milliseconds(1_000, 7 * 24 * HOUR),
         default: Preset::Value("1h"),
         meaning: "One deadline for a whole upload: every attempt, wait and provider. It wins over every other time.",
+    },
+    Setting {
+        places: &["dedup.verify_after"],
+        kind: milliseconds(0, 400 * 24 * HOUR),
+        default: Preset::Value("24h"),
+        meaning: "A stored file that was last seen at the vendor longer ago than this is looked for there before it is given out again. `0s`: always. A vendor that cannot be asked about a single file is believed.",
     },
     Setting {
         places: &["breaker.failures", "providers.<name>.breaker.failures"],

@@ -26,7 +26,7 @@ use crate::progress::{Progress, later};
 use crate::request::{self, RequestBody};
 use crate::response::{Inherited, ResponseBody};
 use crate::scrub::Scrubber;
-use crate::{Error, Limits, Timeouts};
+use crate::{Error, Limits, Timeouts, trace};
 
 /// What one call of a component brings along.
 #[derive(Debug, Clone, Default)]
@@ -158,6 +158,7 @@ impl Transport {
         let (mut head, body) = request.into_parts();
         let length = request::declared_length(&head.headers, &body)?;
         request::clean_head(&mut head.headers);
+        trace::pass_on(&mut head.headers);
         self.inject(&mut head.headers, injection.as_deref());
         let bytes = request::head_bytes(&head.headers);
         let limit = self.limits.request_header_bytes;

@@ -5,6 +5,8 @@
 
 mod grants;
 mod path;
+mod room;
+mod space;
 mod spool;
 
 use std::path::PathBuf;
@@ -18,8 +20,10 @@ use crate::error::{Error, ErrorCode, Result};
 
 pub(crate) use grants::{Grants, spool_root};
 pub(crate) use path::open_path;
-pub use spool::Body;
-pub(crate) use spool::{Spool, Spooled};
+pub use room::Room;
+pub(crate) use space::Space;
+pub(crate) use spool::{BYTES, Spool, SpoolEntry, Spooled, sync_directory, too_large, unavailable};
+pub use spool::{Body, ended_early};
 
 /// One root that shows the file.
 #[derive(Debug, Clone)]

@@ -1,21 +1,22 @@
 //! Bodies: streamed into a private directory, hashed on the way.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use loadlock_sandbox::files::{GrantRoot, OpenError};
+use loadlock_sandbox::files::{GrantRoot, OpenError, OpenedFile};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
-use super::{Cover, Opened};
+use super::{Cover, Opened, Room, Space};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;
+use crate::session::Session;
 
 /// A request body.
 pub struct Body {
@@ -27,151 +28,246 @@ pub struct Body {
     pub media_type: Option<String>,
 }
 
-/// One entry in the spool; dropping it removes the directory.
+/// What keeps a body on the disk while it is uploaded.
 #[derive(Debug)]
-pub(crate) struct Spooled {
-    directory: PathBuf,
-    bytes: u64,
-    used: Arc<AtomicU64>,
+pub(crate) enum Spooled {
+    /// An entry of its own, which goes when the upload is over.
+    Entry(SpoolEntry),
+    /// A session, which its door closes.
+    Session(Session),
 }
 
 impl Spooled {
     /// Where the bytes are.
     pub(crate) fn directory(&self) -> &Path {
-        &self.directory
-    }
-}
-
-impl Drop for Spooled {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
-        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
-            tracing::warn!(path = %self.directory.display(), %error, "cannot remove a spool entry");
+        match self {
+            Self::Entry(entry) => &entry.directory,
+            Self::Session(session) => session.directory(),
         }
     }
 }
 
-/// The directory of bodies on their way, with a ceiling.
+/// One entry in the spool; dropping it removes the directory.
 #[derive(Debug)]
+pub(crate) struct SpoolEntry {
+    mark: String,
+    directory: PathBuf,
+    bytes: u64,
+    space: Space,
+    live: Live,
+    /// False once a session has taken the directory over.
+    owned: bool,
+}
+
+/// Directories of bodies that somebody holds.
+type Live = Arc<Mutex<HashSet<PathBuf>>>;
+
+impl SpoolEntry {
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The directory goes on living, and so does its count.
+    pub(crate) fn disown(&mut self) {
+        self.owned = false;
+    }
+}
+
+impl Drop for SpoolEntry {
+    fn drop(&mut self) {
+        if !self.owned {
+            return;
+        }
+        self.space.give_back(self.bytes);
+        if let Err(error) = std::fs::remove_dir_all(&self.directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.directory.display(), %error, "cannot remove a spool entry");
+        }
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.directory);
+    }
+}
+
+/// The directory of bodies on their way, with a ceiling.
+#[derive(Debug, Clone)]
 pub(crate) struct Spool {
     path: PathBuf,
     root: Arc<GrantRoot>,
-    ceiling: u64,
-    used: Arc<AtomicU64>,
+    space: Space,
+    live: Live,
 }
 
 /// Name of the bytes within an entry.
-const BYTES: &str = "body";
+pub(crate) const BYTES: &str = "body";
+
+/// Why something cannot be written to the spool.
+pub(crate) fn unavailable(error: &std::io::Error) -> Error {
+    let code = if error.kind() == std::io::ErrorKind::StorageFull {
+        ErrorCode::SpoolFull
+    } else {
+        ErrorCode::StateUnavailable
+    };
+    Error::new(code, format!("cannot spool the body: {error}"))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
 
 impl Spool {
     pub(crate) fn new(path: PathBuf, root: Arc<GrantRoot>, ceiling: u64) -> Self {
         Self {
             path,
             root,
-            ceiling,
-            used: Arc::default(),
+            space: Space::new(ceiling),
+            live: Live::default(),
         }
     }
 
-    /// Removes every entry. Only while no upload is under way.
-    pub(crate) fn clean(&self) {
-        let entries = std::fs::read_dir(&self.path)
-            .into_iter()
-            .flatten()
-            .flatten();
-        for entry in entries {
-            if let Err(error) = std::fs::remove_dir_all(entry.path()) {
-                tracing::warn!(path = %entry.path().display(), %error, "cannot remove a spool entry");
-            }
+    /// A share of the ceiling, empty at first.
+    pub(crate) fn room(&self) -> Room {
+        Room::new(self.space.clone())
+    }
+
+    /// Bytes of all entries.
+    pub(crate) fn used(&self) -> u64 {
+        self.space.used()
+    }
+
+    /// Every entry, and whether an upload of this process or a session holds it.
+    pub(crate) fn entries(&self) -> std::io::Result<Vec<(PathBuf, bool)>> {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            entries.push(entry?.path());
         }
+        // Read last: an entry that comes or goes meanwhile is held, or not there.
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(entries
+            .into_iter()
+            .filter(|path| path.exists())
+            .map(|path| {
+                let held = live.contains(&path) || crate::session::is_session(&path);
+                (path, held)
+            })
+            .collect())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Opens what lies in it by a path beneath it.
+    pub(crate) fn open(&self, relative: &Path) -> Result<OpenedFile> {
+        self.root.open_file(relative).map_err(|error| match error {
+            OpenError::Io(error) => unavailable(&error),
+            other => Error::new(
+                ErrorCode::Internal,
+                format!("the spooled body cannot be opened: {other}"),
+            ),
+        })
+    }
+
+    /// How providers see it.
+    pub(crate) fn cover(&self, relative: PathBuf) -> Cover {
+        Cover {
+            root: self.root.clone(),
+            relative,
+            providers: None,
+        }
+    }
+
+    /// A new directory for one body or session; its name is the mark.
+    pub(crate) fn create(&self) -> Result<SpoolEntry> {
+        let mark = id::mark();
+        let directory = self.path.join(&mark);
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(directory.clone());
+        let entry = SpoolEntry {
+            mark,
+            directory,
+            bytes: 0,
+            space: self.space.clone(),
+            live: self.live.clone(),
+            owned: true,
+        };
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&entry.directory)
+            .map_err(|error| unavailable(&error))?;
+        Ok(entry)
     }
 
     /// Takes a body in whole: synced before it is admitted, so that what a journal entry refers to survives a power loss.
     pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
-        let entry = id::mark();
-        let directory = self.path.join(&entry);
-        let unavailable = |error: std::io::Error| {
-            let code = if error.kind() == std::io::ErrorKind::StorageFull {
-                ErrorCode::SpoolFull
-            } else {
-                ErrorCode::StateUnavailable
-            };
-            Error::new(code, format!("cannot spool the body: {error}"))
-        };
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&directory)
-            .map_err(unavailable)?;
-        let mut spooled = Spooled {
-            directory,
-            bytes: 0,
-            used: self.used.clone(),
-        };
+        let mut entry = self.create()?;
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(spooled.directory.join(BYTES))
-            .map_err(unavailable)?;
+            .open(entry.directory.join(BYTES))
+            .map_err(|error| unavailable(&error))?;
         let mut file = tokio::fs::File::from_std(file);
         let mut hasher = Sha256::new();
         while let Some(chunk) = body.stream.next().await {
-            let chunk = chunk.map_err(|error| {
-                Error::new(
-                    ErrorCode::RequestInvalid,
-                    format!("the body ended early: {error}"),
-                )
-                .hint("send it again")
-            })?;
+            let chunk = chunk.map_err(ended_early)?;
             let len = chunk.len() as u64;
-            if spooled.bytes + len > max_bytes {
-                return Err(Error::new(
-                    ErrorCode::FileTooLarge,
-                    format!("the body is larger than {max_bytes} bytes"),
-                ));
+            if entry.bytes + len > max_bytes {
+                return Err(too_large(max_bytes));
             }
-            if self.used.fetch_add(len, Ordering::Relaxed) + len > self.ceiling {
-                self.used.fetch_sub(len, Ordering::Relaxed);
-                return Err(Error::new(
-                    ErrorCode::SpoolFull,
-                    format!("the spool holds its limit of {} bytes", self.ceiling),
-                ));
-            }
-            spooled.bytes += len;
+            self.space.take(len)?;
+            entry.bytes += len;
             hasher.update(&chunk);
-            file.write_all(&chunk).await.map_err(unavailable)?;
+            file.write_all(&chunk)
+                .await
+                .map_err(|error| unavailable(&error))?;
         }
-        file.flush().await.map_err(unavailable)?;
-        file.sync_all().await.map_err(unavailable)?;
+        file.flush().await.map_err(|error| unavailable(&error))?;
+        file.sync_all().await.map_err(|error| unavailable(&error))?;
         drop(file);
-        for directory in [spooled.directory.as_path(), self.path.as_path()] {
-            File::open(directory)
-                .and_then(|directory| directory.sync_all())
-                .map_err(unavailable)?;
+        for directory in [entry.directory.as_path(), self.path.as_path()] {
+            sync_directory(directory).map_err(|error| unavailable(&error))?;
         }
-        let relative = PathBuf::from(entry).join(BYTES);
-        let opened = self
-            .root
-            .open_file(&relative)
-            .map_err(|error| match error {
-                OpenError::Io(error) => unavailable(error),
-                other => Error::new(
-                    ErrorCode::Internal,
-                    format!("the spooled body cannot be opened: {other}"),
-                ),
-            })?;
+        let relative = PathBuf::from(&entry.mark).join(BYTES);
         Ok(Opened {
-            file: opened,
-            covers: vec![Cover {
-                root: self.root.clone(),
-                relative,
-                providers: None,
-            }],
+            file: self.open(&relative)?,
+            covers: vec![self.cover(relative)],
             name: body.name.into_bytes(),
             folder: Vec::new(),
             declared_type: body.media_type,
             sha256: Some(hex::encode(hasher.finalize())),
-            spooled: Some(spooled),
+            spooled: Some(Spooled::Entry(entry)),
         })
     }
+}
+
+/// A body that stopped before its end, as its caller reads it: what stands in front of the gateway may put an [`Error`] of its own into the stream.
+pub fn ended_early(error: std::io::Error) -> Error {
+    if let Some(refusal) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    {
+        return refusal.clone();
+    }
+    Error::new(
+        ErrorCode::RequestInvalid,
+        format!("the body ended early: {error}"),
+    )
+    .hint("send it again")
+}
+
+pub(crate) fn too_large(max_bytes: u64) -> Error {
+    Error::new(
+        ErrorCode::FileTooLarge,
+        format!("the body is larger than {max_bytes} bytes"),
+    )
 }

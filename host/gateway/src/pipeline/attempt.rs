@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use loadlock_policy::breaker::{Outcome, Permit, Refusal};
 use loadlock_policy::model::{Failure, FailureKind, RemoteFile};
+use loadlock_sandbox::files::{AdmittedInput, ReadReport};
 use loadlock_sandbox::provider::UploadOptions;
 use loadlock_sandbox::tracker::RemotesQuery;
 use loadlock_sandbox::{CallError, CallReport, Exhausted};
 
+use super::upload::Order;
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Inner;
@@ -29,6 +31,10 @@ pub(crate) enum AttemptEnd {
     Stored(Receipt),
     /// The provider failed; policy decides what follows.
     Failed(Failure),
+    /// The call did not begin: too much is under way here, which is no fault of the provider's.
+    Crowded(Failure),
+    /// The caller gave up while the provider was at work; with what it had read of the file.
+    Cancelled(Option<ReadReport>),
     /// Nothing can follow: the file changed, or the provider's answer contradicts what the host saw.
     Fatal {
         error: Error,
@@ -42,6 +48,8 @@ pub(crate) struct Place<'a> {
     inner: &'a Inner,
     unit: &'a ProviderUnit,
     permit: Option<Permit>,
+    /// Whether it counts as an upload in flight; a background probe does not.
+    counted: bool,
 }
 
 impl<'a> Place<'a> {
@@ -50,15 +58,31 @@ impl<'a> Place<'a> {
         inner: &'a Inner,
         unit: &'a ProviderUnit,
     ) -> std::result::Result<Self, Refusal> {
+        let mut place = Self::to_probe(inner, unit)?;
+        unit.in_flight.fetch_add(1, Ordering::Relaxed);
+        place.counted = true;
+        Ok(place)
+    }
+
+    /// Asks the breaker for something that is no upload.
+    pub(crate) fn to_probe(
+        inner: &'a Inner,
+        unit: &'a ProviderUnit,
+    ) -> std::result::Result<Self, Refusal> {
         let now = inner.clock.now();
         let mut breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let permit = breaker.acquire(&unit.breaker_policy, now)?;
-        unit.in_flight.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             inner,
             unit,
             permit: Some(permit),
+            counted: false,
         })
+    }
+
+    /// Whether the breaker let it in to find out if the provider works again.
+    pub(crate) fn decides(&self) -> bool {
+        self.permit.as_ref().is_some_and(Permit::is_probe)
     }
 
     /// Gives it back with what became of the attempt.
@@ -77,7 +101,11 @@ impl<'a> Place<'a> {
 
     fn give_back(&mut self, outcome: Outcome) -> Option<String> {
         let permit = self.permit.take()?;
-        self.unit.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if self.counted {
+            self.unit.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        // Whoever waits for the time of the next probe looks at the schedule again.
+        self.unit.reported.notify_one();
         let now = self.inner.clock.now();
         let mut breaker = self
             .unit
@@ -85,6 +113,7 @@ impl<'a> Place<'a> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let label = breaker.report(&self.unit.breaker_policy, permit, outcome, now)?;
+        crate::metrics::transition(&self.unit.name, label);
         tracing::warn!(target: "loadlock::circuit", provider = %self.unit.name, state = ?label, "[CIRCUIT] {} is now {label:?}", self.unit.name);
         Some(format!("{label:?}").to_lowercase())
     }
@@ -105,12 +134,13 @@ impl Inner {
     pub(crate) async fn attempt(
         &self,
         unit: &ProviderUnit,
-        file: &AdmittedFile,
+        order: &Order<'_>,
         options: &UploadOptions,
         sha256: Option<&str>,
         wall: Duration,
         progress: &dyn Progress,
     ) -> AttemptEnd {
+        let file = order.file;
         let Some(input) = file.input_for(&unit.name) else {
             return fatal(Error::new(
                 ErrorCode::PathNotAllowed,
@@ -118,11 +148,17 @@ impl Inner {
             ));
         };
         let facts = file.facts(sha256);
-        let mut call = std::pin::pin!(unit.component.upload(&input, &facts, options, Some(wall)));
+        let mut call = Box::pin(unit.component.upload(&input, &facts, options, Some(wall)));
         let mut ticks = tokio::time::interval(PROGRESS);
         let report = loop {
             tokio::select! {
+                biased;
                 report = &mut call => break report,
+                () = order.cancel.cancelled() => {
+                    // Its connections close with it.
+                    drop(call);
+                    return AttemptEnd::Cancelled(read_so_far(input, file).await);
+                }
                 _ = ticks.tick() => progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) }),
             }
         };
@@ -153,6 +189,14 @@ impl Inner {
             }
         }
     }
+}
+
+async fn read_so_far(input: AdmittedInput, file: &AdmittedFile) -> Option<ReadReport> {
+    let (handle, size) = (file.opened().file.clone(), file.size());
+    tokio::task::spawn_blocking(move || input.watch.finish(&handle, size))
+        .await
+        .ok()
+        .and_then(std::result::Result::ok)
 }
 
 /// A provider that could not read to the end says so in its own words; if the file changed, that is the reason. A lost answer is looked for all the same.
@@ -290,7 +334,10 @@ fn call_failed(unit: &ProviderUnit, error: &CallError, sent: bool) -> AttemptEnd
                 sent || !unit.component.grants().network.is_granted(),
             )
         }
-        CallError::Overloaded => failure(FailureKind::Unavailable, false),
+        CallError::Overloaded => AttemptEnd::Crowded(Failure::new(
+            FailureKind::Unavailable,
+            format!("{}: {error}", unit.name),
+        )),
         CallError::Host(_) => failure(FailureKind::Internal, false),
         CallError::Input(input) => fatal(Error::new(
             match input {
@@ -303,6 +350,7 @@ fn call_failed(unit: &ProviderUnit, error: &CallError, sent: bool) -> AttemptEnd
 }
 
 pub(crate) fn log_component<T>(name: &str, report: &CallReport<T>) {
+    crate::metrics::call(name, &report.usage, report.outcome.is_err());
     for line in &report.log {
         tracing::info!(target: "loadlock::component", component = name, "{line}");
     }

@@ -3,6 +3,7 @@
 use loadlock_policy::model::Treatment;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 
+use super::cancel::unless_cancelled;
 use super::entry::{Entry, Started, journal_error, journal_key};
 use super::flights;
 use super::send::unreadable;
@@ -13,6 +14,7 @@ use crate::files::answered;
 use crate::gateway::Inner;
 use crate::principal::Principal;
 use crate::setup::ProviderUnit;
+use crate::upkeep::Found;
 use crate::{id, view};
 
 /// What besides the bytes decides how the provider's vendor treats this file.
@@ -72,8 +74,9 @@ impl Inner {
         let sha256 = match digest {
             Some(known) => known.clone(),
             None => {
-                let computed = flights::hash(file.opened().file.clone(), file.size())
-                    .await
+                let hash = flights::hash(file.opened().file.clone(), file.size());
+                let computed = unless_cancelled(order.cancel, "while it was hashed", hash)
+                    .await?
                     .map_err(unreadable)?;
                 file.unchanged()?;
                 digest.insert(computed).clone()
@@ -81,9 +84,11 @@ impl Inner {
         };
         let key = dedup_key(who, unit, purpose, file, sha256);
         let now = self.clock.wall_ms();
-        let row = match answered(self.tracker.find(key.clone(), now).await) {
-            Ok(Some(row)) => row,
-            Ok(None) => {
+        let row = match self.find_live(unit, &key).await {
+            Ok(Found::Usable(row)) => *row,
+            // Whether the vendor still holds it cannot be told now: this upload goes its own way.
+            Ok(Found::Undecided) => return Ok(None),
+            Ok(Found::Nothing) => {
                 return self
                     .dedup_in_journal(order, stop, digest.as_deref(), begun)
                     .await;
@@ -135,6 +140,7 @@ impl Inner {
             return Ok(None);
         };
         let key = dedup_key(order.who, unit, purpose, order.file, sha256.to_owned());
+        let since = unit.burials.now().await;
         let Some(known) = self
             .journal
             .find_accepted(&journal_key(&key))
@@ -152,6 +158,12 @@ impl Inner {
                 Started::New(entry) => entry,
                 Started::Known(file) => return Ok(Some(*file)),
             },
+        };
+        let Some(_accepting) = self.accepting(unit, &accepted.remote_id, since).await? else {
+            entry
+                .failed("moved on", "the stored file was deleted meanwhile", None)
+                .await;
+            return Ok(None);
         };
         let expires_at_ms = [order.expires_at_ms, accepted.expires_at_ms]
             .into_iter()

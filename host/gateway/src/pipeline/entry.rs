@@ -21,9 +21,28 @@ use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 use crate::{id, view};
 
+/// An entry that an upload of this process holds: settling leaves it alone. Taken before the entry is in the journal and
+/// given back after its last step, so that there is no moment at which settling could take it for an abandoned one.
+struct Hold<'a> {
+    inner: &'a Inner,
+    id: String,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        // Ended or not: from here on settling may look at it.
+        self.inner
+            .active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
+
 /// An open entry.
 pub(crate) struct Entry<'a> {
     inner: &'a Inner,
+    _hold: Hold<'a>,
     id: String,
     mark: String,
     remote_name: String,
@@ -148,6 +167,7 @@ impl Inner {
             created_at_ms: now,
             expires_at_ms: order.expires_at_ms,
         };
+        let hold = self.hold(intent.id.clone());
         match self
             .journal
             .begin(intent)
@@ -156,7 +176,8 @@ impl Inner {
         {
             Begun::New(id) => Ok(Started::New(Entry {
                 inner: self,
-                id: self.activate(id),
+                _hold: hold,
+                id,
                 mark,
                 remote_name,
                 provider: unit.name.clone(),
@@ -185,12 +206,12 @@ impl Inner {
 }
 
 impl Inner {
-    fn activate(&self, id: String) -> String {
+    fn hold(&self, id: String) -> Hold<'_> {
         self.active
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id.clone());
-        id
+        Hold { inner: self, id }
     }
 }
 
@@ -378,16 +399,5 @@ impl<'a> Entry<'a> {
         {
             tracing::warn!(%error, "an upload's end could not be journalled; it is settled at the next start");
         }
-    }
-}
-
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        // Ended or not: from here on settling may look at it.
-        self.inner
-            .active
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
     }
 }

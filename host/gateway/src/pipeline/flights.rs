@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OnceCell, watch};
+use tokio_util::sync::CancellationToken;
 
 /// What must agree before digests are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -115,14 +116,19 @@ impl Flight {
     }
 }
 
-/// SHA-256 of the first `bytes` of a file, on a blocking thread.
+/// SHA-256 of the first `bytes` of a file, on a blocking thread. Dropping the future stops the thread.
 pub(crate) async fn hash(file: Arc<std::fs::File>, bytes: u64) -> std::io::Result<String> {
+    let stop = CancellationToken::new();
+    let _stop_when_dropped = stop.clone().drop_guard();
     tokio::task::spawn_blocking(move || {
         use sha2::{Digest, Sha256};
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 256 << 10];
         let mut offset = 0;
         while offset < bytes {
+            if stop.is_cancelled() {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
             let want = usize::try_from(bytes - offset)
                 .unwrap_or(buffer.len())
                 .min(buffer.len());

@@ -2,8 +2,11 @@
 //!
 //! `Principal → AdmittedFile → (dedup) → Route → Attempt… → Receipt → recorded`. Each stage is a type that only the stage before can make.
 
+mod accounted;
 mod attempt;
-pub(crate) use attempt::log_component;
+pub(crate) use attempt::{Place, log_component};
+pub(crate) mod burial;
+mod cancel;
 mod dedup;
 mod entry;
 pub(crate) use entry::{journal_error, record_of};
@@ -15,3 +18,4 @@ mod routing;
 mod send;
 mod upload;
 mod verify;
+mod waiting;

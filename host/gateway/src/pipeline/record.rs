@@ -1,9 +1,10 @@
 //! From the journal to the tracker.
 
-use loadlock_sandbox::tracker::{FileRecord, Recorded};
+use loadlock_sandbox::tracker::{FileRecord, Recorded, RemoteState};
 
 use super::entry::{journal_error, record_of};
 use crate::error::Result;
+use crate::files::answered;
 use crate::gateway::Inner;
 
 /// Records handed over in one transaction.
@@ -41,16 +42,44 @@ impl Inner {
 
     async fn record(&self, records: Vec<FileRecord>) -> Result<()> {
         let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
-        let outcomes = crate::files::answered(self.tracker.record_many(records).await)?;
-        for (id, outcome) in ids.iter().zip(&outcomes) {
-            if *outcome == Recorded::RemoteNotLive {
-                // The remote file died between acceptance and record: the file is gone, and saying so is all that is left.
-                tracing::error!(%id, "an accepted upload could not be recorded: its remote file is being deleted");
+        let outcomes = answered(self.tracker.record_many(records.clone()).await)?;
+        for (record, outcome) in records.iter().zip(&outcomes) {
+            if *outcome == Recorded::RemoteNotLive && !self.revive(record).await? {
+                // A further file over a remote file that the vendor lost meanwhile: saying so is all that is left.
+                tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost its remote file");
             }
         }
         self.journal
             .recorded(&ids)
             .await
             .map_err(|error| journal_error(&error))
+    }
+
+    /// Records an accepted upload whose remote id the ledger holds as dying or missing: the vendor gives equal content the
+    /// same id, and holds it again. While the journal has the upload as accepted nobody can delete its remote file.
+    async fn revive(&self, record: &FileRecord) -> Result<bool> {
+        let (account, remote_id) = (&record.key.account, &record.remote_id);
+        if record.attempts > 0 {
+            // Its bytes were sent, so the vendor was seen to hold it.
+            let seen = self.tracker.observe(
+                account.clone(),
+                remote_id.clone(),
+                RemoteState::Live,
+                record.created_at_ms,
+            );
+            answered(seen.await)?;
+        }
+        if self.is_dying(account, remote_id).await? {
+            answered(
+                self.tracker
+                    .forget(account.clone(), remote_id.clone())
+                    .await,
+            )?;
+        }
+        let again = answered(self.tracker.record_many(vec![record.clone()]).await)?;
+        Ok(matches!(
+            again.first(),
+            Some(Recorded::Inserted | Recorded::Existing)
+        ))
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, SourceRef};
-use loadlock_policy::model::{RemoteFile, RemoteRef, VerifyMethod};
+use loadlock_audit::{Event as AuditEvent, What};
+use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, SourceRef, State};
+use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::files::Identity;
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::entry::journal_error;
 use super::flights::hash;
 use crate::error::Result;
-use crate::files::{answered, delete_at_vendor};
+use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
 
 /// How long a start may spend on deleting.
@@ -50,16 +51,10 @@ impl Gateway {
 
 impl Inner {
     pub(crate) async fn settle(&self) -> Result<Settled> {
+        let _one_at_a_time = self.settling.lock().await;
         let mut settled = Settled::default();
-        for row in self
-            .journal
-            .open_entries()
-            .map_err(|error| journal_error(&error))?
-        {
-            if self.under_way(row.id()) {
-                continue;
-            }
-            self.settle_entry(&row, &mut settled).await?;
+        for id in self.abandoned()? {
+            self.settle_id(&id, &mut settled).await?;
         }
         match self.deliver_backlog().await {
             Ok(delivered) => settled.delivered = delivered,
@@ -115,8 +110,40 @@ impl Inner {
         }
     }
 
+    /// Open entries that no upload of this process holds, in the order in which they began.
+    pub(crate) fn abandoned(&self) -> Result<Vec<String>> {
+        let open = self
+            .journal
+            .open_entries()
+            .map_err(|error| journal_error(&error))?;
+        Ok(open
+            .into_iter()
+            .map(|row| row.intent.id)
+            .filter(|id| !self.under_way(id))
+            .collect())
+    }
+
+    /// Settles an entry if it is still open and nobody holds it. Call it under the lock of settling.
+    pub(crate) async fn settle_id(&self, id: &str, settled: &mut Settled) -> Result<()> {
+        // A caller that went away may have left a step in the journal's queue: what is read after this holds it.
+        self.journal
+            .flush()
+            .await
+            .map_err(|error| journal_error(&error))?;
+        let row = self
+            .journal
+            .entry(id)
+            .map_err(|error| journal_error(&error))?;
+        match row {
+            Some(row) if row.state == State::Sent && !self.under_way(id) => {
+                self.settle_entry(&row, settled).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Entries that an upload of this process holds are not open for settling.
-    fn under_way(&self, id: &str) -> bool {
+    pub(crate) fn under_way(&self, id: &str) -> bool {
         self.active
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -149,6 +176,7 @@ impl Inner {
             settled.unknown += 1;
             return Ok(());
         }
+        let since = unit.burials.now().await;
         let (event, found) = self
             .verify(
                 unit,
@@ -169,6 +197,10 @@ impl Inner {
                 settled.failed += 1;
             }
             (Event::VerifyFound, Some(remote), Some(sha256)) if remote.bytes == intent.bytes => {
+                let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
+                    settled.open += 1;
+                    return Ok(());
+                };
                 let accepted = Accepted {
                     remote_id: remote.id,
                     provider: unit.name.clone(),
@@ -183,6 +215,18 @@ impl Inner {
                     .accepted(row.id(), accepted)
                     .await
                     .map_err(|error| journal_error(&error))?;
+                let what = What {
+                    file_id: Some(row.id().to_owned()),
+                    name: Some(intent.filename.clone()),
+                    provider: Some(unit.name.clone()),
+                    bytes: Some(intent.bytes),
+                    detail: Some("found at the vendor afterwards".into()),
+                    ..What::default()
+                };
+                let tenant = Some(intent.tenant.clone());
+                self.audit
+                    .note(AuditEvent::Upload, tenant, what, Ok(()))
+                    .await;
                 settled.adopted += 1;
             }
             // Ours by its mark, but the file on disk is not what was sent, or the remote file is not whole: it goes.
@@ -253,66 +297,5 @@ impl Inner {
         }
         let digest = hash(opened.file.clone(), identity.size).await.ok()?;
         (Identity::of(&opened.file).ok()? == identity).then_some(digest)
-    }
-
-    /// Deletes a remote file that a journalled delete names, unless some record refers to it. True when it is gone.
-    pub(crate) async fn discard(&self, delete: &DeleteIntent) -> bool {
-        let Ok(unit) = self.provider(&delete.provider) else {
-            tracing::warn!(provider = %delete.provider, "a remote file of a provider that is not configured any more stays");
-            return false;
-        };
-        match self.held(&delete.account, &delete.remote_id).await {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::info!(provider = %unit.name, "a remote file that was to be deleted belongs to a record; it stays");
-                return self.deleted(delete).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the ledger cannot be asked, so nothing is deleted");
-                return false;
-            }
-        }
-        let purpose = unit
-            .profile
-            .default_purpose()
-            .map(|purpose| purpose.purpose.clone())
-            .unwrap_or_default();
-        let remote = RemoteRef {
-            id: delete.remote_id.clone(),
-            purpose,
-        };
-        match delete_at_vendor(unit, &remote).await {
-            Ok(()) => self.deleted(delete).await,
-            Err(problem) => {
-                tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
-                let noted = self
-                    .journal
-                    .delete_failed(
-                        &delete.account,
-                        &delete.remote_id,
-                        problem,
-                        self.clock.wall_ms(),
-                    )
-                    .await;
-                if let Err(error) = noted {
-                    tracing::warn!(%error, "the journal could not note it");
-                }
-                false
-            }
-        }
-    }
-
-    async fn deleted(&self, delete: &DeleteIntent) -> bool {
-        match self
-            .journal
-            .deleted(&delete.account, &delete.remote_id)
-            .await
-        {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::warn!(%error, "a delete could not be journalled; it is made again");
-                false
-            }
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! Attempts along a route, until one succeeds or policy gives up.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::Outcome;
@@ -40,6 +39,9 @@ impl Inner {
         let mut machine = RetryLoop::new(RoutePolicy::default(), legs, deadline);
         // One entry per provider of the route: policy moves on only when the outcome at the one before is known.
         let mut entry = begun;
+        // What the provider had read when the caller gave up in the middle of an attempt.
+        let mut read = None;
+        let mut since = 0;
         loop {
             let leg = machine.leg();
             let Some(stop) = route.get(leg) else {
@@ -49,9 +51,14 @@ impl Inner {
                 ));
             };
             let unit = stop.0;
-            let event = match Place::take(self, unit) {
-                Err(refusal) => RetryEvent::NotAdmitted(refusal),
-                Ok(place) => {
+            let waited = self.turn(unit, order.cancel, deadline).await;
+            let event = match waited.and_then(|turn| {
+                Place::take(self, unit)
+                    .map(|place| (turn, place))
+                    .map_err(RetryEvent::NotAdmitted)
+            }) {
+                Err(event) => event,
+                Ok((_turn, place)) => {
                     if let Decision::GiveUp(end) = machine.start(self.clock.now()).map_err(bug)? {
                         return Err(self.give_up(entry, unit, &end).await);
                     }
@@ -84,34 +91,50 @@ impl Inner {
                     });
                     let options = options(stop, current.mark(), order);
                     let wall = self.clock.real(deadline - self.clock.now());
+                    since = unit.burials.now().await;
                     match self
-                        .attempt(
-                            unit,
-                            order.file,
-                            &options,
-                            digest.as_deref(),
-                            wall,
-                            progress,
-                        )
+                        .attempt(unit, order, &options, digest.as_deref(), wall, progress)
                         .await
                     {
                         AttemptEnd::Stored(receipt) => {
                             place.report(Outcome::Success, progress).await;
-                            let _ = machine.on(
-                                RetryEvent::AttemptSucceeded,
-                                &mut Inputs {
-                                    now: self.clock.now(),
-                                    random: 0.0,
-                                    budget: &mut || true,
-                                },
-                            );
-                            return self.finish(order, stop, current, receipt, attempt).await;
+                            match self.accepting(unit, &receipt.remote.id, since).await? {
+                                Some(_accepting) => {
+                                    let _ = machine.on(
+                                        RetryEvent::AttemptSucceeded,
+                                        &mut Inputs {
+                                            now: self.clock.now(),
+                                            random: 0.0,
+                                            budget: &mut || true,
+                                        },
+                                    );
+                                    return self
+                                        .finish(order, stop, current, receipt, attempt)
+                                        .await;
+                                }
+                                None => {
+                                    self.after_burial(&unit.account, &receipt.remote.id).await;
+                                    entry = Some(current);
+                                    RetryEvent::AttemptFailed(deleted_meanwhile())
+                                }
+                            }
                         }
                         AttemptEnd::Failed(failure) => {
                             place.report(Outcome::of(&failure), progress).await;
                             tracing::warn!(target: "loadlock::retry", provider = %unit.name, attempt, %failure, "[RETRY] attempt {attempt} at {} failed: {failure}", unit.name);
                             entry = Some(current);
                             RetryEvent::AttemptFailed(failure)
+                        }
+                        AttemptEnd::Crowded(failure) => {
+                            place.report(Outcome::Neutral, progress).await;
+                            entry = Some(current);
+                            RetryEvent::AttemptFailed(failure)
+                        }
+                        AttemptEnd::Cancelled(report) => {
+                            place.report(Outcome::Cancelled, progress).await;
+                            read = report;
+                            entry = Some(current);
+                            RetryEvent::Cancelled
                         }
                         AttemptEnd::Fatal { error, unwanted } => {
                             place.report(Outcome::Neutral, progress).await;
@@ -127,8 +150,11 @@ impl Inner {
             let mut adopted = None;
             // A lost answer is looked for, as often as policy says, before anything is sent again.
             while let Decision::Verify { after } = decision {
-                self.pause(unit, after, "looking for the lost upload", progress)
-                    .await;
+                let what = "looking for the lost upload";
+                if !self.pause(unit, after, what, order.cancel, progress).await {
+                    decision = self.decide(&mut machine, unit, RetryEvent::Cancelled)?;
+                    break;
+                }
                 let mark = entry.as_ref().map_or("", Entry::mark);
                 let (event, found) = self
                     .verify(unit, order.file.size(), &stop.1, mark, digest.as_deref())
@@ -139,10 +165,21 @@ impl Inner {
             match (decision, entry.take(), adopted) {
                 (Decision::Retry { after }, open, _) => {
                     entry = open;
-                    self.pause(unit, after, "trying again", progress).await;
+                    // If the caller gives up, the next round ends it.
+                    self.pause(unit, after, "trying again", order.cancel, progress)
+                        .await;
                 }
                 (Decision::NextProvider, open, _) => entry = open,
                 (Decision::Adopt, Some(open), Some(remote)) => {
+                    let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
+                        let error = Error::new(
+                            ErrorCode::ProviderFailed,
+                            format!("`{}`: {}", unit.name, deleted_meanwhile()),
+                        )
+                        .hint("upload it again");
+                        open.failed(error.code.as_str(), &error.message, None).await;
+                        return Err(error);
+                    };
                     let receipt = match self.adopt(order.file, unit, remote, digest.clone()).await {
                         Ok(receipt) => receipt,
                         Err(error) => {
@@ -153,6 +190,12 @@ impl Inner {
                     return self
                         .finish(order, stop, open, receipt, machine.total_sends())
                         .await;
+                }
+                (Decision::GiveUp(end), Some(open), _)
+                    if end.why == Why::Cancelled && end.outcome_unknown =>
+                {
+                    let (digest, read) = (digest.as_deref(), read.as_ref());
+                    return Err(self.withdraw(order, stop, open, digest, read).await);
                 }
                 (Decision::GiveUp(end), open, _) => {
                     return Err(self.give_up(open, unit, &end).await);
@@ -202,18 +245,6 @@ impl Inner {
                 },
             )
             .map_err(bug)
-    }
-
-    async fn pause(&self, unit: &ProviderUnit, after: Millis, what: &str, progress: &dyn Progress) {
-        let real = self.clock.real(after);
-        progress.event(Event::Retry {
-            provider: unit.name.clone(),
-            reason: what.to_owned(),
-            after_ms: u64::try_from(real.as_millis()).unwrap_or(u64::MAX),
-        });
-        if real > Duration::ZERO {
-            tokio::time::sleep(real).await;
-        }
     }
 
     /// A remote file that was found by its mark or digest: the bytes were read in the attempt whose answer was lost.
@@ -278,6 +309,14 @@ impl Inner {
             .accepted(order, stop, receipt, attempts, expires_at_ms)
             .await
     }
+}
+
+/// Equal content shares one remote file here, and a delete of it was under way: it may have taken this upload's along.
+fn deleted_meanwhile() -> Failure {
+    Failure::new(
+        FailureKind::Unavailable,
+        "the remote file was deleted while it was stored, because the last file that referred to it went",
+    )
 }
 
 fn options(stop: &Stop<'_>, mark: &str, order: &Order<'_>) -> UploadOptions {

@@ -1,5 +1,10 @@
 //! One upload, from request to record.
 
+use loadlock_audit::Event as AuditEvent;
+use tokio_util::sync::CancellationToken;
+
+use super::accounted::name_source;
+use super::cancel::{cancelled, overdue, unless_cancelled};
 use super::dedup::treatment;
 use super::entry::Started;
 use super::flights::{FlightKey, hash};
@@ -25,52 +30,24 @@ pub(crate) struct Order<'a> {
     pub(crate) expires_in_s: Option<u64>,
     pub(crate) expires_at_ms: Option<u64>,
     pub(crate) idempotency_key: Option<String>,
+    /// Cancelled when the caller gives up.
+    pub(crate) cancel: &'a CancellationToken,
 }
 
 impl Gateway {
-    /// Uploads one file: exactly one remote file and one record, or an error that left nothing behind.
-    ///
-    /// # Errors
-    /// See [`ErrorCode`].
-    pub async fn upload(
+    /// The road itself; [`Gateway::upload`] keeps its account.
+    pub(super) async fn carry_out(
         &self,
         who: &Principal,
         request: UploadRequest,
         progress: &dyn Progress,
     ) -> Result<view::File> {
-        who.require(Scope::Write)?;
-        let inner = &*self.0;
-        let UploadRequest {
-            source,
-            target,
-            purpose,
-            name,
-            expires_in_s,
-            idempotency_key,
-        } = request;
-        if let Target::Pinned(name) = &target {
-            inner.provider(name)?;
+        let cancel = request.cancel.clone();
+        tokio::select! {
+            biased;
+            result = self.0.upload(who, request, progress) => result,
+            () = overdue(&cancel) => Err(cancelled("before its end could be settled; that is done at the next start")),
         }
-        let file = inner.admit(who, source, name.as_deref()).await?;
-        progress.event(Event::Admitted {
-            name: file.name().to_owned(),
-            bytes: file.size(),
-        });
-        let order = Order {
-            who,
-            file: &file,
-            expires_in_s,
-            expires_at_ms: expires_in_s.map(|seconds| {
-                inner
-                    .clock
-                    .wall_ms()
-                    .saturating_add(seconds.saturating_mul(1_000))
-            }),
-            idempotency_key,
-        };
-        inner
-            .store(&order, &target, purpose.as_deref(), progress)
-            .await
     }
 
     /// Where a file would go. Sends nothing.
@@ -83,9 +60,15 @@ impl Gateway {
         let path = match &request.source {
             Source::Path { path, .. } => path.display().to_string(),
             Source::Body(body) => body.name.clone(),
+            Source::Staged(staged) => staged.name(),
         };
         let file = inner
-            .admit(who, request.source, request.name.as_deref())
+            .admit(
+                who,
+                request.source,
+                request.name.as_deref(),
+                &request.cancel,
+            )
             .await?;
         let usages = inner.usages().await;
         let routed = inner.route(
@@ -124,21 +107,80 @@ impl Gateway {
 }
 
 impl Inner {
+    async fn upload(
+        &self,
+        who: &Principal,
+        request: UploadRequest,
+        progress: &dyn Progress,
+    ) -> Result<view::File> {
+        let UploadRequest {
+            source,
+            target,
+            purpose,
+            name,
+            expires_in_s,
+            idempotency_key,
+            cancel,
+        } = request;
+        if let Target::Pinned(name) = &target {
+            self.provider(name)?;
+        }
+        if cancel.is_cancelled() {
+            return Err(cancelled("before it was begun"));
+        }
+        let file = self.admit(who, source, name.as_deref(), &cancel).await?;
+        progress.event(Event::Admitted {
+            name: file.name().to_owned(),
+            bytes: file.size(),
+        });
+        // Given back after everything below: then the file is in the ledger or the journal, or there is none.
+        let _room = self.reserve(who, file.size()).await?;
+        let order = Order {
+            who,
+            file: &file,
+            expires_in_s,
+            expires_at_ms: expires_in_s.map(|seconds| {
+                self.clock
+                    .wall_ms()
+                    .saturating_add(seconds.saturating_mul(1_000))
+            }),
+            idempotency_key,
+            cancel: &cancel,
+        };
+        self.store(&order, &target, purpose.as_deref(), progress)
+            .await
+    }
+
     async fn admit(
         &self,
         who: &Principal,
         source: Source,
         rename: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<AdmittedFile> {
+        let mut pending = self.audit.begin_for(who, AuditEvent::Admission).await?;
+        name_source(pending.what(), &source);
+        let of_path = matches!(source, Source::Path { .. });
+        let judged = self.open_and_judge(who, source, rename, cancel).await;
+        self.admission_recorded(pending, of_path, judged).await
+    }
+
+    async fn open_and_judge(
+        &self,
+        who: &Principal,
+        source: Source,
+        rename: Option<&str>,
+        cancel: &CancellationToken,
     ) -> Result<AdmittedFile> {
         let opened = match source {
             Source::Path { path, current_dir } => {
                 open_path(&self.grants, who, &path, current_dir.as_deref())?
             }
             Source::Body(body) => {
-                self.spool
-                    .take(body, self.config.limits.max_upload_size.0)
-                    .await?
+                let taken = self.spool.take(body, self.config.limits.max_upload_size.0);
+                unless_cancelled(cancel, "while its bytes were received", taken).await??
             }
+            Source::Staged(staged) => staged.opened_for(who)?,
         };
         AdmittedFile::judge(opened, &self.validator, &self.rules, rename).await
     }
@@ -159,11 +201,9 @@ impl Inner {
         let mut digest = file.sha256().map(str::to_owned);
         if order.idempotency_key.is_some() && digest.is_none() {
             // Whether it is the same upload again depends on the content.
-            digest = Some(
-                hash(file.opened().file.clone(), file.size())
-                    .await
-                    .map_err(unreadable)?,
-            );
+            let hash = hash(file.opened().file.clone(), file.size());
+            let hash = unless_cancelled(order.cancel, "while it was hashed", hash).await?;
+            digest = Some(hash.map_err(unreadable)?);
         }
         let Some((leader, leader_purpose)) = findable.first() else {
             return Err(Error::new(ErrorCode::Internal, "a route without providers"));
@@ -178,8 +218,9 @@ impl Inner {
         let _landing = loop {
             let off = self
                 .flights
-                .take_off(key.clone(), &file.opened().file, &mut digest)
-                .await
+                .take_off(key.clone(), &file.opened().file, &mut digest);
+            let off = unless_cancelled(order.cancel, "while an equal upload was under way", off)
+                .await?
                 .map_err(unreadable)?;
             if let Some(landing) = off {
                 break landing;

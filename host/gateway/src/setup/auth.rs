@@ -9,7 +9,7 @@ use loadlock_sandbox::auth::{Algorithm, AuthPolicy, Key, LegacyCredential};
 use rand::Rng;
 use zeroize::Zeroizing;
 
-use super::Setup;
+use super::Environment;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Key id of the installation's own key.
@@ -63,7 +63,7 @@ pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// What the auth component is configured with.
-pub(crate) fn policy(setup: &Setup, config: &Config, local_key: &[u8]) -> Result<AuthPolicy> {
+pub(crate) fn policy(env: Environment, config: &Config, local_key: &[u8]) -> Result<AuthPolicy> {
     let mut keys = vec![Key {
         kid: LOCAL_KEY_ID.to_owned(),
         algorithm: Algorithm::Hs256,
@@ -80,7 +80,7 @@ pub(crate) fn policy(setup: &Setup, config: &Config, local_key: &[u8]) -> Result
                 ConfigAlgorithm::EdDsa => Algorithm::EdDsa,
                 ConfigAlgorithm::Rs256 => Algorithm::Rs256,
             },
-            material: resolve(setup, &key.value, &format!("{} ({})", key.key, key.origin))?,
+            material: resolve(env, &key.value, &format!("{} ({})", key.key, key.origin))?,
             issuers: key.issuers.clone(),
             tenants: key.tenants.clone(),
         });
@@ -110,7 +110,7 @@ pub(crate) fn policy(setup: &Setup, config: &Config, local_key: &[u8]) -> Result
     })
 }
 
-fn resolve(setup: &Setup, template: &Template, place: &str) -> Result<Vec<u8>> {
+fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>> {
     let missing = |what: String| {
         Error::new(ErrorCode::ConfigInvalid, format!("{place}: {what}"))
             .hint("provide the key, or remove its entry")
@@ -120,7 +120,7 @@ fn resolve(setup: &Setup, template: &Template, place: &str) -> Result<Vec<u8>> {
         match part {
             Part::Text(text) => value.extend_from_slice(text.as_bytes()),
             Part::Env(name) => value.extend_from_slice(
-                (setup.env)(name)
+                env(name)
                     .ok_or_else(|| missing(format!("the variable `{name}` is not set")))?
                     .as_bytes(),
             ),

@@ -18,6 +18,9 @@ pub(crate) use provider::{ProviderUnit, load_provider};
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
 
+/// Looks environment variables up.
+pub type Environment = fn(&str) -> Option<String>;
+
 /// Everything that [`crate::Gateway::open`] needs.
 pub struct Setup {
     /// The configuration.
@@ -29,9 +32,11 @@ pub struct Setup {
     /// Engine sizes.
     pub engine: EngineOptions,
     /// Looks environment variables up for credentials and keys.
-    pub env: fn(&str) -> Option<String>,
+    pub env: Environment,
     /// Time.
     pub clock: crate::clock::Clock,
+    /// Opens the gateway to look at: nothing that an earlier process left behind is settled, delivered or cleaned.
+    pub look_only: bool,
 }
 
 impl Setup {
@@ -44,6 +49,7 @@ impl Setup {
             engine: EngineOptions::default(),
             env: |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
             clock: crate::clock::Clock::default(),
+            look_only: false,
         }
     }
 

@@ -13,11 +13,14 @@ use loadlock_policy::model::Profile;
 use loadlock_policy::retry::{Factor, RetryPolicy};
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{Limits, Network, Sandbox};
+use tokio::sync::{Notify, Semaphore};
 
 use super::{Setup, network, refused};
 use crate::admission::Grants;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
+use crate::pipeline::burial::Burials;
+use crate::upkeep::LastProbe;
 
 /// One configured provider, ready to be asked.
 pub(crate) struct ProviderUnit {
@@ -36,7 +39,18 @@ pub(crate) struct ProviderUnit {
     pub(crate) budget_policy: BudgetPolicy,
     pub(crate) budget: Mutex<RetryBudget>,
     pub(crate) in_flight: AtomicU32,
+    /// Uploads that may be under way at once; fair.
+    pub(crate) turns: Semaphore,
+    /// What the last probe found.
+    pub(crate) health: Mutex<LastProbe>,
+    /// Notified whenever the breaker was told something.
+    pub(crate) reported: Arc<Notify>,
+    /// What was deleted at the vendor.
+    pub(crate) burials: Burials,
 }
+
+/// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
+const OTHER_CALLS: usize = 8;
 
 /// Loads and binds one provider.
 pub(crate) async fn load_provider(
@@ -56,7 +70,10 @@ pub(crate) async fn load_provider(
         memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
         cpu: configured.sandbox.cpu,
         wall: configured.sandbox.timeout,
-        concurrency: configured.concurrency.map_or(64, |limit| limit as usize),
+        concurrency: configured
+            .concurrency
+            .unwrap_or(setup.config.limits.concurrency) as usize
+            + OTHER_CALLS,
         ..Limits::default()
     };
     let mut component = Provider::load(
@@ -87,6 +104,10 @@ pub(crate) async fn load_provider(
         .or(bound.fingerprint)
         .unwrap_or_else(|| name.clone());
     let now = setup.clock.now();
+    let turns = configured
+        .concurrency
+        .or(profile.max_concurrency)
+        .unwrap_or(setup.config.limits.concurrency);
     let budget_policy = BudgetPolicy::default();
     Ok(ProviderUnit {
         order: setup
@@ -106,6 +127,10 @@ pub(crate) async fn load_provider(
         budget: Mutex::new(RetryBudget::new(&budget_policy, now)),
         budget_policy,
         in_flight: AtomicU32::new(0),
+        turns: Semaphore::new(turns as usize),
+        health: Mutex::default(),
+        reported: Arc::default(),
+        burials: Burials::default(),
         name,
     })
 }

@@ -34,6 +34,16 @@ impl Journal {
             .read(|snapshot| read::unknown_entries(snapshot, limit))
     }
 
+    /// Clean failures that are still kept, the latest first: their marks tell what of them is left at a vendor.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn failed_entries(&self, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.inner
+            .store
+            .read(|snapshot| read::failed_entries(snapshot, limit))
+    }
+
     /// Entries that the tracker lacks, in the order of acceptance.
     ///
     /// # Errors

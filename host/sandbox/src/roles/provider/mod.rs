@@ -23,8 +23,10 @@ use crate::limits::{CPU_PER_BYTE, Exhausted};
 use crate::log::{ContentPipe, Log};
 use crate::state::{CallState, StateParts};
 
+mod running;
 mod types;
 
+use running::Running;
 pub use types::{AdmittedFile, ListQuery, ProviderGrants, UploadOptions};
 
 /// A loaded provider.
@@ -34,6 +36,7 @@ pub struct Provider {
     environment: Vec<(String, String)>,
     grants: ProviderGrants,
     permits: Arc<Semaphore>,
+    running: Running,
 }
 
 /// Chunks of content that wait for a slow client; 256 KiB each.
@@ -79,6 +82,7 @@ impl Provider {
         let environment = crate::roles::environment(&grants.settings);
         Ok(Self {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
+            running: Running::default(),
             loaded,
             pre,
             environment,
@@ -327,12 +331,15 @@ impl Provider {
         let log = Log::new(limits.stderr_bytes);
         let operation = setup.operation.as_ref().map(|(operation, _)| *operation);
         let (hooks, observed) = self.grants.network.for_call(setup.operation);
+        let running = self.running.begin();
+        let mut environment = self.environment.clone();
+        environment.extend(running.environment());
         let mut store = armed_store(
             &self.loaded,
             &limits,
             StateParts {
                 limits: &limits,
-                environment: &self.environment,
+                environment: &environment,
                 files: FilesCtx {
                     state: self.grants.state.clone(),
                     ..setup.files
@@ -349,6 +356,7 @@ impl Provider {
         .await;
         let (outcome, usage) = settled(&store, called);
         drop(store);
+        drop(running);
         tracing::debug!(
             component = %self.loaded.name,
             operation = operation.map_or("profile", Operation::as_str),

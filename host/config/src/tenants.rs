@@ -1,0 +1,85 @@
+//! What each tenant may use.
+
+use crate::error::{Code, Defect, quoted};
+use crate::read::{Reader, Record};
+use crate::values::Size;
+
+/// One of `tenants`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tenant {
+    /// The tenant; `*` is each one without an entry of its own.
+    pub name: String,
+    /// Most bytes of its files.
+    pub max_bytes: Option<Size>,
+    /// Most files.
+    pub max_files: Option<u32>,
+    /// Most requests in a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Most uploads at once.
+    pub concurrent_uploads: Option<u32>,
+}
+
+/// Reads `[[tenants]]`.
+pub(crate) fn tenants(reader: &mut Reader<'_>) -> Vec<Tenant> {
+    let records = reader.records("tenants").unwrap_or_default();
+    if records.is_empty() {
+        reader.explain_default("tenants");
+    }
+    let mut tenants: Vec<Tenant> = Vec::new();
+    for record in &records {
+        let Some(tenant) = tenant(reader, record) else {
+            continue;
+        };
+        if tenants.iter().any(|other| other.name == tenant.name) {
+            let what = format!("is {} a second time", quoted(&tenant.name));
+            let defect = Defect::new(Code::Conflict, what, "Write one entry for each tenant.");
+            let origin = record.origin_of(reader, "name");
+            reader.fail(record.key_of("name"), &origin, defect);
+        }
+        reader.explain(&record.key, describe(&tenant), &record.origin);
+        tenants.push(tenant);
+    }
+    tenants
+}
+
+fn tenant<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Tenant> {
+    // All fields are read, so that every mistake is named.
+    let (max_bytes, max_files) = (
+        record.size(reader, "max_bytes", 1),
+        record.count(reader, "max_files"),
+    );
+    let (requests_per_minute, concurrent_uploads) = (
+        record.count(reader, "requests_per_minute"),
+        record.count(reader, "concurrent_uploads"),
+    );
+    Some(Tenant {
+        name: record.text(reader, "name")?.text,
+        max_bytes,
+        max_files,
+        requests_per_minute,
+        concurrent_uploads,
+    })
+}
+
+fn describe(tenant: &Tenant) -> String {
+    let mut limits = Vec::new();
+    if let Some(bytes) = tenant.max_bytes {
+        limits.push(bytes.to_string());
+    }
+    for (limit, what) in [
+        (tenant.max_files, "files"),
+        (tenant.requests_per_minute, "requests a minute"),
+        (tenant.concurrent_uploads, "uploads at once"),
+    ] {
+        if let Some(limit) = limit {
+            limits.push(format!("{limit} {what}"));
+        }
+    }
+    let limits = if limits.is_empty() {
+        "unlimited".to_owned()
+    } else {
+        limits.join(", ")
+    };
+    format!("{}: {limits}", tenant.name)
+}

@@ -1,0 +1,360 @@
+//! Every metric, once: recording, the documentation, the dashboard's test and the exporter's buckets are made from this list.
+//!
+//! The gateway records through the facade `metrics` and exports nothing itself. What has a truth elsewhere (breakers, backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`] sets when somebody looks.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ::metrics::{Unit, counter, gauge, histogram};
+use loadlock_policy::breaker::Label;
+use loadlock_sandbox::Usage;
+
+use crate::gateway::Gateway;
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Sum, count and buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// As Prometheus says.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Metric {
+    /// Its name; a unit is its last word but `total`.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What it counts in.
+    pub unit: Unit,
+    /// Its labels. None is chosen by a caller: providers and limited tenants are configured, outcomes are codes.
+    pub labels: &'static [&'static str],
+    /// Upper bounds for an exporter; empty unless it is a histogram.
+    pub buckets: &'static [f64],
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// From a local file to a large one over a slow line.
+const SECONDS: &[f64] = &[
+    0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0,
+];
+/// CPU of one sandboxed call; 30 s is the default limit.
+const CPU: &[f64] = &[
+    0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0,
+];
+/// 1 to 256 MiB, which is the default limit, and beyond.
+const MEMORY: &[f64] = &[
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+    268_435_456.0,
+    1_073_741_824.0,
+];
+
+macro_rules! metrics {
+    ($($constant:ident = $name:literal, $kind:ident, $unit:ident, [$($label:literal),*], $buckets:expr, $help:literal;)*) => {
+        $(const $constant: &str = $name;)*
+
+        /// All of them, in the order of the documentation.
+        pub static METRICS: &[Metric] = &[$(Metric {
+            name: $name,
+            kind: Kind::$kind,
+            unit: Unit::$unit,
+            labels: &[$($label),*],
+            buckets: $buckets,
+            help: $help,
+        },)*];
+    };
+}
+
+metrics! {
+    UPLOADS = "loadlock_uploads_total", Counter, Count, ["provider", "outcome"], &[],
+        "Uploads that ended: `stored`, `deduplicated`, `cancelled` or an error code. The provider is empty where none was asked.";
+    UPLOAD_BYTES = "loadlock_uploaded_bytes_total", Counter, Bytes, ["provider"], &[],
+        "Bytes of files that a provider stored.";
+    UPLOAD_SECONDS = "loadlock_upload_duration_seconds", Histogram, Seconds, ["provider", "outcome"], SECONDS,
+        "Time from the request to the answer, waits and retries included.";
+    IN_FLIGHT = "loadlock_uploads_in_flight", Gauge, Count, [], &[],
+        "Uploads under way.";
+    PROVIDER_IN_FLIGHT = "loadlock_provider_attempts_in_flight", Gauge, Count, ["provider"], &[],
+        "Attempts under way at a provider.";
+    DEDUP = "loadlock_dedup_hits_total", Counter, Count, ["provider"], &[],
+        "Uploads that found their content stored already.";
+    DEDUP_BYTES = "loadlock_dedup_bytes_total", Counter, Bytes, ["provider"], &[],
+        "Bytes that were not sent because of that.";
+    ATTEMPTS = "loadlock_attempts_total", Counter, Count, ["provider"], &[],
+        "Attempts at a provider, retries included.";
+    RETRIES = "loadlock_retries_total", Counter, Count, ["provider"], &[],
+        "Waits before another attempt, or before looking for a lost one.";
+    UNKNOWN = "loadlock_outcome_unknown_total", Counter, Count, ["provider"], &[],
+        "Uploads of which nobody can tell whether the vendor stored them.";
+    BREAKER = "loadlock_breaker_state", Gauge, Count, ["provider"], &[],
+        "0 closed, 1 half open, 2 open.";
+    TRANSITIONS = "loadlock_breaker_transitions_total", Counter, Count, ["provider", "state"], &[],
+        "Changes of a breaker to a state.";
+    CPU_SECONDS = "loadlock_sandbox_cpu_seconds", Histogram, Seconds, ["provider"], CPU,
+        "CPU time of one sandboxed call.";
+    MEMORY_PEAK = "loadlock_sandbox_memory_peak_bytes", Histogram, Bytes, ["provider"], MEMORY,
+        "Most linear memory of one sandboxed call.";
+    CALL_FAILURES = "loadlock_sandbox_call_failures_total", Counter, Count, ["provider"], &[],
+        "Sandboxed calls that trapped, met a limit, or gave no answer of the contract.";
+    DELETES = "loadlock_remote_deletes_total", Counter, Count, ["provider", "outcome"], &[],
+        "Remote files that were to be deleted at the vendor: `ok` or `failed` (tried again later).";
+    PATHS = "loadlock_path_decisions_total", Counter, Count, ["decision"], &[],
+        "Paths that were asked for: `allowed`, or the error code of the refusal.";
+    AUTHENTICATIONS = "loadlock_authentications_total", Counter, Count, ["outcome"], &[],
+        "Credentials that were judged: `accepted`, or the code of the refusal.";
+    LEGACY = "loadlock_legacy_authentications_total", Counter, Count, ["tenant", "subject"], &[],
+        "Acceptances of credentials from before tokens: who still has to move before `auth.legacy_until`.";
+    AUTH_BLOCKED = "loadlock_authentications_blocked_total", Counter, Count, ["by"], &[],
+        "Credentials that were refused unseen after too many failures, by `address` or `key`.";
+    TENANT_BYTES = "loadlock_tenant_used_bytes", Gauge, Bytes, ["tenant"], &[],
+        "Bytes of the files of a tenant with limits.";
+    TENANT_FILES = "loadlock_tenant_used_files", Gauge, Count, ["tenant"], &[],
+        "Files of a tenant with limits.";
+    TENANT_MAX_BYTES = "loadlock_tenant_limit_bytes", Gauge, Bytes, ["tenant"], &[],
+        "Its `max_bytes`, if it has one.";
+    TENANT_MAX_FILES = "loadlock_tenant_limit_files", Gauge, Count, ["tenant"], &[],
+        "Its `max_files`, if it has one.";
+    QUOTA_REFUSALS = "loadlock_quota_refusals_total", Counter, Count, ["limit"], &[],
+        "Refusals by a tenant's limit: `bytes`, `files`, `requests`, `concurrent_uploads`.";
+    BACKLOG = "loadlock_tracker_backlog_files", Gauge, Count, [], &[],
+        "Files that a vendor accepted and the tracker does not know yet.";
+    BACKLOG_AGE = "loadlock_tracker_backlog_age_seconds", Gauge, Seconds, [], &[],
+        "Age of the oldest of them.";
+    SPOOL = "loadlock_spool_bytes", Gauge, Bytes, [], &[],
+        "Bytes of request bodies on the disk.";
+    AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
+        "Records written into the audit log by this process.";
+    AUDIT_FAILURES = "loadlock_audit_write_failures_total", Counter, Count, [], &[],
+        "Writes of the audit log that failed; they are tried again.";
+    AUDIT_FAILING = "loadlock_audit_failing", Gauge, Count, [], &[],
+        "1 while the audit log cannot be written and everything that has to be recorded is refused.";
+}
+
+/// Tells the recorder what each metric is. Call it once, after a recorder is installed.
+pub fn describe() {
+    for metric in METRICS {
+        let (name, unit, help) = (metric.name, metric.unit, metric.help);
+        match metric.kind {
+            Kind::Counter => ::metrics::describe_counter!(name, unit, help),
+            Kind::Gauge => ::metrics::describe_gauge!(name, unit, help),
+            Kind::Histogram => ::metrics::describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+/// The table of `docs/metrics.md`.
+pub fn markdown() -> String {
+    let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for metric in METRICS {
+        let labels: Vec<String> = metric
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        table.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            metric.name,
+            metric.kind.as_str(),
+            labels.join(", "),
+            metric.help
+        ));
+    }
+    table
+}
+
+/// How an upload ended.
+pub(crate) fn upload_ended(provider: &str, outcome: &'static str, elapsed: Duration) {
+    counter!(UPLOADS, "provider" => provider.to_owned(), "outcome" => outcome).increment(1);
+    histogram!(UPLOAD_SECONDS, "provider" => provider.to_owned(), "outcome" => outcome)
+        .record(elapsed.as_secs_f64());
+    if outcome == crate::ErrorCode::OutcomeUnknown.as_str() {
+        counter!(UNKNOWN, "provider" => provider.to_owned()).increment(1);
+    }
+}
+
+/// A file is stored.
+pub(crate) fn stored(provider: &str, bytes: u64, deduplicated: bool) {
+    if deduplicated {
+        counter!(DEDUP, "provider" => provider.to_owned()).increment(1);
+        counter!(DEDUP_BYTES, "provider" => provider.to_owned()).increment(bytes);
+    } else {
+        counter!(UPLOAD_BYTES, "provider" => provider.to_owned()).increment(bytes);
+    }
+}
+
+/// An upload under way, while it lives.
+pub(crate) struct InFlight;
+
+impl InFlight {
+    pub(crate) fn begin() -> Self {
+        gauge!(IN_FLIGHT).increment(1);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!(IN_FLIGHT).decrement(1);
+    }
+}
+
+pub(crate) fn attempt(provider: &str) {
+    counter!(ATTEMPTS, "provider" => provider.to_owned()).increment(1);
+}
+
+pub(crate) fn retry(provider: &str) {
+    counter!(RETRIES, "provider" => provider.to_owned()).increment(1);
+}
+
+/// A breaker changed state.
+pub(crate) fn transition(provider: &str, label: Label) {
+    let state = format!("{label:?}").to_lowercase();
+    counter!(TRANSITIONS, "provider" => provider.to_owned(), "state" => state).increment(1);
+    gauge!(BREAKER, "provider" => provider.to_owned()).set(breaker_value(label));
+}
+
+/// A sandboxed call ended.
+pub(crate) fn call(provider: &str, usage: &Usage, failed: bool) {
+    histogram!(CPU_SECONDS, "provider" => provider.to_owned()).record(usage.cpu.as_secs_f64());
+    histogram!(MEMORY_PEAK, "provider" => provider.to_owned()).record(usage.memory_peak as f64);
+    if failed {
+        counter!(CALL_FAILURES, "provider" => provider.to_owned()).increment(1);
+    }
+}
+
+pub(crate) fn remote_delete(provider: &str, done: bool) {
+    let outcome = if done { "ok" } else { "failed" };
+    counter!(DELETES, "provider" => provider.to_owned(), "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn path(decision: &'static str) {
+    counter!(PATHS, "decision" => decision).increment(1);
+}
+
+pub(crate) fn authentication(outcome: &'static str) {
+    counter!(AUTHENTICATIONS, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn legacy(tenant: &str, subject: &str) {
+    counter!(LEGACY, "tenant" => tenant.to_owned(), "subject" => subject.to_owned()).increment(1);
+}
+
+pub(crate) fn auth_blocked(by: &'static str) {
+    counter!(AUTH_BLOCKED, "by" => by).increment(1);
+}
+
+pub(crate) fn quota_refused(limit: &'static str) {
+    counter!(QUOTA_REFUSALS, "limit" => limit).increment(1);
+}
+
+fn breaker_value(label: Label) -> f64 {
+    match label {
+        Label::Closed => 0.0,
+        Label::HalfOpen => 1.0,
+        Label::Open => 2.0,
+    }
+}
+
+impl Gateway {
+    /// Sets the gauges that show what is so now. For a front door, before it renders its metrics.
+    pub async fn publish_gauges(&self) {
+        let inner = &self.0;
+        let now = inner.clock.now();
+        for unit in &inner.providers {
+            let label = unit
+                .breaker
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .label(now);
+            gauge!(BREAKER, "provider" => unit.name.clone()).set(breaker_value(label));
+            gauge!(PROVIDER_IN_FLIGHT, "provider" => unit.name.clone())
+                .set(f64::from(unit.in_flight.load(Ordering::Relaxed)));
+        }
+        gauge!(SPOOL).set(inner.spool.used() as f64);
+        if let Ok(backlog) = inner.journal.backlog() {
+            let age = backlog
+                .oldest_ms
+                .map_or(0, |oldest| inner.clock.wall_ms().saturating_sub(oldest));
+            gauge!(BACKLOG).set(backlog.entries as f64);
+            gauge!(BACKLOG_AGE).set(age as f64 / 1_000.0);
+        }
+        let log = inner.audit.log();
+        counter!(AUDIT_RECORDS).absolute(log.records());
+        counter!(AUDIT_FAILURES).absolute(log.failures());
+        gauge!(AUDIT_FAILING).set(if log.is_failing() { 1.0 } else { 0.0 });
+        for tenant in inner
+            .config
+            .tenants
+            .iter()
+            .filter(|tenant| tenant.name != "*")
+        {
+            let name = || tenant.name.clone();
+            if let Ok(stored) = inner.stored(&tenant.name).await {
+                let used = stored.all();
+                gauge!(TENANT_BYTES, "tenant" => name()).set(used.bytes as f64);
+                gauge!(TENANT_FILES, "tenant" => name()).set(used.count as f64);
+            }
+            let limits = crate::tenants::limits(tenant);
+            if let Some(max) = limits.max_bytes {
+                gauge!(TENANT_MAX_BYTES, "tenant" => name()).set(max as f64);
+            }
+            if let Some(max) = limits.max_count {
+                gauge!(TENANT_MAX_FILES, "tenant" => name()).set(max as f64);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_say_what_they_count() {
+        let names: std::collections::HashSet<_> =
+            METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), METRICS.len());
+        for metric in METRICS {
+            let name = metric.name;
+            assert!(
+                name.starts_with("loadlock_") && metric.help.ends_with('.'),
+                "{name}"
+            );
+            assert_eq!(
+                name.ends_with("_total"),
+                metric.kind == Kind::Counter,
+                "{name}"
+            );
+            assert_eq!(
+                !metric.buckets.is_empty(),
+                metric.kind == Kind::Histogram,
+                "{name}"
+            );
+            let stem = name.trim_end_matches("_total");
+            for (unit, word) in [(Unit::Bytes, "_bytes"), (Unit::Seconds, "_seconds")] {
+                assert_eq!(stem.ends_with(word), metric.unit == unit, "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A session's facts on the disk: one JSON file, replaced as a whole.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use loadlock_sandbox::auth::Identified;
+use serde::{Deserialize, Serialize};
+
+use crate::admission::sync_directory;
+
+/// The file that makes a spool entry a session. No data file can have its name: theirs have no dot.
+pub(super) const RECORD: &str = "session.json";
+const NEXT: &str = "session.json.new";
+/// No record is larger; what is, is not ours.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Everything that is known about a session besides its data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// Which door it belongs to.
+    pub(super) kind: String,
+    pub(super) owner: Owner,
+    pub(super) created_at_ms: u64,
+    pub(super) expires_at_ms: Option<u64>,
+    /// The door's own.
+    pub(super) state: serde_json::Value,
+}
+
+/// Who opened it: enough to go on for them after a restart, and no credential.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Owner {
+    pub(super) tenant: String,
+    pub(super) subject: String,
+    pub(super) scopes: Vec<String>,
+}
+
+impl From<&Identified> for Owner {
+    fn from(identity: &Identified) -> Self {
+        Self {
+            tenant: identity.tenant.clone(),
+            subject: identity.subject.clone(),
+            scopes: identity.scopes.clone(),
+        }
+    }
+}
+
+impl From<&Owner> for Identified {
+    fn from(owner: &Owner) -> Self {
+        Self {
+            subject: owner.subject.clone(),
+            tenant: owner.tenant.clone(),
+            scopes: owner.scopes.clone(),
+            legacy: false,
+            key_id: None,
+            token_id: None,
+            expires_at: None,
+        }
+    }
+}
+
+impl Record {
+    /// Replaces the record in `directory`. Durable when it returns: a power loss leaves the old one or the new one.
+    pub(super) fn write(&self, directory: &Path) -> std::io::Result<()> {
+        let next = directory.join(NEXT);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&next)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        std::fs::rename(next, directory.join(RECORD))?;
+        sync_directory(directory)
+    }
+
+    /// The record of a directory; `None` if it is no session.
+    pub(super) fn read(directory: &Path) -> std::io::Result<Option<Self>> {
+        let path = directory.join(RECORD);
+        match std::fs::metadata(&path) {
+            Ok(found) if found.len() > MAX_BYTES => {
+                return Err(std::io::Error::other("the record is too large"));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        Ok(Some(serde_json::from_slice(&std::fs::read(path)?)?))
+    }
+
+    /// Makes the directory an entry that the next start removes.
+    pub(super) fn remove(directory: &Path) -> std::io::Result<()> {
+        std::fs::remove_file(directory.join(RECORD))?;
+        sync_directory(directory)
+    }
+}

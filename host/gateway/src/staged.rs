@@ -1,0 +1,64 @@
+//! Bodies that are on the disk before anything is decided about them.
+//!
+//! A form may send its file before the fields that say what it is for, and a resumable upload is whole long before it is uploaded: such a body is staged, and then is the [`Source`](crate::Source) of
+//! an upload like any other.
+
+use crate::admission::{Body, Opened};
+use crate::error::{Error, ErrorCode, Result};
+use crate::gateway::Gateway;
+use crate::principal::{Principal, Scope};
+
+/// A whole body on the disk: synced, hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its door closes that).
+#[derive(Debug)]
+pub struct Staged {
+    pub(crate) opened: Box<Opened>,
+    pub(crate) tenant: String,
+}
+
+impl Staged {
+    /// Bytes.
+    pub fn bytes(&self) -> u64 {
+        self.opened.file.identity.size
+    }
+
+    /// SHA-256, lower-case hexadecimal.
+    pub fn sha256(&self) -> &str {
+        self.opened.sha256.as_deref().unwrap_or_default()
+    }
+
+    /// The client's file name, not judged yet.
+    pub fn name(&self) -> String {
+        String::from_utf8_lossy(&self.opened.name).into_owned()
+    }
+
+    /// The client's media type, not judged yet.
+    pub fn media_type(&self) -> Option<&str> {
+        self.opened.declared_type.as_deref()
+    }
+
+    /// What the body is, for a caller who may have it.
+    pub(crate) fn opened_for(self, who: &Principal) -> Result<Opened> {
+        if self.tenant == who.tenant() {
+            return Ok(*self.opened);
+        }
+        Err(Error::new(
+            ErrorCode::FileNotFound,
+            "there is no such staged body",
+        ))
+    }
+}
+
+impl Gateway {
+    /// Takes a body in whole without uploading it yet.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`] if it ends early. Nothing stays on the disk then.
+    pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
+        who.require(Scope::Write)?;
+        let max_bytes = self.0.config.limits.max_upload_size.0;
+        Ok(Staged {
+            opened: Box::new(self.0.spool.take(body, max_bytes).await?),
+            tenant: who.tenant().to_owned(),
+        })
+    }
+}

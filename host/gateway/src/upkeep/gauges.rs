@@ -1,0 +1,58 @@
+//! What an account holds of what it may.
+
+use loadlock_sandbox::tracker::AccountUsage;
+use serde::Serialize;
+
+use crate::files::answered;
+use crate::gateway::Inner;
+use crate::setup::ProviderUnit;
+
+/// Use of one purpose of an account, as far as Loadlock stored it there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gauge {
+    /// The vendor's purpose.
+    pub purpose: String,
+    /// Live remote files.
+    pub files: u64,
+    /// The most that the vendor documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_files: Option<u64>,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The most that the vendor documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+}
+
+impl Inner {
+    /// What every account holds; nothing if the tracker cannot say.
+    pub(crate) async fn usage_rows(&self) -> Vec<AccountUsage> {
+        answered(self.tracker.usage().await).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the tracker gives no usage");
+            Vec::new()
+        })
+    }
+}
+
+/// The gauges of one provider: purposes with a limit, in the profile's order, then those that are in use without one.
+pub(crate) fn gauges(unit: &ProviderUnit, usage: &[AccountUsage]) -> Vec<Gauge> {
+    let used = |purpose: &str| {
+        usage
+            .iter()
+            .find(|row| row.account == unit.account && row.purpose == purpose)
+    };
+    let purposes = unit.profile.purposes.iter();
+    purposes
+        .filter_map(|purpose| {
+            let row = used(&purpose.purpose);
+            let limited = purpose.max_count.is_some() || purpose.max_total_bytes.is_some();
+            (limited || row.is_some()).then(|| Gauge {
+                purpose: purpose.purpose.clone(),
+                files: row.map_or(0, |row| row.remotes),
+                max_files: purpose.max_count,
+                bytes: row.map_or(0, |row| row.bytes),
+                max_bytes: purpose.max_total_bytes,
+            })
+        })
+        .collect()
+}

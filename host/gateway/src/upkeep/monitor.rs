@@ -1,0 +1,80 @@
+//! One task for each provider, which probes it when policy says so.
+
+use std::sync::{PoisonError, Weak};
+use std::time::Duration;
+
+use loadlock_policy::upkeep::{HEALTH_INTERVAL, next_probe, told};
+
+use crate::gateway::Inner;
+use crate::pipeline::Place;
+use crate::progress::Silent;
+use crate::setup::ProviderUnit;
+
+/// After a refusal that the schedule did not foresee: no busy loop, whatever the clock does.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// Probes one provider for as long as the gateway is open.
+pub(super) async fn watch(gateway: Weak<Inner>, index: usize) {
+    loop {
+        let (wait, reported) = {
+            let Some(inner) = gateway.upgrade() else {
+                return;
+            };
+            let Some(unit) = inner.providers.get(index) else {
+                return;
+            };
+            (until_due(&inner, unit), unit.reported.clone())
+        };
+        if !wait.is_zero() {
+            // An upload that is told to the breaker may change when the next probe is due.
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = reported.notified() => {}
+            }
+            continue;
+        }
+        let Some(inner) = gateway.upgrade() else {
+            return;
+        };
+        let Some(unit) = inner.providers.get(index) else {
+            return;
+        };
+        if !probe(&inner, unit).await {
+            drop(inner);
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+}
+
+/// How long until the next probe, in real time.
+fn until_due(inner: &Inner, unit: &ProviderUnit) -> Duration {
+    let now = inner.clock.now();
+    let checked = unit
+        .health
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .at();
+    let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = next_probe(
+        &breaker,
+        &unit.breaker_policy,
+        checked,
+        HEALTH_INTERVAL,
+        now,
+    );
+    inner.clock.real(at - now)
+}
+
+/// False if the breaker lets nothing in.
+async fn probe(inner: &Inner, unit: &ProviderUnit) -> bool {
+    let Ok(place) = Place::to_probe(inner, unit) else {
+        return false;
+    };
+    let decides = place.decides();
+    let (found, outcome) = inner.look(unit).await;
+    if decides {
+        tracing::info!(target: "loadlock::circuit", provider = %unit.name, healthy = found.healthy, "[CIRCUIT] probed {}: {}", unit.name, found.detail);
+    }
+    place.report(told(decides, outcome), &Silent).await;
+    true
+}

@@ -1,0 +1,39 @@
+//! Network front doors. They translate a protocol into calls of one [`Gateway`](loadlock_gateway::Gateway) and its answers back, and decide nothing
+//! about files, paths or providers.
+//!
+//! | module | one job |
+//! |---|---|
+//! | [`Server`] | binds, accepts connections, stops in a bounded time |
+//! | `app` | what every front door shares |
+//! | `identity` | from a request to an authenticated principal |
+//! | `answer` | the gateway's errors on the wire |
+//! | `overload`, `pace` | too many requests at once, and bodies that come too slowly |
+//! | `request_id` | a name for each request |
+//! | `trace` | the trace that a client's request belongs to |
+//! | `uploads` | uploads under way: progress for watchers, cancellation, one task each |
+//! | `metrics` | `/metrics` |
+//! | `health` | `/healthz`, `/readyz` |
+//! | `openai` | `/v1/files`, `/v1/uploads` |
+//! | `tus` | `/v1/tus` |
+//! | `ws` | `/v1/ws` |
+//! | `mcp` | `/mcp`, and [`serve_stdio`] |
+
+mod answer;
+mod app;
+mod health;
+mod identity;
+mod listen;
+mod mcp;
+mod metrics;
+mod openai;
+mod overload;
+mod pace;
+mod request_id;
+mod router;
+mod trace;
+mod tus;
+mod uploads;
+mod ws;
+
+pub use listen::{Certificate, Options, ServeError, Server, TlsFiles};
+pub use mcp::{Identify, serve_stdio};

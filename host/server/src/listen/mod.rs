@@ -1,0 +1,265 @@
+//! Binds, accepts connections, and stops in a bounded time.
+
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::ConnectInfo;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use loadlock_gateway::Gateway;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::app::App;
+use crate::mcp::Hosts;
+use crate::router::router;
+use crate::{metrics, openai};
+pub use tls::{Certificate, TlsFiles};
+
+/// A client has this long for a TLS handshake, and as long for each request's line and headers, waiting for the next request included: slow-loris attacks live from patience.
+const HEAD: Duration = Duration::from_secs(15);
+/// Bytes of request line and headers together.
+const HEAD_BYTES: usize = 64 << 10;
+/// Headers of one request.
+const HEADERS: usize = 100;
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 64;
+/// Connections at once; each takes a descriptor and some 20 KiB.
+const CONNECTIONS: usize = 8_192;
+
+/// How often expired sessions are removed.
+const EXPIRY: Duration = Duration::from_secs(30);
+
+/// How a server listens.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// HTTPS with this certificate.
+    pub tls: Option<Certificate>,
+    /// Serve plain HTTP beyond loopback all the same: a proxy in front speaks TLS.
+    pub plain_http: bool,
+    /// How long requests under way may take to end once it stops; what is left is cancelled.
+    pub drain: Duration,
+    /// Names that clients reach it by, besides its addresses and `localhost`; `/mcp` answers to no other, since browsers can be made to send requests under a name of an attacker's choosing.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            tls: None,
+            plain_http: false,
+            drain: Duration::from_secs(30),
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// Why a server does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// As asked for.
+        address: SocketAddr,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// Tokens would cross a network in the clear.
+    #[error(
+        "{address} can be reached from other machines, and plain HTTP would show every token and file on the way"
+    )]
+    PlainHttp {
+        /// As asked for.
+        address: SocketAddr,
+    },
+    /// Certificate or key cannot be used.
+    #[error("cannot use {}: {reason}", file.display())]
+    Certificate {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A bound server.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    app: App,
+    stopping: CancellationToken,
+    drain: Duration,
+}
+
+impl Server {
+    /// Binds.
+    ///
+    /// # Errors
+    /// See [`ServeError`].
+    pub async fn bind(gateway: Gateway, options: Options) -> Result<Self, ServeError> {
+        let address = options.listen;
+        if options.tls.is_none()
+            && !options.plain_http
+            && !address.ip().to_canonical().is_loopback()
+        {
+            return Err(ServeError::PlainHttp { address });
+        }
+        let tls = options
+            .tls
+            .as_ref()
+            .map(Certificate::acceptor)
+            .transpose()?;
+        metrics::install();
+        let failed = |error| ServeError::Bind { address, error };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let stopping = CancellationToken::new();
+        Ok(Self {
+            listener,
+            address,
+            tls,
+            app: App::new(gateway, stopping.clone(), Hosts::new(&options.hosts)),
+            stopping,
+            drain: options.drain,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then lets requests under way end for [`Options::drain`] and cancels what is left.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEADERS);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(HEAD_BYTES as u32)
+            .max_concurrent_streams(STREAMS)
+            .keep_alive_interval(HEAD);
+        let _upkeep = self.app.gateway().start_upkeep();
+        openai::resume(&self.app);
+        tokio::spawn(close_expired(self.app.clone()));
+        let graceful = GracefulShutdown::new();
+        let acceptance = Arc::new(Acceptance {
+            http,
+            router: router(self.app.clone()),
+            tls: self.tls,
+        });
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            let Ok((stream, peer)) = accepted else {
+                // Out of descriptors: connections that end free some.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Ok(place) = places.clone().try_acquire_owned() else {
+                tracing::warn!(%peer, "{CONNECTIONS} connections are open; this one is closed");
+                continue;
+            };
+            let (acceptance, watcher) = (acceptance.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                acceptance.serve(stream, peer, watcher).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        self.stopping.cancel();
+        let ended = async {
+            graceful.shutdown().await;
+            // Their connections were upgraded, so they are not among those above.
+            self.app.sockets().closed().await;
+        };
+        if tokio::time::timeout(self.drain, ended).await.is_err() {
+            tracing::warn!(
+                uploads = self.app.uploads().under_way(),
+                "requests under way are cancelled"
+            );
+        }
+        self.app.uploads().stop().await;
+    }
+}
+
+/// Removes expired sessions until the server stops.
+async fn close_expired(app: App) {
+    let mut ticks = tokio::time::interval(EXPIRY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                if let Some(recorder) = metrics::install() {
+                    recorder.run_upkeep();
+                }
+                let gateway = app.gateway().clone();
+                let _ = tokio::task::spawn_blocking(move || gateway.close_expired_sessions()).await;
+            }
+            () = app.stopping().cancelled() => return,
+        }
+    }
+}
+
+/// What every connection needs.
+struct Acceptance {
+    http: Builder<TokioExecutor>,
+    router: axum::Router,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Acceptance {
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let _ = stream.set_nodelay(true);
+        match &self.tls {
+            None => self.speak(stream, peer, watcher).await,
+            Some(tls) => match tokio::time::timeout(HEAD, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.speak(stream, peer, watcher).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
+                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        watcher: Watcher,
+    ) {
+        let router =
+            self.router
+                .clone()
+                .map_request(move |mut request: http::Request<Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    request
+                });
+        let connection = self
+            .http
+            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(%peer, error, "a connection ended early");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The Model Context Protocol: `/mcp` over streamable HTTP, and standard input and output for `loadlock mcp`.
+//!
+//! | module | one job |
+//! |---|---|
+//! | `http` | `/mcp`: authenticates every request, sessions belong to who opened them |
+//! | `origin` | which `Host` and `Origin` are answered: DNS rebinding |
+//! | `sessions` | who opened which session |
+//! | `stdio` | the same tools for the user of this machine |
+//! | `server` | the protocol's server: which tools there are, who calls |
+//! | `tools` | what each tool does |
+//! | `input`, `output`, `catalog` | parameters, results, descriptions and annotations |
+//! | `uploading`, `progress` | an upload with progress notifications and cancellation |
+//! | `text` | a page of text out of a stream of bytes |
+//! | `results` | results and errors as tools answer them |
+
+mod catalog;
+mod http;
+mod input;
+mod origin;
+mod output;
+mod progress;
+mod results;
+mod server;
+mod sessions;
+mod stdio;
+mod text;
+mod tools;
+mod uploading;
+
+pub(crate) use http::routes;
+pub(crate) use origin::Hosts;
+pub use stdio::{Identify, serve_stdio};

@@ -1,0 +1,140 @@
+//! `POST /v1/files`: a form or a path becomes an upload, now or later.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use futures::{FutureExt, TryStreamExt};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use loadlock_gateway::{Principal, Scope, Source, Staged, UploadRequest};
+use serde::Deserialize;
+
+use super::failure::{Answer, Failure};
+use super::inflow::{Allowance, Inflow};
+use super::orders::{self, Order};
+use super::wish::{ExpiresAfter, Wish, respond_async};
+use super::{form, json, object};
+use crate::app::App;
+use crate::identity::Caller;
+
+/// A file on the gateway's own disk, for tenants that a grant names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PathWish {
+    path: PathBuf,
+    purpose: Option<String>,
+    /// Another display name.
+    filename: Option<String>,
+    provider: Option<String>,
+    expires_after: Option<ExpiresAfter>,
+}
+
+/// What is to be uploaded.
+pub(super) enum Subject {
+    Body(Staged),
+    Path {
+        path: PathBuf,
+        filename: Option<String>,
+    },
+}
+
+pub(super) async fn create(
+    State(app): State<App>,
+    Caller(who): Caller,
+    request: Request,
+) -> Answer {
+    who.require(Scope::Write)?;
+    let headers = request.headers().clone();
+    let (subject, wish) = if is_json(&headers) {
+        let PathWish {
+            path,
+            purpose,
+            filename,
+            provider,
+            expires_after,
+        } = json(request).await?;
+        let wish = Wish::new(&headers, purpose, provider, expires_after)?;
+        (Subject::Path { path, filename }, wish)
+    } else {
+        let (gateway, owner) = (app.gateway().clone(), who.clone());
+        let store = move |body| async move { gateway.stage(&owner, body).await }.boxed();
+        let form = form::read(&headers, inflow(request), "file", store).await?;
+        let wish = Wish::of_form(&headers, form.fields)?;
+        (Subject::Body(form.file), wish)
+    };
+    if respond_async(&headers) {
+        return orders::accept(&app, &who, subject, wish).await;
+    }
+    now(&app, who, subject, wish).await
+}
+
+async fn now(app: &App, who: Principal, subject: Subject, wish: Wish) -> Answer {
+    let file = app.uploads().run(who, order(subject, &wish)).await?;
+    Ok(Json(object::file(app.gateway(), &file)).into_response())
+}
+
+/// The gateway's request for a subject and a wish.
+pub(super) fn order(subject: Subject, wish: &Wish) -> UploadRequest {
+    let (source, name) = match subject {
+        Subject::Body(staged) => (Source::Staged(staged), None),
+        // A relative path has nothing to be relative to.
+        Subject::Path { path, filename } => {
+            let current_dir = None;
+            (Source::Path { path, current_dir }, filename)
+        }
+    };
+    UploadRequest {
+        target: wish.target(),
+        purpose: wish.purpose.clone(),
+        name,
+        idempotency_key: wish.idempotency_key.clone(),
+        expires_in_s: wish.expires_in_s,
+        ..UploadRequest::from(source)
+    }
+}
+
+impl Order {
+    /// What is known about a subject when it is put off.
+    pub(super) fn of(subject: &Subject, wish: Wish) -> Self {
+        match subject {
+            Subject::Body(staged) => Self {
+                path: None,
+                filename: Some(staged.name()),
+                media_type: staged.media_type().map(str::to_owned),
+                sha256: Some(staged.sha256().to_owned()),
+                wish,
+                end: None,
+            },
+            Subject::Path { path, filename } => Self {
+                path: Some(path.clone()),
+                filename: filename.clone(),
+                media_type: None,
+                sha256: None,
+                wish,
+                end: None,
+            },
+        }
+    }
+}
+
+/// The body of a request, for a form.
+pub(super) fn inflow(request: Request) -> (Inflow, Allowance) {
+    let body = request.into_body().into_data_stream();
+    Inflow::new(body.map_err(std::io::Error::other))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+impl From<crate::answer::Refusal> for Failure {
+    fn from(refusal: crate::answer::Refusal) -> Self {
+        refusal.0.into()
+    }
+}

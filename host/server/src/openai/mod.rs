@@ -1,0 +1,82 @@
+//! `/v1/files` and `/v1/uploads`: the files part of OpenAI's API, as its SDKs speak it.
+//!
+//! | module | one job |
+//! |---|---|
+//! | `create` | `POST /v1/files`: a form or a path becomes an upload |
+//! | `inflow`, `form`, `wish` | a body in bounded memory; a form; what it asks for |
+//! | `files`, `list` | look up, delete, content; pages by the id of the last file |
+//! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and putting them together |
+//! | `orders` | uploads that were answered before they were done |
+//! | `object`, `failure` | answers and refusals |
+
+mod create;
+mod failure;
+mod files;
+mod form;
+mod inflow;
+mod list;
+mod object;
+mod orders;
+mod parts;
+mod uploads;
+mod wish;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+
+use self::failure::Failure;
+use crate::app::App;
+
+pub(crate) use self::list::Places;
+pub(crate) use self::orders::resume;
+
+/// Our own description of this door.
+const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
+/// Bytes of a JSON body: ten thousand part ids fit.
+const JSON: usize = 1 << 20;
+
+/// The routes below its prefix.
+pub(crate) fn routes(_: &App) -> Router<App> {
+    Router::new()
+        .route("/files", get(list::list).post(create::create))
+        .route("/files/{id}", get(files::get).delete(files::delete))
+        .route(
+            "/files/{id}/content",
+            get(files::content).head(files::content_head),
+        )
+        .route("/uploads", post(uploads::create))
+        .route("/uploads/{id}/parts", post(uploads::part))
+        .route("/uploads/{id}/complete", post(uploads::complete))
+        .route("/uploads/{id}/cancel", post(uploads::cancel))
+        .route("/loadlock/uploads/{id}", get(orders::get))
+        .route("/openapi.json", get(document))
+}
+
+async fn document() -> Response {
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
+}
+
+/// A JSON body.
+async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
+    let bytes = axum::body::to_bytes(request.into_body(), JSON)
+        .await
+        .map_err(|_| {
+            Failure::body(format!(
+                "the body ended early or has more than {JSON} bytes"
+            ))
+        })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::body(format!(
+            "the body is not the JSON that is expected: {error}"
+        ))
+    })
+}
+
+/// Whole seconds since 1970.
+fn seconds(milliseconds: u64) -> u64 {
+    milliseconds / 1_000
+}

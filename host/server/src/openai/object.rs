@@ -1,0 +1,70 @@
+//! The gateway's files as OpenAI's objects.
+
+use loadlock_gateway::{File, Gateway};
+use serde_json::{Value, json};
+
+/// A `file` object, with ours beside it in `loadlock`.
+pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
+    let mut object = json!({
+        "id": file.id,
+        "object": "file",
+        "bytes": file.bytes,
+        "created_at": unix_seconds(&file.created_at),
+        "filename": file.filename,
+        "purpose": client_purpose(gateway, file),
+        "status": "processed",
+        "status_details": null,
+        "loadlock": {
+            "provider": file.provider,
+            "purpose": file.purpose,
+            "remote_id": file.remote_id,
+            "sha256": file.sha256,
+            "media_type": file.media_type,
+            "deduplicated": file.deduplicated,
+            "attempts": file.attempts,
+        },
+    });
+    if let Some(expires_at) = &file.expires_at {
+        object["expires_at"] = unix_seconds(expires_at).into();
+    }
+    object
+}
+
+/// RFC 3339 as whole seconds since 1970.
+fn unix_seconds(instant: &str) -> i64 {
+    instant
+        .parse::<jiff::Timestamp>()
+        .map_or(0, jiff::Timestamp::as_second)
+}
+
+/// The client's word for the vendor's purpose, where the configuration has exactly one; else the vendor's.
+fn client_purpose<'a>(gateway: &'a Gateway, file: &'a File) -> &'a str {
+    let provider = gateway.config().provider(&file.provider);
+    let mapped = provider.into_iter().flat_map(|provider| &provider.purposes);
+    let mut words = mapped
+        .filter(|(_, vendors)| **vendors == file.purpose)
+        .map(|(clients, _)| clients.as_str());
+    match (words.next(), words.next()) {
+        (Some(word), None) => word,
+        _ => &file.purpose,
+    }
+}
+
+/// Whether a file is one of this purpose, in the client's word or the vendor's.
+pub(crate) fn has_purpose(gateway: &Gateway, file: &File, purpose: &str) -> bool {
+    file.purpose == purpose || client_purpose(gateway, file) == purpose
+}
+
+/// What a client's purpose is called at any of the providers: what a list has to look for.
+pub(crate) fn vendor_purposes(gateway: &Gateway, purpose: &str) -> Vec<String> {
+    let providers = gateway.config().providers.iter();
+    let mut words: Vec<String> = providers
+        .map(|provider| {
+            let mapped = provider.purposes.get(purpose).map(String::as_str);
+            mapped.unwrap_or(purpose).to_owned()
+        })
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}

@@ -1,0 +1,43 @@
+//! A name for each request, in the log and in the answer.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue};
+use loadlock_gateway::Peer;
+use rand::RngExt;
+use tracing::Instrument;
+
+use crate::trace;
+
+/// As OpenAI's SDKs read it.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static PEER: Peer;
+}
+
+/// Where the request at hand comes from. Nobody knows outside of a request's own task.
+pub(crate) fn peer() -> Peer {
+    PEER.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Names the request and opens its span. The name is made here, never taken from the client: a log that clients can write names into proves nothing.
+pub(crate) async fn layer(request: Request, next: Next) -> Response {
+    let id = format!("req_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %request.uri().path());
+    trace::continue_in(&span, request.headers());
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = Peer {
+        address: address.map(|info| info.0.ip().to_canonical()),
+        request_id: Some(id.clone()),
+    };
+    let answer = next.run(request).instrument(span);
+    let mut response = PEER.scope(peer, answer).await;
+    if let Ok(value) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}

@@ -1,0 +1,42 @@
+//! Which path leads to which front door.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use http::Method;
+use loadlock_gateway::{Error, ErrorCode};
+
+use crate::answer::Refusal;
+use crate::app::App;
+use crate::overload::{self, Places};
+use crate::{health, mcp, metrics, openai, pace, request_id, tus, ws};
+
+/// All doors of one server.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .nest("/v1", openai::routes(&app))
+        .merge(tus::routes(&app))
+        .nest("/v1/ws", ws::routes(&app))
+        .nest("/mcp", mcp::routes(&app))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(pace::layer))
+        .layer(from_fn_with_state(Places::default(), overload::layer))
+        .layer(from_fn(request_id::layer))
+        .with_state(app)
+}
+
+async fn nowhere() -> Refusal {
+    Refusal(
+        Error::new(ErrorCode::NoSuchEndpoint, "there is nothing at this path")
+            .hint("the base URL of the OpenAI API ends in `/v1`"),
+    )
+}
+
+async fn wrong_method(method: Method) -> Refusal {
+    Refusal(Error::new(
+        ErrorCode::MethodNotAllowed,
+        format!("this path does not know the method {method}"),
+    ))
+}

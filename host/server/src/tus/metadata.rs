@@ -1,0 +1,184 @@
+//! `Upload-Metadata`: pairs of a key and a Base64 value.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use loadlock_gateway::Target;
+
+use super::problem::Problem;
+
+/// Longest header. It is repeated in every answer to `HEAD` and kept on the disk.
+const BYTES: usize = 8 << 10;
+/// Most pairs.
+const PAIRS: usize = 64;
+/// Longest `expires_in`: 100 years, so that no sum of instants overflows.
+const EXPIRES_IN: u64 = 100 * 366 * 24 * 3_600;
+
+/// The pairs, in the client's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Metadata(Vec<(String, Option<String>)>);
+
+impl Metadata {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// Empty or repeated keys, values that are not padded Base64 of UTF-8, more than there may be.
+    pub(crate) fn parse(header: &str) -> Result<Self, Problem> {
+        let wrong = |what: &str| Problem::invalid(format!("`Upload-Metadata`: {what}"));
+        if header.len() > BYTES {
+            return Err(wrong("longer than 8 KiB"));
+        }
+        let mut pairs: Vec<(String, Option<String>)> = Vec::new();
+        for pair in header.split(',').map(str::trim_start) {
+            let (key, value) = match pair.split_once(' ') {
+                Some((key, value)) => (key, Some(value)),
+                None => (pair, None),
+            };
+            if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(wrong("a key is empty or not plain ASCII"));
+            }
+            if pairs.iter().any(|(known, _)| known == key) {
+                return Err(wrong("a key is there twice"));
+            }
+            if pairs.len() == PAIRS {
+                return Err(wrong("more than 64 pairs"));
+            }
+            let value = value
+                .map(|value| {
+                    STANDARD
+                        .decode(value)
+                        .map_err(|_| wrong("a value is not Base64"))
+                })
+                .transpose()?
+                .map(|bytes| String::from_utf8(bytes).map_err(|_| wrong("a value is not UTF-8")))
+                .transpose()?;
+            pairs.push((key.to_owned(), value));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The header again.
+    #[cfg(test)]
+    fn format(&self) -> String {
+        let pair = |(key, value): &(String, Option<String>)| match value {
+            Some(value) => format!("{key} {}", STANDARD.encode(value)),
+            None => key.clone(),
+        };
+        self.0.iter().map(pair).collect::<Vec<_>>().join(",")
+    }
+
+    /// The first of these keys that has a value.
+    fn get(&self, keys: &[&str]) -> Option<String> {
+        let of = |key: &&str| {
+            let pair = self.0.iter().find(|(known, _)| known == key)?;
+            pair.1.clone().filter(|value| !value.is_empty())
+        };
+        keys.iter().find_map(of)
+    }
+}
+
+/// What the pairs ask of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    pub(crate) name: String,
+    pub(crate) media_type: Option<String>,
+    pub(crate) purpose: Option<String>,
+    pub(crate) target: Target,
+    pub(crate) expires_in_s: Option<u64>,
+    pub(crate) idempotency_key: Option<String>,
+}
+
+impl Wishes {
+    /// Reads the keys that mean something here; clients may send others.
+    ///
+    /// # Errors
+    /// `expires_in` that is no number of seconds.
+    pub(crate) fn of(metadata: &Metadata) -> Result<Self, Problem> {
+        let expires_in_s = metadata
+            .get(&["expires_in"])
+            .map(|text| match text.parse::<u64>() {
+                Ok(seconds @ 1..=EXPIRES_IN) => Ok(seconds),
+                _ => Err(Problem::invalid("`expires_in` is not a number of seconds")),
+            })
+            .transpose()?;
+        Ok(Self {
+            // Uppy sends `name` and `type` as well as the others; some clients send nothing else.
+            name: metadata
+                .get(&["filename", "name"])
+                .unwrap_or_else(|| "upload".to_owned()),
+            media_type: metadata.get(&["filetype", "type"]),
+            purpose: metadata.get(&["purpose"]),
+            target: match metadata.get(&["provider"]) {
+                None => Target::Auto,
+                Some(name) if name == "auto" => Target::Auto,
+                Some(name) => Target::Pinned(name),
+            },
+            expires_in_s,
+            idempotency_key: metadata.get(&["idempotency_key"]),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn pairs_and_what_they_ask_for() {
+        let metadata = Metadata::parse("filename YS50eHQ=, filetype dGV4dC9wbGFpbg==,is_confidential,purpose YmF0Y2g=,provider bG9jYWw=,expires_in NjA=").unwrap();
+        let wishes = Wishes::of(&metadata).unwrap();
+        assert_eq!(
+            (wishes.name.as_str(), wishes.media_type.as_deref()),
+            ("a.txt", Some("text/plain"))
+        );
+        assert_eq!(
+            (wishes.purpose.as_deref(), wishes.expires_in_s),
+            (Some("batch"), Some(60))
+        );
+        assert_eq!(wishes.target, Target::Pinned("local".into()));
+        assert_eq!(Wishes::of(&Metadata::default()).unwrap().name, "upload");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for header in [
+            "",
+            ",",
+            "a YQ==,",
+            "a YQ==,a YQ==",
+            "a YQ",
+            "a Y Q==",
+            "a  YQ==",
+            "ä YQ==",
+            "a /w==",
+            "a b YQ==",
+        ] {
+            assert!(Metadata::parse(header).is_err(), "{header:?}");
+        }
+        assert!(Metadata::parse(&format!("a {}", "A".repeat(8 << 10))).is_err());
+        let keys: Vec<_> = (0..65).map(|number| format!("k{number}")).collect();
+        assert!(Metadata::parse(&keys[..64].join(",")).is_ok());
+        assert!(Metadata::parse(&keys.join(",")).is_err());
+        for seconds in ["", "-1", "1h", "0", "18446744073709551615"] {
+            let header = format!("expires_in {}", STANDARD.encode(seconds));
+            let wishes = Wishes::of(&Metadata::parse(&header).unwrap());
+            assert_eq!(wishes.is_ok(), seconds.is_empty(), "{seconds}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(header in any::<String>()) {
+            if let Ok(metadata) = Metadata::parse(&header) {
+                let _ = Wishes::of(&metadata);
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(pairs in proptest::collection::hash_map("[!-+\\--~]{1,12}", proptest::option::of(".{0,20}"), 1..10)) {
+            let metadata = Metadata(pairs.into_iter().collect());
+            prop_assert_eq!(Metadata::parse(&metadata.format()).unwrap(), metadata);
+        }
+    }
+}

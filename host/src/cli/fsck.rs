@@ -1,0 +1,60 @@
+//! `loadlock fsck`: the balance sheet.
+
+use loadlock::gateway::Unlisted;
+use loadlock_policy::upkeep::Finding;
+
+use super::args::Globals;
+use super::context::{configuration, open_to_look, patiently};
+use super::failure::{Failure, Status};
+use super::output::{BAD, DIM, GOOD, Output, styled};
+use super::table::Table;
+use super::text::safe;
+
+pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Failure> {
+    let session = open_to_look(configuration(globals)?, output).await?;
+    let asked = session.gateway.fsck(&session.who);
+    let sheet = patiently(output, "comparing", asked).await?;
+    if output.json {
+        output.object(&sheet)?;
+    } else {
+        let mut table = Table::new(&["WHAT", "PROVIDER", "COUNT", "EXPECTED", ""]);
+        for line in &sheet.lines {
+            if output.quiet && line.finding != Finding::Unbalanced {
+                continue;
+            }
+            let expected = line.expected.map_or("-".to_owned(), |e| e.to_string());
+            table.row([
+                line.name,
+                line.provider.as_deref().unwrap_or("-"),
+                &line.count.to_string(),
+                &expected,
+                match line.finding {
+                    Finding::Balanced => "ok",
+                    Finding::Note => "",
+                    Finding::Unbalanced => "DIFFERS",
+                },
+            ]);
+        }
+        table.print(output)?;
+        for one in &sheet.not_listed {
+            let why = match &one.why {
+                Unlisted::CannotList => "it has no list",
+                Unlisted::Failed(why) => why,
+            };
+            output.note(styled(
+                DIM,
+                format_args!("{} is not compared: {}", safe(&one.provider), safe(why)),
+            ));
+        }
+        output.note(if sheet.balanced {
+            styled(GOOD, "the books agree")
+        } else {
+            styled(BAD, "the books do not agree")
+        });
+    }
+    Ok(if sheet.balanced {
+        Status::Done
+    } else {
+        Status::Failed
+    })
+}

@@ -1,0 +1,120 @@
+//! Keys, revoked ids and the certificate change without a restart: by SIGHUP, or because a file changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use loadlock::Gateway;
+use loadlock::config::Config;
+use loadlock_server::Certificate;
+use tokio::signal::unix::Signal;
+
+use super::super::args::Globals;
+use super::super::context::configuration;
+use super::super::failure::Failure;
+
+/// How often files are looked at. Looking works where watching does not: on network file systems, and where an orchestrator swaps a link above the file.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is reloaded.
+pub(super) struct Reload {
+    globals: Globals,
+    gateway: Gateway,
+    certificate: Option<Certificate>,
+    seen: Seen,
+}
+
+/// When each file was last changed, and how long it is.
+type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
+
+impl Reload {
+    pub(super) fn new(
+        globals: Globals,
+        gateway: Gateway,
+        certificate: Option<Certificate>,
+    ) -> Self {
+        let seen = look(gateway.config());
+        Self {
+            globals,
+            gateway,
+            certificate,
+            seen,
+        }
+    }
+
+    pub(super) fn has_certificate(&self) -> bool {
+        self.certificate.is_some()
+    }
+
+    /// Reloads whenever there is a reason. A configuration with a mistake changes nothing and is reported.
+    pub(super) async fn run(mut self, mut hangup: Signal) {
+        let mut ticks = tokio::time::interval(LOOK);
+        loop {
+            let asked = tokio::select! {
+                _ = hangup.recv() => true,
+                _ = ticks.tick() => false,
+            };
+            if !asked {
+                let now = look(self.gateway.config());
+                if now == self.seen {
+                    continue;
+                }
+                self.seen = now;
+            }
+            self.reload().await;
+        }
+    }
+
+    async fn reload(&self) {
+        if let Some(certificate) = &self.certificate
+            && let Err(error) = certificate.reload()
+        {
+            tracing::error!(%error, "the old certificate stays");
+        }
+        let config = match configuration(&self.globals) {
+            Ok(config) => config,
+            Err(Failure::Config(errors)) => {
+                for error in errors {
+                    tracing::error!(%error, "the configuration has a mistake; the old one stays");
+                }
+                return;
+            }
+            Err(failure) => {
+                tracing::error!(
+                    ?failure,
+                    "the configuration cannot be read; the old one stays"
+                );
+                return;
+            }
+        };
+        match self.gateway.reload(&config).await {
+            Ok(false) => tracing::info!("configuration reloaded"),
+            Ok(true) => {
+                tracing::warn!("`[auth]` is reloaded; the other changes wait for a restart")
+            }
+            Err(error) => tracing::error!(%error, "the old configuration stays"),
+        }
+    }
+}
+
+fn look(config: &Config) -> Seen {
+    let mut files = config.protected_files();
+    files.extend(
+        config
+            .server
+            .tls
+            .as_ref()
+            .map(|tls| tls.certificate.clone()),
+    );
+    let stamp = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    files
+        .into_iter()
+        .map(|path| {
+            let stamp = stamp(&path);
+            (path, stamp)
+        })
+        .collect()
+}

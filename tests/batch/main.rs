@@ -1,0 +1,9 @@
+//! `loadlock upload` over many files: the real binary against a fake vendor and the embedded provider.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod interrupted;
+mod killed;
+mod many;
+#[path = "../../host/src/cli/tests/command_line/place.rs"]
+mod place;
+mod shop;
