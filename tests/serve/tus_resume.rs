@@ -111,8 +111,11 @@ async fn an_upload_under_way_ends_when_the_server_stops_and_goes_on_later() {
     let (mut feed, body) = feed();
     let headers = [VERSION, OCTETS, ("upload-offset", "0")];
     let request = client.send_body("PATCH", &path, &headers, body);
+    let lines = served.log.lines().len();
     let stop = async {
         feed.send("01234").await;
+        // A connection on which no request has arrived yet is closed at once.
+        served.log.wait_for(lines, r#""method":"PATCH""#).await;
         served.signal(rustix::process::Signal::TERM);
     };
     let (answer, ()) = tokio::join!(request, stop);
