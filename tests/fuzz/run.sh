@@ -3,9 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 each=${SECONDS_EACH:-60}
-export CARGO_TARGET_DIR=target/fuzz RUSTC_WORKSPACE_WRAPPER="$PWD/tests/fuzz/instrument.sh"
-cargo build --locked --release --package loadlock-fuzz --features libfuzzer
-binary=target/fuzz/release/fuzz
+# The same packages as the tests have, so that what is not instrumented is built once for both.
+RUSTC_WORKSPACE_WRAPPER="$PWD/tests/fuzz/instrument.sh" cargo build --locked --workspace --exclude guests \
+  --bin fuzz --features loadlock-fuzz/libfuzzer
+binary=${CARGO_TARGET_DIR:-target}/debug/fuzz
 for folder in tests/fuzz/corpus/*/; do
   name=$(basename "$folder")
   found=.cache/fuzz/$name

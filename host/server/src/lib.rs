@@ -8,6 +8,7 @@
 //! | `identity` | from a request to an authenticated principal |
 //! | `answer` | the gateway's errors on the wire |
 //! | `overload`, `pace` | too many requests at once, and bodies that come too slowly |
+//! | `authority` | one server and one framing for each request, or a refusal |
 //! | `request_id` | a name for each request |
 //! | `trace` | the trace that a client's request belongs to |
 //! | `uploads` | uploads under way: progress for watchers, cancellation, one task each |
@@ -20,6 +21,12 @@
 
 mod answer;
 mod app;
+mod authority;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(feature = "fuzzing")]
+mod headers_fuzzing;
 mod health;
 mod identity;
 mod listen;

@@ -8,12 +8,11 @@ use loadlock_gateway::{Error, ErrorCode};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{health, mcp, metrics, openai, pace, request_id, tus, ws};
+use crate::{authority, health, mcp, metrics, openai, pace, request_id, tus, ws};
 
 /// All doors of one server.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
-        .merge(health::routes())
         .merge(metrics::routes())
         .nest("/v1", openai::routes(&app))
         .merge(tus::routes(&app))
@@ -23,6 +22,9 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(pace::layer))
         .layer(from_fn_with_state(Places::default(), overload::layer))
+        // Whether the process lives is asked above all when it has much to do.
+        .merge(health::routes())
+        .layer(from_fn(authority::layer))
         .layer(from_fn(request_id::layer))
         .with_state(app)
 }

@@ -18,7 +18,7 @@ pub(crate) fn continue_in(span: &Span, headers: &HeaderMap) {
 }
 
 /// `00-<trace>-<span>-<flags>`; a later version may have more fields, which are ignored (§3.2.4).
-fn parse(text: &str) -> Option<SpanContext> {
+pub(crate) fn parse(text: &str) -> Option<SpanContext> {
     let mut fields = text.split('-');
     let (version, trace, span, flags) = (
         fields.next()?,

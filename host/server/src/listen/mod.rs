@@ -1,5 +1,6 @@
 //! Binds, accepts connections, and stops in a bounded time.
 
+mod patient;
 mod tls;
 
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use crate::app::App;
 use crate::mcp::Hosts;
 use crate::router::router;
 use crate::{metrics, openai};
+use patient::Patient;
 pub use tls::{Certificate, TlsFiles};
 
 /// A client has this long for a TLS handshake, and as long for each request's line and headers, waiting for the next request included: slow-loris attacks live from patience.
@@ -255,9 +257,10 @@ impl Acceptance {
                     request.extensions_mut().insert(ConnectInfo(peer));
                     request
                 });
-        let connection = self
-            .http
-            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
+        let connection = self.http.serve_connection_with_upgrades(
+            TokioIo::new(Patient::new(stream, HEAD)),
+            TowerToHyperService::new(router),
+        );
         if let Err(error) = watcher.watch(connection.into_owned()).await {
             tracing::debug!(%peer, error, "a connection ended early");
         }

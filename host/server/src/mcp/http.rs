@@ -17,7 +17,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::input::INLINE_BYTES;
+use super::body::{BODY_BYTES, Room};
 use super::server::{Caller, McpServer};
 use super::sessions::Sessions;
 use crate::answer::Refusal;
@@ -25,9 +25,6 @@ use crate::app::App;
 use crate::identity::authenticate;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-
-/// Of a request: the largest inline upload in base64, and as much again for a name and the rest as nobody needs.
-const BODY_BYTES: usize = INLINE_BYTES / 3 * 4 + (1 << 20);
 
 /// A session that nobody uses ends after this. A call that is under way says nothing while it has no progress token, so it must be longer than any upload.
 const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -41,6 +38,7 @@ struct Inner {
     service: Service,
     manager: Arc<LocalSessionManager>,
     sessions: Sessions,
+    room: Room,
 }
 
 /// The routes below its prefix.
@@ -83,6 +81,7 @@ impl Door {
             ),
             manager,
             sessions: Sessions::default(),
+            room: Room::default(),
         }))
     }
 
@@ -101,7 +100,8 @@ impl Door {
         parts.headers.remove(AUTHORIZATION);
         parts.extensions.insert(who.clone());
         let ends = parts.method == Method::DELETE;
-        let request = Request::from_parts(parts, body);
+        let (body, _held) = self.0.room.read(body).await?;
+        let request = Request::from_parts(parts, Body::from(body));
         let mut response = self.0.service.handle(request).await.map(Body::new);
         if ends {
             self.forget_ended().await;

@@ -3,6 +3,7 @@
 //! | module | one job |
 //! |---|---|
 //! | `http` | `/mcp`: authenticates every request, sessions belong to who opened them |
+//! | `body` | bodies, which are held in memory: how many at once |
 //! | `origin` | which `Host` and `Origin` are answered: DNS rebinding |
 //! | `sessions` | who opened which session |
 //! | `stdio` | the same tools for the user of this machine |
@@ -13,7 +14,10 @@
 //! | `text` | a page of text out of a stream of bytes |
 //! | `results` | results and errors as tools answer them |
 
+mod body;
 mod catalog;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod http;
 mod input;
 mod origin;

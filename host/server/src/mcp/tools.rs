@@ -304,7 +304,7 @@ async fn provider_health(
 }
 
 /// Decodes inline content within its limit.
-fn inline(encoded: &str) -> Result<Bytes> {
+pub(super) fn inline(encoded: &str) -> Result<Bytes> {
     let largest = input::INLINE_BYTES.div_ceil(3) * 4;
     let too_large = || {
         Error::new(

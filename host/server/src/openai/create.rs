@@ -22,7 +22,7 @@ use crate::identity::Caller;
 /// A file on the gateway's own disk, for tenants that a grant names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PathWish {
+pub(super) struct PathWish {
     path: PathBuf,
     purpose: Option<String>,
     /// Another display name.

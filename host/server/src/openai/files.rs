@@ -94,11 +94,15 @@ fn headers(file: &File) -> HeaderMap {
         HeaderValue::from_static("application/octet-stream"),
     );
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let name = format!("attachment; filename*=UTF-8''{}", percent(&file.filename));
-    if let Ok(name) = HeaderValue::try_from(name) {
+    if let Ok(name) = HeaderValue::try_from(disposition(&file.filename)) {
         headers.insert(CONTENT_DISPOSITION, name);
     }
     headers
+}
+
+/// `Content-Disposition` of a file of this name.
+pub(super) fn disposition(name: &str) -> String {
+    format!("attachment; filename*=UTF-8''{}", percent(name))
 }
 
 /// RFC 8187: everything but letters, digits and `-._~`.

@@ -13,11 +13,11 @@ use super::failure::Failure;
 use super::inflow::{Allowance, Inflow};
 
 /// Parts of one form. OpenAI's largest has five.
-const PARTS: usize = 32;
+pub(super) const PARTS: usize = 32;
 /// Bytes of a field's name.
-const NAME: usize = 128;
+pub(super) const NAME: usize = 128;
 /// Bytes of a text field's value.
-const VALUE: usize = 4 << 10;
+pub(super) const VALUE: usize = 4 << 10;
 /// Bytes of a boundary, RFC 2046 §5.1.1.
 const BOUNDARY: usize = 70;
 

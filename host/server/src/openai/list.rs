@@ -32,27 +32,40 @@ pub(super) struct Asked {
     after: Option<String>,
 }
 
+/// How much of a list is wanted, in which order.
+pub(super) struct Wanted {
+    pub(super) limit: u32,
+    pub(super) ascending: bool,
+}
+
+impl Asked {
+    pub(super) fn page(&self) -> Result<Wanted, Failure> {
+        let limit = match self.limit.as_deref().map(str::parse) {
+            None => MOST,
+            Some(Ok(limit @ 1..=MOST)) => limit,
+            Some(_) => {
+                return Err(Failure::param(
+                    "limit",
+                    format!("`limit` is not 1 to {MOST}"),
+                ));
+            }
+        };
+        let ascending = match self.order.as_deref() {
+            None | Some("desc") => false,
+            Some("asc") => true,
+            Some(_) => return Err(Failure::param("order", "`order` is not `asc` or `desc`")),
+        };
+        Ok(Wanted { limit, ascending })
+    }
+}
+
 pub(super) async fn list(
     State(app): State<App>,
     Caller(who): Caller,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer {
     let Query(asked) = asked.map_err(|error| Failure::body(error.body_text()))?;
-    let limit = match asked.limit.as_deref().map(str::parse) {
-        None => MOST,
-        Some(Ok(limit @ 1..=MOST)) => limit,
-        Some(_) => {
-            return Err(Failure::param(
-                "limit",
-                format!("`limit` is not 1 to {MOST}"),
-            ));
-        }
-    };
-    let ascending = match asked.order.as_deref() {
-        None | Some("desc") => false,
-        Some("asc") => true,
-        Some(_) => return Err(Failure::param("order", "`order` is not `asc` or `desc`")),
-    };
+    let Wanted { limit, ascending } = asked.page()?;
     let listing = Listing {
         gateway: app.gateway(),
         places: app.places(),

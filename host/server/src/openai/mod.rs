@@ -13,6 +13,8 @@ mod create;
 mod failure;
 mod files;
 mod form;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod inflow;
 mod list;
 mod object;

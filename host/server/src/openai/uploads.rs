@@ -35,7 +35,7 @@ const FILENAME: usize = 1 << 10;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(super) struct Wanted {
     filename: String,
     purpose: String,
     bytes: u64,
@@ -46,8 +46,8 @@ struct Wanted {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Completion {
-    part_ids: Vec<String>,
+pub(super) struct Completion {
+    pub(super) part_ids: Vec<String>,
     md5: Option<String>,
 }
 

@@ -57,8 +57,8 @@ impl Metadata {
     }
 
     /// The header again.
-    #[cfg(test)]
-    fn format(&self) -> String {
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn format(&self) -> String {
         let pair = |(key, value): &(String, Option<String>)| match value {
             Some(value) => format!("{key} {}", STANDARD.encode(value)),
             None => key.clone(),

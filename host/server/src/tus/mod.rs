@@ -22,6 +22,8 @@ mod concat;
 mod create;
 mod disk;
 mod door;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod info;
 mod join;
 mod metadata;

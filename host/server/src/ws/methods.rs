@@ -95,6 +95,26 @@ struct GetFile {
     id: String,
 }
 
+/// What each method would say against a call's parameters.
+#[cfg(feature = "fuzzing")]
+pub(super) fn faults(call: &Call) -> Vec<Fault> {
+    fn of<T: serde::de::DeserializeOwned>(call: &Call) -> Option<Fault> {
+        params::<T>(call.params.clone()).err()
+    }
+    let read = [
+        of::<MaybeUpload>(call),
+        of::<Upload>(call),
+        of::<Start>(call),
+        of::<Nothing>(call),
+        of::<ListFiles>(call),
+        of::<GetFile>(call),
+    ];
+    read.into_iter()
+        .flatten()
+        .chain([Fault::method_not_found(&call.method)])
+        .collect()
+}
+
 /// Carries a call out.
 pub(super) fn call(app: &App, who: &Principal, hearing: &mut Hearing, call: Call) -> Step {
     match step(app, who, hearing, call) {

@@ -14,6 +14,8 @@
 
 mod close;
 mod credential;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod interest;
 mod liveness;
 mod methods;

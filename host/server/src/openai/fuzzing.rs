@@ -1,0 +1,181 @@
+//! Promises of this door's parsers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::Query;
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Uri};
+use loadlock_gateway::{Body, Error, Target, ended_early};
+
+use super::inflow::Inflow;
+use super::wish::{Wish, respond_async};
+use super::{create, files, form, list, parts, uploads};
+use crate::fuzzing::first_line;
+
+/// A file as a store would keep it, counted while it lives.
+#[derive(Debug)]
+struct Kept {
+    bytes: Vec<u8>,
+    name: String,
+    live: Arc<AtomicUsize>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.live.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<Kept, Error> {
+    live.fetch_add(1, Ordering::SeqCst);
+    let mut kept = Kept {
+        bytes: Vec::new(),
+        name: body.name,
+        live,
+    };
+    let mut stream = body.stream;
+    while let Some(chunk) = stream.next().await {
+        kept.bytes.extend_from_slice(&chunk.map_err(ended_early)?);
+    }
+    Ok(kept)
+}
+
+type Read = Option<(BTreeMap<String, String>, String, Vec<u8>)>;
+
+fn read(headers: &HeaderMap, body: &[u8], chunk: usize) -> Read {
+    let chunks: Vec<_> = body
+        .chunks(chunk.max(1))
+        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+        .collect();
+    let live = Arc::new(AtomicUsize::new(0));
+    let kept = live.clone();
+    let inflow = Inflow::new(futures::stream::iter(chunks));
+    let store = move |body| keep(kept, body).boxed();
+    let form = futures::executor::block_on(form::read(headers, inflow, "file", store));
+    let read = form.ok().map(|mut form| {
+        let bytes = std::mem::take(&mut form.file.bytes);
+        (form.fields, form.file.name.clone(), bytes)
+    });
+    assert_eq!(live.load(Ordering::SeqCst), 0, "something stays stored");
+    read
+}
+
+/// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused one leaves nothing.
+pub fn form(bytes: &[u8]) {
+    let (kind, body) = first_line(bytes);
+    let Ok(kind) = HeaderValue::from_bytes(kind) else {
+        return;
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, kind);
+    let whole = read(&headers, body, body.len());
+    for chunk in [1, 7] {
+        assert_eq!(read(&headers, body, chunk), whole, "chunks of {chunk}");
+    }
+    let Some((fields, _, content)) = whole else {
+        return;
+    };
+    assert!(content.len() < body.len() && fields.len() < form::PARTS);
+    for (name, value) in &fields {
+        assert!(name.len() <= form::NAME && value.len() <= form::VALUE);
+    }
+    if let Ok(wish) = Wish::of_form(&HeaderMap::new(), fields) {
+        in_bounds(&wish);
+    }
+}
+
+fn in_bounds(wish: &Wish) {
+    let within = |text: &Option<String>, most: usize| {
+        text.as_ref()
+            .is_none_or(|text| (1..=most).contains(&text.len()))
+    };
+    assert!(within(&wish.purpose, 64) && within(&wish.idempotency_key, 255));
+    assert!(wish.expires_in_s.is_none_or(|seconds| seconds <= 2_592_000));
+    assert_ne!(wish.target(), Target::Pinned("auto".into()));
+    let stored = serde_json::to_string(wish).ok();
+    let again = stored.and_then(|text| serde_json::from_str(&text).ok());
+    assert_eq!(again.as_ref(), Some(wish), "an order would forget its wish");
+}
+
+/// Headers of an upload.
+pub(crate) fn wishes(headers: &HeaderMap) {
+    if let Ok(wish) = Wish::new(headers, None, None, None) {
+        in_bounds(&wish);
+    }
+    if respond_async(headers) {
+        assert!(headers.contains_key("prefer"));
+    }
+}
+
+/// A query, or a JSON body, by the first byte.
+pub fn openai(bytes: &[u8]) {
+    let Some((kind, rest)) = bytes.split_first() else {
+        return;
+    };
+    match kind % 5 {
+        0 => query(rest),
+        1 => {
+            let _ = serde_json::from_slice::<create::PathWish>(rest);
+        }
+        2 => {
+            let _ = serde_json::from_slice::<uploads::Wanted>(rest);
+        }
+        3 => completion(rest),
+        _ => file_name(rest),
+    }
+}
+
+fn query(text: &[u8]) {
+    let uri = [b"/v1/files?", text].concat();
+    let Ok(uri) = Uri::try_from(uri) else { return };
+    let Ok(Query(asked)) = Query::<list::Asked>::try_from_uri(&uri) else {
+        return;
+    };
+    if let Ok(page) = asked.page() {
+        assert!((1..=10_000).contains(&page.limit));
+    }
+}
+
+/// Parts that are put together are there, each once, and as long as was announced.
+fn completion(json: &[u8]) {
+    let Ok(completion) = serde_json::from_slice::<uploads::Completion>(json) else {
+        return;
+    };
+    let data = [("part_a", 3), ("part_b", 4), (parts::WHOLE, 7)];
+    let data: BTreeMap<_, _> = data.map(|(name, len)| (name.to_owned(), len)).into();
+    if parts::check(&completion.part_ids, &data, 7).is_ok() {
+        let mut ids = completion.part_ids;
+        ids.sort();
+        assert_eq!(ids, ["part_a", "part_b"]);
+    }
+}
+
+/// `Content-Disposition` of any name is one header value, from which the same name is read.
+fn file_name(name: &[u8]) {
+    let name = String::from_utf8_lossy(name);
+    let header = files::disposition(&name);
+    assert!(HeaderValue::try_from(&header).is_ok(), "{header:?}");
+    let (_, coded) = header.split_once("''").unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut rest = coded.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        match (
+            byte,
+            after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()),
+        ) {
+            (b'%', Some(hex)) => {
+                bytes.push(u8::from_str_radix(hex, 16).unwrap_or_default());
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    assert_eq!(bytes, name.as_bytes());
+}

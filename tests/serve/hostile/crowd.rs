@@ -1,0 +1,274 @@
+//! Many at once: idle connections, and uploads. Memory is judged against what the same server needed for fewer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::future::{join_all, try_join_all};
+use loadlock_served::{Served, Socket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::raw::{Reply, connect, peak_kib, until_closed};
+use super::{ALL, assert_clean, place, served, still_serves};
+
+/// Descriptors for some thousand sockets here and as many in the server, which inherits the limit.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, wanted).unwrap();
+    assert!(
+        maximum.is_none_or(|most| most > 5_000),
+        "{maximum:?} descriptors are too few for this test"
+    );
+}
+
+/// A connection that has had an answer and keeps quiet.
+async fn kept_alive(served: &Served) -> TcpStream {
+    let mut stream = connect(served).await;
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = [0; 15];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    stream
+}
+
+#[tokio::test]
+async fn a_thousand_idle_sockets_of_each_kind_leave_it_serving() {
+    const SOCKETS: usize = 1_000;
+    /// Of memory for each: read and write buffers, the task, and for a WebSocket what may wait for its client.
+    const EACH_KIB: u64 = 64;
+    raise_descriptors();
+    let place = place();
+    // A tenant may have 256 WebSockets.
+    let mut tokens = Vec::new();
+    for tenant in ["a", "b", "c", "d", "e"] {
+        tokens.push(place.token(tenant, ALL).await);
+    }
+    let served = place.serve().await;
+    let own = served.client(&tokens[4]);
+    own.upload("a.txt", b"warm", &[("purpose", "user_data")])
+        .await
+        .expect(200);
+    let before = peak_kib(&served);
+
+    let mut idle = Vec::new();
+    let mut half = Vec::new();
+    let mut sockets: Vec<Socket> = Vec::new();
+    for number in 0..SOCKETS {
+        idle.push(kept_alive(&served).await);
+        let mut stream = connect(&served).await;
+        stream.write_all(b"GET /healthz HTT").await.unwrap();
+        half.push(stream);
+        sockets.push(served.socket(&tokens[number / 250]).await);
+    }
+    let grown = peak_kib(&served) - before;
+    let most = 3 * SOCKETS as u64 * EACH_KIB;
+    assert!(grown < most, "{grown} KiB more, {most} are allowed");
+
+    still_serves(&served).await;
+    own.upload("b.txt", b"meanwhile", &[("purpose", "user_data")])
+        .await
+        .expect(200);
+    let listed = join_all(
+        sockets
+            .iter_mut()
+            .map(|socket| socket.call("files.list", serde_json::json!({}))),
+    )
+    .await;
+    assert!(listed.iter().all(Result::is_ok));
+    drop((idle, half, sockets));
+    still_serves(&served).await;
+}
+
+/// Asks for `/healthz` again and again until it is stopped.
+struct Pulse {
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<u64>,
+}
+
+impl Pulse {
+    fn start(served: &Served) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (client, stopped) = (served.stranger(), stop.clone());
+        let task = tokio::spawn(async move {
+            let mut beats = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                client.get("/healthz").await.expect(200);
+                beats += 1;
+            }
+            beats
+        });
+        Self { stop, task }
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        assert!(self.task.await.unwrap() > 0);
+    }
+}
+
+/// What is uploaded: `bytes` that no other upload has, without holding them.
+#[derive(Clone)]
+struct Load {
+    address: String,
+    token: String,
+    block: Bytes,
+    bytes: usize,
+    refused: Arc<AtomicU64>,
+}
+
+impl Load {
+    fn new(served: &Served, token: &str, bytes: usize) -> Self {
+        Self {
+            address: served.address.clone(),
+            token: token.to_owned(),
+            block: Bytes::from(vec![b'x'; 64 << 10]),
+            bytes,
+            refused: Arc::default(),
+        }
+    }
+
+    /// Uploads until it is stored; each refusal on the way must be an honest one.
+    async fn upload(&self, name: &str) -> String {
+        loop {
+            let replies = self.once(name).await.unwrap();
+            assert_eq!(replies.len(), 1, "{replies:?}");
+            if replies[0].status == 503 {
+                let retry: serde_json::Value = serde_json::from_str(&replies[0].body).unwrap();
+                assert!(
+                    retry["error"]["loadlock"]["retry_after_ms"].is_u64(),
+                    "{retry}"
+                );
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            assert_eq!(replies[0].status, 200, "{replies:?}");
+            let file: serde_json::Value = serde_json::from_str(&replies[0].body).unwrap();
+            assert_eq!(
+                (file["filename"].as_str(), file["bytes"].as_u64()),
+                (Some(name), Some(self.bytes as u64))
+            );
+            return file["id"].as_str().unwrap().to_owned();
+        }
+    }
+
+    async fn once(&self, name: &str) -> std::io::Result<Vec<Reply>> {
+        let before = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+        );
+        let after = "\r\n--b--\r\n";
+        let head = format!(
+            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+            self.token,
+            before.len() + self.bytes + after.len()
+        );
+        let mut stream = TcpStream::connect(&self.address).await?;
+        stream
+            .write_all(format!("{head}{before}{name:>64}").as_bytes())
+            .await?;
+        let mut left = self.bytes - 64;
+        while left > 0 {
+            let piece = &self.block[..left.min(self.block.len())];
+            stream.write_all(piece).await?;
+            left -= piece.len();
+        }
+        stream.write_all(after.as_bytes()).await?;
+        Ok(until_closed(stream).await)
+    }
+
+    /// So many at once; their ids.
+    async fn many(&self, count: usize, prefix: &str) -> Vec<String> {
+        let all = (0..count).map(|number| {
+            let (load, name) = (self.clone(), format!("{prefix}-{number}.bin"));
+            tokio::spawn(async move { load.upload(&name).await })
+        });
+        try_join_all(all).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
+    /// Of memory for each further upload at once: its connection's buffers, and what waits for the disk.
+    const EACH_KIB: u64 = 1 << 10;
+    /// Whatever its size: 7 MiB more of a file would show.
+    const SIZE_KIB: u64 = 256;
+    const FEW: usize = 50;
+    const MANY: usize = 200;
+    let place = place();
+    let (served, token, client) = served(&place).await;
+    let pulse = Pulse::start(&served);
+    Load::new(&served, &token, 1 << 20).many(FEW, "few").await;
+    let few = peak_kib(&served);
+    let small = Load::new(&served, &token, 1 << 20);
+    let mut ids = small.many(MANY, "small").await;
+    let many = peak_kib(&served);
+    let large = Load::new(&served, &token, 8 << 20);
+    ids.extend(large.many(MANY, "large").await);
+    let most_of_all = peak_kib(&served);
+    pulse.end().await;
+    let further = (MANY - FEW) as u64 * EACH_KIB;
+    let figures = format!(
+        "{few} KiB for {FEW} uploads, {many} for {MANY}, {most_of_all} for {MANY} of eight times the size"
+    );
+    println!("{figures}");
+    assert!(many - few < further, "{figures}");
+    assert!(most_of_all - many < MANY as u64 * SIZE_KIB, "{figures}");
+
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 2 * MANY);
+    let listed = client.get("/v1/files?limit=1000").await.expect(200).json();
+    let files = listed["data"].as_array().unwrap();
+    assert_eq!(files.len(), FEW + 2 * MANY);
+    let mut names: Vec<_> = files
+        .iter()
+        .map(|file| file["filename"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), FEW + 2 * MANY, "a file is there twice");
+    assert_clean(&place);
+}
+
+#[tokio::test]
+async fn more_requests_than_places_are_told_to_come_back_and_health_still_answers() {
+    /// As the gateway counts them.
+    const PLACES: usize = 512;
+    raise_descriptors();
+    let place = place();
+    let (served, token, client) = served(&place).await;
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n"
+    );
+    let mut waiting = Vec::new();
+    for _ in 0..PLACES {
+        let mut stream = connect(&served).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Asked to go on: its handler reads the body, so it has a place.
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+        waiting.push(stream);
+    }
+    let refused = client.get("/v1/files").await.expect(503);
+    assert_eq!(
+        (refused.code().as_str(), refused.header("retry-after")),
+        ("overloaded", "1")
+    );
+    assert_eq!(refused.header("x-should-retry"), "true");
+    still_serves(&served).await;
+    // The next answer to a client that gives up is the server's end of its connection.
+    for mut stream in waiting {
+        stream.shutdown().await.unwrap();
+        until_closed(stream).await;
+    }
+    client.get("/v1/files").await.expect(200);
+}
