@@ -1,10 +1,15 @@
 # Everything here needs rustup, a C toolchain and git; rustup installs the wasm32-wasip2 target by itself (rust-toolchain.toml).
 
 FILE ?= README.md
+SEED ?= 1
+UPLOADS ?= 10000
 LOADLOCK := target/release/loadlock
 CACHE := .cache
+KILLS ?= 500
+# In the whole workspace, so that everything but the gateway is built once; the feature exists for this alone.
+CRASH := cargo test --locked --workspace --exclude guests --features loadlock-crash/fault-points
 
-.PHONY: all build run test test-sdk test-authors test-clients fuzz lint deny help
+.PHONY: all build run test test-crash chaos test-sdk test-authors test-clients fuzz lint deny help
 
 all: build
 
@@ -21,6 +26,19 @@ run: build
 test:
 	cargo test --locked --workspace --exclude guests
 
+## test-crash: kills at every step and KILLS (500) at random moments, the power fails, the disk is full or damaged; and the release binary has no place to be killed at
+test-crash: build
+	CRASH_ALL=1 CRASH_KILLS=$(KILLS) $(CRASH) --test points --test kills --test power --test races --test state -- --nocapture
+	! grep --quiet --text LOADLOCK_FAULT $(LOADLOCK)
+
+## chaos: UPLOADS (10000) seeded uploads (SEED=1) through the release pipeline while its vendors fail; report in target/chaos
+chaos: build
+	cargo build --locked --release --package loadlock-chaos
+	cargo build --locked --release --package loadlock-upstream
+	mkdir -p target/chaos/tmp
+	TMPDIR=$(CURDIR)/target/chaos/tmp target/release/loadlock-chaos --seed $(SEED) --uploads $(UPLOADS) \
+	  --loadlock $(LOADLOCK) --upstream target/release/loadlock-upstream --output target/chaos
+
 ## test-sdk: the fakes of the vendors' APIs against the vendors' own SDKs (installs them from PyPI below .cache)
 test-sdk:
 	tests/upstream/sdk/run.sh
@@ -33,7 +51,7 @@ test-authors: build
 test-clients: build
 	tests/clients/run.sh
 
-## fuzz: every fuzz target for SECONDS_EACH (60) seconds; needs a C++ compiler
+## fuzz: every fuzz target for SECONDS_EACH (60) seconds, as many at once as there are cores; needs a C++ compiler
 fuzz:
 	tests/fuzz/run.sh
 
@@ -41,6 +59,7 @@ fuzz:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --exclude guests --all-targets -- --deny warnings
+	cargo clippy --locked --workspace --exclude guests --all-targets --features loadlock-crash/fault-points -- --deny warnings
 
 ## deny: bans, licences, sources and, where their database can be reached, advisories
 deny: $(CACHE)/bin/cargo-deny

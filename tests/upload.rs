@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use loadlock_gateway::ErrorCode;
-use loadlock_tests::{World, sha256};
+use loadlock_tests::{Shop, World, sha256};
+use loadlock_upstream::{Fault, Operation};
 
 #[tokio::test]
 async fn a_file_is_stored_recorded_and_found_again() {
@@ -100,4 +101,37 @@ async fn equal_uploads_at_the_same_time_make_one_remote_file() {
             .iter()
             .all(|file| file.remote_id == files[0].remote_id)
     );
+}
+
+#[tokio::test]
+async fn equal_uploads_that_meet_at_a_fallback_make_one_remote_file() {
+    // One is pinned to the provider that the other falls back to while the first is under way.
+    let (kimi, openai) = (Shop::kimi().await, Shop::openai().await);
+    let world = World::new().config("order = [\"kimi\", \"openai\"]");
+    let world = openai.join(kimi.join(world));
+    let paths = [world.file("a.txt", "equal"), world.file("b.txt", "equal")];
+    let gateway = world.open().await;
+    kimi.upstream
+        .faults()
+        .always(Operation::Create, Fault::status(503));
+    openai
+        .upstream
+        .faults()
+        .push(Operation::Create, Fault::Hold);
+    let pinned = gateway.upload_pinned("openai", &paths[0]);
+    let falls_back = async {
+        openai.upstream.requests().wait(|all| !all.is_empty()).await;
+        gateway.upload(&paths[1]).await
+    };
+    let release = async {
+        kimi.upstream.requests().wait(|all| !all.is_empty()).await;
+        openai.upstream.faults().release(1);
+    };
+    let (pinned, falls_back, ()) = futures::join!(pinned, falls_back, release);
+    let (pinned, falls_back) = (pinned.unwrap(), falls_back.unwrap());
+    assert_eq!(falls_back.provider, "openai");
+    assert_eq!(falls_back.remote_id, pinned.remote_id);
+    assert!(falls_back.deduplicated);
+    assert_eq!(openai.upstream.files().len(), 1);
+    assert_eq!(gateway.list().await.unwrap().files.len(), 2);
 }

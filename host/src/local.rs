@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use loadlock_audit::{Appender, AuditError, Entry, Event, Options, Outcome};
+use loadlock_config::Config;
 use loadlock_gateway::{
     DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal,
     Result, local_key,
@@ -82,8 +83,21 @@ struct Claims<'a> {
 /// [`ErrorCode::Unauthenticated`] if a configured auth component does not accept the installation's key;
 /// [`ErrorCode::StateUnavailable`] if the key cannot be read.
 pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
-    let audience = gateway
-        .config()
+    // Recorded as the authentication that it is for.
+    let token = token_for(gateway.home(), gateway.config())?;
+    gateway.authenticate(Door::Local, Some(&token)).await
+}
+
+/// The credential that [`authenticate`] presents, for a gateway that another process runs on the home of `config`. Good for a minute.
+///
+/// # Errors
+/// [`ErrorCode::StateUnavailable`] if the key cannot be read.
+pub fn token(config: &Config) -> Result<Zeroizing<String>> {
+    token_for(&config.home, config)
+}
+
+fn token_for(home: &Path, config: &Config) -> Result<Zeroizing<String>> {
+    let audience = config
         .auth
         .audiences
         .first()
@@ -95,9 +109,7 @@ pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
         audience: audience.to_owned(),
         lifetime: LIFETIME,
     };
-    // Recorded as the authentication that it is for.
-    let token = Zeroizing::new(sign(gateway.home(), &request)?.token);
-    gateway.authenticate(Door::Local, Some(&token)).await
+    Ok(Zeroizing::new(sign(home, &request)?.token))
 }
 
 /// Signs a token with the installation's key, which is made if there is none, and records that in the audit log. Needs no

@@ -5,6 +5,7 @@ mod audit;
 mod authentication;
 mod metrics;
 mod quotas;
+mod reload;
 
 use std::path::Path;
 

@@ -1,15 +1,14 @@
 #!/bin/sh
-# Runs every suite of real clients against one binary: LOADLOCK, or target/release/loadlock. Fails if one of them fails.
+# Runs every suite of real clients, or those that are named, against one binary: LOADLOCK, or target/release/loadlock. Fails if one of them fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-export LOADLOCK="${LOADLOCK:-$root/target/release/loadlock}"
-export CACHE="$root/.cache/clients"
-mkdir -p "$CACHE"
+. "$here/lib.sh"
 failed=""
-for suite in "$here"/*/run.sh; do
-    name=$(basename "$(dirname "$suite")")
-    echo "== $name"
-    "$suite" || failed="$failed $name"
+[ $# -gt 0 ] || set -- mcp openai tus ws
+for suite in "$@"; do
+    echo "== $suite"
+    began=$(date +%s)
+    "$here/$suite/run.sh" || failed="$failed $suite"
+    echo "== $suite took $(($(date +%s) - began)) s"
 done
 [ -z "$failed" ] || { echo "failed:$failed"; exit 1; }

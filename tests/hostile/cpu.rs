@@ -49,6 +49,15 @@ pub(crate) async fn loop_in_start() {
 
 #[tokio::test]
 pub(crate) async fn sleep_forever() {
+    ends_with_its_time("sleep_forever").await;
+}
+
+#[tokio::test]
+pub(crate) async fn keyed_and_silent() {
+    ends_with_its_time("keyed_and_silent").await;
+}
+
+async fn ends_with_its_time(name: &str) {
     let cell = Cell::new().await;
     cell.file("a.txt", "never read");
     let limits = Limits {
@@ -57,7 +66,7 @@ pub(crate) async fn sleep_forever() {
     };
     let guest = cell
         .guest_with(
-            "sleep_forever",
+            name,
             ProviderGrants {
                 limits,
                 ..cell.grants()

@@ -340,6 +340,12 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
         }
         let versions = if status == 412 { "1.0.0" } else { "" };
         assert_eq!(answer.header("tus-version"), versions);
+        let methods = match (status, on) {
+            (405, "/v1/tus") => "OPTIONS, POST",
+            (405, _) => "OPTIONS, HEAD, PATCH, DELETE",
+            _ => "",
+        };
+        assert_eq!(answer.header("allow"), methods);
     }
     let reader = place.token("acme", &["read"]).await;
     let reader = _served.client(&reader);

@@ -1,7 +1,8 @@
 //! What cancelled callers, failed deletes and time leave behind is settled while the gateway serves.
 
-use loadlock_gateway::{Clock, Silent, UploadRequest};
-use loadlock_tests::{Shop, World};
+use loadlock_audit::{Event, Outcome};
+use loadlock_gateway::{Clock, ErrorCode, Reconcile, Silent, UploadRequest};
+use loadlock_tests::{Opened, Shop, World};
 use loadlock_upstream::{Fault, Operation};
 
 use super::{count, sheet, until};
@@ -126,4 +127,105 @@ async fn what_has_expired_is_cleaned() {
     assert_eq!(shop.upstream.files().len(), 1);
     let _upkeep = gateway.gateway.start_upkeep();
     until("it is gone", || async { shop.upstream.files().is_empty() }).await;
+}
+
+/// An upload whose answer is lost while the vendor cannot be asked either.
+async fn unknown(gateway: &Opened, shop: &Shop, path: &std::path::Path) {
+    let faults = shop.upstream.faults();
+    faults.push(Operation::Create, Fault::ResetAfter);
+    faults.always(Operation::List, Fault::status(503));
+    let error = gateway.upload(path).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{error}");
+    faults.clear();
+    assert_eq!(count(&sheet(gateway).await, "unknown outcomes"), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_looked_for_again() {
+    let shop = Shop::kimi().await;
+    let world = shop.join(World::new()).clock(fast());
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    unknown(&gateway, &shop, &path).await;
+    let settled = gateway.gateway.settle().await.unwrap();
+    assert_eq!((settled.adopted, settled.delivered), (1, 1), "{settled:?}");
+    assert_eq!(gateway.list().await.unwrap().files.len(), 1);
+    assert_eq!(count(&sheet(&gateway).await, "unknown outcomes"), 0);
+}
+
+#[tokio::test]
+async fn reconciling_finds_out_about_unknown_outcomes() {
+    let shop = Shop::kimi().await;
+    let world = shop.join(World::new()).clock(fast());
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    unknown(&gateway, &shop, &path).await;
+    let reconcile = |dry_run| {
+        let request = Reconcile {
+            dry_run,
+            ..Reconcile::default()
+        };
+        gateway.gateway.reconcile(&gateway.who, request)
+    };
+    reconcile(true).await.unwrap();
+    assert_eq!(gateway.list().await.unwrap().files, []);
+    let done = reconcile(false).await.unwrap();
+    assert_eq!((done.providers[0].live, done.providers[0].matching), (1, 1));
+    assert_eq!(gateway.list().await.unwrap().files.len(), 1);
+}
+
+/// Its list has nothing of it, and would have nothing if it were stored.
+#[tokio::test]
+async fn an_upload_that_only_a_key_protects_is_unknown() {
+    let world = World::new().with_guest("keyed", "keyed_and_silent", "");
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    abandoned(&gateway, &path).await;
+    let settled = gateway.gateway.settle().await.unwrap();
+    assert_eq!((settled.unknown, settled.failed), (1, 0), "{settled:?}");
+    // Once.
+    let settled = gateway.gateway.settle().await.unwrap();
+    assert_eq!(settled, loadlock_gateway::Settled::default());
+}
+
+/// An upload whose caller goes away when it is under way.
+async fn abandoned(gateway: &Opened, path: &std::path::Path) {
+    let (open, who) = (gateway.gateway.clone(), gateway.who.clone());
+    let request = gateway.request(path);
+    let task = tokio::spawn(async move { open.upload(&who, request, &Silent).await });
+    until("it is under way", || async {
+        count(&sheet(gateway).await, "uploads under way") == 1
+    })
+    .await;
+    task.abort();
+    let _ = task.await;
+}
+
+/// Nobody is there to be told, so the audit log is.
+#[tokio::test]
+async fn how_settling_ended_an_upload_is_in_the_audit_log() {
+    let shop = Shop::kimi().await;
+    let world = shop.join(World::new()).clock(fast());
+    let gateway = world.open().await;
+    shop.upstream.faults().push(Operation::Create, Fault::Hang);
+    abandoned(&gateway, &world.file("a.txt", "content")).await;
+    assert_eq!(gateway.gateway.settle().await.unwrap().failed, 1);
+    unknown(&gateway, &shop, &world.file("b.txt", "other")).await;
+    assert_eq!(gateway.gateway.settle().await.unwrap().adopted, 1);
+    drop(gateway);
+    let records = loadlock_audit::last(&world.path("home/audit"), 100).unwrap();
+    let ends: Vec<_> = records
+        .into_iter()
+        .map(|(_, record)| record.unwrap())
+        .filter(|record| record.event == Event::Upload)
+        .filter(|record| record.who.door.as_deref() == Some("gateway"))
+        .map(|record| (record.outcome, record.what.name.unwrap()))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            (Outcome::Failed, "a.txt".to_owned()),
+            (Outcome::Ok, "b.txt".to_owned())
+        ]
+    );
 }

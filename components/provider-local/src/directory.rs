@@ -37,15 +37,28 @@ impl Directory {
         present(opened.map(Self), &format!("open the directory `{name}`"))
     }
 
-    /// Opens a subdirectory, making it if need be; a new one is synced into its parent.
+    /// Opens a subdirectory whose name lasts, making it if need be.
     pub(crate) fn child_or_new(&self, name: &str) -> Result<Self, Failure> {
+        if let Some(child) = self.child(name)? {
+            // Whoever puts something in has synced the name before. An empty one may be of a call that was cut off in between, or has not come to it yet.
+            if child.is_empty()? {
+                self.sync()?;
+            }
+            return Ok(child);
+        }
+        let child = self.scratch(name)?;
+        self.sync()?;
+        Ok(child)
+    }
+
+    /// Opens a subdirectory that a power loss may take, making it if need be.
+    pub(crate) fn scratch(&self, name: &str) -> Result<Self, Failure> {
         if let Some(child) = self.child(name)? {
             return Ok(child);
         }
         match self.0.create_directory_at(name) {
-            Ok(()) => self.sync()?,
-            // Another call was faster.
-            Err(ErrorCode::Exist) => {}
+            // If it is there now, another call was faster.
+            Ok(()) | Err(ErrorCode::Exist) => {}
             Err(code) => return Err(fault::of(code, &format!("make the directory `{name}`"))),
         }
         self.child(name)?.ok_or_else(|| {
@@ -80,6 +93,12 @@ impl Directory {
         Ok(stat
             .filter(|stat| stat.type_ == DescriptorType::RegularFile)
             .map(|stat| stat.size))
+    }
+
+    fn is_empty(&self) -> Result<bool, Failure> {
+        let broken = |code| fault::of(code, "read a directory");
+        let entries = self.0.read_directory().map_err(broken)?;
+        Ok(entries.read_directory_entry().map_err(broken)?.is_none())
     }
 
     /// All names, sorted.

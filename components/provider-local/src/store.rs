@@ -26,7 +26,7 @@ impl Store {
     pub(crate) fn open() -> Result<Self, Failure> {
         let root = Directory::root()?;
         Ok(Self {
-            incoming: root.child_or_new("incoming")?,
+            incoming: root.scratch("incoming")?,
             objects: root.child_or_new("objects")?,
         })
     }

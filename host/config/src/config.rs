@@ -245,18 +245,52 @@ impl Config {
         of(name).or_else(|| of("*"))
     }
 
+    /// The other tenants that share remote files with this one, in the order of the file.
+    pub fn dedup_peers(&self, tenant: &str) -> Vec<&str> {
+        let group = self.tenant(tenant).and_then(|own| own.dedup_group.as_ref());
+        let shares = |other: &&Tenant| {
+            group.is_some() && other.dedup_group.as_ref() == group && other.name != tenant
+        };
+        let peers = self.tenants.iter().filter(shares);
+        peers.map(|other| other.name.as_str()).collect()
+    }
+
+    /// Whether this tenant is one of a group that shares remote files.
+    pub fn shares(&self, tenant: &str) -> bool {
+        let own = self.tenant(tenant);
+        own.is_some_and(|own| own.dedup_group.is_some())
+    }
+
     /// The provider of that name.
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == name)
     }
 
-    /// Whether only `[auth]` differs: the part that a running gateway can take over.
-    pub fn same_but_for_auth(&self, other: &Self) -> bool {
-        let mut other = other.clone();
-        other.auth = self.auth.clone();
-        other.explained = self.explained.clone();
-        other.notes = self.notes.clone();
-        *self == other
+    /// Whether only `[auth]`, `[[tenants]]` and `[[grants]]` differ: what a running gateway can take over. Where a value stands, and that it is written although it is the default, makes no difference.
+    pub fn same_but_for_reload(&self, other: &Self) -> bool {
+        fn values(config: &Config) -> Vec<(&str, &str)> {
+            const RELOADED: [&str; 3] = ["auth", "tenants", "grants"];
+            let section = |one: &&Explained| {
+                let section = one.key.split(['.', '[']).next().unwrap_or_default();
+                // What plays a role is loaded at the start.
+                !RELOADED.contains(&section) || one.key == "auth.component"
+            };
+            let values = config.explained.iter().filter(section);
+            values
+                .map(|one| (one.key.as_str(), one.value.as_str()))
+                .collect()
+        }
+        fn pins(config: &Config) -> Vec<Option<[u8; 32]>> {
+            let roles = [&config.auth.component, &config.validator.component];
+            let connections = config.connections().map(|one| &one.component);
+            let components = roles.into_iter().chain(connections);
+            components.map(|component| component.sha256).collect()
+        }
+        // The files of `server.tls` and the digests of pins are not among the values that are shown.
+        self.file == other.file
+            && self.server == other.server
+            && pins(self) == pins(other)
+            && values(self) == values(other)
     }
 
     /// Paths that may never be admitted or shown to a component, besides everything below [`Config::home`]:

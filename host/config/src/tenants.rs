@@ -18,6 +18,8 @@ pub struct Tenant {
     pub requests_per_minute: Option<u32>,
     /// Most uploads at once.
     pub concurrent_uploads: Option<u32>,
+    /// Tenants of one group share remote files.
+    pub dedup_group: Option<String>,
 }
 
 /// Reads `[[tenants]]`.
@@ -53,12 +55,22 @@ fn tenant<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Tenant> {
         record.count(reader, "requests_per_minute"),
         record.count(reader, "concurrent_uploads"),
     );
+    let dedup_group = record.text(reader, "dedup_group");
+    let name = record.text(reader, "name")?.text;
+    if let Some(group) = &dedup_group
+        && name == "*"
+    {
+        let what = "cannot be set for `*`: who shares files is named";
+        let defect = Defect::new(Code::Conflict, what, "Name each tenant of the group.");
+        reader.fail(record.key_of("dedup_group"), &group.origin, defect);
+    }
     Some(Tenant {
-        name: record.text(reader, "name")?.text,
+        name,
         max_bytes,
         max_files,
         requests_per_minute,
         concurrent_uploads,
+        dedup_group: dedup_group.map(|group| group.text),
     })
 }
 
@@ -75,6 +87,9 @@ fn describe(tenant: &Tenant) -> String {
         if let Some(limit) = limit {
             limits.push(format!("{limit} {what}"));
         }
+    }
+    if let Some(group) = &tenant.dedup_group {
+        limits.push(format!("shares remote files with `{group}`"));
     }
     let limits = if limits.is_empty() {
         "unlimited".to_owned()

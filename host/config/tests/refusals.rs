@@ -100,6 +100,18 @@ fn grants_name_providers_and_tenants_that_make_sense() {
 }
 
 #[test]
+fn who_shares_remote_files_is_named() {
+    let tenant = |name: &str| format!("[[tenants]]\nname = \"{name}\"\ndedup_group = \"g\"\n");
+    refused(&tenant("*"), 3, "tenants[0].dedup_group", Code::Conflict);
+    let machine = Machine::new();
+    let config = machine
+        .parse(&format!("{}{}", tenant("a"), tenant("b")))
+        .unwrap();
+    assert_eq!(config.dedup_peers("a"), ["b"]);
+    assert!(config.dedup_peers("c").is_empty());
+}
+
+#[test]
 fn home_is_a_folder_of_its_own() {
     refused("home = \"/\"", 1, "home", Code::BadPath);
     refused("home = \"/etc/ca.pem\"", 1, "home", Code::BadPath);

@@ -3,33 +3,58 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::client::TlsStream;
+
+/// How long a writer is kept from learning that its connection was reset, if reading has not ended by then. What was
+/// received before the reset is in the receive buffer, so this is for whoever reads slowly, not for the network.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// TCP whose broken write side does not hide what can still be read.
 ///
 /// A server that refuses an upload while it is coming (413, 401) answers, closes, and resets the connection at our next
 /// byte. The answer is in the receive buffer by then, but a failed write would end the connection before anyone looks
 /// there. So a write that finds the connection reset waits instead, and reading goes on: it yields the answer, then the
-/// end. The request's timeouts bound the wait.
+/// end. With the end there is nothing left to wait for, and the write fails: a connection that closes flushes first, and
+/// would otherwise keep its descriptor and the request's body for ever.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     inner: TcpStream,
-    broken: bool,
+    /// A write found the connection reset; until when that is kept back.
+    broken: Option<Pin<Box<Sleep>>>,
+    /// Reading has come to its end.
+    ended: bool,
 }
 
 impl Tcp {
     pub(crate) fn new(inner: TcpStream) -> Self {
         Self {
             inner,
-            broken: false,
+            broken: None,
+            ended: false,
         }
     }
 
-    fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// What a write answers once the connection is known to be reset; nothing before.
+    fn reset(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+        let until = self.broken.as_mut()?;
+        Some(if self.ended || until.as_mut().poll(cx).is_ready() {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        } else {
+            Poll::Pending
+        })
+    }
+
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         match result {
             Poll::Ready(Err(error))
                 if matches!(
@@ -37,8 +62,8 @@ impl Tcp {
                     io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
                 ) =>
             {
-                self.broken = true;
-                Poll::Pending
+                self.broken = Some(Box::pin(sleep(LINGER)));
+                self.reset(cx).unwrap_or(Poll::Ready(Err(error)))
             }
             other => other,
         }
@@ -51,7 +76,12 @@ impl AsyncRead for Tcp {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let (room, before) = (buf.remaining(), buf.filled().len());
+        let result = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if let Poll::Ready(read) = &result {
+            self.ended |= read.is_err() || (room > 0 && buf.filled().len() == before);
+        }
+        result
     }
 }
 
@@ -61,11 +91,11 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.broken {
-            return Poll::Pending;
+        if let Some(reset) = self.reset(cx) {
+            return reset;
         }
         let result = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.written(result)
+        self.written(cx, result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -81,11 +111,11 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.broken {
-            return Poll::Pending;
+        if let Some(reset) = self.reset(cx) {
+            return reset;
         }
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.written(result)
+        self.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {

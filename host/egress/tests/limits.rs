@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use common::{Server, allowed, builder, get, raw, read_head, serve, transport};
 use futures::StreamExt as _;
@@ -11,7 +13,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use loadlock_egress::{Call, Error, Limits};
 use loadlock_policy::egress::{Method, Origin};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Sends these bytes to whoever asks, then closes.
 async fn canned(answer: String) -> Server {
@@ -311,6 +313,36 @@ async fn an_early_refusal_is_read_although_the_upload_breaks() {
                 .to_bytes(),
             "big"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_whose_connection_is_reset_lets_go_of_it() {
+    // Resets the connection in the middle of the body, without an answer. The connection owns the body: when that is
+    // dropped, the descriptor is closed, and whoever fills the body learns that nobody reads it.
+    let server = raw(|mut stream| async move {
+        let mut some = vec![0; 64];
+        stream.read_exact(&mut some).await.unwrap();
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    let origin = server.origin();
+    let transport = transport(&origin);
+    for attempt in 0..100 {
+        let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+        let chunk = Bytes::from(vec![0; 64 * 1024]);
+        let frames = futures::stream::unfold((held, chunk), |state| async {
+            let frame = Frame::data(state.1.clone());
+            Some((Ok::<_, Error>(frame), state))
+        });
+        let (allowed, call) = (allowed(&origin, Method::Post, "/"), Call::default());
+        let sent = transport.send(Request::new(StreamBody::new(frames)), &allowed, &call);
+        let sent = tokio::time::timeout(Duration::from_secs(60), sent).await;
+        let sent = sent.unwrap_or_else(|_| panic!("attempt {attempt} hangs"));
+        assert!(sent.is_err(), "attempt {attempt}");
+        let dropped = tokio::time::timeout(Duration::from_secs(60), dropped).await;
+        let dropped = dropped.unwrap_or_else(|_| panic!("attempt {attempt}: the connection stays"));
+        assert!(dropped.is_err());
     }
 }
 

@@ -67,6 +67,26 @@ impl Gateway {
             }
         }
     }
+
+    /// Whether a caller who was let in earlier may go on, for work that outlives its request. A token that has expired since was good when the work was ordered; one that was revoked meanwhile, or whose key was taken
+    /// away, is not trusted any more.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unauthenticated`], recorded as a denial; [`ErrorCode::StateUnavailable`] while nothing can be recorded.
+    pub async fn recheck(&self, who: &Principal) -> Result<()> {
+        let Some(code) = self.0.auth.withdrawn(who.identity()) else {
+            return Ok(());
+        };
+        tracing::warn!(target: "loadlock::auth", code, subject = who.subject(), tenant = who.tenant(), "[AUTH] withdrawn: what it ordered ends");
+        let mut pending = self.0.audit.begin_for(who, Event::Denial).await?;
+        pending.what().detail = Some("the credential was withdrawn meanwhile".into());
+        pending.finish(Outcome::Denied, Some(code)).await;
+        Err(Error::new(
+            ErrorCode::Unauthenticated,
+            format!("the credential that ordered this is no longer accepted ({code})"),
+        )
+        .hint("order it again with one that is"))
+    }
 }
 
 impl Inner {

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::audit::Pending;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::{self, Point};
 use crate::gateway::Gateway;
 use crate::pipeline::{journal_error, record_of};
 use crate::principal::{Principal, Scope};
@@ -75,7 +76,11 @@ impl Gateway {
         };
         let page = answered(self.0.tracker.list(query).await)?;
         Ok(FilePage {
-            files: page.items.into_iter().map(File::from).collect(),
+            files: page
+                .items
+                .into_iter()
+                .map(|record| self.0.shown(who.tenant(), record.into()))
+                .collect(),
             next: page.next,
         })
     }
@@ -86,7 +91,8 @@ impl Gateway {
     /// [`ErrorCode::FileNotFound`], also for another tenant's file.
     pub async fn get(&self, who: &Principal, id: &str) -> Result<File> {
         who.require(Scope::Read)?;
-        self.record_of(who, id).await.map(File::from)
+        let record = self.record_of(who, id).await?;
+        Ok(self.0.shown(who.tenant(), record.into()))
     }
 
     async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
@@ -191,7 +197,7 @@ impl Gateway {
             end
         });
         Content {
-            file: record.into(),
+            file: self.0.shown(&record.key.tenant.clone(), record.into()),
             chunks,
             end,
         }
@@ -212,13 +218,16 @@ impl Gateway {
     async fn release(&self, who: &Principal, id: &str) -> Result<()> {
         who.require(Scope::Delete)?;
         // A file whose record is still on its way has to arrive before it can go.
-        self.0.deliver_backlog().await?;
-        match answered(
-            self.0
-                .tracker
-                .tombstone(who.tenant().to_owned(), id.to_owned())
-                .await,
-        )? {
+        let release = self
+            .0
+            .take_back(async {
+                fault::at(Point::TombstoneBefore);
+                let (tenant, id) = (who.tenant().to_owned(), id.to_owned());
+                answered(self.0.tracker.tombstone(tenant, id).await)
+            })
+            .await?;
+        fault::at(Point::TombstoneAfter);
+        match release {
             Release::NotFound => Err(not_found(id)),
             Release::Released(_) => Ok(()),
             Release::Last(row) => {

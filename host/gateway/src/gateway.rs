@@ -1,7 +1,7 @@
 //! The gateway: everything that is open while a process serves.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use loadlock_config::Config;
 use loadlock_journal::Journal;
@@ -19,17 +19,22 @@ use crate::limiter::FailureLimiter;
 use crate::pipeline::flights::Flights;
 use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Door, Peer, Principal};
+use crate::reload::Live;
 use crate::session::Sessions;
 use crate::setup::{Environment, ProviderUnit, Setup, auth, load_provider, refused};
-use crate::tenants::Tenants;
+use crate::share::Tenants;
 
 /// An open gateway. Cheap to clone; the last clone releases `$LOADLOCK_HOME`.
 #[derive(Clone)]
 pub struct Gateway(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
+    /// As it was at the start.
     pub(crate) config: Config,
-    pub(crate) grants: Grants,
+    /// What a reload replaces; see [`Inner::live`].
+    pub(crate) live: RwLock<Arc<Live>>,
+    /// Held while one does.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) spool: Spool,
     pub(crate) auth: Auth,
     pub(crate) validator: Validator,
@@ -41,6 +46,8 @@ pub(crate) struct Inner {
     /// Uploads that may be under way at once, at all providers together.
     pub(crate) turns: tokio::sync::Semaphore,
     pub(crate) journal: Journal,
+    /// Read while records go to the tracker, written while one is taken back: none may arrive after that.
+    pub(crate) delivering: tokio::sync::RwLock<()>,
     /// Journal entries that an upload of this process holds: not open for settling.
     pub(crate) active: Mutex<HashSet<String>>,
     /// Held while open entries are settled or the books are reconciled: one at a time.
@@ -75,7 +82,7 @@ impl Gateway {
         let local_key = auth::local_key(&home.keys())?;
 
         let policy = auth::policy(setup.env, &config, &local_key)?;
-        let key_ids = policy.keys.iter().map(|key| key.kid.clone()).collect();
+        let key_ids = auth::key_ids(&policy);
         let auth_source = setup.source(&config.auth.component, &sandbox)?;
         let validator_source = setup.source(&config.validator.component, &sandbox)?;
         let tracker_source = setup.source(&config.tracker.component, &sandbox)?;
@@ -130,6 +137,7 @@ impl Gateway {
             flights: Flights::default(),
             turns: tokio::sync::Semaphore::new(config.limits.concurrency as usize),
             journal,
+            delivering: tokio::sync::RwLock::default(),
             active: Mutex::default(),
             audit,
             tenants: Tenants::default(),
@@ -139,7 +147,11 @@ impl Gateway {
             buried: tokio::sync::Notify::new(),
             clock: setup.clock.clone(),
             env: setup.env,
-            grants,
+            live: RwLock::new(Arc::new(Live {
+                config: config.clone(),
+                grants,
+            })),
+            reloading: tokio::sync::Mutex::default(),
             config,
             home,
         };
@@ -167,7 +179,7 @@ impl Gateway {
             .await
     }
 
-    /// The configuration that it runs with.
+    /// The configuration that it was opened with; see [`Gateway::latest_config`] for what a reload has changed since.
     pub fn config(&self) -> &Config {
         &self.0.config
     }
@@ -185,6 +197,17 @@ impl Gateway {
     /// Where front doors keep uploads that clients send in pieces.
     pub fn sessions_directory(&self) -> std::path::PathBuf {
         self.0.home.sessions()
+    }
+
+    /// That a pinned provider is configured, for doors that learn of it before the bytes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ProviderUnknown`].
+    pub fn require_provider(&self, target: &crate::Target) -> Result<()> {
+        match target {
+            crate::Target::Auto => Ok(()),
+            crate::Target::Pinned(name) => self.0.provider(name).map(drop),
+        }
     }
 
     /// Where its state is.

@@ -1,7 +1,7 @@
 //! `$LOADLOCK_HOME`: the layout on disk, and the lock that makes one process its owner.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,14 +39,11 @@ impl Home {
             "audit",
             "sessions",
         ];
-        let all = std::iter::once(path.to_owned()).chain(folders.map(|folder| path.join(folder)));
-        for folder in all {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .map_err(|error| unavailable(&folder, error))?;
+        loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
+        for folder in folders.map(|folder| path.join(folder)) {
+            loadlock_durable::create(&folder).map_err(|error| unavailable(&folder, error))?;
         }
+        loadlock_durable::names(path).map_err(|error| unavailable(path, error))?;
         let lock_path = path.join("lock");
         let mut lock = OpenOptions::new()
             .read(true)
@@ -122,10 +119,7 @@ impl Home {
     pub fn component_state(&self, kind: &str, name: &str) -> Result<Arc<File>> {
         let path = self.path.join(kind).join(name);
         let open = || -> std::io::Result<File> {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&path)?;
+            loadlock_durable::make_directory(&path)?;
             use rustix::fs::{Mode, OFlags};
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             Ok(File::from(rustix::fs::open(&path, flags, Mode::empty())?))

@@ -8,6 +8,7 @@ mod audit;
 mod clock;
 mod entrance;
 mod error;
+mod fault;
 mod files;
 mod gateway;
 mod home;
@@ -22,6 +23,7 @@ mod reload;
 mod request;
 mod session;
 mod setup;
+mod share;
 mod staged;
 mod tenants;
 mod upkeep;
@@ -30,6 +32,8 @@ mod view;
 pub use admission::{AdmittedFile, Body, Room, ended_early};
 pub use clock::Clock;
 pub use error::{Error, ErrorCode, Result};
+#[cfg(feature = "fault-points")]
+pub use fault::{FAULT_POINTS, MODELLED_ELSEWHERE, die};
 pub use files::{Content, ListRequest};
 pub use gateway::Gateway;
 pub use home::Home;
@@ -40,7 +44,7 @@ pub use request::{Source, Target, UploadRequest};
 pub use session::{DataWriter, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
 pub use setup::{Builtins, Environment, Setup};
-pub use staged::Staged;
+pub use staged::{Allotment, Staged};
 pub use tokio_util::sync::CancellationToken;
 pub use upkeep::{
     BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step,

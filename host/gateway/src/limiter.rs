@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -133,7 +133,7 @@ pub(crate) struct Blocked {
 pub(crate) struct FailureLimiter<C: Clock = DefaultClock> {
     clock: C,
     /// Key ids that are configured; all others share one account.
-    keys: Vec<String>,
+    keys: RwLock<Vec<String>>,
     by_address: Accounts<C>,
     by_key: Accounts<C>,
     accepted: Mutex<Accepted<C::Instant>>,
@@ -148,7 +148,7 @@ impl FailureLimiter {
 impl<C: Clock + Clone> FailureLimiter<C> {
     fn with_clock(keys: Vec<String>, clock: C) -> Self {
         Self {
-            keys,
+            keys: RwLock::new(keys),
             by_address: Accounts::new(BY_ADDRESS, clock.clone()),
             by_key: Accounts::new(BY_KEY, clock.clone()),
             accepted: Mutex::new(Accepted {
@@ -160,13 +160,19 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         }
     }
 
+    /// Other key ids are configured from now on. Failures under those that stay, and all addresses, stay counted.
+    pub(crate) fn replace_keys(&self, keys: Vec<String>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
     fn accepted(&self) -> std::sync::MutexGuard<'_, Accepted<C::Instant>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self, credential: Option<&str>) -> Option<Account> {
         let kid = presented_key_id(credential?)?;
-        let known = self.keys.contains(&kid);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let known = keys.contains(&kid);
         Some(if known {
             Account::Key(kid)
         } else {

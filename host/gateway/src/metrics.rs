@@ -303,19 +303,16 @@ impl Gateway {
         counter!(AUDIT_RECORDS).absolute(log.records());
         counter!(AUDIT_FAILURES).absolute(log.failures());
         gauge!(AUDIT_FAILING).set(if log.is_failing() { 1.0 } else { 0.0 });
-        for tenant in inner
-            .config
-            .tenants
-            .iter()
-            .filter(|tenant| tenant.name != "*")
-        {
+        let live = inner.live();
+        let named = |tenant: &&loadlock_config::Tenant| tenant.name != "*";
+        for tenant in live.config.tenants.iter().filter(named) {
             let name = || tenant.name.clone();
             if let Ok(stored) = inner.stored(&tenant.name).await {
                 let used = stored.all();
                 gauge!(TENANT_BYTES, "tenant" => name()).set(used.bytes as f64);
                 gauge!(TENANT_FILES, "tenant" => name()).set(used.count as f64);
             }
-            let limits = crate::tenants::limits(tenant);
+            let limits = crate::share::limits(tenant);
             if let Some(max) = limits.max_bytes {
                 gauge!(TENANT_MAX_BYTES, "tenant" => name()).set(max as f64);
             }

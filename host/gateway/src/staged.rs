@@ -6,16 +6,31 @@
 use crate::admission::{Body, Opened};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Gateway;
+use crate::pipeline::journal_error;
 use crate::principal::{Principal, Scope};
+use crate::share::Held;
 
 /// A whole body on the disk: synced, hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its door closes that).
 #[derive(Debug)]
 pub struct Staged {
     pub(crate) opened: Box<Opened>,
     pub(crate) tenant: String,
+    /// Room that was held for it before it was received.
+    pub(crate) allotment: Option<Held>,
 }
 
+/// Room within a tenant's limits, held for a body before it is received. Given back when it is dropped.
+#[derive(Debug)]
+pub struct Allotment(Option<Held>);
+
 impl Staged {
+    /// With the room that was held for it, which its upload goes on holding.
+    #[must_use]
+    pub fn allotted(mut self, allotment: Allotment) -> Self {
+        self.allotment = allotment.0;
+        self
+    }
+
     /// Bytes.
     pub fn bytes(&self) -> u64 {
         self.opened.file.identity.size
@@ -49,6 +64,36 @@ impl Staged {
 }
 
 impl Gateway {
+    /// Holds room for a body that is about to come, of which only the least size is known: one that cannot be stored is refused before it is received. The upload compares its true size again.
+    ///
+    /// Under an idempotency key that was used nothing is held: it may be the same upload again, which needs no room.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`], [`ErrorCode::StateUnavailable`].
+    pub async fn allot(
+        &self,
+        who: &Principal,
+        at_least: u64,
+        idempotency_key: Option<&str>,
+    ) -> Result<Allotment> {
+        who.require(Scope::Write)?;
+        let inner = &*self.0;
+        if let Some(key) = idempotency_key {
+            let used = inner
+                .journal
+                .find_keyed(who.tenant(), key, inner.clock.wall_ms())
+                .map_err(|error| journal_error(&error))?;
+            if used.is_some() {
+                return Ok(Allotment(None));
+            }
+        }
+        inner
+            .reserve(who, at_least, None)
+            .await
+            .map(Some)
+            .map(Allotment)
+    }
+
     /// Takes a body in whole without uploading it yet.
     ///
     /// # Errors
@@ -59,6 +104,7 @@ impl Gateway {
         Ok(Staged {
             opened: Box::new(self.0.spool.take(body, max_bytes).await?),
             tenant: who.tenant().to_owned(),
+            allotment: None,
         })
     }
 }

@@ -3,18 +3,14 @@
 //! Files and bytes are compared with the ledger itself each time: what the tracker holds, what the journal holds that the tracker does not know yet, and what is under way. Nothing is cached, so a restart, an expiry
 //! or another program that shares the ledger cannot make it wrong. A file counts in full, also where it shares its remote file with others.
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use governor::DefaultDirectRateLimiter;
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use loadlock_audit::{Event, Outcome};
-use loadlock_config::Tenant;
 use loadlock_journal::Entry;
-use loadlock_policy::quota::{Limits, Reservation, UnderWay, Usage};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use loadlock_policy::quota::{Limits, Usage};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::answered;
@@ -22,9 +18,8 @@ use crate::gateway::{Gateway, Inner};
 use crate::metrics;
 use crate::pipeline::journal_error;
 use crate::principal::{Door, Principal};
+use crate::share::{Held, Share, Turn};
 
-/// Tenants whose shares are kept; beyond them those that are idle are made anew.
-const MAX_SHARES: usize = 10_000;
 /// How long an upload waits for others to end, if what is stored would leave room for it.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often it looks meanwhile.
@@ -35,66 +30,6 @@ const NEXT_TURN: Duration = Duration::from_secs(1);
 const NOTED: Duration = Duration::from_secs(60);
 /// Entries of the journal that the tracker lacks and that are still summed up: more means that it has been away for long.
 const MAX_BACKLOG: usize = 100_000;
-
-/// The shares of all tenants that have limits.
-#[derive(Default)]
-pub(crate) struct Tenants(Mutex<HashMap<String, Arc<Share>>>);
-
-/// One tenant's.
-struct Share {
-    limits: Limits,
-    under_way: Mutex<UnderWay>,
-    ended: Notify,
-    uploads: Option<Arc<Semaphore>>,
-    requests: Option<DefaultDirectRateLimiter>,
-    noted: Mutex<Option<Instant>>,
-}
-
-/// Room for one file, given back when it is dropped: by then the file is in the ledger or the journal, or there is none.
-pub(crate) struct Held {
-    share: Arc<Share>,
-    reservation: Option<Reservation>,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(reservation) = self.reservation.take() {
-            self.share.under_way().end(reservation);
-            self.share.ended.notify_waiters();
-        }
-    }
-}
-
-impl Share {
-    fn new(tenant: &Tenant) -> Self {
-        Self {
-            limits: limits(tenant),
-            under_way: Mutex::default(),
-            ended: Notify::new(),
-            uploads: tenant
-                .concurrent_uploads
-                .map(|most| Arc::new(Semaphore::new((most as usize).min(Semaphore::MAX_PERMITS)))),
-            requests: tenant
-                .requests_per_minute
-                .and_then(NonZeroU32::new)
-                .map(|most| RateLimiter::direct(Quota::per_minute(most))),
-            noted: Mutex::default(),
-        }
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-pub(crate) fn limits(tenant: &Tenant) -> Limits {
-    Limits {
-        max_count: tenant.max_files.map(u64::from),
-        max_bytes: tenant.max_bytes.map(|size| size.0),
-    }
-}
 
 /// What a tenant has.
 #[derive(Debug, Clone, Copy)]
@@ -119,57 +54,53 @@ fn sum(usage: Usage, count: u64, bytes: u64) -> Usage {
 }
 
 impl Inner {
-    fn share(&self, tenant: &str) -> Option<Arc<Share>> {
-        let configured = self.config.tenant(tenant)?;
-        let mut shares = self
-            .tenants
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if shares.len() >= MAX_SHARES && !shares.contains_key(tenant) {
-            shares.retain(|_, share| Arc::strong_count(share) > 1);
-        }
-        let share = shares
-            .entry(tenant.to_owned())
-            .or_insert_with(|| Arc::new(Share::new(configured)));
-        Some(share.clone())
+    fn share(&self, tenant: &str) -> Arc<Share> {
+        let limits = || self.live().config.tenant(tenant).cloned();
+        self.tenants.share(tenant, limits)
     }
 
-    /// Holds room for a file of the caller's tenant; `None` if it is unlimited.
+    /// Holds room for a file of the caller's tenant, in place of what is held for it already.
     ///
     /// # Errors
     /// [`ErrorCode::QuotaExceeded`]; [`ErrorCode::TrackerFailed`] if nobody can tell what is stored: a limit that cannot be checked is not passed.
-    pub(crate) async fn reserve(&self, who: &Principal, size: u64) -> Result<Option<Held>> {
+    pub(crate) async fn reserve(
+        &self,
+        who: &Principal,
+        size: u64,
+        early: Option<Held>,
+    ) -> Result<Held> {
         let tenant = who.tenant();
-        let Some(share) = self.share(tenant) else {
-            return Ok(None);
-        };
-        if share.limits == Limits::default() {
-            return Ok(None);
-        }
+        let share = self.share(tenant);
+        let mut early = early;
         let started = tokio::time::Instant::now();
         loop {
             let mut ended = std::pin::pin!(share.ended.notified());
             ended.as_mut().enable();
+            let limits = share.rules().limits;
+            if limits == Limits::default() {
+                // Limits may come while it is under way.
+                let reservation = share.under_way().hold(size);
+                return Ok(Held::new(share.clone(), reservation));
+            }
             let guard = ReadingGuard::new(&share);
             let stored = self.stored(tenant).await?;
             let Some(reading) = guard.take() else {
                 return Err(Error::new(ErrorCode::Internal, "a reading was used twice"));
             };
-            let reserved = share
-                .under_way()
-                .reserve(reading, stored.all(), size, &share.limits);
-            let refused = match reserved {
-                Ok(reservation) => {
-                    return Ok(Some(Held {
-                        share: share.clone(),
-                        reservation: Some(reservation),
-                    }));
+            let held = early.take().and_then(|held| held.into_reservation(&share));
+            let reserved = {
+                let mut under_way = share.under_way();
+                match held {
+                    Some(held) => under_way.exchange(reading, stored.all(), held, size, &limits),
+                    None => under_way.reserve(reading, stored.all(), size, &limits),
                 }
+            };
+            let refused = match reserved {
+                Ok(reservation) => return Ok(Held::new(share.clone(), reservation)),
                 Err(refused) => refused,
             };
             // Only what the ledger holds is there for certain: what is on its way there may be counted twice for a moment.
-            if share.limits.admit(stored.recorded, size).is_ok() && started.elapsed() < PATIENCE {
+            if limits.admit(stored.recorded, size).is_ok() && started.elapsed() < PATIENCE {
                 let _ = tokio::time::timeout(LOOK_AGAIN, ended).await;
                 continue;
             }
@@ -226,28 +157,27 @@ impl Inner {
     }
 
     /// Waits for a turn at the local door; refuses at the network's, where a client would only hold a connection open.
-    pub(crate) async fn turn_of(&self, who: &Principal) -> Result<Option<OwnedSemaphorePermit>> {
-        let Some(uploads) = self
-            .share(who.tenant())
-            .and_then(|share| share.uploads.clone())
-        else {
-            return Ok(None);
-        };
-        let permit = match who.door() {
-            Door::Local => uploads.acquire_owned().await.ok(),
-            Door::Network => uploads.try_acquire_owned().ok(),
-        };
-        permit.map(Some).ok_or_else(|| {
-            metrics::quota_refused("concurrent_uploads");
-            Error::new(
-                ErrorCode::RateLimited,
-                format!(
-                    "tenant `{}` has as many uploads under way as it may",
-                    who.tenant()
-                ),
-            )
-            .retry_after(u64::try_from(NEXT_TURN.as_millis()).ok())
-        })
+    pub(crate) async fn turn_of(&self, who: &Principal) -> Result<Turn> {
+        let share = self.share(who.tenant());
+        loop {
+            let mut turned = std::pin::pin!(share.turned.notified());
+            turned.as_mut().enable();
+            if let Some(turn) = Turn::take(&share) {
+                return Ok(turn);
+            }
+            if who.door() == Door::Network {
+                metrics::quota_refused("concurrent_uploads");
+                return Err(Error::new(
+                    ErrorCode::RateLimited,
+                    format!(
+                        "tenant `{}` has as many uploads under way as it may",
+                        who.tenant()
+                    ),
+                )
+                .retry_after(u64::try_from(NEXT_TURN.as_millis()).ok()));
+            }
+            turned.await;
+        }
     }
 }
 
@@ -257,10 +187,12 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::RateLimited`] with the time to wait.
     pub async fn request_allowed(&self, who: &Principal) -> Result<()> {
-        let Some(share) = self.0.share(who.tenant()) else {
+        if self.0.live().config.tenant(who.tenant()).is_none() {
             return Ok(());
-        };
-        let Some(Err(until)) = share.requests.as_ref().map(DefaultDirectRateLimiter::check) else {
+        }
+        let share = self.0.share(who.tenant());
+        let rules = share.rules();
+        let Some(Err(until)) = rules.requests().map(DefaultDirectRateLimiter::check) else {
             return Ok(());
         };
         metrics::quota_refused("requests");

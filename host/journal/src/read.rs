@@ -7,7 +7,7 @@ use crate::row;
 use crate::schema::{
     ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYS, OPEN, REMOTE, STATE, UNKNOWN,
 };
-use crate::types::{ContentKey, PendingDelete};
+use crate::types::{ContentKey, IDEMPOTENCY_MS, PendingDelete};
 
 type Read<T> = Result<T, redb::Error>;
 
@@ -79,6 +79,21 @@ pub(crate) fn find_accepted(snapshot: &ReadTransaction, key: &ContentKey) -> Rea
         return Ok(None);
     };
     Ok(Some(load(&snapshot.open_table(ENTRIES)?, id.value())?))
+}
+
+pub(crate) fn find_keyed(
+    snapshot: &ReadTransaction,
+    tenant: &str,
+    key: &str,
+    now_ms: u64,
+) -> Read<Option<Entry>> {
+    let key = row::key(&[tenant, key]);
+    let Some(id) = snapshot.open_table(KEYS)?.get(key.as_slice())? else {
+        return Ok(None);
+    };
+    let entry = load(&snapshot.open_table(ENTRIES)?, id.value())?;
+    let until = entry.intent.created_at_ms.saturating_add(IDEMPOTENCY_MS);
+    Ok((now_ms < until).then_some(entry))
 }
 
 pub(crate) fn entries_of_remote(

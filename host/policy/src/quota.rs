@@ -251,6 +251,28 @@ impl UnderWay {
         Ok(Reservation { size })
     }
 
+    /// Holds room where nothing is limited, for limits that may come.
+    pub fn hold(&mut self, size: u64) -> Reservation {
+        self.held.add(size);
+        Reservation { size }
+    }
+
+    /// As [`UnderWay::reserve`], in place of room that is held already: between giving that back and holding this nobody else comes.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing is held then.
+    pub fn exchange(
+        &mut self,
+        reading: Reading,
+        stored: Usage,
+        held: Reservation,
+        size: u64,
+        limits: &Limits,
+    ) -> Result<Reservation, Refused> {
+        self.held.sub(held.size);
+        self.reserve(reading, stored, size, limits)
+    }
+
     /// The upload came to its end: its file is in the ledger, or there is none.
     pub fn end(&mut self, held: Reservation) {
         self.held.sub(held.size);
@@ -308,6 +330,40 @@ mod tests {
         );
         assert!(LIMITS.admit(used, u64::MAX).is_err());
         assert_eq!(Limits::default().admit(full, u64::MAX), Ok(()));
+    }
+
+    #[test]
+    fn room_is_exchanged_for_more_or_given_back() {
+        let mut uploads = UnderWay::default();
+        // Held while there was no limit.
+        let other = uploads.hold(50);
+        let reading = uploads.read();
+        let early = uploads
+            .reserve(reading, Usage::default(), 10, &LIMITS)
+            .unwrap();
+        let reading = uploads.read();
+        let exact = uploads
+            .exchange(reading, Usage::default(), early, 50, &LIMITS)
+            .unwrap();
+        assert_eq!(
+            uploads.held(),
+            Usage {
+                count: 2,
+                bytes: 100
+            }
+        );
+        let reading = uploads.read();
+        let refused = uploads.exchange(reading, Usage::default(), exact, 51, &LIMITS);
+        assert!(refused.is_err());
+        assert_eq!(
+            uploads.held(),
+            Usage {
+                count: 1,
+                bytes: 50
+            }
+        );
+        uploads.end(other);
+        assert!(uploads.is_idle());
     }
 
     /// Three uploads at once, each reserving, then committing or releasing, in every order: the limits always hold and

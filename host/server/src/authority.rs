@@ -34,7 +34,7 @@ pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
         (Some(host), None) => {
             let host: Option<Authority> = host.to_str().ok().and_then(|host| host.parse().ok());
             let host = host
-                .filter(|host| !host.as_str().contains('@'))
+                .filter(names_a_server)
                 .ok_or("the `Host` header makes no sense")?;
             if uri.authority().is_some_and(|target| *target != host) {
                 return Err("the request's target and its `Host` header name different servers");
@@ -47,6 +47,17 @@ pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err("the only transfer coding is `chunked`, once"),
     }
+}
+
+/// A host and perhaps a port, which the parser of authorities takes for any text; no user.
+fn names_a_server(authority: &Authority) -> bool {
+    let rest = authority.as_str().strip_prefix(authority.host());
+    rest.is_some_and(|rest| {
+        rest.is_empty()
+            || rest.strip_prefix(':').is_some_and(|port| {
+                port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+            })
+    })
 }
 
 #[cfg(test)]
@@ -80,6 +91,9 @@ mod tests {
             ("/", &[("host", "a b")]),
             ("/", &[("host", "")]),
             ("/", &[("host", "user@files.example")]),
+            ("/", &[("host", "files.example:")]),
+            ("/", &[("host", "files.example:http")]),
+            ("/", &[("host", "[::1]:65536")]),
             ("http://other.example/", &[host]),
             ("http://files.example/", &[host]),
             ("/", &[host, ("transfer-encoding", "gzip, chunked")]),

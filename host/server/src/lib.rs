@@ -42,5 +42,5 @@ mod tus;
 mod uploads;
 mod ws;
 
-pub use listen::{Certificate, Options, ServeError, Server, TlsFiles};
+pub use listen::{Certificate, Options, SOCKET, ServeError, Server, TlsFiles};
 pub use mcp::{Identify, serve_stdio};

@@ -6,7 +6,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
-use loadlock_gateway::Peer;
+use loadlock_gateway::{Door, Peer};
 use rand::RngExt;
 use tracing::Instrument;
 
@@ -16,12 +16,23 @@ use crate::trace;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
-    static PEER: Peer;
+    static ORIGIN: (Door, Peer);
+}
+
+/// Marks a request that came in by the local socket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OnThisMachine;
+
+/// Where the request at hand came in. The network's, wherever nobody knows.
+pub(crate) fn door() -> Door {
+    ORIGIN.try_with(|(door, _)| *door).unwrap_or(Door::Network)
 }
 
 /// Where the request at hand comes from. Nobody knows outside of a request's own task.
 pub(crate) fn peer() -> Peer {
-    PEER.try_with(Clone::clone).unwrap_or_default()
+    ORIGIN
+        .try_with(|(_, peer)| peer.clone())
+        .unwrap_or_default()
 }
 
 /// Names the request and opens its span. The name is made here, never taken from the client: a log that clients can write names into proves nothing.
@@ -30,12 +41,16 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %request.uri().path());
     trace::continue_in(&span, request.headers());
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let door = match request.extensions().get::<OnThisMachine>() {
+        Some(_) => Door::Local,
+        None => Door::Network,
+    };
     let peer = Peer {
         address: address.map(|info| info.0.ip().to_canonical()),
         request_id: Some(id.clone()),
     };
     let answer = next.run(request).instrument(span);
-    let mut response = PEER.scope(peer, answer).await;
+    let mut response = ORIGIN.scope((door, peer), answer).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }

@@ -167,8 +167,9 @@ pub(crate) struct Upload {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Every request needs a token; `loadlock token issue` makes one. The first Ctrl-C lets requests
-under way end, the second one stops at once. `[auth]` and the certificate of `server.tls` are read
-again when their files change, and on SIGHUP; anything else needs a restart.
+under way end, the second one stops at once. `[auth]`, `[[tenants]]`, `[[grants]]` and the
+certificate of `server.tls` are read again when their files change, and on SIGHUP; anything else
+needs a restart. `loadlock upload` and `loadlock files` with the same home go through it meanwhile.
 
 Examples:
   loadlock serve

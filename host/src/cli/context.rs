@@ -8,16 +8,78 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use loadlock::config::{Config, Disk, Facts, load_with};
 use loadlock::gateway::Setup;
-use loadlock::{Door, Error, ErrorCode, Gateway, Principal, local};
+use loadlock::{
+    Content, Door, Error, ErrorCode, File, FilePage, Gateway, ListRequest, Principal, Progress,
+    UploadRequest, local,
+};
+use zeroize::Zeroizing;
 
 use super::args::{AUTO, Globals};
 use super::failure::Failure;
 use super::output::Output;
+use super::running::Running;
 
 /// An open gateway and who asks it.
 pub(crate) struct Session {
     pub(crate) gateway: Gateway,
     pub(crate) who: Principal,
+}
+
+/// Whom a command asks that works beside a running gateway as well.
+pub(crate) enum Asked {
+    /// A gateway of this process.
+    Own(Session),
+    /// The one that runs on the same home.
+    Running(Running),
+}
+
+impl Asked {
+    pub(crate) async fn upload(
+        &self,
+        request: UploadRequest,
+        progress: &dyn Progress,
+    ) -> loadlock::Result<File> {
+        match self {
+            Self::Own(own) => own.gateway.upload(&own.who, request, progress).await,
+            Self::Running(running) => running.upload(request).await,
+        }
+    }
+
+    pub(crate) async fn list(&self, request: ListRequest) -> loadlock::Result<FilePage> {
+        match self {
+            Self::Own(own) => own.gateway.list(&own.who, request).await,
+            Self::Running(running) => running.list(&request).await,
+        }
+    }
+
+    pub(crate) async fn get(&self, id: &str) -> loadlock::Result<File> {
+        match self {
+            Self::Own(own) => own.gateway.get(&own.who, id).await,
+            Self::Running(running) => running.get(id).await,
+        }
+    }
+
+    pub(crate) async fn content(&self, id: &str) -> loadlock::Result<Content> {
+        match self {
+            Self::Own(own) => own.gateway.content(&own.who, id).await,
+            Self::Running(running) => running.content(id).await,
+        }
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> loadlock::Result<()> {
+        match self {
+            Self::Own(own) => own.gateway.delete(&own.who, id).await,
+            Self::Running(running) => running.delete(id).await,
+        }
+    }
+}
+
+/// Asks the gateway that runs on this home, or opens one.
+pub(crate) async fn ask(config: Config, output: &Output) -> Result<Asked, Failure> {
+    match Running::on(&config).await {
+        Some(running) => Ok(Asked::Running(running)),
+        None => open(config, output).await.map(Asked::Own),
+    }
 }
 
 /// The configuration that the arguments and the environment name.
@@ -101,22 +163,32 @@ async fn session(config: Config, output: &Output, look_only: bool) -> Result<Ses
         look_only,
         ..setup(config)?
     };
+    let home = setup.config.home.clone();
     let gateway = patiently(
         output,
         "preparing components (only once)",
         Gateway::open(setup),
     )
-    .await?;
+    .await
+    .map_err(|error| match error.code {
+        ErrorCode::HomeInUse if home.join(loadlock_server::SOCKET).exists() => error.hint(
+            "`loadlock upload` and `loadlock files` go through the gateway that runs there; stop it for this command, or use another `--home`",
+        ),
+        _ => error,
+    })?;
     let who = authenticate(&gateway).await?;
     Ok(Session { gateway, who })
 }
 
+/// `LOADLOCK_TOKEN`, if it is set.
+pub(crate) fn token_of_caller() -> Option<Zeroizing<String>> {
+    let token = std::env::var("LOADLOCK_TOKEN").ok();
+    token.filter(|token| !token.is_empty()).map(Zeroizing::new)
+}
+
 /// Who asks: whoever `LOADLOCK_TOKEN` speaks for if it is set, else the user of this machine.
 pub(crate) async fn authenticate(gateway: &Gateway) -> loadlock::Result<Principal> {
-    let token = std::env::var("LOADLOCK_TOKEN")
-        .ok()
-        .filter(|token| !token.is_empty());
-    match token {
+    match token_of_caller() {
         Some(token) => gateway
             .authenticate(Door::Local, Some(&token))
             .await

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{Files, FilesLs, Globals};
-use super::context::{Session, configuration, open};
+use super::context::{Asked, ask, configuration};
 use super::failure::{Failure, Status};
 use super::output::{About, BOLD, DIM, GOOD, Output, styled};
 use super::receipt::receipt;
@@ -32,16 +32,16 @@ pub(crate) async fn run(
             "name a file with `-o FILE`",
         ));
     }
-    let session = open(configuration(globals)?, output).await?;
+    let gateway = ask(configuration(globals)?, output).await?;
     match command {
-        Files::Ls(command) => list(&session, output, command).await,
-        Files::Show { id } => show(&session, output, &id).await,
-        Files::Rm { ids } => remove(&session, output, &ids).await,
-        Files::Content { id, output: to } => content(&session, output, &id, to.as_deref()).await,
+        Files::Ls(command) => list(&gateway, output, command).await,
+        Files::Show { id } => show(&gateway, output, &id).await,
+        Files::Rm { ids } => remove(&gateway, output, &ids).await,
+        Files::Content { id, output: to } => content(&gateway, output, &id, to.as_deref()).await,
     }
 }
 
-async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<Status, Failure> {
+async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Status, Failure> {
     let limit = if command.all { PAGE } else { command.limit };
     let mut request = ListRequest {
         cursor: command.cursor,
@@ -54,7 +54,7 @@ async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<St
     ]);
     let mut listed = 0;
     let next = loop {
-        let page = session.gateway.list(&session.who, request.clone()).await?;
+        let page = gateway.list(request.clone()).await?;
         listed += page.files.len();
         for file in &page.files {
             if output.json {
@@ -102,8 +102,8 @@ async fn list(session: &Session, output: &Output, command: FilesLs) -> Result<St
     Ok(Status::Done)
 }
 
-async fn show(session: &Session, output: &Output, id: &str) -> Result<Status, Failure> {
-    let file = session.gateway.get(&session.who, id).await?;
+async fn show(gateway: &Asked, output: &Output, id: &str) -> Result<Status, Failure> {
+    let file = gateway.get(id).await?;
     if output.json {
         output.object(&file)?;
     } else if output.quiet {
@@ -115,10 +115,10 @@ async fn show(session: &Session, output: &Output, id: &str) -> Result<Status, Fa
     Ok(Status::Done)
 }
 
-async fn remove(session: &Session, output: &Output, ids: &[String]) -> Result<Status, Failure> {
+async fn remove(gateway: &Asked, output: &Output, ids: &[String]) -> Result<Status, Failure> {
     let mut status = Status::Done;
     for id in ids {
-        match session.gateway.delete(&session.who, id).await {
+        match gateway.delete(id).await {
             Ok(()) if output.json => output.object(&json!({ "id": id, "deleted": true }))?,
             Ok(()) if output.quiet => output.line(safe(id))?,
             Ok(()) => output.line(format_args!("{} {}", styled(GOOD, "deleted"), safe(id)))?,
@@ -132,12 +132,12 @@ async fn remove(session: &Session, output: &Output, ids: &[String]) -> Result<St
 }
 
 async fn content(
-    session: &Session,
+    gateway: &Asked,
     output: &Output,
     id: &str,
     to: Option<&Path>,
 ) -> Result<Status, Failure> {
-    let content = session.gateway.content(&session.who, id).await?;
+    let content = gateway.content(id).await?;
     let name = content.file.filename.clone();
     let Some(to) = to.filter(|to| *to != Path::new("-")) else {
         let mut sink = Stdout {

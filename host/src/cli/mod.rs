@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | what can be written |
 //! | `context` | configuration, open gateway, principal |
+//! | `running` | the gateway that another process runs on the same home |
 //! | `output`, `text`, `table`, `receipt`, `profile` | what a person or a program sees |
 //! | `failure` | errors to messages and exit statuses |
 //! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `errors`, `manual` | the commands |
@@ -27,6 +28,7 @@ mod providers;
 mod receipt;
 mod reconcile;
 mod route;
+mod running;
 mod serve;
 mod table;
 mod text;

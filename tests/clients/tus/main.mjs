@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { Gateway } from './gateway.mjs'
 import { differential } from './differential.mjs'
 
-const require = createRequire(join(process.env.CACHE, 'package.json'))
+const require = createRequire(process.env.NODE_PACKAGES)
 const tus = require('tus-js-client')
 const run = promisify(execFile)
 

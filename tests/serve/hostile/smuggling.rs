@@ -277,10 +277,6 @@ async fn what_is_inside_a_body_is_never_a_request() {
     let length = hidden.len();
     let stranger = "POST /v1/files HTTP/1.1\r\nHost: x\r\n";
     let chunk = format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n");
-    let upgrade = format!(
-        "GET /v1/ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-        victim.token
-    );
     let requests = [
         (
             "a GET's",
@@ -344,11 +340,6 @@ async fn what_is_inside_a_body_is_never_a_request() {
             200,
         ),
         (
-            "an upgrade's",
-            format!("{upgrade}Content-Length: {length}\r\n\r\n{hidden}"),
-            101,
-        ),
-        (
             "an upgrade's that is not one",
             format!(
                 "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: {length}\r\n\r\n{hidden}"
@@ -363,6 +354,22 @@ async fn what_is_inside_a_body_is_never_a_request() {
         assert_eq!(replies.len(), 1, "{what}: {replies:?}");
         assert_eq!(replies[0].status, *status, "{what}: {replies:?}");
     }
+    victim.is_well().await;
+}
+
+#[tokio::test]
+async fn the_body_of_an_upgrade_is_neither_a_request_nor_a_frame() {
+    let victim = Victim::new().await;
+    let hidden = victim.hidden();
+    let upgrade = format!(
+        "GET /v1/ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        victim.token
+    );
+    let head = format!("{upgrade}Content-Length: {}\r\n\r\n{hidden}", hidden.len());
+    // A close frame, to which the server answers in kind.
+    let request = [head.as_bytes(), &[0x88, 0x80, 0, 0, 0, 0]].concat();
+    let replies = exchange(&victim.served, request).await;
+    assert_eq!((replies.len(), replies[0].status), (1, 101));
     victim.is_well().await;
 }
 

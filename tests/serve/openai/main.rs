@@ -4,6 +4,7 @@
 mod files;
 mod forms;
 mod orders;
+mod quotas;
 mod tenants;
 mod uploads;
 mod vendors;

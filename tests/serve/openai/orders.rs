@@ -1,7 +1,7 @@
 //! Uploads that are answered before they are done.
 
-use loadlock_served::{Answer, Client, form};
-use loadlock_upstream::{Answer as VendorAnswer, Fault, Operation};
+use loadlock_served::{Answer, Client, Place, claims, form};
+use loadlock_upstream::{Answer as VendorAnswer, Fault, Operation, Upstream};
 use serde_json::{Value, json};
 
 use super::{ALL, place, served, spool, with_vendor};
@@ -81,8 +81,54 @@ async fn an_order_survives_sigkill_and_is_stored_once() {
     assert_eq!(vendor.files().len(), 1);
     let list = client.get("/v1/files").await.expect(200).json();
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
-    // The body is gone, the answer is there.
-    let left = std::fs::read_dir(&spool(&place.home())[0]).unwrap();
-    let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(left, ["session.json"]);
+    // The body goes, the answer stays; its time of going is written after it can be seen.
+    let left = || -> Vec<_> {
+        let left = std::fs::read_dir(&spool(&place.home())[0]).unwrap();
+        left.map(|file| file.unwrap().file_name()).collect()
+    };
+    for _ in 0..1_000 {
+        if left() == ["session.json"] {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", left());
+}
+
+/// An order that is at the vendor when the server is killed, placed with a token of its own; where to ask about it.
+async fn cut_off(place: &Place, vendor: &Upstream, token: &str) -> String {
+    let served = place.serve().await;
+    vendor.faults().always(Operation::Create, Fault::Hang);
+    let before = vendor.requests().of(Operation::Create).len();
+    let accepted = order(&served.client(token), "a.txt", b"on its way").await;
+    let location = accepted.expect(202).header("location").to_owned();
+    while vendor.requests().of(Operation::Create).len() == before {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    served.kill().await;
+    vendor.faults().clear();
+    location
+}
+
+#[tokio::test]
+async fn an_order_whose_token_was_revoked_ends_at_the_restart() {
+    let (place, vendor) = with_vendor().await;
+    let (lost, kept) = (
+        place.token("acme", ALL).await,
+        place.token("acme", ALL).await,
+    );
+    let location = cut_off(&place, &vendor, &lost).await;
+    let sent = vendor.requests().of(Operation::Create).len();
+    let config = std::fs::read_to_string(place.config()).unwrap();
+    let id = claims(&lost)["jti"].as_str().unwrap().to_owned();
+    place.configure(&format!("{config}\n[auth]\nrevoked = [\"{id}\"]\n"));
+    let served = place.serve().await;
+    served.client(&lost).get(&location).await.expect(401);
+    let failed = end(&served.client(&kept), &location).await;
+    assert_eq!(failed["status"], "failed", "{failed}");
+    assert_eq!(failed["error"]["code"], "unauthenticated");
+    let said = failed["error"]["message"].as_str().unwrap();
+    assert!(said.contains("revoked"), "{said}");
+    assert_eq!(vendor.requests().of(Operation::Create).len(), sent);
+    assert_eq!(vendor.files().len(), 0);
 }

@@ -3,7 +3,7 @@
 use loadlock_served::{Answer, form};
 use serde_json::json;
 
-use super::{ALL, place};
+use super::{ALL, place, with_vendor};
 
 #[tokio::test]
 async fn a_foreign_id_is_not_found_on_every_verb() {
@@ -100,4 +100,61 @@ async fn each_verb_asks_for_its_scope() {
     let path = format!("/v1/files/{}", file["id"].as_str().unwrap());
     reader.get(&path).await.expect(200);
     reader.delete(&path).await.expect(403);
+}
+
+#[tokio::test]
+async fn tenants_of_a_group_share_remote_files_and_cannot_tell() {
+    let (place, vendor) = with_vendor().await;
+    let group = |name| format!("[[tenants]]\nname = \"{name}\"\ndedup_group = \"staff\"\n");
+    let config = std::fs::read_to_string(place.config()).unwrap();
+    place.configure(&format!("{config}{}{}", group("acme"), group("umbrella")));
+    let tokens = [
+        place.token("acme", ALL).await,
+        place.token("umbrella", ALL).await,
+        place.token("other", ALL).await,
+    ];
+    let served = place.serve().await;
+    let [acme, umbrella, other] = tokens.map(|token| served.client(&token));
+    let fields = [("purpose", "user_data")];
+    let send = async |client: &loadlock_served::Client, name: &str| {
+        let sent = client.upload(name, b"known to both", &fields).await;
+        sent.expect(200).json()
+    };
+    let first = send(&acme, "a.txt").await;
+    let theirs = send(&umbrella, "b.txt").await;
+    assert_eq!(vendor.files().len(), 1, "it is stored once");
+    let again = send(&umbrella, "c.txt").await;
+    for file in [&first, &theirs, &again] {
+        assert_eq!(file["loadlock"]["deduplicated"], false, "{file}");
+        assert_eq!(file["loadlock"]["attempts"], 1, "{file}");
+    }
+    let keys = |file: &serde_json::Value| -> Vec<String> {
+        let of = |object: &serde_json::Value| object.as_object().unwrap().clone().into_iter();
+        let keys = of(file).chain(of(&file["loadlock"]));
+        keys.map(|(key, _)| key).collect()
+    };
+    assert_eq!(keys(&first), keys(&theirs));
+    let path = |file: &serde_json::Value| format!("/v1/files/{}", file["id"].as_str().unwrap());
+    assert_eq!(
+        umbrella.get(&path(&theirs)).await.expect(200).json(),
+        theirs
+    );
+    let list = umbrella.get("/v1/files").await.expect(200).json();
+    assert_eq!(list["data"], json!([again, theirs]));
+    umbrella.get(&path(&first)).await.expect(404);
+    umbrella.delete(&path(&first)).await.expect(404);
+    // Whoever is in no group shares nothing.
+    let alone = send(&other, "a.txt").await;
+    assert_eq!(vendor.files().len(), 2);
+    assert_ne!(
+        alone["loadlock"]["remote_id"],
+        first["loadlock"]["remote_id"]
+    );
+    // The remote file goes with the last file of either tenant.
+    acme.delete(&path(&first)).await.expect(200);
+    umbrella.delete(&path(&again)).await.expect(200);
+    assert_eq!(vendor.files().len(), 2);
+    umbrella.get(&path(&theirs)).await.expect(200);
+    umbrella.delete(&path(&theirs)).await.expect(200);
+    assert_eq!(vendor.files().len(), 1);
 }

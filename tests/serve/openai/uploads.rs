@@ -98,6 +98,22 @@ async fn parts_that_come_at_once_are_put_together_in_the_order_of_their_ids() {
 }
 
 #[tokio::test]
+async fn an_unknown_provider_is_refused_before_a_part_is_sent() {
+    let place = place();
+    let (_served, client) = served(&place).await;
+    let wish = json!({ "filename": "a", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain", "provider": "nobody" });
+    let refused = client.post_json("/v1/uploads", wish).await.expect(400);
+    assert_eq!(refused.code(), "provider_unknown");
+    assert_eq!(refused.json()["error"]["param"], "provider");
+    assert!(spool(&place.home()).is_empty());
+    // Nor is it put off.
+    let (kind, body) = form(&[("provider", "nobody")], &[("file", "a.txt", b"later")]);
+    let headers = [("content-type", kind.as_str()), ("prefer", "respond-async")];
+    let refused = client.send("POST", "/v1/files", &headers, body).await;
+    assert_eq!(refused.expect(400).code(), "provider_unknown");
+}
+
+#[tokio::test]
 async fn a_cancelled_upload_leaves_nothing() {
     let place = place();
     let (_served, client) = served(&place).await;

@@ -19,11 +19,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 pub use answer::Answer;
-pub use client::{Client, form};
+pub use client::{Client, claims, form};
 pub use collector::Collector;
 pub use feed::{Feed, feed};
 pub use log::Log;
-pub use mcp::{Calling, Mcp, StdioMcp};
+pub use mcp::{Calling, Mcp, StdioMcp, mcp_error};
 pub use socket::Socket;
 
 /// A home, a folder of files and a configuration; and the binary to run with them.

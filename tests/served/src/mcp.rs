@@ -83,17 +83,28 @@ impl Mcp {
 
     /// A request and its `result`.
     pub async fn request(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.answer(method, params).await;
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer["result"].clone()
+    }
+
+    /// A request that is the protocol's error; that.
+    pub async fn refused(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.answer(method, params).await;
+        assert!(answer.get("result").is_none(), "{answer}");
+        answer["error"].clone()
+    }
+
+    async fn answer(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
         let message =
             json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params });
         let response = self.post(&self.client, &message).await;
         assert_eq!(response.status(), 200);
-        let answer = Calling::new(self.last_id, response.into_body())
+        Calling::new(self.last_id, response.into_body())
             .end()
             .await
-            .1;
-        assert!(answer.get("error").is_none(), "{answer}");
-        answer["result"].clone()
+            .1
     }
 
     /// Calls a tool and waits for its result.
@@ -117,7 +128,7 @@ impl Mcp {
     pub async fn failed(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.call(tool, arguments).await;
         assert_eq!(result["isError"], true, "{result}");
-        let error = result["structuredContent"]["error"].clone();
+        let error = mcp_error(&result);
         assert!(!error["hint"].as_str().unwrap().is_empty(), "{error}");
         error
     }
@@ -130,6 +141,13 @@ impl Mcp {
         assert_eq!(response.status(), 200);
         Calling::new(self.last_id, response.into_body())
     }
+}
+
+/// The error of a failed call, which is text: clients hold structured content against the tool's output schema.
+pub fn mcp_error(result: &Value) -> Value {
+    assert!(result.get("structuredContent").is_none(), "{result}");
+    let text: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+    text["error"].clone()
 }
 
 /// A call under way.

@@ -205,6 +205,7 @@ struct Plan {
     queue: VecDeque<(Option<Operation>, Fault)>,
     always: Vec<(Option<Operation>, Fault)>,
     chaos: Option<(Chaos, StdRng)>,
+    paused: bool,
     injected: Vec<Injected>,
 }
 
@@ -251,6 +252,16 @@ impl Faults {
         plan.chaos = None;
     }
 
+    /// Holds back the faults by chance, or lets them come again. The chances that passed in between stay unused.
+    pub fn pause(&self, paused: bool) {
+        locked(&self.0).paused = paused;
+    }
+
+    /// Takes back what [`Faults::always`] ordered; the queue and chance stay as they are.
+    pub fn lift(&self) {
+        locked(&self.0).always.clear();
+    }
+
     /// How many queued faults wait.
     pub fn waiting(&self) -> usize {
         locked(&self.0).queue.len()
@@ -292,6 +303,9 @@ impl Plan {
         }
         if let Some((_, fault)) = self.always.iter().find(|(wanted, _)| fits(wanted)) {
             return Some(fault.clone());
+        }
+        if self.paused {
+            return None;
         }
         let (chaos, random) = self.chaos.as_mut()?;
         let eligible = chaos.operations.is_empty() || chaos.operations.contains(&operation);

@@ -128,6 +128,10 @@ const TENANT: &[Field] = &[
         "concurrent_uploads",
         "Most uploads at once. The command line waits for its turn, a client is refused.",
     ),
+    optional(
+        "dedup_group",
+        "Any word. Tenants with the same one share remote files: equal content is stored once for all of them. Absent: it is shared with nobody. Not for `*`.",
+    ),
 ];
 
 /// The fields of a component that is written as a table.

@@ -22,7 +22,7 @@ pub(crate) use grants::{Grants, spool_root};
 pub(crate) use path::open_path;
 pub use room::Room;
 pub(crate) use space::Space;
-pub(crate) use spool::{BYTES, Spool, SpoolEntry, Spooled, sync_directory, too_large, unavailable};
+pub(crate) use spool::{BYTES, Spool, SpoolEntry, Spooled, too_large, unavailable};
 pub use spool::{Body, ended_early};
 
 /// One root that shows the file.

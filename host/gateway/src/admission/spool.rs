@@ -1,7 +1,6 @@
 //! Bodies: streamed into a private directory, hashed on the way.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::{Cover, Opened, Room, Space};
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::{self, Point};
 use crate::id;
 use crate::session::Session;
 
@@ -105,17 +105,12 @@ pub(crate) const BYTES: &str = "body";
 
 /// Why something cannot be written to the spool.
 pub(crate) fn unavailable(error: &std::io::Error) -> Error {
-    let code = if error.kind() == std::io::ErrorKind::StorageFull {
-        ErrorCode::SpoolFull
-    } else {
-        ErrorCode::StateUnavailable
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let code = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => ErrorCode::SpoolFull,
+        _ => ErrorCode::StateUnavailable,
     };
     Error::new(code, format!("cannot spool the body: {error}"))
-}
-
-/// Makes the names in a directory durable.
-pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 impl Spool {
@@ -210,6 +205,7 @@ impl Spool {
     /// Takes a body in whole: synced before it is admitted, so that what a journal entry refers to survives a power loss.
     pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
         let mut entry = self.create()?;
+        fault::at(Point::SpoolCreated);
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -232,11 +228,19 @@ impl Spool {
                 .map_err(|error| unavailable(&error))?;
         }
         file.flush().await.map_err(|error| unavailable(&error))?;
-        file.sync_all().await.map_err(|error| unavailable(&error))?;
-        drop(file);
-        for directory in [entry.directory.as_path(), self.path.as_path()] {
-            sync_directory(directory).map_err(|error| unavailable(&error))?;
-        }
+        fault::at(Point::SpoolWritten);
+        let file = file.into_std().await;
+        let (own, all) = (entry.directory.clone(), self.path.clone());
+        tokio::task::spawn_blocking(move || {
+            loadlock_durable::content(&file)?;
+            loadlock_durable::names(&own)?;
+            loadlock_durable::names(&all)
+        })
+        .await
+        .map_err(std::io::Error::other)
+        .flatten()
+        .map_err(|error| unavailable(&error))?;
+        fault::at(Point::SpoolSynced);
         let relative = PathBuf::from(&entry.mark).join(BYTES);
         Ok(Opened {
             file: self.open(&relative)?,

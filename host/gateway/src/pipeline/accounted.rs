@@ -20,8 +20,8 @@ impl Gateway {
     /// Uploads one file: exactly one remote file and one record, or an error that left nothing behind. Either way, and if the caller goes away, there is one record in the audit log.
     ///
     /// Cancelling [`UploadRequest::cancel`] ends it within seconds: waits end at once, an attempt is cut off, the provider is asked whether the file arrived all the same, and if it did it is
-    /// deleted. An upload whose receipt had come by then succeeds. What the provider does not tell in time is settled with what a crash leaves: by [`Gateway::settle`], at the latest at the next
-    /// start.
+    /// deleted. An upload whose receipt had come by then succeeds. What the provider does not tell in time is looked for by [`Gateway::settle`], at the latest at the next start, and taken back
+    /// then.
     ///
     /// # Errors
     /// See [`crate::ErrorCode`].
@@ -61,7 +61,7 @@ impl Gateway {
         .instrument(span)
         .await;
         account.end(&outcome).await;
-        outcome
+        outcome.map(|file| self.0.shown(who.tenant(), file))
     }
 }
 

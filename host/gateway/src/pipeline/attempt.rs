@@ -14,6 +14,7 @@ use loadlock_sandbox::{CallError, CallReport, Exhausted};
 use super::upload::Order;
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::{self, Point};
 use crate::gateway::Inner;
 use crate::progress::{Event, Progress};
 use crate::setup::ProviderUnit;
@@ -90,6 +91,7 @@ impl<'a> Place<'a> {
         let changed = self.give_back(outcome);
         if changed.is_some() || matches!(outcome, Outcome::Fault | Outcome::RateLimited { .. }) {
             self.inner.keep_breaker(self.unit).await;
+            fault::at(Point::BreakerKept);
         }
         if let Some(state) = changed {
             progress.event(Event::Circuit {
@@ -148,6 +150,7 @@ impl Inner {
             ));
         };
         let facts = file.facts(sha256);
+        fault::at(Point::CallBefore);
         let mut call = Box::pin(unit.component.upload(&input, &facts, options, Some(wall)));
         let mut ticks = tokio::time::interval(PROGRESS);
         let report = loop {
@@ -162,6 +165,7 @@ impl Inner {
                 _ = ticks.tick() => progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) }),
             }
         };
+        fault::at(Point::CallAfter);
         progress.event(Event::Sent {
             bytes: input.watch.handed().min(file.size()),
         });

@@ -20,6 +20,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::entry::journal_error;
 use crate::error::Result;
+use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
@@ -155,8 +156,9 @@ impl Inner {
             why: "no file refers to it any more".to_owned(),
             at_ms: self.clock.wall_ms(),
         };
+        fault::at(Point::BuryBefore);
         match self.journal.deleting(delete.clone()).await {
-            Ok(()) => {}
+            Ok(()) => fault::at(Point::BuryJournalled),
             // An upload got the same remote id and is about to be recorded: its record brings the row back to life.
             Err(JournalError::RemoteHeld { .. }) => return false,
             Err(error) => {
@@ -180,7 +182,9 @@ impl Inner {
             id: row.remote_id.clone(),
             purpose: row.key.purpose.clone(),
         };
+        fault::at(Point::BuryAsking);
         let deleted = delete_at_vendor(unit, &remote).await;
+        fault::at(Point::BuryAnswered);
         self.remote_delete_recorded(unit, &remote.id, Some(&row.key.tenant), deleted.is_ok())
             .await;
         let gone = match deleted {
@@ -199,6 +203,7 @@ impl Inner {
         {
             tracing::warn!(%error, "the tracker could not forget a deleted remote file");
         }
+        fault::at(Point::BuryForgotten);
         // The dying row stands for what is still to be done.
         self.confirmed(unit, &delete).await;
         gone
@@ -233,7 +238,9 @@ impl Inner {
             id: delete.remote_id.clone(),
             purpose,
         };
+        fault::at(Point::DiscardAsking);
         let deleted = delete_at_vendor(unit, &remote).await;
+        fault::at(Point::DiscardAnswered);
         self.remote_delete_recorded(unit, &remote.id, None, deleted.is_ok())
             .await;
         match deleted {
@@ -282,11 +289,12 @@ impl Inner {
     /// The journal need not remember the delete any more. It may have happened at the vendor even if nobody answered.
     async fn confirmed(&self, unit: &ProviderUnit, delete: &DeleteIntent) -> bool {
         unit.burials.note(&delete.remote_id).await;
-        match self
+        let journalled = self
             .journal
             .deleted(&delete.account, &delete.remote_id)
-            .await
-        {
+            .await;
+        fault::at(Point::DeleteConfirmed);
+        match journalled {
             Ok(_) => true,
             Err(error) => {
                 tracing::warn!(%error, "a delete could not be journalled; it is made again");

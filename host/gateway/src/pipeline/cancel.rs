@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::upload::{Order, Stop};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Inner;
+use crate::setup::ProviderUnit;
 
 /// How long a cancelled upload may go on settling its end. What takes longer stays open in the journal and is settled with
 /// what a crash leaves, so that whoever cancels never waits for a vendor that does not answer.
@@ -75,17 +76,23 @@ impl Inner {
         match found {
             (Event::VerifyAbsent, _) => entry.failed("cancelled", &why, None).await,
             (Event::VerifyFound, Some(remote)) => {
-                let unwanted = self.wanted_by_nobody(order, stop, &entry, &remote).await;
+                let unwanted = self
+                    .wanted_by_nobody(unit, order.file.size(), entry.id(), &remote)
+                    .await;
                 entry
                     .failed("cancelled", &why, unwanted.then_some(remote))
                     .await;
             }
-            // Dropped, the entry stays open.
+            // Dropped, the entry stays open; what settling finds of it is taken back.
             _ => {
+                let id = entry.id().to_owned();
+                if let Err(error) = self.give_up_entries(vec![id]).await {
+                    tracing::error!(%error, "that an upload was cancelled could not be journalled");
+                }
                 return Error::new(
                     ErrorCode::Cancelled,
                     format!(
-                        "{why}; it does not say whether it has the file, so it is asked again at the next start"
+                        "{why}; it does not say whether it has the file, so it is asked again later"
                     ),
                 );
             }
@@ -113,22 +120,20 @@ impl Inner {
 
     /// Whether a remote file can go: no record refers to it and, where equal content shares an id, no other upload may be
     /// storing the same.
-    async fn wanted_by_nobody(
+    pub(super) async fn wanted_by_nobody(
         &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        entry: &Entry<'_>,
+        unit: &ProviderUnit,
+        bytes: u64,
+        entry: &str,
         remote: &RemoteFile,
     ) -> bool {
-        let account = &stop.0.account;
-        if stop.0.profile.verify == VerifyMethod::Digest {
+        let account = &unit.account;
+        if unit.profile.verify == VerifyMethod::Digest {
             let Ok(open) = self.journal.open_entries() else {
                 return false;
             };
             let shared = open.iter().any(|row| {
-                row.id() != entry.id()
-                    && row.intent.key.account == *account
-                    && row.intent.bytes == order.file.size()
+                row.id() != entry && row.intent.key.account == *account && row.intent.bytes == bytes
             });
             if shared {
                 return false;

@@ -1,7 +1,7 @@
 //! Finding what is stored already.
 
 use loadlock_policy::model::Treatment;
-use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
+use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
 use super::cancel::unless_cancelled;
 use super::entry::{Entry, Started, journal_error, journal_key};
@@ -10,6 +10,7 @@ use super::send::unreadable;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
 use crate::error::Result;
+use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::Inner;
 use crate::principal::Principal;
@@ -83,7 +84,6 @@ impl Inner {
             }
         };
         let key = dedup_key(who, unit, purpose, file, sha256);
-        let now = self.clock.wall_ms();
         let row = match self.find_live(unit, &key).await {
             Ok(Found::Usable(row)) => *row,
             // Whether the vendor still holds it cannot be told now: this upload goes its own way.
@@ -98,10 +98,20 @@ impl Inner {
                 return Ok(None);
             }
         };
+        Ok(self.refer(order, key, row, begun.as_ref()).await)
+    }
+
+    /// A file under `key` over a live remote file; `None` if the remote file is on its way out.
+    pub(super) async fn refer(
+        &self,
+        order: &Order<'_>,
+        key: DedupKey,
+        row: RemoteRow,
+        begun: Option<&Entry<'_>>,
+    ) -> Option<view::File> {
+        let file = order.file;
         let record = FileRecord {
-            id: begun
-                .as_ref()
-                .map_or_else(id::file, |entry| entry.id().to_owned()),
+            id: begun.map_or_else(id::file, |entry| entry.id().to_owned()),
             key,
             filename: file.name().to_owned(),
             bytes: file.size(),
@@ -110,19 +120,22 @@ impl Inner {
             remote_id: row.remote_id,
             deduplicated: true,
             attempts: 0,
-            created_at_ms: now,
+            created_at_ms: self.clock.wall_ms(),
             expires_at_ms: [order.expires_at_ms, row.expires_at_ms]
                 .into_iter()
                 .flatten()
                 .min(),
         };
-        match answered(self.tracker.reference(record.clone()).await) {
-            Ok(Recorded::Inserted | Recorded::Existing) => Ok(Some(record.into())),
+        fault::at(Point::ReferenceBefore);
+        let claimed = answered(self.tracker.reference(record.clone()).await);
+        fault::at(Point::ReferenceAfter);
+        match claimed {
+            Ok(Recorded::Inserted | Recorded::Existing) => Some(record.into()),
             // Its last reference went in between: the remote file is on its way out.
-            Ok(Recorded::RemoteNotLive) => Ok(None),
+            Ok(Recorded::RemoteNotLive) => None,
             Err(error) => {
                 tracing::warn!(%error, "the tracker did not take a reference; uploading instead");
-                Ok(None)
+                None
             }
         }
     }

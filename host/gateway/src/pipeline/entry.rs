@@ -6,17 +6,19 @@
 use std::sync::PoisonError;
 
 use loadlock_journal::{
-    Accepted, Attempt, Begun, ContentKey, DeleteIntent, Entry as Row, FailedEnd, Idempotency,
-    Intent, JournalError, Outcome, SourceRef,
+    Accepted, Attempt, Begun, ContentKey, DeleteIntent, Entry as Row, FailedEnd, Intent,
+    JournalError, Outcome, SourceRef,
 };
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord};
 
 use super::attempt::Receipt;
 use super::dedup::{dedup_key, treatment};
+use super::replay::idempotency;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::{self, Point};
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 use crate::{id, view};
@@ -146,10 +148,7 @@ impl Inner {
             id: id::file(),
             tenant: order.who.tenant().to_owned(),
             subject: order.who.subject().to_owned(),
-            idempotency: order.idempotency_key.as_ref().map(|key| Idempotency {
-                key: key.clone(),
-                fingerprint: format!("{}:{}", digest.unwrap_or_default(), file.name()),
-            }),
+            idempotency: idempotency(order, digest),
             key: ContentKey {
                 tenant: order.who.tenant().to_owned(),
                 account: unit.account.clone(),
@@ -168,12 +167,19 @@ impl Inner {
             expires_at_ms: order.expires_at_ms,
         };
         let hold = self.hold(intent.id.clone());
-        match self
+        order
+            .begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(intent.id.clone());
+        fault::at(Point::BeginBefore);
+        let begun = self
             .journal
             .begin(intent)
             .await
-            .map_err(|error| journal_error(&error))?
-        {
+            .map_err(|error| journal_error(&error))?;
+        fault::at(Point::BeginAfter);
+        match begun {
             Begun::New(id) => Ok(Started::New(Entry {
                 inner: self,
                 _hold: hold,
@@ -244,11 +250,13 @@ impl<'a> Entry<'a> {
             remote_name: self.remote_name.clone(),
             at_ms: self.inner.clock.wall_ms(),
         };
+        fault::at(Point::SendingBefore);
         self.inner
             .journal
             .sending(&self.id, attempt)
             .await
             .map_err(|error| journal_error(&error))?;
+        fault::at(Point::SendingAfter);
         Ok(self)
     }
 
@@ -316,11 +324,13 @@ impl<'a> Entry<'a> {
             created_at_ms: accepted.accepted_at_ms,
             expires_at_ms: accepted.expires_at_ms,
         };
+        fault::at(Point::AcceptedBefore);
         self.inner
             .journal
             .accepted(&self.id, accepted)
             .await
             .map_err(|error| journal_error(&error))?;
+        fault::at(Point::AcceptedAfter);
         self.inner.deliver(&record).await;
         Ok(record.into())
     }
@@ -342,6 +352,7 @@ impl<'a> Entry<'a> {
             .accepted(&self.id, accepted)
             .await
             .map_err(|error| journal_error(&error))?;
+        fault::at(Point::ClaimedAfter);
         if let Err(error) = journal.recorded(std::slice::from_ref(&self.id)).await {
             tracing::warn!(%error, "an upload will be recorded again");
         }
@@ -364,7 +375,10 @@ impl<'a> Entry<'a> {
             at_ms,
             delete: delete.clone(),
         };
-        match self.inner.journal.failed(&self.id, end).await {
+        fault::at(Point::FailedBefore);
+        let failed = self.inner.journal.failed(&self.id, end).await;
+        fault::at(Point::FailedAfter);
+        match failed {
             Ok(()) => {
                 if let Some(delete) = delete {
                     self.inner.discard(&delete).await;
@@ -391,12 +405,14 @@ impl<'a> Entry<'a> {
     /// Nobody can tell whether the vendor has it.
     pub(crate) async fn unknown(self, why: &str) {
         let at_ms = self.inner.clock.wall_ms();
-        if let Err(error) = self
+        fault::at(Point::UnknownBefore);
+        let journalled = self
             .inner
             .journal
             .unknown(&self.id, why.to_owned(), at_ms)
-            .await
-        {
+            .await;
+        fault::at(Point::UnknownAfter);
+        if let Err(error) = journalled {
             tracing::warn!(%error, "an upload's end could not be journalled; it is settled at the next start");
         }
     }

@@ -40,6 +40,13 @@ pub(crate) struct Landing {
     landed: watch::Sender<bool>,
 }
 
+impl Landing {
+    /// Whether it is under way at this account, for this purpose.
+    pub(crate) fn is_at(&self, account: &str, purpose: &str) -> bool {
+        self.key.account == account && self.key.purpose == purpose
+    }
+}
+
 impl Drop for Landing {
     fn drop(&mut self) {
         let mut flights = self

@@ -1,9 +1,11 @@
 //! From the journal to the tracker.
 
+use loadlock_journal::State;
 use loadlock_sandbox::tracker::{FileRecord, Recorded, RemoteState};
 
 use super::entry::{journal_error, record_of};
 use crate::error::Result;
+use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::Inner;
 
@@ -13,9 +15,12 @@ const BATCH: usize = 256;
 impl Inner {
     /// Hands one accepted upload to the tracker. What fails stays in the journal and is delivered later, in order.
     pub(crate) async fn deliver(&self, record: &FileRecord) {
+        let _delivering = self.delivering.read().await;
         // Older ones first: a tracker that was away gets them in the order in which they were accepted.
         let delivered = match self.journal.backlog() {
-            Ok(backlog) if backlog.entries > 1 => self.deliver_backlog().await.map(|_| ()),
+            Ok(backlog) if backlog.entries > 1 => self.deliver_waiting().await.map(|_| ()),
+            // Another delivery took it along, and it may even be deleted again.
+            Ok(_) if !self.waits(&record.id) => Ok(()),
             _ => self.record(vec![record.clone()]).await,
         };
         if let Err(error) = delivered {
@@ -23,8 +28,30 @@ impl Inner {
         }
     }
 
+    fn waits(&self, id: &str) -> bool {
+        let row = self.journal.entry(id).ok().flatten();
+        row.is_none_or(|row| matches!(row.state, State::Accepted { .. }))
+    }
+
     /// Delivers everything that is accepted and not recorded, in order; answers how many.
     pub(crate) async fn deliver_backlog(&self) -> Result<u64> {
+        let _delivering = self.delivering.read().await;
+        self.deliver_waiting().await
+    }
+
+    /// Runs what takes records back, with nothing on its way to the tracker: a record that is delivered late, by this process or after a restart, would come back.
+    pub(crate) async fn take_back<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let _quiet = self.delivering.write().await;
+        self.deliver_waiting().await?;
+        // That they were delivered is known to the disk only from here on.
+        self.journal
+            .flush()
+            .await
+            .map_err(|error| journal_error(&error))?;
+        work.await
+    }
+
+    async fn deliver_waiting(&self) -> Result<u64> {
         let mut delivered = 0;
         loop {
             let rows = self
@@ -42,6 +69,7 @@ impl Inner {
 
     async fn record(&self, records: Vec<FileRecord>) -> Result<()> {
         let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        fault::at(Point::RecordBefore);
         let outcomes = answered(self.tracker.record_many(records.clone()).await)?;
         for (record, outcome) in records.iter().zip(&outcomes) {
             if *outcome == Recorded::RemoteNotLive && !self.revive(record).await? {
@@ -49,10 +77,13 @@ impl Inner {
                 tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost its remote file");
             }
         }
+        fault::at(Point::RecordAfter);
         self.journal
             .recorded(&ids)
             .await
-            .map_err(|error| journal_error(&error))
+            .map_err(|error| journal_error(&error))?;
+        fault::at(Point::Recorded);
+        Ok(())
     }
 
     /// Records an accepted upload whose remote id the ledger holds as dying or missing: the vendor gives equal content the

@@ -12,6 +12,7 @@ use loadlock_sandbox::provider::UploadOptions;
 
 use super::attempt::{AttemptEnd, Place, Receipt};
 use super::entry::{Entry, Started, remote_name};
+use super::flights::Landing;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
@@ -26,8 +27,9 @@ impl Inner {
         &'a self,
         order: &Order<'_>,
         route: &[Stop<'_>],
-        digest: Option<String>,
+        mut digest: Option<String>,
         begun: Option<Entry<'a>>,
+        landing: Landing,
         progress: &dyn Progress,
     ) -> Result<view::File> {
         let total = Millis(u64::try_from(self.config.deadline.as_millis()).unwrap_or(u64::MAX));
@@ -42,6 +44,7 @@ impl Inner {
         // What the provider had read when the caller gave up in the middle of an attempt.
         let mut read = None;
         let mut since = 0;
+        let mut landings = vec![landing];
         loop {
             let leg = machine.leg();
             let Some(stop) = route.get(leg) else {
@@ -51,6 +54,17 @@ impl Inner {
                 ));
             };
             let unit = stop.0;
+            let joined = self.join(
+                order,
+                stop,
+                &mut digest,
+                &mut entry,
+                &mut landings,
+                deadline,
+            );
+            if let Some(hit) = joined.await? {
+                return Ok(hit);
+            }
             let waited = self.turn(unit, order.cancel, deadline).await;
             let event = match waited.and_then(|turn| {
                 Place::take(self, unit)

@@ -1,17 +1,19 @@
 //! One upload, from request to record.
 
+use std::sync::{Mutex, PoisonError};
+
 use loadlock_audit::Event as AuditEvent;
 use tokio_util::sync::CancellationToken;
 
 use super::accounted::name_source;
 use super::cancel::{cancelled, overdue, unless_cancelled};
-use super::dedup::treatment;
 use super::entry::Started;
-use super::flights::{FlightKey, hash};
+use super::flights::hash;
 use super::routing::{Strictness, legs, no_route};
 use super::send::unreadable;
 use crate::admission::{AdmittedFile, open_path};
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::{self, Point};
 use crate::gateway::{Gateway, Inner};
 use crate::principal::{Principal, Scope};
 use crate::progress::{Event, Progress};
@@ -32,6 +34,8 @@ pub(crate) struct Order<'a> {
     pub(crate) idempotency_key: Option<String>,
     /// Cancelled when the caller gives up.
     pub(crate) cancel: &'a CancellationToken,
+    /// Journal entries that it began.
+    pub(crate) begun: &'a Mutex<Vec<String>>,
 }
 
 impl Gateway {
@@ -43,10 +47,18 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<view::File> {
         let cancel = request.cancel.clone();
+        let begun = Mutex::default();
         tokio::select! {
             biased;
-            result = self.0.upload(who, request, progress) => result,
-            () = overdue(&cancel) => Err(cancelled("before its end could be settled; that is done at the next start")),
+            result = self.0.upload(who, request, progress, &begun) => return result,
+            () = overdue(&cancel) => {}
+        }
+        let ids = begun.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match self.0.give_up_entries(ids).await? {
+            Some(accepted) => Ok(accepted),
+            None => Err(cancelled(
+                "before its end could be settled; that is done later",
+            )),
         }
     }
 
@@ -112,9 +124,10 @@ impl Inner {
         who: &Principal,
         request: UploadRequest,
         progress: &dyn Progress,
+        begun: &Mutex<Vec<String>>,
     ) -> Result<view::File> {
         let UploadRequest {
-            source,
+            mut source,
             target,
             purpose,
             name,
@@ -128,13 +141,16 @@ impl Inner {
         if cancel.is_cancelled() {
             return Err(cancelled("before it was begun"));
         }
+        let early = match &mut source {
+            Source::Staged(staged) => staged.allotment.take(),
+            Source::Path { .. } | Source::Body(_) => None,
+        };
         let file = self.admit(who, source, name.as_deref(), &cancel).await?;
+        fault::at(Point::Admitted);
         progress.event(Event::Admitted {
             name: file.name().to_owned(),
             bytes: file.size(),
         });
-        // Given back after everything below: then the file is in the ledger or the journal, or there is none.
-        let _room = self.reserve(who, file.size()).await?;
         let order = Order {
             who,
             file: &file,
@@ -146,8 +162,25 @@ impl Inner {
             }),
             idempotency_key,
             cancel: &cancel,
+            begun,
         };
-        self.store(&order, &target, purpose.as_deref(), progress)
+        let mut digest = file.sha256().map(str::to_owned);
+        if order.idempotency_key.is_some() && digest.is_none() {
+            // Whether it is the same upload again depends on the content.
+            let hash = hash(file.opened().file.clone(), file.size());
+            let hash = unless_cancelled(&cancel, "while it was hashed", hash).await?;
+            digest = Some(hash.map_err(unreadable)?);
+        }
+        if let Some(known) = self.replayed(&order, digest.as_deref())? {
+            return Ok(known);
+        }
+        // Given back after everything below: then the file is in the ledger or the journal, or there is none.
+        let _room = match self.reserve(who, file.size(), early).await {
+            Ok(room) => room,
+            // What took the last room may have been this very upload.
+            Err(full) => return self.replayed(&order, digest.as_deref())?.ok_or(full),
+        };
+        self.store(&order, &target, purpose.as_deref(), digest, progress)
             .await
     }
 
@@ -174,7 +207,7 @@ impl Inner {
     ) -> Result<AdmittedFile> {
         let opened = match source {
             Source::Path { path, current_dir } => {
-                open_path(&self.grants, who, &path, current_dir.as_deref())?
+                open_path(&self.live().grants, who, &path, current_dir.as_deref())?
             }
             Source::Body(body) => {
                 let taken = self.spool.take(body, self.config.limits.max_upload_size.0);
@@ -190,6 +223,7 @@ impl Inner {
         order: &Order<'_>,
         target: &Target,
         purpose: Option<&str>,
+        mut digest: Option<String>,
         progress: &dyn Progress,
     ) -> Result<view::File> {
         let file = order.file;
@@ -198,34 +232,10 @@ impl Inner {
             .route(file, target, purpose, &usages, Strictness::Finding)
             .map_err(|none| no_route(&none, file))?;
         let findable = legs(self, &findable)?;
-        let mut digest = file.sha256().map(str::to_owned);
-        if order.idempotency_key.is_some() && digest.is_none() {
-            // Whether it is the same upload again depends on the content.
-            let hash = hash(file.opened().file.clone(), file.size());
-            let hash = unless_cancelled(order.cancel, "while it was hashed", hash).await?;
-            digest = Some(hash.map_err(unreadable)?);
-        }
-        let Some((leader, leader_purpose)) = findable.first() else {
+        let Some(leader) = findable.first() else {
             return Err(Error::new(ErrorCode::Internal, "a route without providers"));
         };
-        let key = FlightKey {
-            tenant: order.who.tenant().to_owned(),
-            account: leader.account.clone(),
-            purpose: leader_purpose.clone(),
-            treatment: treatment(leader, file),
-            bytes: file.size(),
-        };
-        let _landing = loop {
-            let off = self
-                .flights
-                .take_off(key.clone(), &file.opened().file, &mut digest);
-            let off = unless_cancelled(order.cancel, "while an equal upload was under way", off)
-                .await?
-                .map_err(unreadable)?;
-            if let Some(landing) = off {
-                break landing;
-            }
-        };
+        let landing = self.take_off(order, leader, &mut digest).await?;
         // A key promises the same answer for the same content, a dedup hit included: such an upload is in the journal first.
         let mut begun = None;
         if order.idempotency_key.is_some() {
@@ -238,7 +248,12 @@ impl Inner {
             };
         }
         for stop in &findable {
-            if let Some(hit) = self.dedup(order, stop, &mut digest, &mut begun).await? {
+            let own = self.dedup(order, stop, &mut digest, &mut begun).await?;
+            let hit = match own {
+                Some(hit) => Some(hit),
+                None => self.dedup_shared(order, stop, &mut digest, &begun).await?,
+            };
+            if let Some(hit) = hit {
                 if let Some(entry) = begun {
                     entry.claimed(&hit, stop).await?;
                 }
@@ -266,6 +281,7 @@ impl Inner {
                 .failed("moved on", "the first provider takes nothing now", None)
                 .await;
         }
-        self.send(order, &route, digest, begun, progress).await
+        self.send(order, &route, digest, begun, landing, progress)
+            .await
     }
 }

@@ -4,6 +4,7 @@ use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::provider::ListQuery;
 
+use crate::fault::{self, Point};
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
@@ -47,12 +48,19 @@ impl Inner {
                 cursor: cursor.take(),
                 limit: PAGE,
             };
+            fault::at(Point::VerifyBefore);
             let report = unit.component.list(&query).await;
+            fault::at(Point::VerifyAfter);
             let page = match report.outcome {
                 Ok(Ok(page)) => page,
                 Ok(Err(failure)) => {
                     tracing::warn!(target: "loadlock::retry", provider = %unit.name, %failure, "[RETRY] cannot look for the lost upload");
-                    return (Event::VerifyUnknown, None);
+                    let event = if failure.kind.is_retryable() {
+                        Event::VerifyUnanswered
+                    } else {
+                        Event::VerifyUnknown
+                    };
+                    return (event, None);
                 }
                 Err(error) => {
                     tracing::warn!(target: "loadlock::retry", provider = %unit.name, %error, "[RETRY] cannot look for the lost upload");
@@ -79,8 +87,9 @@ impl Inner {
             (Some(one), true) => {
                 let shared = unit.profile.verify == VerifyMethod::Digest;
                 match self.held(&unit.account, &one.id).await {
-                    Ok(held) if !held || shared => (Event::VerifyFound, Some(one)),
-                    _ => (Event::VerifyUnknown, None),
+                    Ok(true) if !shared => (Event::VerifyUnknown, None),
+                    // A mark is one attempt's alone: a tracker that is away must not make an upload fail.
+                    _ => (Event::VerifyFound, Some(one)),
                 }
             }
             (Some(_), false) => (Event::VerifyUnknown, None),

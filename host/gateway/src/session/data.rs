@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Session;
-use crate::admission::{sync_directory, too_large, unavailable};
+use crate::admission::{too_large, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Suffix of a file that is not whole yet; a start removes it.
@@ -84,20 +84,23 @@ impl DataWriter {
     /// # Errors
     /// [`ErrorCode::StateUnavailable`]; [`ErrorCode::FileNotFound`] if the session was closed meanwhile.
     pub async fn finish(mut self) -> Result<u64> {
-        if let Some(mut file) = self.file.take() {
-            let synced = async {
-                file.flush().await?;
-                file.sync_all().await
-            };
-            synced.await.map_err(|error| unavailable(&error))?;
-        }
+        let file = match self.file.take() {
+            Some(mut file) => {
+                file.flush().await.map_err(|error| unavailable(&error))?;
+                Some(file.into_std().await)
+            }
+            None => None,
+        };
         let (directory, name) = (self.session.directory().to_owned(), self.name.clone());
         let partial = (self.mode == Mode::Create).then(|| format!("{name}{PARTIAL}"));
         let renamed = tokio::task::spawn_blocking(move || {
+            if let Some(file) = file {
+                loadlock_durable::content(&file)?;
+            }
             if let Some(partial) = partial {
                 std::fs::rename(directory.join(partial), directory.join(name))?;
             }
-            sync_directory(&directory)
+            loadlock_durable::names(&directory)
         });
         renamed
             .await

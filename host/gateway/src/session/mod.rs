@@ -252,6 +252,7 @@ impl Session {
         };
         Ok(Staged {
             tenant: self.owner().tenant().to_owned(),
+            allotment: None,
             opened: Box::new(Opened {
                 file,
                 covers: vec![self.0.spool.cover(relative)],

@@ -8,8 +8,6 @@ use std::path::Path;
 use loadlock_sandbox::auth::Identified;
 use serde::{Deserialize, Serialize};
 
-use crate::admission::sync_directory;
-
 /// The file that makes a spool entry a session. No data file can have its name: theirs have no dot.
 pub(super) const RECORD: &str = "session.json";
 const NEXT: &str = "session.json.new";
@@ -34,6 +32,13 @@ pub(super) struct Owner {
     pub(super) tenant: String,
     pub(super) subject: String,
     pub(super) scopes: Vec<String>,
+    /// What the credential was, so that its being withdrawn is noticed.
+    #[serde(default)]
+    pub(super) legacy: bool,
+    #[serde(default)]
+    pub(super) key_id: Option<String>,
+    #[serde(default)]
+    pub(super) token_id: Option<String>,
 }
 
 impl From<&Identified> for Owner {
@@ -42,6 +47,9 @@ impl From<&Identified> for Owner {
             tenant: identity.tenant.clone(),
             subject: identity.subject.clone(),
             scopes: identity.scopes.clone(),
+            legacy: identity.legacy,
+            key_id: identity.key_id.clone(),
+            token_id: identity.token_id.clone(),
         }
     }
 }
@@ -52,9 +60,9 @@ impl From<&Owner> for Identified {
             subject: owner.subject.clone(),
             tenant: owner.tenant.clone(),
             scopes: owner.scopes.clone(),
-            legacy: false,
-            key_id: None,
-            token_id: None,
+            legacy: owner.legacy,
+            key_id: owner.key_id.clone(),
+            token_id: owner.token_id.clone(),
             expires_at: None,
         }
     }
@@ -71,9 +79,9 @@ impl Record {
             .mode(0o600)
             .open(&next)?;
         file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
+        loadlock_durable::content(&file)?;
         std::fs::rename(next, directory.join(RECORD))?;
-        sync_directory(directory)
+        loadlock_durable::names(directory)
     }
 
     /// The record of a directory; `None` if it is no session.
@@ -93,6 +101,6 @@ impl Record {
     /// Makes the directory an entry that the next start removes.
     pub(super) fn remove(directory: &Path) -> std::io::Result<()> {
         std::fs::remove_file(directory.join(RECORD))?;
-        sync_directory(directory)
+        loadlock_durable::names(directory)
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::data::PARTIAL;
 use super::record::{Owner, RECORD, Record};
 use super::{Facts, Live, Session, no_session, written_state};
-use crate::admission::{BYTES, Spool, SpoolEntry, Spooled, sync_directory, unavailable};
+use crate::admission::{BYTES, Spool, SpoolEntry, Spooled, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Gateway;
 use crate::principal::{Principal, Scope};
@@ -150,7 +150,7 @@ impl Sessions {
         let parent = spool.path().to_owned();
         tokio::task::spawn_blocking(move || {
             record.write(&path)?;
-            sync_directory(&parent)
+            loadlock_durable::names(&parent)
         })
         .await
         .map_err(std::io::Error::other)

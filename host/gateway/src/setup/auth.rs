@@ -54,9 +54,9 @@ pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
             .mode(0o600)
             .open(&temporary)?;
         file.write_all(&key)?;
-        file.sync_all()?;
+        loadlock_durable::content(&file)?;
         std::fs::rename(&temporary, &path)?;
-        std::fs::File::open(keys)?.sync_all()
+        loadlock_durable::names(keys)
     };
     write().map_err(unavailable)?;
     Ok(key)
@@ -108,6 +108,11 @@ pub(crate) fn policy(env: Environment, config: &Config, local_key: &[u8]) -> Res
         legacy_until: config.auth.legacy_until.map(|until| until.0),
         revoked: config.auth.revoked.clone(),
     })
+}
+
+/// Ids of the keys that tokens may be signed with.
+pub(crate) fn key_ids(policy: &AuthPolicy) -> Vec<String> {
+    policy.keys.iter().map(|key| key.kid.clone()).collect()
 }
 
 fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>> {

@@ -9,6 +9,7 @@ use super::books::{Compared, Unlisted};
 use crate::error::Result;
 use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
+use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Principal, Scope};
 use crate::setup::ProviderUnit;
 
@@ -101,7 +102,8 @@ impl Reconciled {
 
 impl Gateway {
     /// Compares each provider's list with the ledger. Rows that the vendor lost are marked and never given out again; our own
-    /// leftovers are deleted; what nobody here recorded is told and left alone.
+    /// leftovers are deleted; what nobody here recorded is told and left alone. Uploads whose outcome is unknown are looked
+    /// for first.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`] without the scope `admin`, [`crate::ErrorCode::ProviderUnknown`]; and
@@ -115,6 +117,9 @@ impl Gateway {
             None => inner.providers.iter().collect(),
         };
         let _one_at_a_time = inner.settling.lock().await;
+        if !request.dry_run {
+            inner.settle_at(&units).await?;
+        }
         let mut providers = Vec::with_capacity(units.len());
         for unit in units {
             let one = match inner.compare(unit).await? {
@@ -135,6 +140,28 @@ impl Gateway {
 }
 
 impl Inner {
+    /// Finds out what became of the uploads whose end is not known: what is on the list then has a record, or goes.
+    async fn settle_at(&self, units: &[&ProviderUnit]) -> Result<()> {
+        let mut settled = Settled::default();
+        for id in self.unsettled()? {
+            let entry = self.journal.entry(&id);
+            let provider = entry
+                .map_err(|error| journal_error(&error))?
+                .map(|entry| entry.intent.provider);
+            if units
+                .iter()
+                .any(|unit| Some(&unit.name) == provider.as_ref())
+            {
+                self.settle_id(&id, &mut settled).await?;
+            }
+        }
+        if settled != Settled::default() {
+            tracing::info!(?settled, "settled before reconciling");
+            self.deliver_backlog().await?;
+        }
+        Ok(())
+    }
+
     async fn reconcile_one(
         &self,
         unit: &ProviderUnit,

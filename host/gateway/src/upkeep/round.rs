@@ -58,7 +58,7 @@ async fn round(inner: &Inner, memory: &mut Memory) -> Result<Settled> {
         inner,
         silent: BTreeSet::new(),
     };
-    let due = memory.waiting.due(inner.abandoned()?, inner.clock.now());
+    let due = memory.waiting.due(inner.unsettled()?, inner.clock.now());
     for id in due.into_iter().take(MOST) {
         let entry = inner
             .journal
@@ -112,7 +112,9 @@ async fn clean(
     asked: &mut Asked<'_>,
     settled: &mut Settled,
 ) -> Result<()> {
-    answered(inner.tracker.expire(inner.clock.wall_ms(), EXPIRE).await)?;
+    inner
+        .take_back(async { answered(inner.tracker.expire(inner.clock.wall_ms(), EXPIRE).await) })
+        .await?;
     let query = RemotesQuery {
         state: Some(RemoteState::Dying),
         cursor: memory.dying.take(),

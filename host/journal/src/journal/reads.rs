@@ -65,6 +65,21 @@ impl Journal {
             .read(|snapshot| read::find_accepted(snapshot, key))
     }
 
+    /// The entry that holds a tenant's idempotency key at the time `now_ms`; `None` once its 24 hours are over.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn find_keyed(
+        &self,
+        tenant: &str,
+        key: &str,
+        now_ms: u64,
+    ) -> Result<Option<Entry>, JournalError> {
+        self.inner
+            .store
+            .read(|snapshot| read::find_keyed(snapshot, tenant, key, now_ms))
+    }
+
     /// Entries of any tenant that refer to a remote file and that the tracker lacks, in the order of acceptance.
     ///
     /// # Errors

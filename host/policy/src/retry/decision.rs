@@ -21,8 +21,10 @@ pub enum Event {
     VerifyFound,
     /// The lost upload is not at the provider.
     VerifyAbsent,
-    /// Looking for it failed, or was not conclusive.
+    /// Looking for it failed for good, or was not conclusive.
     VerifyUnknown,
+    /// The provider did not answer the look, as in an outage: it may later.
+    VerifyUnanswered,
     /// The upload's deadline passed while sending, looking or waiting.
     DeadlinePassed,
     /// The caller gave up.

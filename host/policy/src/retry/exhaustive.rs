@@ -19,6 +19,7 @@ const POLICY: RetryPolicy = RetryPolicy {
     cap: Millis(4),
     retry_after_cap: Millis(5),
     verify_attempts: 2,
+    outage_looks: 3,
     resend_unknown: false,
 };
 
@@ -166,6 +167,7 @@ impl World {
                     Event::VerifyFound,
                     Event::VerifyAbsent,
                     Event::VerifyUnknown,
+                    Event::VerifyUnanswered,
                 ] {
                     waited.event(&event, scope, &mut next);
                 }

@@ -37,14 +37,18 @@ pub struct RetryPolicy {
     pub cap: Millis,
     /// Longest `Retry-After` that is waited for; beyond it the route moves on.
     pub retry_after_cap: Millis,
-    /// Most looks for a lost upload before its outcome counts as unknown.
+    /// Most looks for a lost upload, if they are answered and tell nothing, before its outcome counts as unknown.
     pub verify_attempts: u32,
+    /// Most looks in all, if the provider does not answer them. What loses an answer is often an outage, and a look that
+    /// comes after it tells everything: they last longer than the breaker stays open.
+    pub outage_looks: u32,
     /// Send again although a lost upload may be stored and there is no way to look: at least once instead of at most once.
     pub resend_unknown: bool,
 }
 
 impl Default for RetryPolicy {
-    /// 3 attempts; waits of up to 1 s, 2 s, 4 s … 60 s; `Retry-After` up to 60 s; 3 looks.
+    /// 3 attempts; waits of up to 1 s, 2 s, 4 s … 60 s; `Retry-After` up to 60 s; 3 looks
+    /// that tell nothing, 20 in an outage, which take six minutes and a half on average.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -54,6 +58,7 @@ impl Default for RetryPolicy {
             cap: Millis::from_secs(60),
             retry_after_cap: Millis::from_secs(60),
             verify_attempts: 3,
+            outage_looks: 20,
             resend_unknown: false,
         }
     }

@@ -114,7 +114,12 @@ impl RetryLoop {
                 Ok(self.again(inputs, true))
             }
             (Phase::Verifying { looks }, Event::VerifyUnknown) => {
-                Ok(self.look_again(looks, inputs))
+                let most = self.current().retry.verify_attempts;
+                Ok(self.look_again(looks, most, inputs))
+            }
+            (Phase::Verifying { looks }, Event::VerifyUnanswered) => {
+                let most = self.current().retry.outage_looks;
+                Ok(self.look_again(looks, most, inputs))
             }
             (Phase::Ready | Phase::Sending | Phase::Verifying { .. }, Event::DeadlinePassed) => {
                 Ok(self.interrupted(Why::Deadline))
@@ -155,10 +160,9 @@ impl RetryLoop {
         }
     }
 
-    fn look_again(&mut self, looks: u32, inputs: &Inputs<'_>) -> Decision {
-        let retry = self.current().retry;
-        let after = retry.backoff(looks, inputs.random);
-        if looks >= retry.verify_attempts || inputs.now + after >= self.deadline {
+    fn look_again(&mut self, looks: u32, most: u32, inputs: &Inputs<'_>) -> Decision {
+        let after = self.current().retry.backoff(looks, inputs.random);
+        if looks >= most || inputs.now + after >= self.deadline {
             return self.give_up(Why::OutcomeUnknown);
         }
         self.phase = Phase::Verifying { looks: looks + 1 };
@@ -292,6 +296,7 @@ const fn name(event: &Event) -> &'static str {
         Event::VerifyFound => "verify found",
         Event::VerifyAbsent => "verify absent",
         Event::VerifyUnknown => "verify unknown",
+        Event::VerifyUnanswered => "verify unanswered",
         Event::DeadlinePassed => "deadline passed",
         Event::Cancelled => "cancelled",
     }

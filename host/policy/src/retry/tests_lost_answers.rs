@@ -72,6 +72,37 @@ fn looking_is_repeated_and_then_given_up() {
 }
 
 #[test]
+fn an_outage_is_looked_through() {
+    let most = RetryPolicy::default().outage_looks;
+    let mut upload = Upload::over(&[MARK, MARK]);
+    upload.fail(FailureKind::Timeout);
+    let mut waited = Millis::ZERO;
+    for _ in 1..most {
+        match upload.on(Event::VerifyUnanswered) {
+            Decision::Verify { after } => waited = waited + after,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(
+        waited > Millis::from_secs(300),
+        "five minutes by half of the jitter: {waited}"
+    );
+    // The first one that is answered decides; the route may go on.
+    assert!(matches!(
+        upload.on(Event::VerifyAbsent),
+        Decision::Retry { .. }
+    ));
+    upload.fail(FailureKind::Timeout);
+    for _ in 1..most {
+        upload.on(Event::VerifyUnanswered);
+    }
+    assert_eq!(
+        given_up(upload.on(Event::VerifyUnanswered)),
+        (Why::OutcomeUnknown, true)
+    );
+}
+
+#[test]
 fn after_a_look_that_found_nothing_it_goes_on_at_once() {
     let mut upload = Upload::over(&[MARK, MARK]);
     upload.fail(FailureKind::Timeout);

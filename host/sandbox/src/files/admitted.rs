@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use thiserror::Error;
 
@@ -44,8 +44,9 @@ pub enum InputError {
 impl AdmittedInput {
     /// The sandbox's own check, made with nothing but what it holds itself: the provider is granted the root, and the path beneath it leads to the inode that was admitted.
     /// Answers the guest's path relative to its preopen.
-    pub(crate) fn check(&self, granted: &[Arc<GrantRoot>]) -> Result<String, InputError> {
-        if !granted.iter().any(|root| Arc::ptr_eq(root, &self.root)) {
+    pub(crate) fn check(&self, granted: &[Weak<GrantRoot>]) -> Result<String, InputError> {
+        let here = Arc::as_ptr(&self.root);
+        if !granted.iter().any(|root| Weak::as_ptr(root) == here) {
             return Err(InputError::NotGranted(self.root.path().to_owned()));
         }
         let relative = self.relative.to_str().ok_or(InputError::NotUtf8)?;

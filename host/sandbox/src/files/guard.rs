@@ -77,7 +77,14 @@ impl HostDescriptor for FilesView<'_> {
     async fn sync_data(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
         match self.visible(&fd) {
             Some(_) => Ok(()),
-            None => self.own().sync_data(fd).await,
+            None => {
+                let pending = self.pending(&fd);
+                self.own().sync_data(fd).await?;
+                if let Some(pending) = pending {
+                    pending.made();
+                }
+                Ok(())
+            }
         }
     }
 
@@ -176,7 +183,14 @@ impl HostDescriptor for FilesView<'_> {
     async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
         match self.visible(&fd) {
             Some(_) => Ok(()),
-            None => self.own().sync(fd).await,
+            None => {
+                let pending = self.pending(&fd);
+                self.own().sync(fd).await?;
+                if let Some(pending) = pending {
+                    pending.made();
+                }
+                Ok(())
+            }
         }
     }
 

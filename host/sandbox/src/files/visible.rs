@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use loadlock_durable::Pending;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::FsResult;
@@ -60,6 +61,15 @@ impl FilesView<'_> {
             ctx: &mut self.ctx.wasi,
             table: self.table,
         }
+    }
+
+    /// A sync of the component's own that is about to be made.
+    pub(super) fn pending(&self, fd: &Resource<Descriptor>) -> Option<Pending> {
+        let file = match self.table.get(fd).ok()? {
+            Descriptor::File(file) => &file.file,
+            Descriptor::Dir(directory) => &directory.dir,
+        };
+        Some(Pending::of_component(file))
     }
 
     pub(super) fn visible(&self, fd: &Resource<Descriptor>) -> Option<Visible> {

@@ -228,6 +228,38 @@ impl Auth {
         }
     }
 
+    /// Why somebody who was let in earlier would not be now, apart from the time that has passed: the token was revoked, its key does not speak for the tenant any more, the credential from before tokens was taken
+    /// from the list. The code is one of those of [`Denial`].
+    pub fn withdrawn(&self, identity: &Identified) -> Option<&'static str> {
+        let policy = self
+            .policy
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if identity.legacy {
+            let listed = policy.legacy.iter().any(|legacy| {
+                legacy.tenant == identity.tenant && legacy.subject == identity.subject
+            });
+            return (!listed).then_some("revoked");
+        }
+        if identity
+            .token_id
+            .as_ref()
+            .is_some_and(|id| policy.revoked.contains(id))
+        {
+            return Some("revoked");
+        }
+        let key = policy
+            .keys
+            .iter()
+            .find(|key| identity.key_id.as_deref() == Some(key.kid.as_str()));
+        match key {
+            None => Some("unknown_key"),
+            Some(key) if !speaks_for(key, &identity.tenant) => Some("wrong_tenant"),
+            Some(_) => None,
+        }
+    }
+
     /// What the component may not decide alone: a token's principal belongs to a tenant that its key may speak for.
     fn check(&self, principal: w::Principal) -> Result<Identified, CallError> {
         let policy = self
@@ -246,10 +278,7 @@ impl Auth {
         let allowed = match principal.method {
             w::Method::Token => policy.keys.iter().any(|key| {
                 principal.key_id.as_deref() == Some(key.kid.as_str())
-                    && key
-                        .tenants
-                        .iter()
-                        .any(|tenant| tenant == "*" || *tenant == principal.tenant)
+                    && speaks_for(key, &principal.tenant)
             }),
             w::Method::Legacy => policy.legacy.iter().any(|legacy| {
                 legacy.tenant == principal.tenant && legacy.subject == principal.subject
@@ -271,6 +300,10 @@ impl Auth {
             expires_at: principal.expires_at,
         })
     }
+}
+
+fn speaks_for(key: &Key, tenant: &str) -> bool {
+    key.tenants.iter().any(|one| one == "*" || one == tenant)
 }
 
 fn code(code: w::DenialCode) -> &'static str {

@@ -1,5 +1,6 @@
 //! Binds, accepts connections, and stops in a bounded time.
 
+mod local;
 mod patient;
 mod tls;
 
@@ -16,7 +17,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use loadlock_gateway::Gateway;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,11 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::mcp::Hosts;
+use crate::request_id::OnThisMachine;
 use crate::router::router;
 use crate::{metrics, openai};
+use local::LocalListener;
+pub use local::SOCKET;
 use patient::Patient;
 pub use tls::{Certificate, TlsFiles};
 
@@ -102,6 +106,8 @@ pub enum ServeError {
 /// A bound server.
 pub struct Server {
     listener: TcpListener,
+    /// `None` where it cannot be: the command line then says that the home is in use.
+    local: Option<LocalListener>,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     app: App,
@@ -132,8 +138,12 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stopping = CancellationToken::new();
+        let local = LocalListener::bind(gateway.home())
+            .inspect_err(|error| tracing::warn!(%error, "no local socket: the command line cannot ask this gateway"))
+            .ok();
         Ok(Self {
             listener,
+            local,
             address,
             tls,
             app: App::new(gateway, stopping.clone(), Hosts::new(&options.hosts)),
@@ -172,25 +182,29 @@ impl Server {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listener.accept() => accepted.map(|(stream, peer)| Came::Network(stream, peer)),
+                accepted = next(self.local.as_ref()) => accepted.map(Came::Local),
                 () = stop.cancelled() => break,
             };
-            let Ok((stream, peer)) = accepted else {
+            let Ok(came) = accepted else {
                 // Out of descriptors: connections that end free some.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
             let Ok(place) = places.clone().try_acquire_owned() else {
-                tracing::warn!(%peer, "{CONNECTIONS} connections are open; this one is closed");
+                tracing::warn!(
+                    ?came,
+                    "{CONNECTIONS} connections are open; this one is closed"
+                );
                 continue;
             };
             let (acceptance, watcher) = (acceptance.clone(), graceful.watcher());
             tokio::spawn(async move {
-                acceptance.serve(stream, peer, watcher).await;
+                acceptance.serve(came, watcher).await;
                 drop(place);
             });
         }
-        drop(self.listener);
+        drop((self.listener, self.local));
         self.stopping.cancel();
         let ended = async {
             graceful.shutdown().await;
@@ -224,6 +238,21 @@ async fn close_expired(app: App) {
     }
 }
 
+/// A connection, and where it came in.
+#[derive(Debug)]
+enum Came {
+    Network(TcpStream, SocketAddr),
+    Local(UnixStream),
+}
+
+/// The next local connection, if there is a local socket.
+async fn next(local: Option<&LocalListener>) -> std::io::Result<UnixStream> {
+    match local {
+        Some(local) => local.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What every connection needs.
 struct Acceptance {
     http: Builder<TokioExecutor>,
@@ -232,12 +261,16 @@ struct Acceptance {
 }
 
 impl Acceptance {
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn serve(&self, came: Came, watcher: Watcher) {
+        let (stream, peer) = match came {
+            Came::Network(stream, peer) => (stream, peer),
+            Came::Local(stream) => return self.speak(stream, None, watcher).await,
+        };
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.speak(stream, peer, watcher).await,
+            None => self.speak(stream, Some(peer), watcher).await,
             Some(tls) => match tokio::time::timeout(HEAD, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak(stream, peer, watcher).await,
+                Ok(Ok(stream)) => self.speak(stream, Some(peer), watcher).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
@@ -247,14 +280,18 @@ impl Acceptance {
     async fn speak(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
         watcher: Watcher,
     ) {
         let router =
             self.router
                 .clone()
                 .map_request(move |mut request: http::Request<Incoming>| {
-                    request.extensions_mut().insert(ConnectInfo(peer));
+                    let extensions = request.extensions_mut();
+                    match peer {
+                        Some(peer) => drop(extensions.insert(ConnectInfo(peer))),
+                        None => drop(extensions.insert(OnThisMachine)),
+                    }
                     request
                 });
         let connection = self.http.serve_connection_with_upgrades(
@@ -262,7 +299,7 @@ impl Acceptance {
             TowerToHyperService::new(router),
         );
         if let Err(error) = watcher.watch(connection.into_owned()).await {
-            tracing::debug!(%peer, error, "a connection ended early");
+            tracing::debug!(?peer, error, "a connection ended early");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Results and errors as tools answer them.
 
 use loadlock_gateway::{Error, ErrorCode};
-use rmcp::model::CallToolResult;
+use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,9 +17,11 @@ pub(super) fn done(result: &impl Serialize) -> Result<CallToolResult, Error> {
         })
 }
 
-/// A failure that the model reads: code, what happened, what to do.
+/// A failure that the model reads: code, what happened, what to do. It is text alone, since clients hold whatever is structured against
+/// the tool's output schema, in a failure as well.
 pub(super) fn failed(error: Error) -> CallToolResult {
-    CallToolResult::structured_error(json!({ "error": advised(error) }))
+    let text = json!({ "error": advised(error) }).to_string();
+    CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
 /// The gateway's general advice names commands; a model has tools.

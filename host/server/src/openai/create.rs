@@ -7,14 +7,14 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use futures::{FutureExt, TryStreamExt};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
-use loadlock_gateway::{Principal, Scope, Source, Staged, UploadRequest};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use loadlock_gateway::{Allotment, Principal, Scope, Source, Staged, UploadRequest};
 use serde::Deserialize;
 
 use super::failure::{Answer, Failure};
-use super::inflow::{Allowance, Inflow};
+use super::inflow::{Allowance, HEAD, Inflow};
 use super::orders::{self, Order};
-use super::wish::{ExpiresAfter, Wish, respond_async};
+use super::wish::{ExpiresAfter, Wish, idempotency_key, respond_async};
 use super::{form, json, object};
 use crate::app::App;
 use crate::identity::Caller;
@@ -60,14 +60,47 @@ pub(super) async fn create(
     } else {
         let (gateway, owner) = (app.gateway().clone(), who.clone());
         let store = move |body| async move { gateway.stage(&owner, body).await }.boxed();
-        let form = form::read(&headers, inflow(request), "file", store).await?;
+        let (body, allowance) = inflow(request);
+        let allotment = match allotment(&app, &who, &headers).await {
+            Ok(allotment) => allotment,
+            Err(full) => {
+                if headers.contains_key(EXPECT) {
+                    body.leave();
+                }
+                return Err(full);
+            }
+        };
+        let form = form::read(&headers, (body, allowance), "file", store).await?;
         let wish = Wish::of_form(&headers, form.fields)?;
-        (Subject::Body(form.file), wish)
+        let file = match allotment {
+            Some(allotment) => form.file.allotted(allotment),
+            None => form.file,
+        };
+        (Subject::Body(file), wish)
     };
+    app.gateway().require_provider(&wish.target())?;
     if respond_async(&headers) {
         return orders::accept(&app, &who, subject, wish).await;
     }
     now(&app, who, subject, wish).await
+}
+
+/// Room for the file of a form whose length is known. How much of it is the file is not: at least what cannot be anything else.
+async fn allotment(
+    app: &App,
+    who: &Principal,
+    headers: &HeaderMap,
+) -> Result<Option<Allotment>, Failure> {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let Some(length) = length else {
+        return Ok(None);
+    };
+    let key = idempotency_key(headers)?;
+    let at_least = length.saturating_sub(HEAD);
+    let allotment = app.gateway().allot(who, at_least, key.as_deref()).await?;
+    Ok(Some(allotment))
 }
 
 async fn now(app: &App, who: Principal, subject: Subject, wish: Wish) -> Answer {

@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt};
 use loadlock_gateway::{Error, ErrorCode};
 
 /// Bytes that may arrive while no file is being stored: preamble, part headers and text fields. One read of a fast connection is up to 400 KiB, and may hold the file's first bytes too.
-const HEAD: u64 = 1 << 20;
+pub(crate) const HEAD: u64 = 1 << 20;
 /// Once a request is refused, so many bytes of it are read still: a client that has no answer until it has sent everything would see its connection reset instead.
 const DRAIN_BYTES: u64 = 64 << 20;
 /// And for so long.
@@ -52,6 +52,11 @@ impl Inflow {
             yielded: false,
         };
         (inflow, allowance)
+    }
+
+    /// Lets go of the body without draining it: for a client that waits to be told before it sends it.
+    pub(crate) fn leave(mut self) {
+        self.body = None;
     }
 }
 

@@ -22,10 +22,12 @@ pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
             "media_type": file.media_type,
             "deduplicated": file.deduplicated,
             "attempts": file.attempts,
+            "created_at": file.created_at,
         },
     });
     if let Some(expires_at) = &file.expires_at {
         object["expires_at"] = unix_seconds(expires_at).into();
+        object["loadlock"]["expires_at"] = expires_at.as_str().into();
     }
     object
 }

@@ -1,7 +1,8 @@
 //! Uploads that were answered before they were done: `Prefer: respond-async`.
 //!
 //! An order is a session: the body and what was asked for are durable before the 202. A start goes on with every order that has no end. Each is uploaded under an idempotency key (the client's, or one made from
-//! its id), so an order that ended in the journal but not in its session answers the same file again.
+//! its id), so an order that ended in the journal but not in its session answers the same file again. Each attempt asks first whether the
+//! credential that placed the order is still one that would be accepted but for its age: an order of a revoked token ends as `unauthenticated`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -173,6 +174,7 @@ async fn carry_out(app: &App, session: &Session) -> Result<()> {
 }
 
 async fn attempt(app: &App, session: &Session) -> Result<File> {
+    app.gateway().recheck(session.owner()).await?;
     let Order {
         path,
         filename,

@@ -131,14 +131,20 @@ pub(super) async fn create(
         ));
     }
     let purpose = Some(wanted.purpose.clone());
+    let wish = Wish::new(&headers, purpose, wanted.provider, wanted.expires_after)?;
+    // Held again when it is completed: nobody's room is taken for the hours that this may take.
+    let key = wish.idempotency_key.as_deref();
+    drop(gateway.allot(&who, wanted.bytes, key).await?);
     let upload = Upload {
-        wish: Wish::new(&headers, purpose, wanted.provider, wanted.expires_after)?,
+        wish,
         filename: wanted.filename,
         purpose: wanted.purpose,
         bytes: wanted.bytes,
         mime_type: wanted.mime_type,
         stage: Stage::Pending,
     };
+    // Now, and not after gigabytes of parts.
+    gateway.require_provider(&upload.wish.target())?;
     let new = NewSession {
         kind: KIND,
         expires_at_ms: Some(gateway.now_ms().saturating_add(LIFETIME_MS)),

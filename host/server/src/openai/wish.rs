@@ -136,7 +136,8 @@ fn pinned(headers: &HeaderMap, field: Option<String>) -> Result<Option<String>, 
     Ok(header.or(field).filter(|name| name != AUTO))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+/// The client's key, if it sent one.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let key = text(headers, "idempotency-key")?;
     if let Some(key) = &key
         && (key.is_empty() || key.len() > KEY)

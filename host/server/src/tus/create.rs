@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use loadlock_gateway::{Error, ErrorCode, Principal, Target};
+use loadlock_gateway::Principal;
 
 use super::append::{Announced, write};
 use super::concat::{Kind, PREFIX};
@@ -49,6 +49,8 @@ pub(crate) async fn create(
     };
     if let Length::Known(bytes) = length {
         tus.fits(bytes)?;
+        // Held again when it is whole: nobody's room is taken for the hours that this may take.
+        drop(tus.app.gateway().allot(who, bytes, None).await?);
     }
     // Other types are what HTTP clients send by themselves.
     let with_bytes = one(headers, &CONTENT_TYPE)? == Some(OFFSET_OCTETS);
@@ -124,12 +126,8 @@ fn metadata(tus: &Tus, headers: &HeaderMap, kind: &Kind) -> Result<Option<String
         return Ok(None);
     };
     let wishes = Wishes::of(&Metadata::parse(header)?)?;
-    if let (Target::Pinned(name), false) = (&wishes.target, *kind == Kind::Partial) {
-        let providers = &tus.app.gateway().config().providers;
-        if !providers.iter().any(|provider| provider.name == *name) {
-            let message = format!("there is no provider `{name}`");
-            return Err(Error::new(ErrorCode::ProviderUnknown, message).into());
-        }
+    if *kind != Kind::Partial {
+        tus.app.gateway().require_provider(&wishes.target)?;
     }
     Ok(Some(header.to_owned()))
 }

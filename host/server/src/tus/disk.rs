@@ -12,9 +12,9 @@ const DATA: &str = "data";
 const INFO: &str = "info.json";
 const NEW_INFO: &str = "info.json.new";
 
-/// Makes the folder of all uploads.
+/// Makes the folder of all uploads. It is there after a power loss when this returns.
 pub(crate) fn open(root: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(root)
+    loadlock_durable::make_directory(root)
 }
 
 /// Makes an upload without bytes. It is there after a power loss when this returns.
@@ -24,7 +24,7 @@ pub(crate) fn create(root: &Path, id: &str, info: &Info) -> io::Result<PathBuf> 
     let make = || {
         file(&folder.join(DATA))?;
         write_info(&folder, info)?;
-        sync(root)
+        loadlock_durable::names(root)
     };
     make().inspect_err(|_| {
         let _ = std::fs::remove_dir_all(&folder);
@@ -37,9 +37,9 @@ pub(crate) fn write_info(folder: &Path, info: &Info) -> io::Result<()> {
     let new = folder.join(NEW_INFO);
     let mut written = file(&new)?;
     written.write_all(&serde_json::to_vec(info)?)?;
-    written.sync_all()?;
+    loadlock_durable::content(&written)?;
     std::fs::rename(&new, folder.join(INFO))?;
-    sync(folder)
+    loadlock_durable::names(folder)
 }
 
 /// The bytes.
@@ -62,7 +62,10 @@ pub(crate) fn remove_data(folder: &Path) -> io::Result<()> {
 pub(crate) fn remove(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => folder.parent().map_or(Ok(()), sync),
+        _ => match folder.parent() {
+            Some(root) => loadlock_durable::names(root),
+            None => Ok(()),
+        },
     }
 }
 
@@ -109,10 +112,6 @@ fn file(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

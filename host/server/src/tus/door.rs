@@ -116,7 +116,7 @@ impl Tus {
         if id.is_empty() {
             return match *method {
                 Method::POST => create(self, who, &parts.headers, body).await,
-                _ => Err(wrong(method)),
+                _ => Err(Problem::method(method, "OPTIONS, POST")),
             };
         }
         let session = self.sessions.find(who, id)?;
@@ -128,7 +128,7 @@ impl Tus {
             }
             Method::PATCH => append(self, who, &session, &parts.headers, body).await,
             Method::DELETE => self.terminate(&session).await,
-            _ => Err(wrong(method)),
+            _ => Err(Problem::method(method, "OPTIONS, HEAD, PATCH, DELETE")),
         }
     }
 
@@ -173,14 +173,6 @@ async fn drain(mut body: Body) {
         }
     };
     let _ = tokio::time::timeout(DRAIN, all).await;
-}
-
-fn wrong(method: &Method) -> Problem {
-    Error::new(
-        ErrorCode::MethodNotAllowed,
-        format!("this path does not know the method {method}"),
-    )
-    .into()
 }
 
 /// An answer about an upload: how far it is.

@@ -165,5 +165,5 @@ async fn copy(parts: &[Arc<Session>], whole: &Arc<Session>) -> Result<(), Proble
         })
         .await?;
     }
-    blocking(move || target.sync_all()).await
+    blocking(move || loadlock_durable::content(&target)).await
 }

@@ -1,7 +1,8 @@
 //! A refused request: the gateway's error, with tus's status where that is another.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::ALLOW;
+use http::{HeaderValue, Method, StatusCode};
 use loadlock_gateway::{Error, ErrorCode};
 
 use super::protocol::{TUS_VERSION, UPLOAD_OFFSET, VERSION};
@@ -15,6 +16,8 @@ pub(crate) struct Problem {
     status: Option<StatusCode>,
     /// Where the upload really is.
     offset: Option<u64>,
+    /// The methods that the path knows.
+    allow: Option<&'static str>,
 }
 
 impl From<Error> for Problem {
@@ -23,6 +26,7 @@ impl From<Error> for Problem {
             error,
             status: None,
             offset: None,
+            allow: None,
         }
     }
 }
@@ -38,6 +42,15 @@ impl Problem {
     /// A request that makes no sense: 400.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Error::new(ErrorCode::RequestInvalid, message).into()
+    }
+
+    /// The path knows other methods: 405.
+    pub(crate) fn method(asked: &Method, known: &'static str) -> Self {
+        let message = format!("this path does not know the method {asked}");
+        Self {
+            allow: Some(known),
+            ..Error::new(ErrorCode::MethodNotAllowed, message).into()
+        }
     }
 
     /// There is no such upload for this caller: 404.
@@ -165,7 +178,10 @@ impl IntoResponse for Problem {
             headers.insert(UPLOAD_OFFSET, offset.into());
         }
         if self.status == Some(StatusCode::PRECONDITION_FAILED) {
-            headers.insert(TUS_VERSION, http::HeaderValue::from_static(VERSION));
+            headers.insert(TUS_VERSION, HeaderValue::from_static(VERSION));
+        }
+        if let Some(methods) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
         response
     }

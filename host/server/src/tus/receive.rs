@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::blocking;
 use super::checksum::{Checksum, Hasher};
 use super::problem::Problem;
 use super::protocol::{UPLOAD_CHECKSUM, one};
@@ -192,11 +193,10 @@ impl Sink<'_> {
     /// First the bytes, then the offset: what is acknowledged is there.
     async fn sync(&mut self, expires_ms: u64) -> Result<(), Problem> {
         self.flush().await?;
-        self.file
-            .get_ref()
-            .sync_data()
-            .await
-            .map_err(|error| Problem::disk(&error))?;
+        let file = self.file.get_ref().try_clone().await;
+        let file = file.map_err(|error| Problem::disk(&error))?;
+        let file = file.into_std().await;
+        blocking(move || loadlock_durable::data(&file)).await?;
         {
             let mut inner = self.session.inner();
             inner.info.offset = self.end;

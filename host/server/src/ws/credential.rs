@@ -22,7 +22,10 @@ pub(super) fn of(headers: &HeaderMap) -> Option<String> {
         offered.next(),
     ) {
         (true, None, _) => bearer(headers).map(str::to_owned),
-        (false, Some(token), None) if !token.is_empty() => Some(token.to_owned()),
+        // The name of a subprotocol holds no space (RFC 6455, section 4.1).
+        (false, Some(token), None) if !token.is_empty() && !token.contains([' ', '\t']) => {
+            Some(token.to_owned())
+        }
         _ => None,
     }
 }
@@ -62,6 +65,7 @@ mod tests {
             (&[], None),
             (&[(protocol, "loadlock.v1")], None),
             (&[(protocol, "loadlock.bearer.")], None),
+            (&[(protocol, "loadlock.bearer. a")], None),
             (&[(protocol, "loadlock.bearer.a, loadlock.bearer.b")], None),
             (
                 &[(header, "Bearer a"), (protocol, "loadlock.bearer.a")],

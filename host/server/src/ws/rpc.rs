@@ -95,11 +95,12 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
     let id = match message.remove("id") {
         None => None,
         Some(Value::String(id)) if id.len() <= ID_BYTES => Some(Value::String(id)),
-        Some(Value::Number(id)) => Some(Value::Number(id)),
+        // Any other number would come back as one that is only near it.
+        Some(Value::Number(id)) if id.is_i64() || id.is_u64() => Some(Value::Number(id)),
         Some(_) => {
             let fault = Fault::new(
                 INVALID_REQUEST,
-                format!("`id` is a number or a text of at most {ID_BYTES} bytes"),
+                format!("`id` is a whole number of 64 bits or a text of at most {ID_BYTES} bytes"),
             );
             return refuse(Value::Null, fault);
         }
@@ -195,6 +196,11 @@ mod tests {
             ),
             (
                 r#"{"jsonrpc":"2.0","id":{},"method":"x"}"#,
+                INVALID_REQUEST,
+                Value::Null,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":123456789012345678901,"method":"x"}"#,
                 INVALID_REQUEST,
                 Value::Null,
             ),

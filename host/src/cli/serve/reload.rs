@@ -1,4 +1,4 @@
-//! Keys, revoked ids and the certificate change without a restart: by SIGHUP, or because a file changed.
+//! `[auth]`, `[[tenants]]`, `[[grants]]` and the certificate change without a restart: by SIGHUP, or because a file changed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ impl Reload {
         gateway: Gateway,
         certificate: Option<Certificate>,
     ) -> Self {
-        let seen = look(gateway.config());
+        let seen = look(&gateway.latest_config());
         Self {
             globals,
             gateway,
@@ -54,14 +54,18 @@ impl Reload {
                 _ = hangup.recv() => true,
                 _ = ticks.tick() => false,
             };
-            if !asked {
-                let now = look(self.gateway.config());
-                if now == self.seen {
-                    continue;
-                }
-                self.seen = now;
+            let now = look(&self.gateway.latest_config());
+            if !asked && now == self.seen {
+                continue;
             }
+            self.seen = now;
             self.reload().await;
+            // Other files may count from now on: those that are new were read just now.
+            let now = look(&self.gateway.latest_config());
+            self.seen.retain(|path, _| now.contains_key(path));
+            for (path, stamp) in now {
+                self.seen.entry(path).or_insert(stamp);
+            }
         }
     }
 
@@ -90,7 +94,9 @@ impl Reload {
         match self.gateway.reload(&config).await {
             Ok(false) => tracing::info!("configuration reloaded"),
             Ok(true) => {
-                tracing::warn!("`[auth]` is reloaded; the other changes wait for a restart")
+                tracing::warn!(
+                    "`[auth]`, `[[tenants]]` and `[[grants]]` are reloaded; the other changes wait for a restart"
+                )
             }
             Err(error) => tracing::error!(%error, "the old configuration stays"),
         }

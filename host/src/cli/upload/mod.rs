@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
+use loadlock::config::Config;
 use loadlock::{CancellationToken, Error, ErrorCode, File, Silent};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::args::{Globals, Upload};
-use super::context::{Session, configuration, known_provider, open};
+use super::context::{Asked, ask, configuration, known_provider};
 use super::failure::{Failure, Status};
 use super::output::Output;
 
@@ -45,13 +46,14 @@ pub(crate) async fn run(
     known_provider(&config, &command.choice.to)?;
     let alone = matches!(command.files.as_slice(), [one] if !is_many(one));
     let interrupted = watch_for_interrupt(output);
-    let session = tokio::select! {
-        session = open(config, output) => Some(session?),
+    let gateway = tokio::select! {
+        gateway = ask(config.clone(), output) => Some(gateway?),
         () = interrupted.cancelled() => None,
     };
     let (items, walk) = walked(command.files.clone());
     let batch = Arc::new(Batch {
-        session,
+        gateway,
+        config,
         bars: output
             .watched()
             .then(|| Bars::new(output, (!alone).then_some(&command.files), &interrupted)),
@@ -83,7 +85,8 @@ pub(crate) async fn run(
 /// What the uploads of one command share.
 struct Batch {
     /// None if Ctrl-C came before the gateway was open.
-    session: Option<Session>,
+    gateway: Option<Asked>,
+    config: Config,
     command: Upload,
     current_dir: Option<PathBuf>,
     bars: Option<Bars>,
@@ -112,7 +115,7 @@ impl Batch {
     }
 
     async fn upload(&self, path: Option<PathBuf>, shown: &str) -> Result<File, Error> {
-        let Some(Session { gateway, who }) = &self.session else {
+        let Some(gateway) = &self.gateway else {
             return Err(Error::new(
                 ErrorCode::Cancelled,
                 "cancelled before it was begun",
@@ -127,13 +130,13 @@ impl Batch {
         let result = match &self.bars {
             Some(bars) => {
                 let bar = bars.begin(shown);
-                let result = gateway.upload(who, request, &bar).await;
+                let result = gateway.upload(request, &bar).await;
                 bar.done(result.as_ref().ok());
                 result
             }
-            None => gateway.upload(who, request, &Silent).await,
+            None => gateway.upload(request, &Silent).await,
         };
-        result.map_err(|error| advised(gateway.config(), Path::new(shown), error))
+        result.map_err(|error| advised(&self.config, Path::new(shown), error))
     }
 }
 

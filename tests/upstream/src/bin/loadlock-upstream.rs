@@ -2,7 +2,7 @@
 //!
 //! The first line on standard output is `{"base_url": …, "origin": …, "ca_pem": …}`. Each line on standard input is a command and is
 //! answered by one line: `{"push": {"operation": "create", "fault": {"answer": {"status": 503}}}}`, `{"always": …}`,
-//! `{"chaos": {"seed": 1, "probability": 0.15, "faults": […]}}`, `"clear"`, `"files"`, `"requests"`, `"injected"`, `"stop"`.
+//! `{"chaos": {"seed": 1, "probability": 0.15, "faults": […]}}`, `"lift"`, `"clear"`, `"files"`, `"requests"`, `"injected"`, `"stop"`.
 
 use std::process::ExitCode;
 
@@ -46,6 +46,9 @@ struct Arguments {
     /// Largest file in bytes, instead of the vendor's.
     #[arg(long)]
     max_bytes: Option<u64>,
+    /// Most files, instead of the vendor's number.
+    #[arg(long)]
+    max_files: Option<usize>,
     /// Stop when standard input ends, so that it dies with the test that started it.
     #[arg(long)]
     stop_on_eof: bool,
@@ -67,6 +70,7 @@ enum Command {
     Push(Order),
     Always(Order),
     Chaos(Chaos),
+    Lift,
     Clear,
     Files,
     Requests,
@@ -92,6 +96,7 @@ async fn main() -> ExitCode {
         port: arguments.port,
         tls: arguments.tls,
         max_bytes: arguments.max_bytes,
+        max_files: arguments.max_files,
         ..options
     };
     let upstream = match Upstream::start(vendor, options).await {
@@ -138,6 +143,7 @@ fn obey(upstream: &Upstream, command: Command) -> Value {
         Command::Push(order) => faults.push(order.operation, order.fault),
         Command::Always(order) => faults.always(order.operation, order.fault),
         Command::Chaos(chaos) => faults.chaos(chaos),
+        Command::Lift => faults.lift(),
         Command::Clear => faults.clear(),
         Command::Files => return json!(upstream.files().all()),
         Command::Requests => return json!(upstream.requests().all()),

@@ -1,6 +1,6 @@
 //! Providers: a fresh instance for every call.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::component::{Loaded, Sandbox, Source};
 use crate::contract::v0_1;
 use crate::egress::Network;
 use crate::error::{CallError, LoadError};
-use crate::files::{AdmittedInput, FilesCtx};
+use crate::files::{AdmittedInput, FilesCtx, GrantRoot};
 use crate::inspect::{Inspection, Role};
 use crate::limits::{CPU_PER_BYTE, Exhausted};
 use crate::log::{ContentPipe, Log};
@@ -35,6 +35,8 @@ pub struct Provider {
     pre: ProviderComponentPre<CallState>,
     environment: Vec<(String, String)>,
     grants: ProviderGrants,
+    /// Roots whose admitted files it may read. Weakly: one that was taken away lives, and counts, as long as a file that was admitted beneath it.
+    roots: RwLock<Vec<Weak<GrantRoot>>>,
     permits: Arc<Semaphore>,
     running: Running,
 }
@@ -71,7 +73,7 @@ impl Provider {
     pub async fn load(
         sandbox: &Sandbox,
         source: &Source,
-        grants: ProviderGrants,
+        mut grants: ProviderGrants,
     ) -> Result<Self, LoadError> {
         let loaded = sandbox.load(source, Role::Provider, &grants.limits).await?;
         let pre =
@@ -83,6 +85,12 @@ impl Provider {
         Ok(Self {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
             running: Running::default(),
+            roots: RwLock::new(
+                std::mem::take(&mut grants.roots)
+                    .iter()
+                    .map(Arc::downgrade)
+                    .collect(),
+            ),
             loaded,
             pre,
             environment,
@@ -108,6 +116,13 @@ impl Provider {
     /// Binds the network once the profile is known: effective is what the component asks for ∩ what the operator grants.
     pub fn bind_network(&mut self, network: Network) {
         self.grants.network = network;
+    }
+
+    /// Adds roots to those whose admitted files it may read. Others go when their last holder lets go of them, so an upload under way keeps its root.
+    pub fn add_roots(&self, roots: &[Arc<GrantRoot>]) {
+        let mut granted = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        granted.retain(|root| root.strong_count() > 0);
+        granted.extend(roots.iter().map(Arc::downgrade));
     }
 
     /// What the provider takes, checked. It has no network and no files.
@@ -148,7 +163,12 @@ impl Provider {
         options: &UploadOptions,
         wall: Option<Duration>,
     ) -> CallReport<Result<RemoteFile, Failure>> {
-        let relative = match input.check(&self.grants.roots) {
+        let granted = self
+            .roots
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let relative = match input.check(&granted) {
             Ok(relative) => relative,
             Err(error) => return CallReport::refused(error.into()),
         };

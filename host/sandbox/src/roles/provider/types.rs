@@ -11,7 +11,7 @@ use crate::limits::Limits;
 pub struct ProviderGrants {
     /// Settings, handed over as `LOADLOCK_SETTING_<NAME>`.
     pub settings: Vec<(String, String)>,
-    /// Roots whose admitted files it may read.
+    /// Roots whose admitted files it may read, as long as somebody holds them: a provider that is loaded does not.
     pub roots: Vec<Arc<GrantRoot>>,
     /// A directory of its own, writable, seen as `/state`.
     pub state: Option<Arc<std::fs::File>>,

@@ -1,0 +1,75 @@
+//! Equal uploads at the same time, at each provider that one of them comes to.
+//!
+//! They can come by different ways: one is pinned to the provider that another fell back to. So an upload takes off where its
+//! route begins, and again at each provider it moves on to. Who holds one flight and waits for another always waits for one
+//! that is further along the operator's order, so two never wait for each other; the deadline bounds the wait all the same.
+
+use loadlock_policy::Millis;
+
+use super::cancel::unless_cancelled;
+use super::dedup::treatment;
+use super::entry::Entry;
+use super::flights::{FlightKey, Landing};
+use super::send::unreadable;
+use super::upload::{Order, Stop};
+use crate::error::Result;
+use crate::gateway::Inner;
+use crate::view;
+
+impl Inner {
+    /// Waits until no equal upload is under way at this provider. `digest` is filled if it had to be computed.
+    pub(super) async fn take_off(
+        &self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        digest: &mut Option<String>,
+    ) -> Result<Landing> {
+        let (file, (unit, purpose)) = (order.file, stop);
+        let key = FlightKey {
+            tenant: order.who.tenant().to_owned(),
+            account: unit.account.clone(),
+            purpose: purpose.clone(),
+            treatment: treatment(unit, file),
+            bytes: file.size(),
+        };
+        loop {
+            let off = self
+                .flights
+                .take_off(key.clone(), &file.opened().file, digest);
+            let off = unless_cancelled(order.cancel, "while an equal upload was under way", off)
+                .await?
+                .map_err(unreadable)?;
+            if let Some(landing) = off {
+                return Ok(landing);
+            }
+        }
+    }
+
+    /// At a provider that the upload moved on to: takes off there too, unless it has, and answers the file if an equal one
+    /// is stored there by then. At the deadline it goes on alone.
+    pub(super) async fn join<'a>(
+        &'a self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        digest: &mut Option<String>,
+        entry: &mut Option<Entry<'a>>,
+        landings: &mut Vec<Landing>,
+        deadline: Millis,
+    ) -> Result<Option<view::File>> {
+        let (unit, purpose) = stop;
+        if landings.iter().any(|one| one.is_at(&unit.account, purpose)) {
+            return Ok(None);
+        }
+        let left = self.clock.real(deadline - self.clock.now());
+        let Ok(landing) = tokio::time::timeout(left, self.take_off(order, stop, digest)).await
+        else {
+            return Ok(None);
+        };
+        landings.push(landing?);
+        let hit = self.dedup(order, stop, digest, entry).await?;
+        if let (Some(hit), Some(open)) = (&hit, entry.take_if(|_| hit.is_some())) {
+            open.claimed(hit, stop).await?;
+        }
+        Ok(hit)
+    }
+}

@@ -1,0 +1,38 @@
+//! The same upload again: a key and content that were answered before.
+
+use loadlock_journal::Idempotency;
+
+use super::entry::{journal_error, record_of};
+use super::upload::Order;
+use crate::error::Result;
+use crate::gateway::Inner;
+use crate::view;
+
+/// What makes an upload the same as another one.
+pub(super) fn idempotency(order: &Order<'_>, digest: Option<&str>) -> Option<Idempotency> {
+    order.idempotency_key.as_ref().map(|key| Idempotency {
+        key: key.clone(),
+        fingerprint: format!("{}:{}", digest.unwrap_or_default(), order.file.name()),
+    })
+}
+
+impl Inner {
+    /// What this upload was answered before, if it was: it needs no room, no provider and no tracker.
+    pub(super) fn replayed(
+        &self,
+        order: &Order<'_>,
+        digest: Option<&str>,
+    ) -> Result<Option<view::File>> {
+        let Some(asked) = idempotency(order, digest) else {
+            return Ok(None);
+        };
+        let found = self
+            .journal
+            .find_keyed(order.who.tenant(), &asked.key, self.clock.wall_ms())
+            .map_err(|error| journal_error(&error))?;
+        Ok(found
+            .filter(|entry| entry.intent.idempotency.as_ref() == Some(&asked))
+            .and_then(|entry| record_of(&entry))
+            .map(view::File::from))
+    }
+}

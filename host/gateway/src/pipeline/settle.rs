@@ -1,0 +1,319 @@
+//! Settling one entry: what became of an upload that nobody holds any more.
+
+use loadlock_audit::{Event as AuditEvent, What};
+use loadlock_journal::{
+    Accepted, DeleteIntent, Entry as Row, FailedEnd, JournalError, SourceRef, State,
+};
+use loadlock_policy::model::{RemoteFile, VerifyMethod};
+use loadlock_policy::retry::Event;
+use loadlock_sandbox::files::Identity;
+use loadlock_sandbox::tracker::FileRecord;
+
+use super::entry::{journal_error, record_of};
+use super::flights::hash;
+use super::recover::Settled;
+use crate::error::{ErrorCode, Result};
+use crate::fault::{self, Point};
+use crate::files::answered;
+use crate::gateway::Inner;
+use crate::view;
+
+/// Key of the journal's note that an upload was given up, before the entry's id.
+const GIVEN_UP: &str = "given-up/";
+
+/// How an entry ended, as the audit log names it.
+type Ended<'a> = std::result::Result<&'a str, ErrorCode>;
+
+impl Inner {
+    /// Whoever asked for these uploads was told that they are cancelled: what is found of them afterwards is taken back.
+    /// Durable when it returns. Answers the upload that was accepted already, if there is one.
+    pub(super) async fn give_up_entries(&self, ids: Vec<String>) -> Result<Option<view::File>> {
+        fault::at(Point::GivenUpBefore);
+        let mut noted = false;
+        for id in ids {
+            let row = self
+                .journal
+                .entry(&id)
+                .map_err(|error| journal_error(&error))?;
+            match row {
+                Some(row) if row.state == State::Sent => {
+                    self.journal
+                        .put_state(&format!("{GIVEN_UP}{id}"), Vec::new())
+                        .await
+                        .map_err(|error| journal_error(&error))?;
+                    noted = true;
+                }
+                Some(row) => {
+                    if let Some(record) = record_of(&row) {
+                        return Ok(Some(record.into()));
+                    }
+                }
+                None => {}
+            }
+        }
+        if noted {
+            self.journal
+                .flush()
+                .await
+                .map_err(|error| journal_error(&error))?;
+        }
+        fault::at(Point::GivenUpAfter);
+        Ok(None)
+    }
+
+    fn was_given_up(&self, row: &Row) -> Result<bool> {
+        let note = self.journal.get_state(&format!("{GIVEN_UP}{}", row.id()));
+        Ok(note.map_err(|error| journal_error(&error))?.is_some())
+    }
+
+    /// Whether an outcome that was unknown can be found out.
+    pub(super) fn can_be_asked(&self, row: &Row) -> bool {
+        self.provider(&row.intent.provider)
+            .is_ok_and(|unit| has_evidence(unit.profile.verify))
+    }
+
+    pub(super) async fn settle_entry(&self, row: &Row, settled: &mut Settled) -> Result<()> {
+        fault::at(Point::SettleBefore);
+        let intent = &row.intent;
+        let Ok(unit) = self.provider(&intent.provider) else {
+            let why = format!(
+                "the provider `{}` is not configured any more",
+                intent.provider
+            );
+            return self.cannot_be_told(row, why, settled).await;
+        };
+        if intent.idempotency.is_some() {
+            // Begun before it was looked for: it may have become a further file over a remote file that was there.
+            let (tenant, id) = (intent.tenant.clone(), intent.id.clone());
+            match answered(self.tracker.get(tenant, id, 0).await) {
+                Ok(None) => {}
+                Ok(Some(record)) => {
+                    return self.adopt_entry(row, accepted_as(record), settled).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the tracker is away; an upload that it may know of stays open");
+                    settled.open += u64::from(row.state == State::Sent);
+                    return Ok(());
+                }
+            }
+        }
+        let digest = match &intent.key.sha256 {
+            Some(digest) => Some(digest.clone()),
+            None => self.digest_of(row).await,
+        };
+        if !has_evidence(unit.profile.verify)
+            || (unit.profile.verify == VerifyMethod::Digest && digest.is_none())
+        {
+            let why = "the vendor cannot be asked whether it stored the file".to_owned();
+            return self.cannot_be_told(row, why, settled).await;
+        }
+        let since = unit.burials.now().await;
+        let (event, found) = self
+            .verify(
+                unit,
+                intent.bytes,
+                &intent.key.purpose,
+                &intent.mark,
+                digest.as_deref(),
+            )
+            .await;
+        let given_up = self.was_given_up(row)?;
+        match (event, found, digest) {
+            (Event::VerifyAbsent, _, _) => {
+                let why = "the process ended before the vendor had the file";
+                self.end_without_file(row, why, None, settled).await
+            }
+            (Event::VerifyFound, Some(remote), Some(sha256))
+                if remote.bytes == intent.bytes && !given_up =>
+            {
+                let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
+                    settled.open += u64::from(row.state == State::Sent);
+                    return Ok(());
+                };
+                let accepted = Accepted {
+                    remote_id: remote.id,
+                    provider: unit.name.clone(),
+                    account: unit.account.clone(),
+                    sha256,
+                    bytes: intent.bytes,
+                    attempts: u32::try_from(row.attempts.len().max(1)).unwrap_or(u32::MAX),
+                    accepted_at_ms: self.clock.wall_ms(),
+                    expires_at_ms: intent.expires_at_ms,
+                };
+                self.adopt_entry(row, accepted, settled).await
+            }
+            // Ours by its mark or its digest: it goes, unless it is somebody else's too.
+            (Event::VerifyFound, Some(remote), _) if given_up => {
+                let wanted = !self
+                    .wanted_by_nobody(unit, intent.bytes, row.id(), &remote)
+                    .await;
+                let unwanted = (!wanted).then_some(remote);
+                let why = "cancelled while the provider was receiving it";
+                self.end_without_file(row, why, unwanted, settled).await
+            }
+            // Ours by its mark, but the file on disk is not what was sent, or the remote file is not whole: it goes.
+            (Event::VerifyFound, Some(remote), _) => {
+                let why = "the file changed before its upload could be recorded";
+                self.end_without_file(row, why, Some(remote), settled).await
+            }
+            _ => {
+                settled.open += u64::from(row.state == State::Sent);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nobody can tell about it, now or later.
+    async fn cannot_be_told(&self, row: &Row, why: String, settled: &mut Settled) -> Result<()> {
+        if row.state != State::Sent {
+            return Ok(());
+        }
+        self.journal
+            .unknown(row.id(), why.clone(), self.clock.wall_ms())
+            .await
+            .map_err(|error| journal_error(&error))?;
+        fault::at(Point::SettleUnknown);
+        self.entry_ended(row, Err(ErrorCode::OutcomeUnknown), &why)
+            .await;
+        settled.unknown += 1;
+        Ok(())
+    }
+
+    /// The vendor has it, or the tracker has a record of it already.
+    async fn adopt_entry(
+        &self,
+        row: &Row,
+        accepted: Accepted,
+        settled: &mut Settled,
+    ) -> Result<()> {
+        let provider = accepted.provider.clone();
+        match self.journal.accepted(row.id(), accepted).await {
+            Ok(()) => {}
+            // Equal content that shares an id is on its way out: looked for again when it is gone.
+            Err(JournalError::RemoteDying { .. }) => {
+                settled.open += u64::from(row.state == State::Sent);
+                return Ok(());
+            }
+            Err(error) => return Err(journal_error(&error)),
+        }
+        fault::at(Point::SettleAccepted);
+        self.entry_ended(row, Ok(&provider), "found at the vendor afterwards")
+            .await;
+        settled.adopted += 1;
+        Ok(())
+    }
+
+    async fn end_without_file(
+        &self,
+        row: &Row,
+        why: &str,
+        unwanted: Option<RemoteFile>,
+        settled: &mut Settled,
+    ) -> Result<()> {
+        let at_ms = self.clock.wall_ms();
+        let delete = unwanted.map(|remote| DeleteIntent {
+            account: row.intent.key.account.clone(),
+            provider: row.intent.provider.clone(),
+            remote_id: remote.id,
+            why: why.to_owned(),
+            at_ms,
+        });
+        let end = FailedEnd {
+            kind: "crashed".into(),
+            message: why.into(),
+            at_ms,
+            delete,
+        };
+        match self.journal.failed(row.id(), end.clone()).await {
+            // An upload of equal content holds that remote file: it stays.
+            Err(JournalError::RemoteHeld { .. }) => {
+                let end = FailedEnd {
+                    delete: None,
+                    ..end
+                };
+                self.journal.failed(row.id(), end).await
+            }
+            ended => ended,
+        }
+        .map_err(|error| journal_error(&error))?;
+        fault::at(Point::SettleFailed);
+        self.entry_ended(row, Err(ErrorCode::ProviderFailed), why)
+            .await;
+        settled.failed += 1;
+        Ok(())
+    }
+
+    /// Nobody waits for the answer any more, so the audit log is where it is told.
+    async fn entry_ended(&self, row: &Row, end: Ended<'_>, detail: &str) {
+        let note = format!("{GIVEN_UP}{}", row.id());
+        if end != Err(ErrorCode::OutcomeUnknown)
+            && let Err(error) = self.journal.remove_state(&note).await
+        {
+            tracing::warn!(%error, "a note about an upload that was given up stays");
+        }
+        let intent = &row.intent;
+        let what = What {
+            file_id: Some(row.id().to_owned()),
+            name: Some(intent.filename.clone()),
+            provider: Some(end.unwrap_or(&intent.provider).to_owned()),
+            bytes: Some(intent.bytes),
+            detail: Some(detail.to_owned()),
+            ..What::default()
+        };
+        let tenant = Some(intent.tenant.clone());
+        let end = end.map(|_| ()).map_err(ErrorCode::as_str);
+        self.audit.note(AuditEvent::Upload, tenant, what, end).await;
+    }
+
+    /// The digest of what was to be uploaded, if the source is still exactly what it was.
+    async fn digest_of(&self, row: &Row) -> Option<String> {
+        let SourceRef::Path {
+            root,
+            relative,
+            device,
+            inode,
+            size,
+            modified_ns,
+            changed_ns,
+        } = &row.intent.source
+        else {
+            return None;
+        };
+        let identity = Identity {
+            device: *device,
+            inode: *inode,
+            size: *size,
+            modified_ns: *modified_ns,
+            changed_ns: *changed_ns,
+        };
+        let opened = self.live().grants.reopen(root, relative)?;
+        if opened.identity != identity {
+            return None;
+        }
+        let digest = hash(opened.file.clone(), identity.size).await.ok()?;
+        (Identity::of(&opened.file).ok()? == identity).then_some(digest)
+    }
+}
+
+/// Whether a vendor's list tells whose a remote file is. Where a key makes sending again harmless there is nothing to look for,
+/// and nothing to send again once the process that had the file is gone.
+fn has_evidence(verify: VerifyMethod) -> bool {
+    match verify {
+        VerifyMethod::Mark | VerifyMethod::Digest => true,
+        VerifyMethod::IdempotencyKey | VerifyMethod::None => false,
+    }
+}
+
+/// The acceptance that a record of the tracker stands for.
+fn accepted_as(record: FileRecord) -> Accepted {
+    Accepted {
+        remote_id: record.remote_id,
+        provider: record.provider,
+        account: record.key.account,
+        sha256: record.key.sha256,
+        bytes: record.bytes,
+        attempts: record.attempts,
+        accepted_at_ms: record.created_at_ms,
+        expires_at_ms: record.expires_at_ms,
+    }
+}

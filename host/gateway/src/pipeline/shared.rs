@@ -1,0 +1,100 @@
+//! Dedup between tenants whom the operator put into one group (`dedup_group` of `[[tenants]]`); without a group there is none.
+//!
+//! Only the remote file is shared: each tenant has a file of its own over it, the tracker counts references over all tenants, and the last one to let go has it deleted. What tenants of a group are shown does not say whether a byte had to
+//! be sent, for their own repetitions neither.
+
+use loadlock_sandbox::tracker::DedupKey;
+
+use super::cancel::unless_cancelled;
+use super::dedup::dedup_key;
+use super::entry::Entry;
+use super::flights;
+use super::send::unreadable;
+use super::upload::{Order, Stop};
+use crate::error::Result;
+use crate::files::answered;
+use crate::gateway::Inner;
+use crate::upkeep::Found;
+use crate::view;
+
+impl Inner {
+    /// Claims a live remote file of another tenant of the group. A tracker or vendor that cannot tell means that nothing is found.
+    pub(super) async fn dedup_shared(
+        &self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        digest: &mut Option<String>,
+        begun: &Option<Entry<'_>>,
+    ) -> Result<Option<view::File>> {
+        let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
+        if order.idempotency_key.is_some() && begun.is_none() {
+            // Its entry was given up on the way here; another one is begun when it is sent.
+            return Ok(None);
+        }
+        let live = self.live();
+        for peer in live.config.dedup_peers(who.tenant()) {
+            let sized = self
+                .tracker
+                .has_size(peer.to_owned(), unit.account.clone(), file.size());
+            if !answered(sized.await).unwrap_or(false) {
+                continue;
+            }
+            let sha256 = match digest {
+                Some(known) => known.clone(),
+                None => {
+                    let hash = flights::hash(file.opened().file.clone(), file.size());
+                    let computed = unless_cancelled(order.cancel, "while it was hashed", hash)
+                        .await?
+                        .map_err(unreadable)?;
+                    file.unchanged()?;
+                    digest.insert(computed).clone()
+                }
+            };
+            let own = dedup_key(who, unit, purpose, file, sha256);
+            let theirs = DedupKey {
+                tenant: peer.to_owned(),
+                ..own.clone()
+            };
+            let Ok(Found::Usable(row)) = self.find_live(unit, &theirs).await else {
+                continue;
+            };
+            if !lasts(row.expires_at_ms, order.expires_at_ms) {
+                continue;
+            }
+            if let Some(file) = self.refer(order, own, *row, begun.as_ref()).await {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a tenant is shown of its file.
+    pub(crate) fn shown(&self, tenant: &str, mut file: view::File) -> view::File {
+        if self.live().config.shares(tenant) {
+            file.deduplicated = false;
+            file.attempts = file.attempts.max(1);
+        }
+        file
+    }
+}
+
+/// Whether a remote file is there at least as long as a new one would be: one that goes earlier would show.
+fn lasts(remote: Option<u64>, wanted: Option<u64>) -> bool {
+    match (remote, wanted) {
+        (None, _) => true,
+        (Some(remote), Some(wanted)) => wanted <= remote,
+        (Some(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lasts;
+
+    #[test]
+    fn a_shorter_life_is_not_shared() {
+        assert!(lasts(None, None) && lasts(None, Some(5)));
+        assert!(lasts(Some(5), Some(5)) && lasts(Some(6), Some(5)));
+        assert!(!lasts(Some(4), Some(5)) && !lasts(Some(5), None));
+    }
+}

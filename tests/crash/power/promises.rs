@@ -1,0 +1,161 @@
+//! What the gateway promises about files, keys and bodies.
+
+use futures::future::BoxFuture;
+use loadlock_durable::power::{self, Names};
+use loadlock_gateway::{Home, local_key};
+
+use crate::disk::{again, body, fail, files, world};
+use crate::{sessions, tus};
+
+/// Something that is promised, and what is found after the power failed.
+pub(crate) type Check = fn(Names) -> BoxFuture<'static, Result<(), String>>;
+
+pub(crate) fn all() -> Vec<(&'static str, Check)> {
+    let mut all: Vec<(&'static str, Check)> = vec![
+        ("a stored file is there", |names| Box::pin(stored(names))),
+        ("a second file is there", |names| Box::pin(second(names))),
+        ("both of two files are there", |names| Box::pin(both(names))),
+        ("a file in a folder that a kill left is there", |names| {
+            Box::pin(left_by_a_kill(names))
+        }),
+        ("a deleted file stays deleted", |names| {
+            Box::pin(deleted(names))
+        }),
+        ("a token is still good", |names| Box::pin(key(names))),
+        ("a staged body is whole", |names| Box::pin(staged(names))),
+        ("a home in a new place is there", |names| {
+            Box::pin(new_home(names))
+        }),
+    ];
+    all.extend(sessions::all());
+    all.extend(tus::all());
+    all
+}
+
+const CONTENT: &str = "what a client was told is stored";
+
+async fn stored(names: Names) -> Result<(), String> {
+    let world = world();
+    let path = world.file("a.txt", CONTENT);
+    let gateway = world.open().await;
+    let file = gateway.upload(&path).await.unwrap();
+    let gateway = again(&world, gateway, names).await?;
+    match gateway.content(&file.id).await {
+        Ok(content) if content == CONTENT.as_bytes() => Ok(()),
+        other => Err(format!("it reads {other:?}")),
+    }
+}
+
+/// In a gateway that has been open before: what the first start makes is there.
+async fn second(names: Names) -> Result<(), String> {
+    let world = world();
+    let (a, b) = (world.file("a.txt", CONTENT), world.file("b.txt", "another"));
+    let gateway = world.open().await;
+    gateway.upload(&a).await.unwrap();
+    let gateway = again(&world, gateway, names).await?;
+    let file = gateway
+        .upload(&b)
+        .await
+        .map_err(|error| error.to_string())?;
+    let gateway = again(&world, gateway, names).await?;
+    match gateway.content(&file.id).await {
+        Ok(content) if content == b"another" => Ok(()),
+        other => Err(format!("it reads {other:?}")),
+    }
+}
+
+/// A process died between making a folder of objects and syncing its name. Whoever uses it next has to.
+async fn left_by_a_kill(names: Names) -> Result<(), String> {
+    let world = world();
+    let (a, b) = (world.file("a.txt", "another"), world.file("b.txt", CONTENT));
+    let gateway = world.open().await;
+    gateway.upload(&a).await.unwrap();
+    let digest = loadlock_tests::sha256(CONTENT.as_bytes());
+    let objects = world.path("home/providers/local/objects");
+    std::fs::create_dir(objects.join(&digest[..2])).unwrap();
+    let file = gateway.upload(&b).await.unwrap();
+    let gateway = again(&world, gateway, names).await?;
+    match gateway.content(&file.id).await {
+        Ok(content) if content == CONTENT.as_bytes() => Ok(()),
+        other => Err(format!("it reads {other:?}")),
+    }
+}
+
+/// By the second one the journal has forgotten the first.
+async fn both(names: Names) -> Result<(), String> {
+    let world = world();
+    let paths = [world.file("a.txt", CONTENT), world.file("b.txt", "another")];
+    let gateway = world.open().await;
+    for path in &paths {
+        gateway.upload(path).await.unwrap();
+    }
+    let gateway = again(&world, gateway, names).await?;
+    let left = gateway.list().await.unwrap().files.len();
+    (left == 2)
+        .then_some(())
+        .ok_or_else(|| format!("{left} are there"))
+}
+
+async fn deleted(names: Names) -> Result<(), String> {
+    let world = world();
+    let path = world.file("a.txt", CONTENT);
+    let gateway = world.open().await;
+    let file = gateway.upload(&path).await.unwrap();
+    gateway
+        .gateway
+        .delete(&gateway.who, &file.id)
+        .await
+        .unwrap();
+    let gateway = again(&world, gateway, names).await?;
+    if gateway.gateway.get(&gateway.who, &file.id).await.is_ok() {
+        return Err("it is listed again".into());
+    }
+    let sheet = gateway.gateway.fsck(&gateway.who).await.unwrap();
+    let objects = files(&world.path("home/providers/local/objects"));
+    match (sheet.balanced, objects.as_slice()) {
+        (true, []) => Ok(()),
+        _ => Err(format!("{objects:?} is left: {sheet:#?}")),
+    }
+}
+
+async fn key(names: Names) -> Result<(), String> {
+    let world = world();
+    let gateway = world.open().await;
+    let keys = world.path("home/keys");
+    let key = local_key(&keys).unwrap();
+    let _gateway = again(&world, gateway, names).await?;
+    (local_key(&keys).unwrap() == key)
+        .then_some(())
+        .ok_or_else(|| "there is another key".into())
+}
+
+async fn staged(names: Names) -> Result<(), String> {
+    let world = world();
+    let gateway = world.open().await;
+    let staged = gateway
+        .gateway
+        .stage(&gateway.who, body(CONTENT.as_bytes()))
+        .await
+        .unwrap();
+    fail(&world, names, async move || drop((staged, gateway))).await;
+    let left = files(&world.path("home/spool"));
+    let whole = |path: &std::path::PathBuf| std::fs::read(path).unwrap() == CONTENT.as_bytes();
+    left.iter()
+        .any(whole)
+        .then_some(())
+        .ok_or_else(|| format!("there is {left:?}"))
+}
+
+async fn new_home(names: Names) -> Result<(), String> {
+    let place = tempfile::tempdir().unwrap();
+    power::adopt(place.path()).unwrap();
+    let home = Home::open(&place.path().join("new/home")).unwrap();
+    home.component_state("tracker", "ledger").unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let image = target.path().join("image");
+    power::image(place.path(), &image, names, &[], || ()).unwrap();
+    let left = image.join("new/home/tracker/ledger");
+    left.is_dir()
+        .then_some(())
+        .ok_or_else(|| format!("{} is lost", left.display()))
+}
