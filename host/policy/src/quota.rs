@@ -74,10 +74,10 @@ impl Limits {
     }
 }
 
-/// Room that is held for one file. Hand it to [`Quota::commit`] or [`Quota::release`]; it is neither `Clone` nor `Copy`,
+/// Room that is held for one file. Hand it to [`UnderWay::end`] or [`UnderWay::exchange`]; it is neither `Clone` nor `Copy`,
 /// so it cannot be settled twice.
 #[derive(Debug, PartialEq, Eq, Hash)]
-#[must_use = "room that is neither committed nor released is lost until a restart"]
+#[must_use = "room that is not given back is lost until a restart"]
 pub struct Reservation {
     size: u64,
 }
@@ -86,73 +86,6 @@ impl Reservation {
     /// Bytes held.
     pub const fn size(&self) -> u64 {
         self.size
-    }
-}
-
-/// What is stored and what is reserved, of one tenant or one provider's purpose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Quota {
-    stored: Usage,
-    reserved: Usage,
-}
-
-impl Quota {
-    /// A counter that starts from what the ledger says is stored.
-    pub const fn new(stored: Usage) -> Self {
-        Self {
-            stored,
-            reserved: Usage { count: 0, bytes: 0 },
-        }
-    }
-
-    /// Holds room for a file of `size` bytes.
-    ///
-    /// # Errors
-    /// [`QuotaExceeded`] if stored and reserved together leave none.
-    ///
-    /// ```
-    /// use loadlock_policy::quota::{Limits, Quota};
-    /// let limits = Limits { max_count: Some(1), max_bytes: None };
-    /// let mut quota = Quota::default();
-    /// let held = quota.reserve(10, &limits)?;
-    /// assert!(quota.reserve(10, &limits).is_err());
-    /// quota.release(held);
-    /// assert!(quota.reserve(10, &limits).is_ok());
-    /// # Ok::<(), loadlock_policy::quota::QuotaExceeded>(())
-    /// ```
-    pub fn reserve(&mut self, size: u64, limits: &Limits) -> Result<Reservation, QuotaExceeded> {
-        limits.admit(self.used(), size)?;
-        self.reserved.add(size);
-        Ok(Reservation { size })
-    }
-
-    /// The file is stored. `bytes` is its size now, which may differ from what was held for a body of unknown length.
-    pub fn commit(&mut self, held: Reservation, bytes: u64) {
-        self.reserved.sub(held.size);
-        self.stored.add(bytes);
-    }
-
-    /// The file was not stored.
-    pub fn release(&mut self, held: Reservation) {
-        self.reserved.sub(held.size);
-    }
-
-    /// A stored file is gone.
-    pub fn remove(&mut self, bytes: u64) {
-        self.stored.sub(bytes);
-    }
-
-    /// Stored and reserved together: what limits are compared with.
-    pub const fn used(&self) -> Usage {
-        Usage {
-            count: self.stored.count.saturating_add(self.reserved.count),
-            bytes: self.stored.bytes.saturating_add(self.reserved.bytes),
-        }
-    }
-
-    /// Stored alone: what gauges show.
-    pub const fn stored(&self) -> Usage {
-        self.stored
     }
 }
 
@@ -366,64 +299,6 @@ mod tests {
         assert!(uploads.is_idle());
     }
 
-    /// Three uploads at once, each reserving, then committing or releasing, in every order: the limits always hold and
-    /// nothing is left over.
-    #[test]
-    fn no_order_of_uploads_passes_a_limit() {
-        #[derive(Clone, Copy, PartialEq)]
-        enum Step {
-            Start,
-            Held,
-            Done,
-        }
-        fn explore(quota: Quota, steps: [Step; 3], stored: u64) -> usize {
-            let limits = Limits {
-                max_count: Some(2),
-                max_bytes: Some(20),
-            };
-            assert!(quota.used().count <= 2 && quota.used().bytes <= 20);
-            let mut ends = 0;
-            for (i, step) in steps.iter().enumerate() {
-                let next = |step| {
-                    let mut next = steps;
-                    next[i] = step;
-                    next
-                };
-                match step {
-                    Step::Start => {
-                        let mut quota = quota;
-                        let step = quota
-                            .reserve(10, &limits)
-                            .map_or(Step::Done, |_held| Step::Held);
-                        ends += explore(quota, next(step), stored);
-                    }
-                    Step::Held => {
-                        let mut committed = quota;
-                        committed.commit(Reservation { size: 10 }, 10);
-                        ends += explore(committed, next(Step::Done), stored + 1);
-                        let mut released = quota;
-                        released.release(Reservation { size: 10 });
-                        ends += explore(released, next(Step::Done), stored);
-                    }
-                    Step::Done => {}
-                }
-            }
-            if steps == [Step::Done; 3] {
-                assert_eq!(quota.reserved, Usage::default());
-                assert_eq!(
-                    quota.stored(),
-                    Usage {
-                        count: stored,
-                        bytes: stored * 10
-                    }
-                );
-                ends += 1;
-            }
-            ends
-        }
-        assert!(explore(Quota::default(), [Step::Start; 3], 0) > 100);
-    }
-
     /// Where one upload is: it reads the ledger in two steps, because the answer takes time, and its file is in the ledger before it ends.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     enum At {
@@ -507,20 +382,18 @@ mod tests {
 
     #[test]
     fn a_delete_makes_room() {
-        let mut quota = Quota::new(Usage {
-            count: 3,
-            bytes: 90,
-        });
-        assert!(quota.reserve(1, &LIMITS).is_err());
-        quota.remove(30);
-        let held = quota.reserve(40, &LIMITS).unwrap();
-        quota.commit(held, 35);
-        assert_eq!(
-            quota.used(),
-            Usage {
-                count: 3,
-                bytes: 95
-            }
-        );
+        let mut uploads = UnderWay::default();
+        let stored = |count, bytes| Usage { count, bytes };
+        let reading = uploads.read();
+        let refused = uploads.reserve(reading, stored(3, 90), 1, &LIMITS);
+        assert!(refused.is_err_and(|refused| !refused.under_way));
+        let reading = uploads.read();
+        let held = uploads
+            .reserve(reading, stored(2, 60), 40, &LIMITS)
+            .unwrap();
+        uploads.end(held);
+        let reading = uploads.read();
+        assert!(uploads.reserve(reading, stored(3, 95), 1, &LIMITS).is_err());
+        assert!(uploads.is_idle());
     }
 }
