@@ -43,6 +43,23 @@ pub(crate) fn dedup_key(
     }
 }
 
+/// The digest of what is uploaded, computed unless it is known.
+pub(super) async fn content_digest(
+    order: &Order<'_>,
+    digest: &mut Option<String>,
+) -> Result<String> {
+    if let Some(known) = digest {
+        return Ok(known.clone());
+    }
+    let file = order.file;
+    let hash = flights::hash(file.opened().file.clone(), file.size());
+    let computed = unless_cancelled(order.cancel, "while it was hashed", hash)
+        .await?
+        .map_err(unreadable)?;
+    file.unchanged()?;
+    Ok(digest.insert(computed).clone())
+}
+
 impl Inner {
     /// Claims a live remote file with the same content, if there is one. Hashes the file only if something of its size is known.
     /// A tracker that cannot answer means that nothing is found: uploading again is safe, refusing service is not needed.
@@ -72,17 +89,7 @@ impl Inner {
                     .await;
             }
         }
-        let sha256 = match digest {
-            Some(known) => known.clone(),
-            None => {
-                let hash = flights::hash(file.opened().file.clone(), file.size());
-                let computed = unless_cancelled(order.cancel, "while it was hashed", hash)
-                    .await?
-                    .map_err(unreadable)?;
-                file.unchanged()?;
-                digest.insert(computed).clone()
-            }
-        };
+        let sha256 = content_digest(order, digest).await?;
         let key = dedup_key(who, unit, purpose, file, sha256);
         let row = match self.find_live(unit, &key).await {
             Ok(Found::Usable(row)) => *row,

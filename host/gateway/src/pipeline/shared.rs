@@ -5,11 +5,8 @@
 
 use loadlock_sandbox::tracker::DedupKey;
 
-use super::cancel::unless_cancelled;
-use super::dedup::dedup_key;
+use super::dedup::{content_digest, dedup_key};
 use super::entry::Entry;
-use super::flights;
-use super::send::unreadable;
 use super::upload::{Order, Stop};
 use crate::error::Result;
 use crate::files::answered;
@@ -39,17 +36,7 @@ impl Inner {
             if !answered(sized.await).unwrap_or(false) {
                 continue;
             }
-            let sha256 = match digest {
-                Some(known) => known.clone(),
-                None => {
-                    let hash = flights::hash(file.opened().file.clone(), file.size());
-                    let computed = unless_cancelled(order.cancel, "while it was hashed", hash)
-                        .await?
-                        .map_err(unreadable)?;
-                    file.unchanged()?;
-                    digest.insert(computed).clone()
-                }
-            };
+            let sha256 = content_digest(order, digest).await?;
             let own = dedup_key(who, unit, purpose, file, sha256);
             let theirs = DedupKey {
                 tenant: peer.to_owned(),
