@@ -14,35 +14,7 @@ use super::*;
 
 const BOUNDARY_TEXT: &str = "openai-7d1f";
 
-/// What a store would keep on the disk: counted while it lives.
-#[derive(Debug)]
-struct Kept {
-    bytes: Vec<u8>,
-    name: String,
-    live: Arc<AtomicUsize>,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.live.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<Kept, Error> {
-    live.fetch_add(1, Ordering::SeqCst);
-    let mut kept = Kept {
-        bytes: Vec::new(),
-        name: body.name,
-        live,
-    };
-    let mut stream = body.stream;
-    while let Some(chunk) = stream.next().await {
-        kept.bytes.extend_from_slice(&chunk.map_err(ended_early)?);
-    }
-    Ok(kept)
-}
-
-/// Reads a form in chunks of a size; afterwards nothing that was stored is left but what the form has.
+/// Reads a form of this type.
 async fn read_form(
     content_type: &str,
     body: &[u8],
@@ -50,23 +22,7 @@ async fn read_form(
 ) -> Result<(BTreeMap<String, String>, String, Vec<u8>), Failure> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
-    let chunks: Vec<_> = body
-        .chunks(chunk.max(1))
-        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
-        .collect();
-    let live = Arc::new(AtomicUsize::new(0));
-    let store = {
-        let live = live.clone();
-        move |body| keep(live, body).boxed()
-    };
-    let inflow = Inflow::new(futures::stream::iter(chunks));
-    let read = read(&headers, inflow, "file", store).await;
-    let answer = read.map(|mut form| {
-        let bytes = std::mem::take(&mut form.file.bytes);
-        (form.fields, form.file.name.clone(), bytes)
-    });
-    assert_eq!(live.load(Ordering::SeqCst), 0, "something stays stored");
-    answer
+    crate::openai::kept::read(&headers, body, chunk).await
 }
 
 fn content_type() -> String {

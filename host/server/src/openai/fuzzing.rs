@@ -1,68 +1,16 @@
 //! Promises of this door's parsers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::Query;
-use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
+use futures::executor::block_on;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Uri};
-use loadlock_gateway::{Body, Error, Target, ended_early};
+use loadlock_gateway::Target;
 
-use super::inflow::Inflow;
 use super::wish::{Wish, respond_async};
-use super::{create, files, form, list, parts, uploads};
+use super::{create, files, form, kept, list, parts, uploads};
 use crate::fuzzing::first_line;
-
-/// A file as a store would keep it, counted while it lives.
-#[derive(Debug)]
-struct Kept {
-    bytes: Vec<u8>,
-    name: String,
-    live: Arc<AtomicUsize>,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.live.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<Kept, Error> {
-    live.fetch_add(1, Ordering::SeqCst);
-    let mut kept = Kept {
-        bytes: Vec::new(),
-        name: body.name,
-        live,
-    };
-    let mut stream = body.stream;
-    while let Some(chunk) = stream.next().await {
-        kept.bytes.extend_from_slice(&chunk.map_err(ended_early)?);
-    }
-    Ok(kept)
-}
-
-type Read = Option<(BTreeMap<String, String>, String, Vec<u8>)>;
-
-fn read(headers: &HeaderMap, body: &[u8], chunk: usize) -> Read {
-    let chunks: Vec<_> = body
-        .chunks(chunk.max(1))
-        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
-        .collect();
-    let live = Arc::new(AtomicUsize::new(0));
-    let kept = live.clone();
-    let inflow = Inflow::new(futures::stream::iter(chunks));
-    let store = move |body| keep(kept, body).boxed();
-    let form = futures::executor::block_on(form::read(headers, inflow, "file", store));
-    let read = form.ok().map(|mut form| {
-        let bytes = std::mem::take(&mut form.file.bytes);
-        (form.fields, form.file.name.clone(), bytes)
-    });
-    assert_eq!(live.load(Ordering::SeqCst), 0, "something stays stored");
-    read
-}
 
 /// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused one leaves nothing.
 pub fn form(bytes: &[u8]) {
@@ -72,9 +20,10 @@ pub fn form(bytes: &[u8]) {
     };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, kind);
-    let whole = read(&headers, body, body.len());
+    let read = |chunk| block_on(kept::read(&headers, body, chunk)).ok();
+    let whole = read(body.len());
     for chunk in [1, 7] {
-        assert_eq!(read(&headers, body, chunk), whole, "chunks of {chunk}");
+        assert_eq!(read(chunk), whole, "chunks of {chunk}");
     }
     let Some((fields, _, content)) = whole else {
         return;

@@ -16,6 +16,8 @@ mod form;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod inflow;
+#[cfg(any(test, feature = "fuzzing"))]
+mod kept;
 mod list;
 mod object;
 mod orders;
