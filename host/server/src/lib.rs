@@ -35,6 +35,7 @@ mod metrics;
 mod openai;
 mod overload;
 mod pace;
+mod percent;
 mod request_id;
 mod router;
 mod trace;
@@ -44,3 +45,4 @@ mod ws;
 
 pub use listen::{Certificate, Options, SOCKET, ServeError, Server, TlsFiles};
 pub use mcp::{Identify, serve_stdio};
+pub use percent::percent_encoded;

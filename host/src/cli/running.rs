@@ -17,7 +17,7 @@ use loadlock::{
     UploadRequest, local,
 };
 use loadlock_policy::model::{ContentInfo, ContentKind};
-use loadlock_server::SOCKET;
+use loadlock_server::{SOCKET, percent_encoded};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::UnixStream;
@@ -126,7 +126,7 @@ impl Running {
         let wishes = [("after", &request.cursor), ("purpose", &request.purpose)];
         for (key, value) in wishes {
             if let Some(value) = value {
-                path.push_str(&format!("&{key}={}", percent(value)));
+                path.push_str(&format!("&{key}={}", percent_encoded(value)));
             }
         }
         let page = self.ask(Method::GET, &path, &[], nothing()).await?;
@@ -242,7 +242,7 @@ impl Running {
 }
 
 fn of(id: &str) -> String {
-    format!("/v1/files/{}", percent(id))
+    format!("/v1/files/{}", percent_encoded(id))
 }
 
 fn nothing() -> Sent {
@@ -342,17 +342,4 @@ fn gone(error: impl std::fmt::Display) -> Error {
         format!("the running gateway gave no answer: {error}"),
     )
     .hint("look whether it is still there, and try again")
-}
-
-/// Everything but letters, digits and `-._~`, by its bytes.
-fn percent(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -15,6 +15,7 @@ use super::failure::Answer;
 use super::object;
 use crate::app::App;
 use crate::identity::Caller;
+use crate::percent::percent_encoded;
 
 pub(super) async fn get(
     State(app): State<App>,
@@ -100,23 +101,9 @@ fn headers(file: &File) -> HeaderMap {
     headers
 }
 
-/// `Content-Disposition` of a file of this name.
+/// `Content-Disposition` of a file of this name (RFC 8187).
 pub(super) fn disposition(name: &str) -> String {
-    format!("attachment; filename*=UTF-8''{}", percent(name))
-}
-
-/// RFC 8187: everything but letters, digits and `-._~`.
-fn percent(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    format!("attachment; filename*=UTF-8''{}", percent_encoded(name))
 }
 
 #[cfg(test)]
@@ -125,6 +112,6 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_header() {
-        assert_eq!(percent("a\"\r\nß.txt"), "a%22%0D%0A%C3%9F.txt");
+        assert_eq!(percent_encoded("a\"\r\nß.txt"), "a%22%0D%0A%C3%9F.txt");
     }
 }
