@@ -85,6 +85,39 @@ async fn both_providers_open_and_both_come_back() {
     }
 }
 
+/// Uploads to a watched vendor until its breaker opens; answers how many requests that took.
+async fn uploads_until_open(shop: &Shop) -> usize {
+    // The breaker's minute is longer than the test.
+    let world = shop.join(World::new());
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let _upkeep = gateway.gateway.start_upkeep();
+    until("it is open", || async {
+        gateway.upload(&path).await.unwrap_err();
+        provider(&gateway, shop.name).await.breaker == "open"
+    })
+    .await;
+    shop.posts().len()
+}
+
+/// It lists and does not store: a look alone would let it fail for ever.
+#[tokio::test]
+async fn a_suspect_that_answers_is_shut_out_at_twice_the_faults() {
+    let shop = Shop::kimi().await;
+    shop.upstream
+        .faults()
+        .always(Operation::Create, Fault::status(503));
+    assert_eq!(uploads_until_open(&shop).await, 10);
+}
+
+#[tokio::test]
+async fn a_suspect_that_does_not_answer_is_shut_out_by_the_look() {
+    let shop = Shop::kimi().await.more("breaker = { failures = 50 }");
+    shop.upstream.faults().always(None, Fault::status(503));
+    let posts = uploads_until_open(&shop).await;
+    assert!((50..100).contains(&posts), "{posts} faults in a row");
+}
+
 #[tokio::test]
 async fn a_pause_that_a_vendor_asked_for_ends_by_itself() {
     let shop = Shop::kimi().await.more("limits = { concurrency = 1 }");

@@ -59,7 +59,7 @@ impl Gateway {
             };
             let restored = Breaker::restore(
                 &snapshot,
-                &unit.breaker_policy,
+                &unit.breaker_policy(),
                 inner.clock.now(),
                 inner.clock.wall_ms(),
             );

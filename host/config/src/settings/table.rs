@@ -356,7 +356,7 @@ pub static SETTINGS: &[Setting] = &[
         places: &["breaker.failures", "providers.<name>.breaker.failures"],
         kind: Kind::Integer { min: 0, max: 1_000 },
         default: Preset::Value("5"),
-        meaning: "Provider faults in a row that open the breaker. 0 switches it off.",
+        meaning: "Provider faults in a row that open the breaker; in a server they make the provider suspect: it is looked at at once, and the breaker opens if that fails too, or at twice as many faults. 0 switches it off.",
     },
     Setting {
         places: &["breaker.open", "providers.<name>.breaker.open"],

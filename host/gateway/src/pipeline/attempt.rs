@@ -4,7 +4,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use loadlock_policy::breaker::{Outcome, Permit, Refusal};
+use loadlock_policy::Millis;
+use loadlock_policy::breaker::{Breaker, Outcome, Permit, Refusal};
 use loadlock_policy::model::{Failure, FailureKind, RemoteFile};
 use loadlock_sandbox::files::{AdmittedInput, ReadReport};
 use loadlock_sandbox::provider::UploadOptions;
@@ -59,20 +60,31 @@ impl<'a> Place<'a> {
         inner: &'a Inner,
         unit: &'a ProviderUnit,
     ) -> std::result::Result<Self, Refusal> {
-        let mut place = Self::to_probe(inner, unit)?;
+        let ask = |breaker: &mut Breaker, now| breaker.acquire(&unit.breaker_policy(), now);
+        let mut place = Self::ask(inner, unit, ask)?;
         unit.in_flight.fetch_add(1, Ordering::Relaxed);
         place.counted = true;
         Ok(place)
     }
 
-    /// Asks the breaker for something that is no upload.
+    /// Asks the breaker for a probe in the background.
     pub(crate) fn to_probe(
         inner: &'a Inner,
         unit: &'a ProviderUnit,
     ) -> std::result::Result<Self, Refusal> {
+        Self::ask(inner, unit, |breaker, now| {
+            breaker.acquire_probe(&unit.breaker_policy(), now)
+        })
+    }
+
+    fn ask(
+        inner: &'a Inner,
+        unit: &'a ProviderUnit,
+        ask: impl FnOnce(&mut Breaker, Millis) -> std::result::Result<Permit, Refusal>,
+    ) -> std::result::Result<Self, Refusal> {
         let now = inner.clock.now();
         let mut breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        let permit = breaker.acquire(&unit.breaker_policy, now)?;
+        let permit = ask(&mut breaker, now)?;
         Ok(Self {
             inner,
             unit,
@@ -81,7 +93,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// Whether the breaker let it in to find out if the provider works again.
+    /// Whether the breaker let it in to find out if the provider works.
     pub(crate) fn decides(&self) -> bool {
         self.permit.as_ref().is_some_and(Permit::is_probe)
     }
@@ -114,7 +126,7 @@ impl<'a> Place<'a> {
             .breaker
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let label = breaker.report(&self.unit.breaker_policy, permit, outcome, now)?;
+        let label = breaker.report(&self.unit.breaker_policy(), permit, outcome, now)?;
         crate::metrics::transition(&self.unit.name, label);
         tracing::warn!(target: "loadlock::circuit", provider = %self.unit.name, state = ?label, "[CIRCUIT] {} is now {label:?}", self.unit.name);
         Some(format!("{label:?}").to_lowercase())

@@ -77,7 +77,7 @@ impl Inner {
                             .breaker
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)
-                            .eligibility(&unit.breaker_policy, now),
+                            .eligibility(&unit.breaker_policy(), now),
                     },
                     in_flight: unit.in_flight.load(Ordering::Relaxed),
                     used: match strictness {

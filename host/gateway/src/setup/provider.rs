@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use loadlock_config::Provider as Configured;
@@ -34,7 +34,9 @@ pub(crate) struct ProviderUnit {
     /// A client's purpose → the vendor's.
     pub(crate) purposes: std::collections::BTreeMap<String, String>,
     pub(crate) retry: RetryPolicy,
-    pub(crate) breaker_policy: BreakerPolicy,
+    breaker_policy: BreakerPolicy,
+    /// Whether the health monitor runs.
+    pub(crate) watched: Arc<AtomicBool>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) budget_policy: BudgetPolicy,
     pub(crate) budget: Mutex<RetryBudget>,
@@ -47,6 +49,16 @@ pub(crate) struct ProviderUnit {
     pub(crate) reported: Arc<Notify>,
     /// What was deleted at the vendor.
     pub(crate) burials: Burials,
+}
+
+impl ProviderUnit {
+    /// The breaker's policy as it is now.
+    pub(crate) fn breaker_policy(&self) -> BreakerPolicy {
+        BreakerPolicy {
+            watched: self.watched.load(Ordering::Relaxed),
+            ..self.breaker_policy
+        }
+    }
 }
 
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
@@ -123,6 +135,7 @@ pub(crate) async fn load_provider(
         purposes: configured.purposes.clone(),
         retry: retry_policy(configured),
         breaker_policy: breaker_policy(configured),
+        watched: Arc::default(),
         breaker: Mutex::new(Breaker::new()),
         budget: Mutex::new(RetryBudget::new(&budget_policy, now)),
         budget_policy,

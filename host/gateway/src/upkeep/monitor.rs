@@ -1,6 +1,7 @@
 //! One task for each provider, which probes it when policy says so.
 
-use std::sync::{PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use loadlock_policy::breaker::Outcome;
@@ -14,8 +15,26 @@ use crate::setup::ProviderUnit;
 /// After a refusal that the schedule did not foresee: no busy loop, whatever the clock does.
 const BREATH: Duration = Duration::from_millis(10);
 
+/// A provider is watched for as long as this lives.
+struct Watching(Arc<AtomicBool>);
+
+impl Watching {
+    fn begin(gateway: &Weak<Inner>, index: usize) -> Option<Self> {
+        let watched = gateway.upgrade()?.providers.get(index)?.watched.clone();
+        watched.store(true, Ordering::Relaxed);
+        Some(Self(watched))
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Probes one provider for as long as the gateway is open.
 pub(super) async fn watch(gateway: Weak<Inner>, index: usize) {
+    let _watching = Watching::begin(&gateway, index);
     loop {
         let (wait, reported) = {
             let Some(inner) = gateway.upgrade() else {
@@ -58,7 +77,7 @@ fn until_due(inner: &Inner, unit: &ProviderUnit) -> Duration {
     let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
     let at = next_probe(
         &breaker,
-        &unit.breaker_policy,
+        &unit.breaker_policy(),
         checked,
         HEALTH_INTERVAL,
         now,
@@ -74,7 +93,7 @@ async fn probe(inner: &Inner, unit: &ProviderUnit) -> bool {
     let decides = place.decides();
     let asked = inner.clock.now();
     let (mut found, mut outcome) = inner.look(unit).await;
-    let half_of_lease = unit.breaker_policy.probe_lease.scaled(0.5);
+    let half_of_lease = unit.breaker_policy().probe_lease.scaled(0.5);
     if decides && outcome == Outcome::Fault && inner.clock.now() - asked < half_of_lease {
         // One request is no verdict: at a vendor that is well but for one transient fault in seven requests it would keep
         // the breaker open for another minute every seventh time. It is repeated while it holds its place.

@@ -69,7 +69,7 @@ impl Inner {
             .breaker
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .eligibility(&unit.breaker_policy, self.clock.now());
+            .eligibility(&unit.breaker_policy(), self.clock.now());
         let now = self.clock.wall_ms();
         if matches!(health, Admission::Refused(_)) {
             return after_stat(Seen::Silent, row.bytes, now);

@@ -152,7 +152,7 @@ impl Asked<'_> {
         };
         let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.inner.clock.now();
-        breaker.eligibility(&unit.breaker_policy, now) == Admission::Ready
+        breaker.eligibility(&unit.breaker_policy(), now) == Admission::Ready
     }
 
     fn heard(&mut self, provider: &str, answered: bool) {

@@ -7,17 +7,18 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::state::{Probe, State};
+use super::state::{Look, Probe, State};
 use super::{Admission, Breaker, BreakerPolicy, Label, Outcome, Permit};
 use crate::Millis;
 
 const CALLERS: usize = 3;
 
 /// Small policies whose times are in every order of length, one of them as strict as can be.
-fn policies() -> [BreakerPolicy; 4] {
+fn policies() -> [BreakerPolicy; 6] {
     let policy = |failures, successes, open_for, probe_lease, cooldown_cap| BreakerPolicy {
         enabled: true,
         failures,
+        watched: false,
         successes,
         open_for: Millis(open_for),
         probe_lease: Millis(probe_lease),
@@ -30,6 +31,14 @@ fn policies() -> [BreakerPolicy; 4] {
         policy(3, 3, 2, 4, 3),
         policy(1, 1, 1, 1, 4),
         policy(2, 3, 4, 1, 1),
+        BreakerPolicy {
+            watched: true,
+            ..policy(2, 2, 3, 2, 2)
+        },
+        BreakerPolicy {
+            watched: true,
+            ..policy(1, 1, 1, 3, 1)
+        },
     ]
 }
 
@@ -77,7 +86,7 @@ impl Clone for World {
 }
 
 /// What of a world matters for its future.
-type Key = (State, Option<Millis>, Vec<Option<(bool, bool)>>);
+type Key = (State, Option<Millis>, Vec<Option<(bool, bool, bool)>>);
 
 impl World {
     fn new(policy: BreakerPolicy) -> Self {
@@ -92,7 +101,17 @@ impl World {
     fn key(&self) -> Key {
         let left = |at: Millis| at - self.now;
         let state = match self.breaker.state {
-            State::Closed { faults } => State::Closed { faults },
+            State::Closed { faults, look } => State::Closed {
+                faults,
+                look: match look {
+                    Look::Pending { after } => Look::Pending { after: left(after) },
+                    Look::UnderWay(probe) => Look::UnderWay(Probe {
+                        id: 0,
+                        lease_ends: left(probe.lease_ends),
+                    }),
+                    Look::Passed => Look::Passed,
+                },
+            },
             State::Open { until } => State::Open { until: left(until) },
             State::HalfOpen {
                 successes,
@@ -117,8 +136,13 @@ impl World {
             .permits
             .iter()
             .map(|p| {
-                p.as_ref()
-                    .map(|p| (p.epoch == self.breaker.epoch, self.holds_place(p)))
+                p.as_ref().map(|p| {
+                    (
+                        p.epoch == self.breaker.epoch,
+                        p.is_probe(),
+                        self.holds_place(p),
+                    )
+                })
             })
             .collect();
         permits.sort();
@@ -127,7 +151,8 @@ impl World {
 
     /// Whether this permit is the probe that the breaker waits for.
     fn holds_place(&self, permit: &Permit) -> bool {
-        matches!(self.breaker.state, State::HalfOpen { probe: Some(p), .. }
+        matches!(self.breaker.state,
+            State::HalfOpen { probe: Some(p), .. } | State::Closed { look: Look::UnderWay(p), .. }
             if permit.epoch == self.breaker.epoch && permit.probe == Some(p.id))
     }
 
@@ -141,6 +166,11 @@ impl World {
                     world.permits[caller] = Some(permit);
                 }
                 next.push(world);
+                let mut monitor = self.clone();
+                if let Ok(permit) = monitor.breaker.acquire_probe(&self.policy, monitor.now) {
+                    monitor.permits[caller] = Some(permit);
+                }
+                next.push(monitor);
                 continue;
             }
             for outcome in OUTCOMES {
@@ -191,12 +221,16 @@ impl World {
                 );
             }
         }
-        // A provider that is not closed is always going to be probed.
+        // A provider that is suspect or shut out is always going to be probed, and no other.
         let probe = self.breaker.next_probe_at(&self.policy);
-        assert_eq!(
-            probe.is_none(),
-            matches!(self.breaker.state, State::Closed { .. })
-        );
+        let well = match self.breaker.state {
+            State::Closed { faults, look } => {
+                assert!(faults < self.policy.opens_at(), "it should be open");
+                faults < self.policy.failures || look == Look::Passed
+            }
+            State::Open { .. } | State::HalfOpen { .. } => false,
+        };
+        assert_eq!(probe.is_none(), well);
         self.check_recovery();
     }
 
@@ -208,8 +242,9 @@ impl World {
         while let Some(due) = breaker.next_probe_at(&self.policy) {
             now = now.max(due);
             let permit = breaker
-                .acquire(&self.policy, now)
+                .acquire_probe(&self.policy, now)
                 .expect("a probe that is due is let in");
+            assert!(permit.is_probe(), "it decides");
             breaker.report(&self.policy, permit, Outcome::Success, now);
             probes += 1;
             assert!(probes <= self.policy.successes, "stuck: {breaker:?}");
@@ -233,6 +268,14 @@ fn check_step(before: &World, after: &World) {
     let (old, new) = (before.breaker.state, after.breaker.state);
     if let (State::Closed { .. }, State::HalfOpen { .. }) = (old, new) {
         panic!("closed never becomes half-open");
+    }
+    if let (State::Closed { faults, look }, State::Open { .. }) = (old, new) {
+        let policy = &before.policy;
+        let failed_look = matches!(look, Look::UnderWay(_)) && faults >= policy.failures;
+        assert!(
+            faults + 1 == policy.opens_at() || failed_look,
+            "opened after {faults} faults in a row"
+        );
     }
     if let (State::Open { .. }, State::Closed { .. }) = (old, new) {
         panic!("open never closes without probes");
@@ -293,7 +336,8 @@ fn late_results_are_ignored_everywhere() {
             for caller in 0..CALLERS {
                 let stale = world.permits[caller].as_ref().is_some_and(|p| {
                     let probing = matches!(world.breaker.state, State::HalfOpen { .. });
-                    p.epoch != world.breaker.epoch || (probing && !world.holds_place(p))
+                    p.epoch != world.breaker.epoch
+                        || ((probing || p.is_probe()) && !world.holds_place(p))
                 });
                 if !stale {
                     continue;

@@ -13,13 +13,20 @@
 //! change of state begins a new epoch, and a result of an attempt that was let in during an earlier one is ignored: it
 //! says nothing about now.
 //!
+//! Where somebody follows [`Breaker::next_probe_at`] ([`BreakerPolicy::watched`]) five faults in a row make the provider
+//! suspect and no more: it is looked at, and the breaker opens if that fails too, or at the tenth fault.
+//!
 //! A permit that never comes back (its task was killed) must not leave the breaker half-open for ever, so a probe holds
 //! its place for [`BreakerPolicy::probe_lease`] at most.
 
+mod attempt;
 #[cfg(test)]
 mod exhaustive;
+mod policy;
 mod snapshot;
 mod state;
 
+pub use attempt::{Admission, Outcome, Permit, Refusal};
+pub use policy::BreakerPolicy;
 pub use snapshot::{BreakerSnapshot, SnapshotState};
-pub use state::{Admission, Breaker, BreakerPolicy, Label, Outcome, Permit, Refusal};
+pub use state::{Breaker, Label};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::State;
+use super::state::{Look, State};
 use super::{Breaker, BreakerPolicy};
 use crate::Millis;
 
@@ -24,7 +24,7 @@ pub struct BreakerSnapshot {
 pub enum SnapshotState {
     /// Closed.
     Closed {
-        /// Faults in a row.
+        /// Faults in a row. A look at a suspect provider is made anew.
         faults: u32,
     },
     /// Open.
@@ -43,7 +43,7 @@ impl Breaker {
     /// Takes a snapshot at `now` on the monotonic and `wall_ms` on the wall clock.
     pub fn snapshot(&self, now: Millis, wall_ms: u64) -> BreakerSnapshot {
         let state = match self.state {
-            State::Closed { faults } => SnapshotState::Closed { faults },
+            State::Closed { faults, .. } => SnapshotState::Closed { faults },
             State::Open { until } => SnapshotState::Open { left: until - now },
             State::HalfOpen { successes, .. } => SnapshotState::HalfOpen { successes },
         };
@@ -70,9 +70,10 @@ impl Breaker {
     ) -> Self {
         let passed = Millis(wall_ms.saturating_sub(snapshot.taken_at_ms));
         let state = match snapshot.state {
-            // One fault from opening at most: a policy that became stricter must not open it without a new fault.
+            // One fault from opening at most, watched or not: a policy that became stricter must not open it without a new fault.
             SnapshotState::Closed { faults } => State::Closed {
-                faults: faults.min(policy.failures.saturating_sub(1)),
+                faults: faults.min(policy.failures.saturating_mul(2).saturating_sub(1)),
+                look: Look::NEW,
             },
             SnapshotState::Open { left } => State::Open {
                 until: now + (left.min(policy.open_for) - passed),
@@ -161,7 +162,7 @@ mod tests {
 
         let closed = BreakerSnapshot {
             taken_at_ms: 0,
-            state: SnapshotState::Closed { faults: 4 },
+            state: SnapshotState::Closed { faults: 9 },
             cooldown_left: None,
         };
         let strict = BreakerPolicy {

@@ -1,142 +1,10 @@
 //! The state machine.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::attempt::{Admission, Outcome, Permit, Refusal};
+use super::policy::BreakerPolicy;
 use crate::Millis;
-use crate::model::{Failure, FailureKind};
-
-/// Settings of a breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BreakerPolicy {
-    /// Off: everything is let in, nothing is counted. Cool-downs still hold.
-    pub enabled: bool,
-    /// Faults in a row that open it; at least 1.
-    pub failures: u32,
-    /// Successful probes that close it; at least 1.
-    pub successes: u32,
-    /// How long it stays open.
-    pub open_for: Millis,
-    /// How long a probe may hold the only place before another may be made.
-    pub probe_lease: Millis,
-    /// Time between two background probes while half-open.
-    pub probe_interval: Millis,
-    /// Longest cool-down, whatever the provider asks for.
-    pub cooldown_cap: Millis,
-    /// Cool-down after a rate limit that names no time.
-    pub cooldown_default: Millis,
-}
-
-impl Default for BreakerPolicy {
-    /// 5 faults, 2 successes, 60 s open; a probe holds its place for 30 s, and background probes are 5 s apart;
-    /// cool-downs of 1 s where nothing is asked, at most 60 s.
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            failures: 5,
-            successes: 2,
-            open_for: Millis::from_secs(60),
-            probe_lease: Millis::from_secs(30),
-            probe_interval: Millis::from_secs(5),
-            cooldown_cap: Millis::from_secs(60),
-            cooldown_default: Millis::from_secs(1),
-        }
-    }
-}
-
-/// How an admitted attempt ended, as far as the breaker cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// The provider did what it should.
-    Success,
-    /// The provider did not: unavailable, timeout, transport.
-    Fault,
-    /// The attempt failed for a reason that is not the provider's, so it says nothing about it.
-    Neutral,
-    /// The provider asks for a pause.
-    RateLimited {
-        /// How long, if it said.
-        retry_after: Option<Millis>,
-    },
-    /// The attempt was abandoned before it ended; its permit comes back unused.
-    Cancelled,
-}
-
-impl Outcome {
-    /// What a failure means to the breaker.
-    pub const fn of(failure: &Failure) -> Self {
-        if failure.kind.is_provider_fault() {
-            Self::Fault
-        } else if matches!(failure.kind, FailureKind::RateLimited) {
-            Self::RateLimited {
-                retry_after: failure.retry_after,
-            }
-        } else {
-            Self::Neutral
-        }
-    }
-}
-
-/// Why an attempt is not let in, and when to ask again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refusal {
-    /// It failed too often just now.
-    #[error("the breaker is open until {until} after repeated faults")]
-    Open {
-        /// When a probe is let in.
-        until: Millis,
-    },
-    /// Another caller is finding out whether it works again.
-    #[error("the breaker is half-open and a probe is under way")]
-    Probing {
-        /// When that probe loses its place at the latest.
-        until: Millis,
-    },
-    /// It asked for a pause.
-    #[error("the provider asked for a pause until {until}")]
-    CoolingDown {
-        /// When the pause ends.
-        until: Millis,
-    },
-}
-
-impl Refusal {
-    /// The instant from which asking again makes sense.
-    pub const fn until(self) -> Millis {
-        match self {
-            Self::Open { until } | Self::Probing { until } | Self::CoolingDown { until } => until,
-        }
-    }
-}
-
-/// The right to one attempt. Give it back with [`Breaker::report`], with [`Outcome::Cancelled`] if the attempt is
-/// dropped. It is neither `Clone` nor `Copy`, so it cannot be reported twice.
-#[derive(Debug, PartialEq, Eq, Hash)]
-#[must_use = "a permit has to be reported, or its place is held until the lease ends"]
-pub struct Permit {
-    pub(super) epoch: u64,
-    /// Which probe this is, if it is one: a probe that lost its place has no say.
-    pub(super) probe: Option<u64>,
-}
-
-impl Permit {
-    /// Whether this attempt decides if the breaker closes.
-    pub const fn is_probe(&self) -> bool {
-        self.probe.is_some()
-    }
-}
-
-/// What [`Breaker::eligibility`] answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Admission {
-    /// It works, as far as is known.
-    Ready,
-    /// One attempt would be let in, to find out whether it works again.
-    Probe,
-    /// It would not be let in.
-    Refused(Refusal),
-}
 
 /// The state's name, for logs and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -150,6 +18,24 @@ pub enum Label {
     HalfOpen,
 }
 
+/// The look at a provider that is suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Look {
+    /// To be made when it is suspect, from this instant.
+    Pending {
+        after: Millis,
+    },
+    UnderWay(Probe),
+    /// It went well: no further one before a success.
+    Passed,
+}
+
+impl Look {
+    pub(super) const NEW: Self = Self::Pending {
+        after: Millis::ZERO,
+    };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Probe {
     pub(super) id: u64,
@@ -160,6 +46,7 @@ pub(super) struct Probe {
 pub(super) enum State {
     Closed {
         faults: u32,
+        look: Look,
     },
     Open {
         until: Millis,
@@ -190,7 +77,10 @@ impl Breaker {
     /// Closed, nothing counted.
     pub const fn new() -> Self {
         Self {
-            state: State::Closed { faults: 0 },
+            state: State::Closed {
+                faults: 0,
+                look: Look::NEW,
+            },
             epoch: 0,
             next_probe_id: 0,
             cool_until: None,
@@ -227,21 +117,67 @@ impl Breaker {
                         0
                     }
                 };
-                let id = self.next_probe_id;
-                self.next_probe_id += 1;
+                let probe = self.new_probe(policy, now);
                 self.state = State::HalfOpen {
                     successes,
-                    probe: Some(Probe {
-                        id,
-                        lease_ends: now + policy.probe_lease,
-                    }),
+                    probe: Some(probe),
                     last_probe: Some(now),
                 };
                 Ok(Permit {
                     epoch: self.epoch,
-                    probe: Some(id),
+                    probe: Some(probe.id),
                 })
             }
+        }
+    }
+
+    /// Asks for what [`Breaker::next_probe_at`] names: like [`Breaker::acquire`], and at a provider that is suspect the look that
+    /// decides whether it opens.
+    ///
+    /// # Errors
+    /// As [`Breaker::acquire`].
+    pub fn acquire_probe(
+        &mut self,
+        policy: &BreakerPolicy,
+        now: Millis,
+    ) -> Result<Permit, Refusal> {
+        let permit = self.acquire(policy, now)?;
+        match self.look_at(policy) {
+            Some((at, faults)) if at <= now => {
+                let probe = self.new_probe(policy, now);
+                self.state = State::Closed {
+                    faults,
+                    look: Look::UnderWay(probe),
+                };
+                Ok(Permit {
+                    probe: Some(probe.id),
+                    ..permit
+                })
+            }
+            _ => Ok(permit),
+        }
+    }
+
+    fn new_probe(&mut self, policy: &BreakerPolicy, now: Millis) -> Probe {
+        let id = self.next_probe_id;
+        self.next_probe_id += 1;
+        Probe {
+            id,
+            lease_ends: now + policy.probe_lease,
+        }
+    }
+
+    /// From when a suspect provider is to be looked at, and its faults; `None` if it is not suspect, or the look went well.
+    fn look_at(&self, policy: &BreakerPolicy) -> Option<(Millis, u32)> {
+        match self.state {
+            State::Closed { faults, look } if policy.enabled && faults >= policy.failures => {
+                match look {
+                    Look::Pending { after } => Some((after, faults)),
+                    Look::UnderWay(probe) => Some((probe.lease_ends, faults)),
+                    Look::Passed => None,
+                }
+            }
+            _ => None,
         }
     }
 
@@ -285,19 +221,9 @@ impl Breaker {
             return None;
         }
         match self.state {
-            State::Closed { faults } => match outcome {
-                Outcome::Success => {
-                    self.state = State::Closed { faults: 0 };
-                    None
-                }
-                Outcome::Fault if faults.saturating_add(1) >= policy.failures => {
-                    Some(self.open(policy, now))
-                }
-                Outcome::Fault => {
-                    self.state = State::Closed { faults: faults + 1 };
-                    None
-                }
-                Outcome::Neutral | Outcome::RateLimited { .. } | Outcome::Cancelled => None,
+            State::Closed { faults, look } => match permit.probe {
+                Some(id) => self.looked(policy, (id, outcome), (faults, look), now),
+                None => self.counted(policy, outcome, (faults, look), now),
             },
             // No permit is given while open, and those from before are of an earlier epoch.
             State::Open { .. } => None,
@@ -314,7 +240,7 @@ impl Breaker {
                     Outcome::Fault => Some(self.open(policy, now)),
                     Outcome::Success if successes.saturating_add(1) >= policy.successes => {
                         self.epoch += 1;
-                        self.state = State::Closed { faults: 0 };
+                        self.state = Self::new().state;
                         Some(Label::Closed)
                     }
                     Outcome::Success => {
@@ -339,7 +265,54 @@ impl Breaker {
         }
     }
 
-    /// When the health monitor should probe next: `None` while closed. An instant in the past means now.
+    /// What an attempt means to a closed breaker.
+    fn counted(
+        &mut self,
+        policy: &BreakerPolicy,
+        outcome: Outcome,
+        (faults, look): (u32, Look),
+        now: Millis,
+    ) -> Option<Label> {
+        match outcome {
+            Outcome::Success => {
+                self.state = Self::new().state;
+                None
+            }
+            Outcome::Fault => {
+                let faults = faults.saturating_add(1);
+                if faults >= policy.opens_at() {
+                    return Some(self.open(policy, now));
+                }
+                self.state = State::Closed { faults, look };
+                None
+            }
+            Outcome::Neutral | Outcome::RateLimited { .. } | Outcome::Cancelled => None,
+        }
+    }
+
+    /// What the look at a suspect provider means. One that lost its place, to another or to a success, has no say.
+    fn looked(
+        &mut self,
+        policy: &BreakerPolicy,
+        (id, outcome): (u64, Outcome),
+        (faults, look): (u32, Look),
+        now: Millis,
+    ) -> Option<Label> {
+        if !matches!(look, Look::UnderWay(probe) if probe.id == id) {
+            return None;
+        }
+        let look = match outcome {
+            Outcome::Fault => return Some(self.open(policy, now)),
+            Outcome::Success => Look::Passed,
+            Outcome::Neutral | Outcome::RateLimited { .. } | Outcome::Cancelled => Look::Pending {
+                after: now + policy.probe_interval,
+            },
+        };
+        self.state = State::Closed { faults, look };
+        None
+    }
+
+    /// When the health monitor should probe next: `None` while closed and not suspect. An instant in the past means now.
     ///
     /// A provider that nobody uploads to still recovers, because this does not depend on anybody asking.
     pub fn next_probe_at(&self, policy: &BreakerPolicy) -> Option<Millis> {
@@ -347,7 +320,7 @@ impl Breaker {
             return None;
         }
         let at = match self.state {
-            State::Closed { .. } => return None,
+            State::Closed { .. } => self.look_at(policy)?.0,
             State::Open { until } => until,
             State::HalfOpen {
                 probe: Some(probe), ..

@@ -1,10 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::breaker::{Admission, BreakerPolicy, Outcome, Refusal};
+use crate::model::{Failure, FailureKind};
 
 const POLICY: BreakerPolicy = BreakerPolicy {
     enabled: true,
     failures: 5,
+    watched: false,
     successes: 2,
     open_for: Millis::from_secs(60),
     probe_lease: Millis::from_secs(30),
@@ -157,7 +160,7 @@ fn a_result_from_before_a_change_says_nothing() {
     breaker.report(&POLICY, probe, Outcome::Success, at(61));
     attempt(&mut breaker, Outcome::Success, at(61));
     breaker.report(&POLICY, early.pop().unwrap(), Outcome::Fault, at(62));
-    assert_eq!(breaker.state, State::Closed { faults: 0 });
+    assert_eq!(breaker.state, Breaker::new().state);
 }
 
 #[test]
@@ -254,4 +257,92 @@ fn off_means_off_but_a_pause_is_kept() {
         at(0),
     );
     assert!(breaker.acquire(&off, at(4)).is_err());
+}
+
+const WATCHED: BreakerPolicy = BreakerPolicy {
+    watched: true,
+    ..POLICY
+};
+
+fn suspect() -> Breaker {
+    let mut breaker = Breaker::new();
+    assert_eq!(breaker.next_probe_at(&WATCHED), None);
+    for _ in 0..5 {
+        let permit = breaker.acquire_probe(&WATCHED, at(0)).unwrap();
+        assert!(!permit.is_probe(), "nothing to look at yet");
+        let changed = breaker.report(&WATCHED, permit, Outcome::Fault, at(0));
+        assert_eq!(changed, None);
+    }
+    assert_eq!(breaker.eligibility(&WATCHED, at(0)), Admission::Ready);
+    assert_eq!(breaker.next_probe_at(&WATCHED), Some(at(0)));
+    breaker
+}
+
+#[test]
+fn a_suspect_that_fails_the_look_is_shut_out() {
+    let mut breaker = suspect();
+    let look = breaker.acquire_probe(&WATCHED, at(0)).unwrap();
+    assert!(look.is_probe());
+    assert!(!breaker.acquire(&WATCHED, at(0)).unwrap().is_probe());
+    assert_eq!(breaker.next_probe_at(&WATCHED), Some(at(30)));
+    let changed = breaker.report(&WATCHED, look, Outcome::Fault, at(1));
+    assert_eq!(changed, Some(Label::Open));
+}
+
+/// A vendor that lists and does not store: the look is no excuse for ever.
+#[test]
+fn a_suspect_that_passes_the_look_is_shut_out_at_twice_the_faults() {
+    let mut breaker = suspect();
+    let look = breaker.acquire_probe(&WATCHED, at(0)).unwrap();
+    assert_eq!(
+        breaker.report(&WATCHED, look, Outcome::Success, at(1)),
+        None
+    );
+    assert_eq!(breaker.next_probe_at(&WATCHED), None, "one look");
+    for fault in 6..=10 {
+        let permit = breaker.acquire(&WATCHED, at(2)).unwrap();
+        let changed = breaker.report(&WATCHED, permit, Outcome::Fault, at(2));
+        assert_eq!(changed.is_some(), fault == 10);
+    }
+    assert_eq!(breaker.label(at(2)), Label::Open);
+}
+
+#[test]
+fn a_success_clears_a_suspect_and_a_look_that_is_under_way_has_no_say() {
+    let mut breaker = suspect();
+    let look = breaker.acquire_probe(&WATCHED, at(0)).unwrap();
+    let permit = breaker.acquire(&WATCHED, at(0)).unwrap();
+    breaker.report(&WATCHED, permit, Outcome::Success, at(1));
+    assert_eq!(breaker.report(&WATCHED, look, Outcome::Fault, at(2)), None);
+    assert_eq!(breaker.state, Breaker::new().state);
+}
+
+#[test]
+fn a_look_that_says_nothing_is_made_again_after_an_interval() {
+    let mut breaker = suspect();
+    let look = breaker.acquire_probe(&WATCHED, at(0)).unwrap();
+    breaker.report(&WATCHED, look, Outcome::Neutral, at(1));
+    assert_eq!(breaker.next_probe_at(&WATCHED), Some(at(6)));
+    assert!(!breaker.acquire_probe(&WATCHED, at(5)).unwrap().is_probe());
+    let lost = breaker.acquire_probe(&WATCHED, at(6)).unwrap();
+    let second = breaker.acquire_probe(&WATCHED, at(36)).unwrap();
+    assert!(second.is_probe(), "the first one's lease is over");
+    assert_eq!(breaker.report(&WATCHED, lost, Outcome::Fault, at(37)), None);
+    let changed = breaker.report(&WATCHED, second, Outcome::Fault, at(37));
+    assert_eq!(changed, Some(Label::Open));
+}
+
+/// Ten uploads by ten processes, none of which lives long enough to look.
+#[test]
+fn suspicion_outlives_a_restart() {
+    let restored =
+        |breaker: &Breaker| Breaker::restore(&breaker.snapshot(at(0), 0), &WATCHED, at(0), 0);
+    let mut breaker = restored(&suspect());
+    assert_eq!(breaker.next_probe_at(&WATCHED), Some(at(0)));
+    for _ in 6..=10 {
+        let permit = breaker.acquire(&WATCHED, at(0)).unwrap();
+        breaker.report(&WATCHED, permit, Outcome::Fault, at(0));
+        breaker = restored(&breaker);
+    }
+    assert_eq!(breaker.label(at(0)), Label::Open);
 }
