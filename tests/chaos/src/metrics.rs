@@ -74,10 +74,9 @@ pub(crate) struct Metrics {
     pub(crate) auto: Rate,
     /// `auto` while one vendor was in an outage: with the one that is left it has a pinned upload's 3 attempts.
     pub(crate) auto_in_outage_of_one: Rate,
-    /// Pinned uploads that met no outage of their vendor and were not refused by its breaker.
+    /// Pinned uploads that met no outage of their vendor.
     pub(crate) pinned: Rate,
-    /// Pinned uploads that met no outage of their vendor and were refused by its breaker all the same, which had opened for
-    /// no reason: they did not get their attempts.
+    /// Of those, the ones that its breaker refused, which had opened for no reason: they did not get their attempts.
     pub(crate) pinned_refused: usize,
     /// `auto` during the outage of both.
     pub(crate) auto_in_outage_of_both: Rate,
@@ -123,11 +122,7 @@ pub(crate) fn compute(done: &[Done], seen: &[Seen], happened: &[Happened]) -> Me
                 .filter(auto)
                 .filter(|done| in_one(done) && !in_both(done)),
         ),
-        pinned: Rate::of(
-            done.iter()
-                .filter(pinned)
-                .filter(|done| !in_own(done) && !refused(done)),
-        ),
+        pinned: Rate::of(done.iter().filter(pinned).filter(|done| !in_own(done))),
         pinned_refused: done
             .iter()
             .filter(pinned)

@@ -152,7 +152,7 @@ impl Report {
                 "success, pinned, 3 attempts, outages of the vendor itself not included",
                 format!("≥ {PINNED} %"),
                 format!(
-                    "{}; {} more refused by a breaker that had opened for no reason",
+                    "{}; {} of them refused by a breaker that had opened for no reason",
                     rate(&metrics.pinned),
                     metrics.pinned_refused
                 ),

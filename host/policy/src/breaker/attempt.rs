@@ -80,6 +80,8 @@ pub struct Permit {
     pub(super) epoch: u64,
     /// Which probe this is, if it is one: a probe that lost its place has no say.
     pub(super) probe: Option<u64>,
+    /// Whether the health monitor holds it.
+    pub(super) monitor: bool,
 }
 
 impl Permit {

@@ -70,6 +70,7 @@ impl Clone for World {
             p.as_ref().map(|p| Permit {
                 epoch: p.epoch,
                 probe: p.probe,
+                monitor: p.monitor,
             })
         };
         Self {
@@ -86,7 +87,7 @@ impl Clone for World {
 }
 
 /// What of a world matters for its future.
-type Key = (State, Option<Millis>, Vec<Option<(bool, bool, bool)>>);
+type Key = (State, Option<Millis>, Vec<Option<[bool; 4]>>);
 
 impl World {
     fn new(policy: BreakerPolicy) -> Self {
@@ -117,6 +118,7 @@ impl World {
                 successes,
                 probe,
                 last_probe,
+                doubted,
             } => State::HalfOpen {
                 successes,
                 probe: probe.map(|p| Probe {
@@ -125,6 +127,7 @@ impl World {
                 }),
                 // Matters as the distance to the next probe only, and is over after one interval.
                 last_probe: last_probe.map(|at| left(at + self.policy.probe_interval)),
+                doubted,
             },
         };
         let cool = self
@@ -137,11 +140,12 @@ impl World {
             .iter()
             .map(|p| {
                 p.as_ref().map(|p| {
-                    (
+                    [
                         p.epoch == self.breaker.epoch,
                         p.is_probe(),
+                        p.monitor,
                         self.holds_place(p),
-                    )
+                    ]
                 })
             })
             .collect();
@@ -279,6 +283,14 @@ fn check_step(before: &World, after: &World) {
     }
     if let (State::Open { .. }, State::Closed { .. }) = (old, new) {
         panic!("open never closes without probes");
+    }
+    if let (State::HalfOpen { doubted, .. }, State::Open { .. }) = (old, new) {
+        let mut places = before.permits.iter().flatten();
+        let monitor = places.any(|p| p.monitor && before.holds_place(p));
+        assert!(
+            monitor || doubted || !before.policy.watched,
+            "opened again by one upload"
+        );
     }
     if let (State::HalfOpen { successes, .. }, State::Closed { .. }) = (old, new) {
         assert_eq!(

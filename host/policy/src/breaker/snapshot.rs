@@ -82,6 +82,7 @@ impl Breaker {
                 successes: successes.min(policy.successes.saturating_sub(1)),
                 probe: None,
                 last_probe: None,
+                doubted: false,
             },
         };
         let cool_until = snapshot

@@ -55,6 +55,8 @@ pub(super) enum State {
         successes: u32,
         probe: Option<Probe>,
         last_probe: Option<Millis>,
+        /// An upload failed as a probe, and nothing went well since.
+        doubted: bool,
     },
 }
 
@@ -108,13 +110,16 @@ impl Breaker {
             Admission::Ready => Ok(Permit {
                 epoch: self.epoch,
                 probe: None,
+                monitor: false,
             }),
             Admission::Probe => {
-                let successes = match self.state {
-                    State::HalfOpen { successes, .. } => successes,
+                let (successes, doubted) = match self.state {
+                    State::HalfOpen {
+                        successes, doubted, ..
+                    } => (successes, doubted),
                     State::Open { .. } | State::Closed { .. } => {
                         self.epoch += 1;
-                        0
+                        (0, false)
                     }
                 };
                 let probe = self.new_probe(policy, now);
@@ -122,10 +127,12 @@ impl Breaker {
                     successes,
                     probe: Some(probe),
                     last_probe: Some(now),
+                    doubted,
                 };
                 Ok(Permit {
                     epoch: self.epoch,
                     probe: Some(probe.id),
+                    monitor: false,
                 })
             }
         }
@@ -141,7 +148,10 @@ impl Breaker {
         policy: &BreakerPolicy,
         now: Millis,
     ) -> Result<Permit, Refusal> {
-        let permit = self.acquire(policy, now)?;
+        let permit = Permit {
+            monitor: true,
+            ..self.acquire(policy, now)?
+        };
         match self.look_at(policy) {
             Some((at, faults)) if at <= now => {
                 let probe = self.new_probe(policy, now);
@@ -227,40 +237,40 @@ impl Breaker {
             },
             // No permit is given while open, and those from before are of an earlier epoch.
             State::Open { .. } => None,
+            // A probe whose lease ended was replaced: its place is another's.
+            State::HalfOpen { probe, .. }
+                if permit.probe.is_none() || probe.map(|p| p.id) != permit.probe =>
+            {
+                None
+            }
             State::HalfOpen {
                 successes,
-                probe,
                 last_probe,
+                doubted,
+                ..
             } => {
-                // A probe whose lease ended was replaced: its place is another's.
-                if permit.probe.is_none() || probe.map(|p| p.id) != permit.probe {
-                    return None;
-                }
-                match outcome {
-                    Outcome::Fault => Some(self.open(policy, now)),
+                let next = |successes, last_probe, doubted| State::HalfOpen {
+                    successes,
+                    probe: None,
+                    last_probe,
+                    doubted,
+                };
+                self.state = match outcome {
+                    Outcome::Fault if permit.monitor || doubted || !policy.watched => {
+                        return Some(self.open(policy, now));
+                    }
+                    Outcome::Fault => next(0, None, true),
                     Outcome::Success if successes.saturating_add(1) >= policy.successes => {
                         self.epoch += 1;
                         self.state = Self::new().state;
-                        Some(Label::Closed)
+                        return Some(Label::Closed);
                     }
-                    Outcome::Success => {
-                        let successes = successes + 1;
-                        self.state = State::HalfOpen {
-                            successes,
-                            probe: None,
-                            last_probe,
-                        };
-                        None
-                    }
+                    Outcome::Success => next(successes + 1, last_probe, false),
                     Outcome::Neutral | Outcome::RateLimited { .. } | Outcome::Cancelled => {
-                        self.state = State::HalfOpen {
-                            successes,
-                            probe: None,
-                            last_probe,
-                        };
-                        None
+                        next(successes, last_probe, doubted)
                     }
-                }
+                };
+                None
             }
         }
     }

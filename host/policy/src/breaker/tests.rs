@@ -346,3 +346,48 @@ fn suspicion_outlives_a_restart() {
     }
     assert_eq!(breaker.label(at(0)), Label::Open);
 }
+
+fn half_open() -> Breaker {
+    let mut breaker = opened();
+    let permit = breaker.acquire(&WATCHED, at(60)).unwrap();
+    assert_eq!(
+        breaker.report(&WATCHED, permit, Outcome::Fault, at(60)),
+        None
+    );
+    assert_eq!(breaker.label(at(60)), Label::HalfOpen);
+    breaker
+}
+
+#[test]
+fn an_upload_that_fails_as_a_probe_makes_a_look_due_at_once() {
+    let mut breaker = half_open();
+    assert!(breaker.next_probe_at(&WATCHED).unwrap() <= at(60));
+    for second in [60, 61] {
+        let look = breaker.acquire_probe(&WATCHED, at(second)).unwrap();
+        breaker.report(&WATCHED, look, Outcome::Success, at(second));
+    }
+    assert_eq!(breaker.label(at(61)), Label::Closed);
+}
+
+#[test]
+fn a_second_upload_in_a_row_or_a_look_that_fails_opens_it_again() {
+    let mut breaker = half_open();
+    let permit = breaker.acquire(&WATCHED, at(60)).unwrap();
+    let changed = breaker.report(&WATCHED, permit, Outcome::Fault, at(60));
+    assert_eq!(changed, Some(Label::Open));
+
+    let mut breaker = opened();
+    let look = breaker.acquire_probe(&WATCHED, at(60)).unwrap();
+    let changed = breaker.report(&WATCHED, look, Outcome::Fault, at(60));
+    assert_eq!(changed, Some(Label::Open));
+}
+
+#[test]
+fn a_success_between_two_failed_probes_takes_the_doubt_back() {
+    let mut breaker = half_open();
+    for outcome in [Outcome::Success, Outcome::Fault] {
+        let permit = breaker.acquire(&WATCHED, at(60)).unwrap();
+        breaker.report(&WATCHED, permit, outcome, at(60));
+    }
+    assert_eq!(breaker.label(at(60)), Label::HalfOpen);
+}
