@@ -9,7 +9,7 @@ KILLS ?= 500
 # In the whole workspace, so that everything but the gateway is built once; the feature exists for this alone.
 CRASH := cargo test --locked --workspace --exclude guests --features loadlock-crash/fault-points
 
-.PHONY: all build run test test-crash chaos test-sdk test-authors test-clients fuzz lint deny help
+.PHONY: all build run test test-crash chaos test-sdk test-authors test-clients test-ledger fuzz lint deny help
 
 all: build
 
@@ -51,6 +51,10 @@ test-authors: build
 test-clients: build
 	tests/clients/run.sh
 
+## test-ledger: the shared ledger on PostgreSQL, which it starts; needs PostgreSQL's programs (installs a PostgREST-compatible server below .cache)
+test-ledger: build
+	tests/ledger/run.sh
+
 ## fuzz: every fuzz target for SECONDS_EACH (60) seconds, as many at once as there are cores; needs a C++ compiler
 fuzz:
 	tests/fuzz/run.sh
@@ -59,7 +63,7 @@ fuzz:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --exclude guests --all-targets -- --deny warnings
-	cargo clippy --locked --workspace --exclude guests --all-targets --features loadlock-crash/fault-points -- --deny warnings
+	cargo clippy --locked --workspace --exclude guests --all-targets --features loadlock-crash/fault-points,loadlock-tests/ledger -- --deny warnings
 
 ## deny: bans, licences, sources and, where their database can be reached, advisories
 deny: $(CACHE)/bin/cargo-deny

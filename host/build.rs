@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use loadlock_guest_build::{Guests, build};
 
 /// Name in the configuration, package in the workspace.
-const BUILTINS: [(&str, &str); 7] = [
+const BUILTINS: [(&str, &str); 8] = [
     ("auth", "auth"),
     ("glm", "provider-glm"),
     ("kimi", "provider-kimi"),
     ("local", "provider-local"),
     ("openai", "provider-openai"),
     ("tracker-local", "tracker-local"),
+    ("tracker-supabase", "tracker-supabase"),
     ("validator", "validator"),
 ];
 

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use loadlock_config::Config;
 use loadlock_journal::Journal;
+use loadlock_sandbox::Limits;
 use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
-use loadlock_sandbox::{Limits, Network};
 
 use crate::admission::{Grants, Room, Spool, spool_root};
 use crate::audit::Auditor;
@@ -21,7 +21,9 @@ use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Door, Peer, Principal};
 use crate::reload::Live;
 use crate::session::Sessions;
-use crate::setup::{Environment, ProviderUnit, Setup, auth, load_provider, refused};
+use crate::setup::{
+    Environment, Needs, ProviderUnit, Setup, auth, load_provider, network, refused,
+};
 use crate::share::Tenants;
 
 /// An open gateway. Cheap to clone; the last clone releases `$LOADLOCK_HOME`.
@@ -89,7 +91,14 @@ impl Gateway {
         let tracker_grants = TrackerGrants {
             settings: config.tracker.settings.clone().into_iter().collect(),
             state: Some(home.component_state("tracker", "ledger")?),
-            network: Network::Denied,
+            network: network(
+                &setup,
+                "tracker",
+                &config.tracker,
+                &Needs::AsGranted,
+                &local_key,
+            )?
+            .network,
             limits: tracker_limits(),
         };
         let units = async {
@@ -157,6 +166,7 @@ impl Gateway {
         };
         let gateway = Self(Arc::new(gateway));
         gateway.0.check_threshold()?;
+        gateway.0.tracker_ready().await?;
         gateway.0.configuration_recorded().await?;
         gateway.restore_breakers();
         gateway.0.restore_health();

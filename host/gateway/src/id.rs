@@ -17,6 +17,16 @@ pub(crate) fn file() -> String {
     format!("file-{}", mark())
 }
 
+/// The id of a file that another system uploaded: the same whenever it is imported.
+pub(crate) fn imported(tenant: &str, account: &str, remote_id: &str) -> String {
+    let digest = crate::import::digest(tenant, account, remote_id);
+    let characters = digest.iter().take(26);
+    let mark: String = characters
+        .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]))
+        .collect();
+    format!("file-{mark}")
+}
+
 /// The remote name that carries a mark and keeps the extension, at most 255 bytes.
 pub(crate) fn marked_name(name: &str, mark: &str) -> String {
     let (stem, extension) = match name.rsplit_once('.') {

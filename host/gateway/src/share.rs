@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use loadlock_config::{Config, Tenant};
-use loadlock_policy::quota::{Limits, Reservation, UnderWay};
+use loadlock_policy::quota::{Limits, Reservation, UnderWay, Usage};
 use tokio::sync::Notify;
 
 /// Tenants whose shares are kept; beyond them those that are idle are made anew.
@@ -54,6 +54,8 @@ pub(crate) struct Share {
     under_way: Mutex<UnderWay>,
     /// Notified when room was given back.
     pub(crate) ended: Notify,
+    /// What the ledger said last that the tenant stores, for when it is away.
+    pub(crate) last_recorded: Mutex<Option<Usage>>,
     uploads: Mutex<u32>,
     /// Notified when an upload has ended.
     pub(crate) turned: Notify,
@@ -97,6 +99,7 @@ impl Share {
         Self {
             rules: RwLock::new(Arc::new(Rules::new(tenant, &Rules::default()))),
             under_way: Mutex::default(),
+            last_recorded: Mutex::default(),
             ended: Notify::new(),
             uploads: Mutex::default(),
             turned: Notify::new(),

@@ -146,14 +146,35 @@ impl Inner {
             ));
         }
         count(backlog);
-        let stats = answered(self.tracker.stats(Some(tenant.to_owned())).await)?;
-        Ok(Stored {
-            recorded: Usage {
+        let stats = answered(self.tracker.stats(Some(tenant.to_owned())).await);
+        let share = self.share(tenant);
+        let mut last = share
+            .last_recorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let recorded = match (stats, *last) {
+            (Ok(stats), _) => Usage {
                 count: stats.files,
                 bytes: stats.bytes,
             },
-            coming,
-        })
+            (Err(error), Some(known)) => {
+                tracing::warn!(%error, tenant, "the tracker cannot be asked; the quota goes by what it said last");
+                known
+            }
+            (Err(error), None) => return Err(error),
+        };
+        *last = Some(recorded);
+        Ok(Stored { recorded, coming })
+    }
+
+    /// Keeps what the ledger said last as high as the truth while it cannot be asked: a record has just left the journal for it.
+    pub(crate) fn recorded_for(&self, tenant: &str, bytes: u64) {
+        let share = self.share(tenant);
+        let mut last = share
+            .last_recorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = last.map(|known| sum(known, 1, bytes));
     }
 
     /// Waits for a turn at the local door; refuses at the network's, where a client would only hold a connection open.

@@ -62,9 +62,9 @@ impl Network {
         (hooks, observed)
     }
 
-    /// For a long-lived instance, which has no operations of the provider interface: the probe's rights, which are a component's most modest.
+    /// For a long-lived instance, which has no operations of the provider interface: what its grants say. A tracker alone has any.
     pub(crate) fn for_instance(&self) -> Hooks {
-        self.for_call(Some((Operation::Probe, None))).0
+        self.for_call(Some((Operation::Track, None))).0
     }
 }
 

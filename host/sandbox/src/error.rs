@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 use wasmtime_wasi_http::FieldMapError;
 
+use loadlock_policy::model::Failure;
+
 use crate::files::InputError;
 use crate::inspect::{Import, InspectError, Role};
 use crate::limits::Exhausted;
@@ -121,6 +123,9 @@ pub enum CallError {
     /// The host could not set the call up.
     #[error("cannot start the call: {0}")]
     Host(String),
+    /// A long-lived component says that it cannot begin; each later call asks it again.
+    #[error("it is not ready: {0}")]
+    NotReady(Box<Failure>),
 }
 
 impl CallError {

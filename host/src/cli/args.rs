@@ -101,6 +101,9 @@ Examples:
     /// Look at the audit log and check it
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
+    /// Look after the shared ledger
+    #[command(subcommand, arg_required_else_help = true)]
+    Tracker(super::tracker::Tracker),
     /// The table of error codes: what leads to each, what to do
     #[command(after_help = "Examples:
   loadlock errors

@@ -7,7 +7,7 @@
 //! | `running` | the gateway that another process runs on the same home |
 //! | `output`, `text`, `table`, `receipt`, `profile` | what a person or a program sees |
 //! | `failure` | errors to messages and exit statuses |
-//! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `errors`, `manual` | the commands |
+//! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `tracker`, `errors`, `manual` | the commands |
 
 mod args;
 mod audit;
@@ -33,6 +33,7 @@ mod serve;
 mod table;
 mod text;
 mod token;
+mod tracker;
 mod upload;
 
 use std::process::ExitCode;
@@ -92,6 +93,7 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
         Command::Providers(command) => asynchronous(providers::run(&globals, output, command)),
         Command::Route(command) => asynchronous(route::run(&globals, output, command)),
         Command::Reconcile(command) => asynchronous(reconcile::run(&globals, output, command)),
+        Command::Tracker(command) => asynchronous(tracker::run(&globals, output, command)),
         Command::Fsck => asynchronous(fsck::run(&globals, output)),
     }
 }

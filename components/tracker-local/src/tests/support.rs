@@ -98,24 +98,6 @@ pub(crate) fn walk(ledger: &Ledger, mut query: ListQuery) -> Vec<String> {
     }
 }
 
-/// Account and id of the remote rows of all pages.
-pub(crate) fn walk_remotes(ledger: &Ledger, mut query: RemotesQuery) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    loop {
-        let page = ledger.remotes(&query).unwrap();
-        assert!(page.remotes.len() <= query.limit as usize);
-        found.extend(
-            page.remotes
-                .into_iter()
-                .map(|row| (row.account, row.remote_id)),
-        );
-        match page.next {
-            Some(next) => query.cursor = Some(next),
-            None => return found,
-        }
-    }
-}
-
 pub(crate) fn remote(ledger: &Ledger, remote_id: &str) -> Option<RemoteRow> {
     let page = ledger.remotes(&remotes_query(10_000)).unwrap();
     page.remotes

@@ -190,7 +190,7 @@ fn matches(pattern: &str, place: &str) -> bool {
 pub const fn builtins(role: Role) -> &'static [&'static str] {
     match role {
         Role::Provider => &["local", "kimi", "glm", "openai"],
-        Role::Tracker => &["tracker-local"],
+        Role::Tracker => &["tracker-local", "tracker-supabase"],
         Role::Validator => &["validator"],
         Role::Auth => &["auth"],
     }

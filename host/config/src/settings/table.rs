@@ -403,6 +403,10 @@ pub static ENVIRONMENT: &[(&str, &str)] = &[
         "Path of the configuration file, if `--config` does not name one.",
     ),
     (
+        "LOADLOCK_DATABASE",
+        "PostgreSQL connection string of `loadlock tracker`, if `--database` does not give one.",
+    ),
+    (
         "LOADLOCK_LOG",
         "What is logged, as a filter such as `info` or `loadlock=debug`.",
     ),

@@ -354,7 +354,7 @@ fn call_failed(unit: &ProviderUnit, error: &CallError, sent: bool) -> AttemptEnd
             FailureKind::Unavailable,
             format!("{}: {error}", unit.name),
         )),
-        CallError::Host(_) => failure(FailureKind::Internal, false),
+        CallError::Host(_) | CallError::NotReady(_) => failure(FailureKind::Internal, false),
         CallError::Input(input) => fatal(Error::new(
             match input {
                 loadlock_sandbox::files::InputError::NotGranted(_) => ErrorCode::PathNotAllowed,

@@ -84,6 +84,14 @@ impl Inner {
             }
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
+                // It knows digests alone, and has something to find only while records wait.
+                if self
+                    .journal
+                    .backlog()
+                    .is_ok_and(|backlog| backlog.entries > 0)
+                {
+                    content_digest(order, digest).await?;
+                }
                 return self
                     .dedup_in_journal(order, stop, digest.as_deref(), begun)
                     .await;
@@ -101,8 +109,10 @@ impl Inner {
                     .await;
             }
             Err(error) => {
-                tracing::warn!(%error, "the tracker cannot be asked; not deduplicating");
-                return Ok(None);
+                tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
+                return self
+                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
+                    .await;
             }
         };
         Ok(self.refer(order, key, row, begun.as_ref()).await)

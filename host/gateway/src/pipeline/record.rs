@@ -1,10 +1,12 @@
 //! From the journal to the tracker.
 
 use loadlock_journal::State;
+use loadlock_policy::model::FailureKind;
+use loadlock_sandbox::CallError;
 use loadlock_sandbox::tracker::{FileRecord, Recorded, RemoteState};
 
 use super::entry::{journal_error, record_of};
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::Inner;
@@ -13,6 +15,29 @@ use crate::gateway::Inner;
 const BATCH: usize = 256;
 
 impl Inner {
+    /// Refuses to start over a ledger that a person must put right: a wrong key, clock or schema. One that is only out of reach
+    /// holds nothing up; the journal keeps what it is to be told.
+    pub(crate) async fn tracker_ready(&self) -> Result<()> {
+        let failure = match self.tracker.ready().await {
+            Ok(()) => return Ok(()),
+            Err(CallError::NotReady(failure)) => failure,
+            Err(error) => {
+                tracing::warn!(target: "loadlock::tracker", %error, "the ledger does not answer: uploads go on, records wait in the journal");
+                return Ok(());
+            }
+        };
+        match failure.kind {
+            FailureKind::Unauthorized | FailureKind::Internal => Err(Error::new(
+                ErrorCode::TrackerFailed,
+                format!("the ledger cannot be used: {failure}"),
+            )),
+            _ => {
+                tracing::warn!(target: "loadlock::tracker", %failure, "the ledger is out of reach: uploads go on, records wait in the journal");
+                Ok(())
+            }
+        }
+    }
+
     /// Hands one accepted upload to the tracker. What fails stays in the journal and is delivered later, in order.
     pub(crate) async fn deliver(&self, record: &FileRecord) {
         let _delivering = self.delivering.read().await;
@@ -72,6 +97,9 @@ impl Inner {
         fault::at(Point::RecordBefore);
         let outcomes = answered(self.tracker.record_many(records.clone()).await)?;
         for (record, outcome) in records.iter().zip(&outcomes) {
+            if *outcome == Recorded::Inserted {
+                self.recorded_for(&record.key.tenant, record.bytes);
+            }
             if *outcome == Recorded::RemoteNotLive && !self.revive(record).await? {
                 // A further file over a remote file that the vendor lost meanwhile: saying so is all that is left.
                 tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost its remote file");

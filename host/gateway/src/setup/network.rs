@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use loadlock_config::{Connection, CredentialKind, Part};
-use loadlock_egress::Transport;
 use loadlock_egress::clock::SystemClock;
 use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
 use loadlock_egress::tls::Roots;
+use loadlock_egress::{Timeouts, Transport};
 use loadlock_policy::egress::{EgressGrant, EgressPolicy, Method};
-use loadlock_policy::model::Profile;
+use loadlock_policy::model::{EgressNeed, Operation};
 use loadlock_sandbox::{Network, Outlet};
 
 use super::Setup;
@@ -21,12 +22,49 @@ pub(crate) struct Bound {
     pub(crate) fingerprint: Option<String>,
 }
 
+/// A ledger answers a call in milliseconds, and everybody waits for the one before: well within a call's own limit.
+const LEDGER_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    first_byte: Duration::from_secs(10),
+    between_bytes: Duration::from_secs(10),
+    total: Duration::from_secs(30),
+};
+
+/// What a component asks for.
+pub(crate) enum Needs<'a> {
+    /// What a provider's profile says.
+    Of {
+        egress: &'a [EgressNeed],
+        can_list: bool,
+    },
+    /// Whatever is granted: a tracker has no profile to ask in.
+    AsGranted,
+}
+
+fn as_granted(grant: &loadlock_config::EgressGrant) -> EgressNeed {
+    EgressNeed {
+        origin: origin(grant),
+        path_prefix: grant.path_prefix.clone(),
+        methods: grant.methods.clone(),
+        operations: vec![Operation::Track],
+    }
+}
+
+fn origin(grant: &loadlock_config::EgressGrant) -> String {
+    let host = if grant.host.contains(':') {
+        format!("[{}]", grant.host.trim_matches(['[', ']']))
+    } else {
+        grant.host.clone()
+    };
+    format!("{}://{host}:{}", grant.scheme.as_str(), grant.port)
+}
+
 /// Binds the network of one component. Nothing is bound without a grant.
 pub(crate) fn network(
     setup: &Setup,
     name: &str,
     connection: &Connection,
-    profile: &Profile,
+    needs: &Needs<'_>,
     installation_key: &[u8],
 ) -> Result<Bound> {
     let invalid =
@@ -35,17 +73,11 @@ pub(crate) fn network(
         .egress
         .iter()
         .map(|grant| {
-            let host = if grant.host.contains(':') {
-                format!("[{}]", grant.host.trim_matches(['[', ']']))
-            } else {
-                grant.host.clone()
-            };
-            let origin = format!("{}://{host}:{}", grant.scheme.as_str(), grant.port);
             let methods = grant
                 .methods
                 .iter()
                 .filter_map(|method| Method::parse(method));
-            EgressGrant::parse(&origin, &grant.path_prefix, methods, grant.private)
+            EgressGrant::parse(&origin(grant), &grant.path_prefix, methods, grant.private)
                 .map_err(|error| invalid(format!("{}: {error}", grant.origin)))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -56,7 +88,15 @@ pub(crate) fn network(
         });
     }
     let origins = grants.iter().map(|grant| grant.origin.clone()).collect();
-    let policy = EgressPolicy::new(name, &profile.egress, profile.can_list, grants)
+    let timeouts = match needs {
+        Needs::Of { .. } => Timeouts::default(),
+        Needs::AsGranted => LEDGER_TIMEOUTS,
+    };
+    let (needs, can_list) = match needs {
+        Needs::Of { egress, can_list } => (egress.to_vec(), *can_list),
+        Needs::AsGranted => (connection.egress.iter().map(as_granted).collect(), false),
+    };
+    let policy = EgressPolicy::new(name, &needs, can_list, grants)
         .map_err(|error| invalid(error.to_string()))?;
     for unmet in policy.unmet() {
         tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not granted");
@@ -69,7 +109,9 @@ pub(crate) fn network(
         .ca_file
         .as_ref()
         .map_or(Roots::Platform, |file: &PathBuf| Roots::File(file.clone()));
-    let mut builder = Transport::builder(name, origins).roots(roots);
+    let mut builder = Transport::builder(name, origins)
+        .roots(roots)
+        .timeouts(timeouts);
     if let Some(credential) = credential {
         builder = builder.credential(credential);
     }

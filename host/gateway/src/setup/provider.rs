@@ -15,7 +15,7 @@ use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{Limits, Network, Sandbox};
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Setup, network, refused};
+use super::{Needs, Setup, network, refused};
 use crate::admission::Grants;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
@@ -106,7 +106,10 @@ pub(crate) async fn load_provider(
         setup,
         &name,
         &configured.connection,
-        &profile,
+        &Needs::Of {
+            egress: &profile.egress,
+            can_list: profile.can_list,
+        },
         installation_key,
     )?;
     component.bind_network(bound.network);

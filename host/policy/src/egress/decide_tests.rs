@@ -239,3 +239,40 @@ fn needs_without_a_grant_are_listed() {
         ]
     );
 }
+
+#[test]
+fn a_tracker_does_what_its_grants_say_and_nothing_else() {
+    let needs = [need(
+        "https://b.example",
+        "/rpc",
+        &["POST"],
+        &[Operation::Track],
+    )];
+    let grant = EgressGrant::parse("https://b.example", "/rpc", [Method::Post], false).unwrap();
+    let policy = EgressPolicy::new("tracker", &needs, false, vec![grant]).unwrap();
+    let request = RequestFacts {
+        authority: "b.example",
+        path_and_query: "/rpc/record_many",
+        operation: Operation::Track,
+        ..UPLOAD
+    };
+    assert!(policy.decide(&request).is_ok());
+    for (path_and_query, method) in [
+        ("/rpc/find", "GET"),
+        ("/files", "POST"),
+        ("/rpc/../files", "POST"),
+    ] {
+        let other = RequestFacts {
+            path_and_query,
+            method,
+            ..request
+        };
+        assert!(policy.decide(&other).is_err(), "{method} {path_and_query}");
+    }
+    // A provider's calls gain nothing from it.
+    let probe = RequestFacts {
+        operation: Operation::Probe,
+        ..request
+    };
+    assert!(policy.decide(&probe).is_err());
+}

@@ -56,6 +56,9 @@ impl Denied {
     /// What to do, one sentence.
     pub fn hint(&self) -> String {
         match (&self.reason, self.config_line()) {
+            (_, Some(line)) if self.operation == Operation::Track => {
+                format!("to allow it, add to [{}]: {line}", self.provider)
+            }
             (_, Some(line)) => {
                 format!("to allow it, add to [providers.{}]: {line}", self.provider)
             }

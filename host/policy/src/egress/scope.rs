@@ -61,6 +61,8 @@ pub(super) fn check(
                 Err(ScopeFault::BeneathPrefix)
             }
         }
+        // Its store is not a vendor's account, and its calls are not told apart by paths: methods and prefix are the limit.
+        Operation::Track => Ok(()),
         Operation::Stat if method.is_read() && rest.is_empty() && can_list => Ok(()),
         Operation::Stat | Operation::Content if !method.is_read() => Err(ScopeFault::MustRead),
         Operation::Stat | Operation::Content | Operation::Delete => {

@@ -157,7 +157,7 @@ fn matches_media_type(pattern: &str, media_type: &str) -> bool {
     }
 }
 
-/// A call of the provider interface that may use the network.
+/// A call that may use the network: one of the provider interface, or a tracker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
@@ -173,17 +173,20 @@ pub enum Operation {
     Content,
     /// Asks for something cheap.
     Probe,
+    /// Whatever a tracker does. No profile can ask for it: the operator's grants alone say where it may go.
+    Track,
 }
 
 impl Operation {
     /// Every operation, in the contract's order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Upload,
         Self::Stat,
         Self::Listing,
         Self::Delete,
         Self::Content,
         Self::Probe,
+        Self::Track,
     ];
 
     /// The contract's name.
@@ -195,6 +198,7 @@ impl Operation {
             Self::Delete => "delete",
             Self::Content => "content",
             Self::Probe => "probe",
+            Self::Track => "track",
         }
     }
 }

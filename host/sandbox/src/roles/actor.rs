@@ -4,10 +4,12 @@
 //! through a transaction: the actor finishes the call whether or not somebody still waits. Limits are armed anew for every call; any trap or exhausted limit discards the
 //! instance and the next call gets a fresh one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use futures::future::BoxFuture;
+use loadlock_policy::model::Failure;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Store;
 
@@ -18,6 +20,7 @@ use crate::error::CallError;
 use crate::files::FilesCtx;
 use crate::limits::Limits;
 use crate::log::Log;
+use crate::roles::absence::Absence;
 use crate::state::{CallState, StateParts};
 
 /// Calls that may wait for one actor.
@@ -25,7 +28,9 @@ const QUEUE: usize = 1_024;
 
 /// Instantiates and prepares: opens a store, sets a policy. The inner error is the component's own refusal.
 pub(crate) type Start<B> = Box<
-    dyn for<'s> Fn(&'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<B, String>>>
+    dyn for<'s> Fn(
+            &'s mut Store<CallState>,
+        ) -> BoxFuture<'s, wasmtime::Result<Result<B, CallError>>>
         + Send
         + Sync,
 >;
@@ -52,6 +57,7 @@ type Job<B> = Box<dyn for<'a> FnOnce(&'a mut Slot<B>) -> BoxFuture<'a, ()> + Sen
 pub(crate) struct Slot<B> {
     recipe: Recipe<B>,
     live: Option<Live<B>>,
+    absence: Arc<Mutex<Absence>>,
 }
 
 /// A handle to the actor. Dropping the last one waits for the call under way: whoever opens the same store next must find it closed.
@@ -60,6 +66,7 @@ pub(crate) struct Actor<B>(Arc<Handle<B>>);
 struct Handle<B> {
     jobs: Option<mpsc::Sender<Job<B>>>,
     thread: Option<JoinHandle<()>>,
+    absence: Arc<Mutex<Absence>>,
 }
 
 impl<B> Drop for Handle<B> {
@@ -85,6 +92,8 @@ impl<B: Send + Sync + 'static> Actor<B> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let absence = Arc::new(Mutex::new(Absence::default()));
+        let shared = absence.clone();
         let thread = std::thread::Builder::new()
             .name(format!(
                 "loadlock-{}",
@@ -96,7 +105,11 @@ impl<B: Send + Sync + 'static> Actor<B> {
             ))
             .spawn(move || {
                 runtime.block_on(async move {
-                    let mut slot = Slot { recipe, live: None };
+                    let mut slot = Slot {
+                        recipe,
+                        live: None,
+                        absence: shared,
+                    };
                     while let Some(job) = queue.recv().await {
                         job(&mut slot).await;
                     }
@@ -105,7 +118,14 @@ impl<B: Send + Sync + 'static> Actor<B> {
         Ok(Self(Arc::new(Handle {
             jobs: Some(jobs),
             thread: Some(thread),
+            absence,
         })))
+    }
+
+    /// Takes note of what the store behind the instance answered: a failure, or `None`. While it is away, calls are refused
+    /// with [`CallError::NotReady`] instead of waiting for it.
+    pub(crate) fn heard(&self, failure: Option<&Failure>) {
+        note(&self.0.absence, failure);
     }
 
     /// Runs one call in the instance.
@@ -136,14 +156,30 @@ impl<B: Send + Sync + 'static> Actor<B> {
     }
 }
 
+fn note(absence: &Mutex<Absence>, failure: Option<&Failure>) {
+    let mut absence = absence.lock().unwrap_or_else(PoisonError::into_inner);
+    absence.heard(failure, Instant::now());
+}
+
 impl<B: Send + Sync + 'static> Slot<B> {
     async fn run<T: Send>(
         &mut self,
         call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>,
     ) -> Result<T, CallError> {
+        let refusal = {
+            let absence = self.absence.lock().unwrap_or_else(PoisonError::into_inner);
+            absence.refusal(Instant::now())
+        };
+        if let Some(failure) = refusal {
+            return Err(CallError::NotReady(Box::new(failure)));
+        }
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.start().await?,
+            None => self.start().await.inspect_err(|error| {
+                if let CallError::NotReady(failure) = error {
+                    note(&self.absence, Some(failure));
+                }
+            })?,
         };
         let called = limited(&self.recipe.limits, call(&live.bindings, &mut live.store)).await;
         let (outcome, _) = settled(&live.store, called);
@@ -177,8 +213,10 @@ impl<B: Send + Sync + 'static> Slot<B> {
         );
         let called = limited(&recipe.limits, (recipe.start)(&mut store)).await;
         let (started, _) = settled(&store, called);
-        let bindings = started?
-            .map_err(|reason| CallError::Host(format!("{}: {reason}", recipe.loaded.name)))?;
+        let bindings = started?.map_err(|error| match error {
+            CallError::Host(reason) => CallError::Host(format!("{}: {reason}", recipe.loaded.name)),
+            other => other,
+        })?;
         Ok(Live {
             store,
             bindings,

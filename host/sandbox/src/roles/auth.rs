@@ -155,7 +155,7 @@ impl Auth {
                         .loadlock_upload_auth()
                         .call_configure(store, &to_wit(&policy))
                         .await?;
-                    Ok(answer.map(|()| bindings))
+                    Ok(answer.map(|()| bindings).map_err(CallError::Host))
                 })
             }),
         })

@@ -1,5 +1,6 @@
 //! One typed wrapper per component role.
 
+pub(crate) mod absence;
 pub(crate) mod actor;
 pub mod auth;
 pub mod provider;

@@ -228,7 +228,9 @@ macro_rules! calls {
                         bindings.loadlock_upload_tracker().$call(store, $($pass),*).await
                     })
                 }).await?;
-                Ok(answer.map($convert).map_err(v0_1::failure))
+                let answer = answer.map($convert).map_err(v0_1::failure);
+                self.actor.heard(answer.as_ref().err());
+                Ok(answer)
             })*
         }
     };
@@ -305,7 +307,9 @@ impl Tracker {
                 Box::pin(async move {
                     let bindings = pre.instantiate_async(&mut *store).await?;
                     let opened = bindings.loadlock_upload_tracker().call_open(store).await?;
-                    Ok(opened.map(|_| bindings).map_err(|failure| failure.message))
+                    Ok(opened
+                        .map(|_| bindings)
+                        .map_err(|failure| CallError::NotReady(Box::new(v0_1::failure(failure)))))
                 })
             }),
         })
@@ -314,6 +318,16 @@ impl Tracker {
             source: error,
         })?;
         Ok(Self { actor, inspection })
+    }
+
+    /// Opens its store, if it is not open yet.
+    ///
+    /// # Errors
+    /// [`CallError::NotReady`] with what the component says is in the way.
+    pub async fn ready(&self) -> Result<(), CallError> {
+        self.actor
+            .call(|_: &TrackerComponent, _: &mut Store<CallState>| Box::pin(async { Ok(()) }))
+            .await
     }
 
     /// What the component says about itself.

@@ -1,0 +1,99 @@
+//! The shared ledger: the `tracker` role of `loadlock:upload` over PostgREST, as Supabase serves it, in PostgreSQL.
+//!
+//! Every call of the contract is one call of a function that `migrations/` makes in the ledger's schema, and so one transaction
+//! of the database: references are counted under row locks there, and gateways that share the ledger cannot race. A table
+//! request with `resolution=ignore-duplicates` could not count, and would need a second request to tell a row that was there
+//! from one that was not.
+//!
+//! Settings: `url`, the address of the REST interface (`https://PROJECT.supabase.co/rest/v1`), and `schema` (`loadlock`). The key is
+//! the host's to add: `apikey` and `Authorization` are credentials of the tracker.
+//!
+//! | module | job |
+//! |---|---|
+//! | `ledger` | one function for each of the contract's calls |
+//! | `rest` | a request and its answer |
+//! | `problem` | what PostgREST's and PostgreSQL's codes mean here, and what the operator must do |
+//! | `wire` | the forms of rows in JSON |
+//! | `cursor` | where a page ended |
+
+mod bindings;
+mod cursor;
+mod ledger;
+mod problem;
+mod rest;
+mod wire;
+
+use bindings::exports::loadlock::upload::tracker::{
+    DedupKey, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState,
+    RemotesPage, RemotesQuery, Totals, UsageRow,
+};
+use ledger::Ledger;
+use loadlock_sdk::types::Failure;
+
+struct Component;
+
+impl Guest for Component {
+    fn open() -> Result<u32, Failure> {
+        Ledger::from_settings()?.open()
+    }
+
+    fn find(key: DedupKey, now_ms: u64) -> Result<Option<RemoteRow>, Failure> {
+        Ledger::from_settings()?.find(key, now_ms)
+    }
+
+    fn has_size(tenant: String, account: String, bytes: u64) -> Result<bool, Failure> {
+        Ledger::from_settings()?.has_size(&tenant, &account, bytes)
+    }
+
+    fn record_many(files: Vec<FileRecord>) -> Result<Vec<Recorded>, Failure> {
+        Ledger::from_settings()?.record_many(files)
+    }
+
+    fn reference(file: FileRecord) -> Result<Recorded, Failure> {
+        Ledger::from_settings()?.reference(file)
+    }
+
+    fn get(tenant: String, id: String, now_ms: u64) -> Result<Option<FileRecord>, Failure> {
+        Ledger::from_settings()?.get(&tenant, &id, now_ms)
+    }
+
+    fn list(query: ListQuery) -> Result<Page, Failure> {
+        Ledger::from_settings()?.list(&query)
+    }
+
+    fn tombstone(tenant: String, id: String) -> Result<Release, Failure> {
+        Ledger::from_settings()?.tombstone(&tenant, &id)
+    }
+
+    fn expire(now_ms: u64, limit: u32) -> Result<Vec<RemoteRow>, Failure> {
+        Ledger::from_settings()?.expire(now_ms, limit)
+    }
+
+    fn forget(account: String, remote_id: String) -> Result<bool, Failure> {
+        Ledger::from_settings()?.forget(&account, &remote_id)
+    }
+
+    fn observe(
+        account: String,
+        remote_id: String,
+        state: RemoteState,
+        now_ms: u64,
+    ) -> Result<bool, Failure> {
+        Ledger::from_settings()?.observe(&account, &remote_id, state, now_ms)
+    }
+
+    fn remotes(query: RemotesQuery) -> Result<RemotesPage, Failure> {
+        Ledger::from_settings()?.remotes(&query)
+    }
+
+    fn stats(tenant: Option<String>) -> Result<Totals, Failure> {
+        Ledger::from_settings()?.stats(tenant.as_deref())
+    }
+
+    fn usage() -> Result<Vec<UsageRow>, Failure> {
+        Ledger::from_settings()?.usage()
+    }
+}
+
+#[cfg(target_family = "wasm")]
+bindings::export!(Component with_types_in bindings);

@@ -1,0 +1,74 @@
+//! `loadlock tracker`: the shared ledger's schema, and records of an earlier system.
+
+mod args;
+mod database;
+mod import;
+mod predecessor;
+
+use loadlock::{Error, ErrorCode};
+use serde_json::json;
+
+pub(crate) use args::Tracker;
+
+use super::args::Globals;
+use super::context::configuration;
+use super::failure::{Failure, Status};
+use super::output::Output;
+use crate::ledger_schema::{Names, VERSION, schema_name, script};
+
+pub(crate) async fn run(
+    globals: &Globals,
+    output: &Output,
+    command: Tracker,
+) -> Result<Status, Failure> {
+    match command {
+        Tracker::Migrate(command) => migrate(globals, output, command).await,
+        Tracker::Import(command) => import::run(globals, output, command).await,
+    }
+}
+
+async fn migrate(
+    globals: &Globals,
+    output: &Output,
+    command: args::Migrate,
+) -> Result<Status, Failure> {
+    let schema = match command.schema {
+        Some(schema) => schema,
+        None => configured(globals)?,
+    };
+    let script = script(&Names {
+        schema: schema.clone(),
+        role: command.role,
+        reader: command.reader,
+    });
+    if command.print {
+        output.line(script.trim_end())?;
+        return Ok(Status::Done);
+    }
+    let client = database::connect(command.database.as_deref()).await?;
+    client
+        .batch_execute(&script)
+        .await
+        .map_err(|error| database::failed(&error))?;
+    if output.json {
+        output.object(&json!({ "schema": schema, "version": VERSION }))?;
+    } else {
+        output.line(format_args!("schema `{schema}` is at version {VERSION}"))?;
+    }
+    Ok(Status::Done)
+}
+
+/// The schema that the configured tracker uses.
+fn configured(globals: &Globals) -> Result<String, Failure> {
+    let config = configuration(globals)?;
+    match config.tracker.settings.get("schema") {
+        None => Ok("loadlock".to_owned()),
+        Some(name) => schema_name(name).map_err(|wrong| {
+            Error::new(
+                ErrorCode::ConfigInvalid,
+                format!("tracker.settings.schema: {wrong}"),
+            )
+            .into()
+        }),
+    }
+}

@@ -1,0 +1,193 @@
+//! At a million rows every statement that the component's calls run is answered by an index.
+
+use crate::place::schema;
+use crate::sql::Sql;
+
+/// Tables that grow with the files. `totals` has 16 rows a tenant, and `migrations` a handful.
+const LARGE: [&str; 3] = ["files", "remote_files", "claims"];
+
+async fn fill(sql: &Sql, schema: &str) {
+    // Not logged: filling takes half the time.
+    let tenant = "'t' || (n % 50)";
+    sql.run(&format!(
+        "alter table {schema}.remote_files set unlogged; alter table {schema}.files set unlogged;
+        alter table {schema}.claims set unlogged; set maintenance_work_mem = '128MB';
+        insert into {schema}.remote_files (account, remote_id, provider, tenant, purpose, treatment, sha256, bytes, media_type,
+            state, reference_count, created_at, verified_at, expires_at)
+        select 'a' || (n % 4), 'r' || n, 'kimi', {tenant}, 'p' || (n % 3), 'pdf', lpad(n::text, 64, '0'), n * 10, 'text/plain',
+            case n % 1000 when 0 then 'dying' when 1 then 'missing' else 'live' end, 1,
+            timestamptz 'epoch' + n * interval '1 second', timestamptz 'epoch' + n * interval '1 second',
+            case when n % 2 = 0 then timestamptz 'epoch' + n * interval '2 seconds' end
+        from generate_series(1, 1000000) as n;
+        insert into {schema}.files
+        select 'f' || n, {tenant}, 'a' || (n % 4), 'p' || (n % 3), 'pdf', lpad(n::text, 64, '0'), 'name', n * 10, 'text/plain', 'kimi',
+            'r' || n, false, 1, timestamptz 'epoch' + n * interval '1 second',
+            case when n % 2 = 0 then timestamptz 'epoch' + n * interval '2 seconds' end
+        from generate_series(1, 1000000) as n;
+        insert into {schema}.claims
+        select {tenant}, 'a' || (n % 4), 'p' || (n % 3), 'pdf', lpad(n::text, 64, '0'), 'r' || n, 1
+        from generate_series(1, 1000000) as n;
+        analyze {schema}.remote_files; analyze {schema}.files; analyze {schema}.claims"
+    ))
+    .await;
+}
+
+/// Runs a call and looks at the plan of every statement in it; otherwise what it reads too much of.
+async fn look(sql: &Sql, call: &str) -> Result<(), String> {
+    sql.take_notices();
+    assert_eq!(sql.column(&format!("select {call}")).await.len(), 1);
+    let plans = sql.take_notices();
+    assert!(!plans.is_empty(), "{call}: no plan was heard");
+    for plan in &plans {
+        for line in plan.lines() {
+            let scanned = line.split("Seq Scan on ").nth(1).unwrap_or_default();
+            let scanned = scanned.split_whitespace().next().unwrap_or_default();
+            let table = scanned.rsplit('.').next().unwrap_or_default();
+            if LARGE.contains(&table) {
+                return Err(format!("reads all of {table}:\n{plan}"));
+            }
+            // An index that is walked from end to end is no better. `remotes` looks at a window of 50,000 rows.
+            let passed_over = line.trim().strip_prefix("Rows Removed by Filter: ");
+            let passed_over: u32 = passed_over.map_or(0, |number| number.parse().unwrap());
+            if passed_over > 50_000 {
+                return Err(format!("passes over {passed_over} rows:\n{plan}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One call, or more where the arguments choose between statements, for every function that the component calls.
+fn calls() -> Vec<(&'static str, Vec<String>)> {
+    let file = |id: &str, remote: &str| {
+        format!(
+            r#"{{"id": "{id}", "key": {{"tenant": "t7", "account": "a3", "purpose": "p1", "treatment": "pdf", "sha256": "{remote}"}},
+            "filename": "n", "bytes": 70, "media_type": "", "provider": "kimi", "remote_id": "{remote}", "deduplicated": true,
+            "attempts": 0, "created_at_ms": 7000, "expires_at_ms": null}}"#
+        )
+    };
+    let many: Vec<String> = (0..100)
+        .map(|n| file(&format!("new{n}"), &format!("r{}", 4 * n + 3)))
+        .collect();
+    let all = |calls: &[&str]| calls.iter().map(ToString::to_string).collect();
+    vec![
+        ("ledger_open", all(&["()"])),
+        (
+            "find",
+            all(&["('t7', 'a3', 'p1', 'pdf', lpad('7', 64, '0'), 8000)"]),
+        ),
+        ("has_size", all(&["('t7', 'a3', 70)", "('t7', 'a3', 71)"])),
+        (
+            "record_many",
+            vec![
+                format!("('[{}]')", many.join(",")),
+                format!("('[{}]')", file("newest", "brand-new")),
+                format!("('[{}]')", file("f7", "r7")),
+            ],
+        ),
+        (
+            "reference",
+            vec![
+                format!("('{}')", file("another", "r7")),
+                format!("('{}')", file("lost", "nowhere")),
+            ],
+        ),
+        ("get", all(&["('t7', 'f7', 8000)"])),
+        (
+            "list",
+            all(&[
+                "('t7', true, 8000, 101)",
+                "('t7', false, 8000, 101)",
+                "('t7', true, 8000, 101, 'p1')",
+                "('t7', false, 8000, 101, 'p1', 700000, 'f707')",
+                "('t7', true, 8000, 101, null, 700000, 'f707')",
+                "('t7', false, 8000, 10001, null, 700000000, 'f707')",
+            ]),
+        ),
+        ("tombstone", all(&["('t7', 'f57')", "('t7', 'f8')"])),
+        ("expire", all(&["(40000, 10)", "(1000, 1000)"])),
+        ("forget", all(&["('a1', 'r1001')", "('a3', 'r7')"])),
+        (
+            "observe",
+            all(&[
+                "('a3', 'r107', 'missing', 8000)",
+                "('a3', 'r107', 'live', 9000)",
+            ]),
+        ),
+        (
+            "remotes",
+            all(&[
+                "(1000, 50000)",
+                "(1000, 50000, 'a1')",
+                "(1000, 50000, null, 'dying')",
+                "(1000, 50000, 'a0', 'dying', null, 'a0', 'r5000')",
+                "(1000, 50000, 'a1', 'missing')",
+                "(1000, 50000, null, null, 40000, 'a1', 'r5001')",
+                "(1000, 50000, 'a1', 'live', null, 'a1', 'r5001')",
+            ]),
+        ),
+        ("stats", all(&["()", "('t7')"])),
+        ("usage", all(&["()"])),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_reads_a_million_rows() {
+    let calls = calls();
+    let source = include_str!("../../components/tracker-supabase/src/ledger.rs");
+    for called in source.split(".call(\"").skip(1) {
+        let name = called.split('"').next().unwrap();
+        assert!(
+            calls.iter().any(|(known, _)| *known == name),
+            "`{name}` is called, and its plans are not looked at"
+        );
+    }
+    let sql = Sql::connect().await;
+    let schema = schema();
+    fill(&sql, &schema).await;
+    sql.run(
+        "load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on;
+        set auto_explain.log_level = notice; set client_min_messages = notice",
+    )
+    .await;
+    // The plan that is made for the arguments, and the one that is kept for all.
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        // As a gateway: row-level security is part of its plans.
+        sql.run(&format!(
+            "begin; set local role service_role; set local plan_cache_mode = {mode}"
+        ))
+        .await;
+        for (function, arguments) in &calls {
+            for arguments in arguments {
+                let call = format!("{schema}.{function}{arguments}");
+                if let Err(wrong) = look(&sql, &call).await {
+                    panic!("{call} with {mode} {wrong}");
+                }
+            }
+        }
+        sql.run("rollback").await;
+    }
+    // People's questions, as a reader.
+    sql.run("begin; select set_config('request.jwt.claims', '{\"tenant\": \"t7\"}', true); set local role authenticated").await;
+    sql.take_notices();
+    let query =
+        format!("select filename from {schema}.tenant_files order by created_at desc limit 20");
+    assert_eq!(sql.column(&query).await.len(), 20);
+    let plans = sql.take_notices();
+    assert!(
+        plans.iter().any(|plan| plan.contains("files_of_tenant")),
+        "{plans:?}"
+    );
+    assert!(
+        !plans.iter().any(|plan| plan.contains("Seq Scan on files")),
+        "{plans:?}"
+    );
+
+    // And what it looks for it finds.
+    sql.run(&format!(
+        "rollback; begin; drop index {schema}.files_expiry"
+    ))
+    .await;
+    let found = look(&sql, &format!("{schema}.expire(40000, 10)")).await;
+    assert!(found.is_err_and(|wrong| wrong.contains("reads all of files")));
+}

@@ -1,0 +1,32 @@
+//! The contract of the tracker, kept by the embedded ledger as it is shipped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[macro_use]
+mod suite;
+
+use std::sync::Arc;
+
+use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
+use loadlock_sandbox::{EngineOptions, Sandbox, Source};
+use loadlock_tests::compile_options;
+use suite::support::Ledger;
+
+async fn open() -> Ledger {
+    let directory = tempfile::tempdir().unwrap();
+    let state = std::fs::File::open(directory.path()).unwrap();
+    let sandbox = Sandbox::new(&EngineOptions::default(), compile_options()).unwrap();
+    let grants = TrackerGrants {
+        state: Some(Arc::new(state)),
+        ..TrackerGrants::default()
+    };
+    let builtin = loadlock::builtins()["tracker-local"];
+    let source = Source::built_in("builtin:tracker-local", builtin);
+    Ledger {
+        tracker: Tracker::load(&sandbox, &source, grants).await.unwrap(),
+        _storage: Box::new(directory),
+        histories: (60, 40),
+        many: 5_000,
+    }
+}
+
+contract!(open);
