@@ -15,6 +15,7 @@ mod access;
 mod away;
 mod differences;
 mod fake;
+mod gateways;
 mod import;
 mod link;
 mod migrations;

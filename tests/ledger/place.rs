@@ -9,6 +9,7 @@ use loadlock_egress::clock::SystemClock;
 use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
 use loadlock_policy::egress::{EgressGrant, EgressPolicy, Method};
 use loadlock_policy::model::{EgressNeed, Operation};
+use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::{EngineOptions, Network, Outlet, Sandbox, Source};
 use loadlock_tests::compile_options;
@@ -17,7 +18,7 @@ use serde_json::json;
 use crate::suite::support::Ledger;
 
 /// Migrations that there are.
-pub const VERSION: usize = 2;
+pub const VERSION: usize = 3;
 
 /// What `run.sh` says.
 pub fn variable(name: &str) -> String {
@@ -69,6 +70,19 @@ pub async fn tracker(schema: &str, key: &str) -> Tracker {
 
 /// A tracker on another server.
 pub async fn tracker_at(url: &str, schema: &str, key: &str) -> Tracker {
+    let (sandbox, source, grants) = parts(url, schema, key);
+    Tracker::load(&sandbox, &source, grants).await.unwrap()
+}
+
+/// What gateways tell each other, in a schema.
+pub async fn coordination(schema: &str) -> Coordination {
+    let url = format!("http://127.0.0.1:{}", port());
+    let (sandbox, source, grants) = parts(&url, schema, &service_key());
+    let loaded = Coordination::load(&sandbox, &source, grants).await;
+    loaded.unwrap().unwrap()
+}
+
+fn parts(url: &str, schema: &str, key: &str) -> (Sandbox, Source, TrackerGrants) {
     let sandbox = Sandbox::new(&EngineOptions::default(), compile_options()).unwrap();
     let source = Source::built_in(
         "builtin:tracker-supabase",
@@ -82,7 +96,7 @@ pub async fn tracker_at(url: &str, schema: &str, key: &str) -> Tracker {
         network: network(url, key),
         ..TrackerGrants::default()
     };
-    Tracker::load(&sandbox, &source, grants).await.unwrap()
+    (sandbox, source, grants)
 }
 
 fn network(url: &str, key: &str) -> Network {
@@ -122,4 +136,30 @@ pub async fn open() -> Ledger {
         histories: (3, 12),
         many: 1_000,
     }
+}
+
+/// Where the REST interface is.
+pub fn port() -> u16 {
+    variable("LEDGER_PORT").parse().unwrap()
+}
+
+/// Runs a statement as the database's owner.
+pub fn sql(statement: &str) {
+    let psql = std::path::Path::new(&variable("LEDGER_PROGRAMS")).join("psql");
+    let run = std::process::Command::new(psql)
+        .args([
+            "--host",
+            &variable("LEDGER_SOCKET"),
+            "--username",
+            "postgres",
+        ])
+        .args([
+            "--quiet",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--command",
+            statement,
+        ])
+        .status();
+    assert!(run.unwrap().success(), "{statement}");
 }

@@ -1,9 +1,9 @@
-//! Generated from the contract in `wit/tracker.wit`.
+//! Generated from the contract in `wit/tracker.wit` and `wit/coordination.wit`.
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 wit_bindgen::generate!({
     path: "../../wit",
-    world: "tracker-component",
+    world: "shared-tracker-component",
     additional_derives: [PartialEq, Eq],
     with: { "loadlock:upload/types@0.1.0": loadlock_sdk::bindings::loadlock::upload::types },
 });

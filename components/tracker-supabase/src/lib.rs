@@ -5,28 +5,32 @@
 //! request with `resolution=ignore-duplicates` could not count, and would need a second request to tell a row that was there
 //! from one that was not.
 //!
-//! Settings: `url`, the address of the REST interface (`https://PROJECT.supabase.co/rest/v1`), and `schema` (`loadlock`). The key is
-//! the host's to add: `apikey` and `Authorization` are credentials of the tracker.
+//! Settings: `url`, the address of the REST interface (`https://PROJECT.supabase.co/rest/v1`), `schema` (`loadlock`), and
+//! `gateway_url`, where clients reach this gateway, for other gateways to send them to. The key is the host's to add: `apikey` and `Authorization` are credentials of the tracker.
 //!
 //! | module | job |
 //! |---|---|
-//! | `ledger` | one function for each of the contract's calls |
+//! | `ledger` | one function for each of the tracker's calls |
+//! | `coordination` | what gateways that share the ledger tell each other |
 //! | `rest` | a request and its answer |
 //! | `problem` | what PostgREST's and PostgreSQL's codes mean here, and what the operator must do |
 //! | `wire` | the forms of rows in JSON |
 //! | `cursor` | where a page ended |
 
 mod bindings;
+mod coordination;
 mod cursor;
 mod ledger;
 mod problem;
 mod rest;
 mod wire;
 
+use bindings::exports::loadlock::upload::coordination as together;
 use bindings::exports::loadlock::upload::tracker::{
     DedupKey, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState,
     RemotesPage, RemotesQuery, Totals, UsageRow,
 };
+use coordination::Coordination;
 use ledger::Ledger;
 use loadlock_sdk::types::Failure;
 
@@ -92,6 +96,62 @@ impl Guest for Component {
 
     fn usage() -> Result<Vec<UsageRow>, Failure> {
         Ledger::from_settings()?.usage()
+    }
+}
+
+impl together::Guest for Component {
+    fn beat(
+        gateway: String,
+        lease_ms: u64,
+        states: Vec<together::ProviderState>,
+    ) -> Result<together::News, Failure> {
+        Coordination::from_settings()?.beat(&gateway, lease_ms, states)
+    }
+
+    fn acquire(
+        gateway: String,
+        lease_ms: u64,
+        attempt: together::Attempt,
+        limits: Option<together::Limits>,
+        instead: Option<String>,
+    ) -> Result<together::Acquired, Failure> {
+        let instead = instead.as_deref();
+        Coordination::from_settings()?.acquire(&gateway, lease_ms, attempt, limits, instead)
+    }
+
+    fn ended(gateway: String, ids: Vec<String>, lease_only: bool) -> Result<u64, Failure> {
+        Coordination::from_settings()?.ended(&gateway, &ids, lease_only)
+    }
+
+    fn record_leased(
+        gateway: String,
+        files: Vec<FileRecord>,
+    ) -> Result<Vec<together::LeasedRecord>, Failure> {
+        Coordination::from_settings()?.record_leased(&gateway, files)
+    }
+
+    fn take_over(
+        gateway: String,
+        accounts: Vec<String>,
+        limit: u32,
+    ) -> Result<Vec<together::Attempt>, Failure> {
+        Coordination::from_settings()?.take_over(&gateway, &accounts, limit)
+    }
+
+    fn resume(gateway: String, open: Vec<String>) -> Result<Vec<String>, Failure> {
+        Coordination::from_settings()?.resume(&gateway, &open)
+    }
+
+    fn lost(gateway: String, ids: Vec<String>) -> Result<Vec<String>, Failure> {
+        Coordination::from_settings()?.lost(&gateway, &ids)
+    }
+
+    fn others(
+        gateway: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<together::Attempt>, Failure> {
+        Coordination::from_settings()?.others(&gateway, after.as_deref(), limit)
     }
 }
 

@@ -42,6 +42,11 @@ impl Clock {
         std::time::Duration::from_micros(policy.get().saturating_mul(1_000) / u64::from(self.scale))
     }
 
+    /// How much policy time passes in so many real milliseconds.
+    pub fn policy(&self, real_ms: u64) -> Millis {
+        Millis(real_ms.saturating_mul(u64::from(self.scale)))
+    }
+
     /// Milliseconds since 1970.
     pub fn wall_ms(&self) -> u64 {
         SystemTime::now()

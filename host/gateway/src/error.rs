@@ -76,6 +76,8 @@ codes! {
         "Try again, or raise `retry.deadline`.";
     Cancelled = "cancelled", 499, "The caller cancelled; nothing was recorded.",
         "Run the same command again to finish the rest.";
+    SessionElsewhere = "session_elsewhere", 421, "The unfinished upload is at another gateway that shares the ledger.",
+        "Send all requests of an upload to the gateway that began it; with `gateway_url` in its `tracker.settings` clients are sent there.";
     FileNotFound = "file_not_found", 404, "The caller has no file of that id.",
         "`loadlock files ls` lists the ids.";
     ContentUnavailable = "content_unavailable", 409, "The provider does not give this file's content back.",

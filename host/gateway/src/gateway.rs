@@ -7,6 +7,7 @@ use loadlock_config::Config;
 use loadlock_journal::Journal;
 use loadlock_sandbox::Limits;
 use loadlock_sandbox::auth::Auth;
+use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
 
@@ -25,6 +26,7 @@ use crate::setup::{
     Environment, Needs, ProviderUnit, Setup, auth, load_provider, network, refused,
 };
 use crate::share::Tenants;
+use crate::together::{self, Together};
 
 /// An open gateway. Cheap to clone; the last clone releases `$LOADLOCK_HOME`.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) validator: Validator,
     pub(crate) rules: Rules,
     pub(crate) tracker: Tracker,
+    /// Other gateways on the same ledger; absent where there can be none.
+    pub(crate) together: Option<Arc<Together>>,
     pub(crate) providers: Vec<ProviderUnit>,
     pub(crate) sessions: Sessions,
     pub(crate) flights: Flights,
@@ -88,19 +92,22 @@ impl Gateway {
         let auth_source = setup.source(&config.auth.component, &sandbox)?;
         let validator_source = setup.source(&config.validator.component, &sandbox)?;
         let tracker_source = setup.source(&config.tracker.component, &sandbox)?;
-        let tracker_grants = TrackerGrants {
-            settings: config.tracker.settings.clone().into_iter().collect(),
-            state: Some(home.component_state("tracker", "ledger")?),
-            network: network(
-                &setup,
-                "tracker",
-                &config.tracker,
-                &Needs::AsGranted,
-                &local_key,
-            )?
-            .network,
-            limits: tracker_limits(),
+        let tracker_grants = || -> Result<TrackerGrants> {
+            Ok(TrackerGrants {
+                settings: config.tracker.settings.clone().into_iter().collect(),
+                state: Some(home.component_state("tracker", "ledger")?),
+                network: network(
+                    &setup,
+                    "tracker",
+                    &config.tracker,
+                    &Needs::AsGranted,
+                    &local_key,
+                )?
+                .network,
+                limits: tracker_limits(),
+            })
         };
+        let (tracker_grants, together_grants) = (tracker_grants()?, tracker_grants()?);
         let units = async {
             let mut units = Vec::with_capacity(config.providers.len());
             for configured in &config.providers {
@@ -118,14 +125,24 @@ impl Gateway {
             }
             Ok::<_, Error>(units)
         };
-        let (auth, validator, tracker, providers) = tokio::join!(
+        let (auth, validator, tracker, ledger, providers) = tokio::join!(
             Auth::load(&sandbox, &auth_source, policy),
             Validator::load(&sandbox, &validator_source),
             Tracker::load(&sandbox, &tracker_source, tracker_grants),
+            Coordination::load(&sandbox, &tracker_source, together_grants),
             units,
         );
+        let together = match ledger.map_err(|error| refused(&error))? {
+            Some(ledger) => Some(Arc::new(
+                Together::new(ledger, &journal, &setup.clock).await?,
+            )),
+            None => None,
+        };
         let validator_config = &config.validator;
-        let spool = Spool::new(home.spool(), spool_root, config.limits.spool_size.0);
+        let mut spool = Spool::new(home.spool(), spool_root, config.limits.spool_size.0);
+        if let Some(together) = &together {
+            spool.mark_with(together.tag());
+        }
         let gateway = Inner {
             rules: Rules {
                 max_bytes: Some(config.limits.max_upload_size.0),
@@ -139,6 +156,7 @@ impl Gateway {
             auth: auth.map_err(|error| refused(&error))?,
             validator: validator.map_err(|error| refused(&error))?,
             tracker: tracker.map_err(|error| refused(&error))?,
+            together,
             providers: providers?,
             // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and needs no body for it.
             sessions: Sessions::load(&spool, setup.clock.wall_ms(), !setup.look_only),
@@ -173,6 +191,7 @@ impl Gateway {
         if setup.look_only {
             return Ok(gateway);
         }
+        together::start(&gateway.0).await;
         let settled = gateway.settle().await?;
         if settled != Settled::default() {
             tracing::warn!(?settled, "settled what an earlier process left open");

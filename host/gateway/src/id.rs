@@ -12,6 +12,12 @@ pub(crate) fn mark() -> String {
         .collect()
 }
 
+/// As [`mark`], but beginning with a tag of at most 8 characters: 90 random bits are left.
+pub(crate) fn tagged(tag: &str) -> String {
+    let mark = mark();
+    format!("{tag}{}", &mark[tag.len().min(8)..])
+}
+
 /// A file's id.
 pub(crate) fn file() -> String {
     format!("file-{}", mark())

@@ -27,6 +27,7 @@ mod setup;
 mod share;
 mod staged;
 mod tenants;
+mod together;
 mod upkeep;
 mod view;
 
@@ -47,6 +48,7 @@ pub use session::{DataWriter, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
 pub use setup::{Builtins, Environment, Setup};
 pub use staged::{Allotment, Staged};
+pub use together::Elsewhere;
 pub use tokio_util::sync::CancellationToken;
 pub use upkeep::{
     BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step,

@@ -141,6 +141,8 @@ metrics! {
         "Files that a vendor accepted and the tracker does not know yet.";
     BACKLOG_AGE = "loadlock_tracker_backlog_age_seconds", Gauge, Seconds, [], &[],
         "Age of the oldest of them.";
+    COORDINATION_FAILURES = "loadlock_coordination_failures_total", Counter, Count, [], &[],
+        "Questions about what other gateways do that the ledger did not answer; uploads went on without.";
     SPOOL = "loadlock_spool_bytes", Gauge, Bytes, [], &[],
         "Bytes of request bodies on the disk.";
     AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
@@ -181,6 +183,11 @@ pub fn markdown() -> String {
         ));
     }
     table
+}
+
+/// The ledger did not say what other gateways do.
+pub(crate) fn coordination_failed() {
+    counter!(COORDINATION_FAILURES).increment(1);
 }
 
 /// How an upload ended.

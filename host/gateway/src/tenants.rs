@@ -1,7 +1,7 @@
 //! What each tenant may use: files and bytes, uploads at once, requests in a minute.
 //!
-//! Files and bytes are compared with the ledger itself each time: what the tracker holds, what the journal holds that the tracker does not know yet, and what is under way. Nothing is cached, so a restart, an expiry
-//! or another program that shares the ledger cannot make it wrong. A file counts in full, also where it shares its remote file with others.
+//! Files and bytes are compared with the ledger itself each time: what the tracker holds, what the journal holds that the tracker does not know yet, and what is under way. What the ledger said last
+//! is gone by only while it cannot be asked, so a restart, an expiry or another gateway that shares it cannot make it wrong. A file counts in full, also where it shares its remote file with others.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use loadlock_audit::{Event, Outcome};
 use loadlock_journal::Entry;
 use loadlock_policy::quota::{Limits, Usage};
+use loadlock_sandbox::coordination::TenantLimits;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::answered;
@@ -57,6 +58,15 @@ impl Inner {
     fn share(&self, tenant: &str) -> Arc<Share> {
         let limits = || self.live().config.tenant(tenant).cloned();
         self.tenants.share(tenant, limits)
+    }
+
+    /// What a tenant may store, as a ledger that several gateways share is told.
+    pub(crate) fn quota_of(&self, tenant: &str) -> TenantLimits {
+        let limits = self.share(tenant).rules().limits;
+        TenantLimits {
+            max_files: limits.max_count,
+            max_bytes: limits.max_bytes,
+        }
     }
 
     /// Holds room for a file of the caller's tenant, in place of what is held for it already.

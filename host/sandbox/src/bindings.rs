@@ -34,3 +34,12 @@ pub mod auth {
         exports: { default: async },
     });
 }
+
+pub mod shared_tracker {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "shared-tracker-component",
+        exports: { default: async },
+        with: { "loadlock:upload/types@0.1.0": super::provider::loadlock::upload::types },
+    });
+}

@@ -40,7 +40,7 @@ pub use inspect::{
     Import, ImportVerdict, InspectError, Inspection, PACKAGE, Role, VERSION, inspect,
 };
 pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
-pub use roles::{auth, provider, tracker, validator};
+pub use roles::{auth, coordination, provider, tracker, validator};
 
 /// SHA-256 as lower-case hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {

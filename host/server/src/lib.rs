@@ -22,6 +22,7 @@
 mod answer;
 mod app;
 mod authority;
+mod elsewhere;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -8,7 +8,7 @@ use loadlock_gateway::{Error, ErrorCode};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{authority, health, mcp, metrics, openai, pace, request_id, tus, ws};
+use crate::{authority, elsewhere, health, mcp, metrics, openai, pace, request_id, tus, ws};
 
 /// All doors of one server.
 pub(crate) fn router(app: App) -> Router {
@@ -20,6 +20,7 @@ pub(crate) fn router(app: App) -> Router {
         .nest("/mcp", mcp::routes(&app))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), elsewhere::layer))
         .layer(from_fn(pace::layer))
         .layer(from_fn_with_state(Places::default(), overload::layer))
         // Whether the process lives is asked above all when it has much to do.

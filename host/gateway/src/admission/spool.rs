@@ -98,6 +98,8 @@ pub(crate) struct Spool {
     root: Arc<GrantRoot>,
     space: Space,
     live: Live,
+    /// What names of entries begin with, so that ids of sessions say whose they are.
+    tag: Arc<str>,
 }
 
 /// Name of the bytes within an entry.
@@ -120,7 +122,13 @@ impl Spool {
             root,
             space: Space::new(ceiling),
             live: Live::default(),
+            tag: "".into(),
         }
+    }
+
+    /// Names of entries begin with this from now on.
+    pub(crate) fn mark_with(&mut self, tag: &str) {
+        self.tag = tag.into();
     }
 
     /// A share of the ceiling, empty at first.
@@ -181,7 +189,7 @@ impl Spool {
 
     /// A new directory for one body or session; its name is the mark.
     pub(crate) fn create(&self) -> Result<SpoolEntry> {
-        let mark = id::mark();
+        let mark = id::tagged(&self.tag);
         let directory = self.path.join(&mark);
         self.live
             .lock()

@@ -149,6 +149,13 @@ impl Inner {
         let Some(_alone) = self.bury_alone(&row.account, &row.remote_id) else {
             return false;
         };
+        let _lease = match self.burial_lease(unit, row).await {
+            Ok(lease) => lease,
+            Err(error) => {
+                tracing::debug!(%error, "a remote file is deleted later");
+                return false;
+            }
+        };
         let delete = DeleteIntent {
             account: row.account.clone(),
             provider: unit.name.clone(),

@@ -119,53 +119,13 @@ impl Inner {
         stop: &Stop<'_>,
         digest: Option<&str>,
     ) -> Result<Started<'_>> {
-        let (unit, purpose) = stop;
-        let (file, now) = (order.file, self.clock.wall_ms());
-        let mark = id::mark();
-        let remote_name = remote_name(unit, file, &mark);
-        let identity = file.opened().identity;
-        let source = match (file.spooled(), file.cover()) {
-            (Some(spooled), _) => SourceRef::Spool {
-                dir: spooled.directory().to_owned(),
-            },
-            (None, Some(cover)) => SourceRef::Path {
-                root: cover.root.path().to_owned(),
-                relative: cover.relative.clone(),
-                device: identity.device,
-                inode: identity.inode,
-                size: identity.size,
-                modified_ns: identity.modified_ns,
-                changed_ns: identity.changed_ns,
-            },
-            (None, None) => {
-                return Err(Error::new(
-                    ErrorCode::Internal,
-                    "an admitted file without an origin",
-                ));
-            }
+        let unit = stop.0;
+        let mut intent = match order.drafted(stop) {
+            Some(drafted) => drafted,
+            None => self.intent(order, stop, digest)?,
         };
-        let intent = Intent {
-            id: id::file(),
-            tenant: order.who.tenant().to_owned(),
-            subject: order.who.subject().to_owned(),
-            idempotency: idempotency(order, digest),
-            key: ContentKey {
-                tenant: order.who.tenant().to_owned(),
-                account: unit.account.clone(),
-                purpose: purpose.clone(),
-                treatment: treatment(unit, file),
-                sha256: digest.map(str::to_owned),
-            },
-            provider: unit.name.clone(),
-            mark: mark.clone(),
-            remote_name: remote_name.clone(),
-            filename: file.name().to_owned(),
-            media_type: file.media_type().to_owned(),
-            bytes: file.size(),
-            source,
-            created_at_ms: now,
-            expires_at_ms: order.expires_at_ms,
-        };
+        intent.created_at_ms = self.clock.wall_ms();
+        let (mark, remote_name) = (intent.mark.clone(), intent.remote_name.clone());
         let hold = self.hold(intent.id.clone());
         order
             .begun
@@ -208,6 +168,62 @@ impl Inner {
                 "this idempotency key was used for other content within the last 24 hours",
             )),
         }
+    }
+
+    /// What is written down before anything is sent.
+    pub(super) fn intent(
+        &self,
+        order: &Order<'_>,
+        stop: &Stop<'_>,
+        digest: Option<&str>,
+    ) -> Result<Intent> {
+        let (unit, purpose) = stop;
+        let (file, now) = (order.file, self.clock.wall_ms());
+        let mark = id::mark();
+        let remote_name = remote_name(unit, file, &mark);
+        let identity = file.opened().identity;
+        let source = match (file.spooled(), file.cover()) {
+            (Some(spooled), _) => SourceRef::Spool {
+                dir: spooled.directory().to_owned(),
+            },
+            (None, Some(cover)) => SourceRef::Path {
+                root: cover.root.path().to_owned(),
+                relative: cover.relative.clone(),
+                device: identity.device,
+                inode: identity.inode,
+                size: identity.size,
+                modified_ns: identity.modified_ns,
+                changed_ns: identity.changed_ns,
+            },
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorCode::Internal,
+                    "an admitted file without an origin",
+                ));
+            }
+        };
+        Ok(Intent {
+            id: id::file(),
+            tenant: order.who.tenant().to_owned(),
+            subject: order.who.subject().to_owned(),
+            idempotency: idempotency(order, digest),
+            key: ContentKey {
+                tenant: order.who.tenant().to_owned(),
+                account: unit.account.clone(),
+                purpose: purpose.clone(),
+                treatment: treatment(unit, file),
+                sha256: digest.map(str::to_owned),
+            },
+            provider: unit.name.clone(),
+            mark,
+            remote_name,
+            filename: file.name().to_owned(),
+            media_type: file.media_type().to_owned(),
+            bytes: file.size(),
+            source,
+            created_at_ms: now,
+            expires_at_ms: order.expires_at_ms,
+        })
     }
 }
 

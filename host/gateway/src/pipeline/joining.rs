@@ -17,7 +17,7 @@ use crate::gateway::Inner;
 use crate::view;
 
 impl Inner {
-    /// Waits until no equal upload is under way at this provider. `digest` is filled if it had to be computed.
+    /// Waits until no equal upload is under way at this provider, here or at another gateway. `digest` is filled if it had to be computed.
     pub(super) async fn take_off(
         &self,
         order: &Order<'_>,
@@ -40,6 +40,8 @@ impl Inner {
                 .await?
                 .map_err(unreadable)?;
             if let Some(landing) = off {
+                // Only the one that has taken off asks the other gateways.
+                self.lease(order, stop, digest).await?;
                 return Ok(landing);
             }
         }

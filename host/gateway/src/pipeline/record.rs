@@ -3,6 +3,7 @@
 use loadlock_journal::State;
 use loadlock_policy::model::FailureKind;
 use loadlock_sandbox::CallError;
+use loadlock_sandbox::coordination::Leased;
 use loadlock_sandbox::tracker::{FileRecord, Recorded, RemoteState};
 
 use super::entry::{journal_error, record_of};
@@ -46,7 +47,7 @@ impl Inner {
             Ok(backlog) if backlog.entries > 1 => self.deliver_waiting().await.map(|_| ()),
             // Another delivery took it along, and it may even be deleted again.
             Ok(_) if !self.waits(&record.id) => Ok(()),
-            _ => self.record(vec![record.clone()]).await,
+            _ => self.record(vec![record.clone()]).await.map(drop),
         };
         if let Err(error) = delivered {
             tracing::warn!(%error, "the tracker is away; the record is kept in the journal and delivered later");
@@ -87,23 +88,36 @@ impl Inner {
             if records.is_empty() {
                 return Ok(delivered);
             }
-            delivered += records.len() as u64;
-            self.record(records).await?;
+            let count = records.len();
+            let done = self.record(records).await?;
+            delivered += done as u64;
+            if done < count {
+                // The others wait for what another gateway is about to record.
+                return Ok(delivered);
+            }
         }
     }
 
-    async fn record(&self, records: Vec<FileRecord>) -> Result<()> {
-        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+    /// Answers how many are done. The others another gateway has, and has not recorded yet.
+    async fn record(&self, records: Vec<FileRecord>) -> Result<usize> {
         fault::at(Point::RecordBefore);
-        let outcomes = answered(self.tracker.record_many(records.clone()).await)?;
+        let outcomes = self.hand_over(&records).await?;
+        let mut ids = Vec::with_capacity(records.len());
         for (record, outcome) in records.iter().zip(&outcomes) {
-            if *outcome == Recorded::Inserted {
+            if matches!(outcome, Leased::Done(Recorded::Inserted)) {
                 self.recorded_for(&record.key.tenant, record.bytes);
             }
-            if *outcome == Recorded::RemoteNotLive && !self.revive(record).await? {
-                // A further file over a remote file that the vendor lost meanwhile: saying so is all that is left.
-                tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost its remote file");
+            match outcome {
+                Leased::Done(Recorded::RemoteNotLive) if !self.revive(record).await? => {
+                    // A further file over a remote file that the vendor lost meanwhile: saying so is all that is left.
+                    tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost its remote file");
+                }
+                Leased::Done(_) => {}
+                // What it stored itself is deleted by settling: an upload that is being accepted keeps deletes out.
+                Leased::Fenced if self.give_way(record).await? => {}
+                Leased::Fenced => continue,
             }
+            ids.push(record.id.clone());
         }
         fault::at(Point::RecordAfter);
         self.journal
@@ -111,7 +125,20 @@ impl Inner {
             .await
             .map_err(|error| journal_error(&error))?;
         fault::at(Point::Recorded);
-        Ok(())
+        Ok(ids.len())
+    }
+
+    async fn hand_over(&self, records: &[FileRecord]) -> Result<Vec<Leased>> {
+        match &self.together {
+            None => {
+                let outcomes = answered(self.tracker.record_many(records.to_vec()).await)?;
+                Ok(outcomes.into_iter().map(Leased::Done).collect())
+            }
+            Some(together) => {
+                let id = together.id().to_owned();
+                answered(together.ledger().record_leased(id, records.to_vec()).await)
+            }
+        }
     }
 
     /// Records an accepted upload whose remote id the ledger holds as dying or missing: the vendor gives equal content the

@@ -61,6 +61,7 @@ impl Inner {
             }
         }
         fault::at(Point::SettleDelivered);
+        self.clear_outdone().await?;
         for pending in self
             .journal
             .pending_deletes(1_000)
@@ -155,6 +156,9 @@ impl Inner {
                 if matches!(row.state, State::Sent | State::Unknown { .. })
                     && !self.under_way(id) =>
             {
+                if self.is_lost(&row, settled).await? {
+                    return Ok(());
+                }
                 self.settle_entry(&row, settled).await
             }
             _ => Ok(()),

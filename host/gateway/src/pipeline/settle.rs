@@ -82,8 +82,9 @@ impl Inner {
             );
             return self.cannot_be_told(row, why, settled).await;
         };
-        if intent.idempotency.is_some() {
-            // Begun before it was looked for: it may have become a further file over a remote file that was there.
+        if intent.idempotency.is_some() || self.together.is_some() {
+            // Begun before it was looked for: it may have become a further file over a remote file that was there. Or another
+            // gateway has settled it.
             let (tenant, id) = (intent.tenant.clone(), intent.id.clone());
             match answered(self.tracker.get(tenant, id, 0).await) {
                 Ok(None) => {}
@@ -159,6 +160,36 @@ impl Inner {
             _ => {
                 settled.open += u64::from(row.state == State::Sent);
                 Ok(())
+            }
+        }
+    }
+
+    /// Whether another gateway has taken the entry over while this one was thought to be gone; then it is none of this one's
+    /// business any more. While the ledger cannot say, it stays open.
+    pub(super) async fn is_lost(&self, row: &Row, settled: &mut Settled) -> Result<bool> {
+        let Some(together) = &self.together else {
+            return Ok(false);
+        };
+        let lost = together
+            .ledger()
+            .lost(together.id().to_owned(), vec![row.id().to_owned()]);
+        match together.ask(lost).await {
+            Ok(lost) if lost.is_empty() => Ok(false),
+            Ok(_) => {
+                let end = FailedEnd {
+                    kind: "taken_over".into(),
+                    message: "another gateway has taken it over".into(),
+                    at_ms: self.clock.wall_ms(),
+                    delete: None,
+                };
+                let failed = self.journal.failed(row.id(), end).await;
+                failed.map_err(|error| journal_error(&error))?;
+                tracing::info!(id = %row.id(), "an upload that was left open is settled by another gateway");
+                Ok(true)
+            }
+            Err(_) => {
+                settled.open += u64::from(row.state == State::Sent);
+                Ok(true)
             }
         }
     }
@@ -297,7 +328,7 @@ impl Inner {
 
 /// Whether a vendor's list tells whose a remote file is. Where a key makes sending again harmless there is nothing to look for,
 /// and nothing to send again once the process that had the file is gone.
-fn has_evidence(verify: VerifyMethod) -> bool {
+pub(crate) fn has_evidence(verify: VerifyMethod) -> bool {
     match verify {
         VerifyMethod::Mark | VerifyMethod::Digest => true,
         VerifyMethod::IdempotencyKey | VerifyMethod::None => false,

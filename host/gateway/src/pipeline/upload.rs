@@ -9,6 +9,7 @@ use super::accounted::name_source;
 use super::cancel::{cancelled, overdue, unless_cancelled};
 use super::entry::Started;
 use super::flights::hash;
+use super::lease::Lease;
 use super::routing::{Strictness, legs, no_route};
 use super::send::unreadable;
 use crate::admission::{AdmittedFile, open_path};
@@ -36,6 +37,8 @@ pub(crate) struct Order<'a> {
     pub(crate) cancel: &'a CancellationToken,
     /// Journal entries that it began.
     pub(crate) begun: &'a Mutex<Vec<String>>,
+    /// What keeps other gateways from sending the same.
+    pub(crate) leases: Mutex<Vec<Lease>>,
 }
 
 impl Gateway {
@@ -163,6 +166,7 @@ impl Inner {
             idempotency_key,
             cancel: &cancel,
             begun,
+            leases: Mutex::default(),
         };
         let mut digest = file.sha256().map(str::to_owned);
         if order.idempotency_key.is_some() && digest.is_none() {

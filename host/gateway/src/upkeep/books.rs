@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loadlock_journal::{Entry, State};
+use loadlock_journal::{Entry, Intent, State};
 use loadlock_policy::upkeep::{
     Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, compare,
 };
@@ -53,11 +53,14 @@ impl Inner {
             return Ok(Err(Unlisted::CannotList));
         }
         let before = self.rows(Some(&unit.account)).await?;
+        // Asked before the vendor: what is recorded meanwhile is in the ledger's second look.
+        let mut elsewhere = self.marks_elsewhere(&unit.account).await?;
         let listed = match list_all(unit).await {
             Ok(listed) => listed,
             Err(unlisted) => return Ok(Err(unlisted)),
         };
         let journal_before = self.journal_facts(&unit.account)?;
+        elsewhere.extend(self.marks_elsewhere(&unit.account).await?);
         let after = self.rows(Some(&unit.account)).await?;
         let mut journal = self.journal_facts(&unit.account)?;
         // An upload that was recorded between the two looks is in the ledger now, one that was accepted is in the second;
@@ -68,6 +71,7 @@ impl Inner {
             }
         }
         journal.open_marks.extend(journal_before.open_marks);
+        journal.open_marks.extend(elsewhere);
         let rows = |rows: &[RemoteRow]| -> Vec<LedgerRow> {
             rows.iter().map(|row| self.ledger_row(unit, row)).collect()
         };
@@ -76,6 +80,29 @@ impl Inner {
             comparison,
             rows: after,
         }))
+    }
+
+    /// Marks of what other gateways have under way at this account, or have accepted and not recorded yet.
+    async fn marks_elsewhere(&self, account: &str) -> Result<Vec<String>> {
+        let Some(together) = &self.together else {
+            return Ok(Vec::new());
+        };
+        let (mut marks, mut after) = (Vec::new(), None);
+        loop {
+            let page = together
+                .ledger()
+                .others(together.id().to_owned(), after.take(), ROWS);
+            let page = answered(page.await)?;
+            let of_account = page.iter().filter(|attempt| attempt.key.account == account);
+            marks.extend(of_account.filter_map(|attempt| {
+                let intent = serde_json::from_str::<Intent>(&attempt.entry).ok()?;
+                Some(intent.mark)
+            }));
+            match page.last() {
+                Some(last) if page.len() == ROWS as usize => after = Some(last.id.clone()),
+                _ => return Ok(marks),
+            }
+        }
     }
 
     fn ledger_row(&self, unit: &ProviderUnit, row: &RemoteRow) -> LedgerRow {
@@ -128,6 +155,7 @@ impl Inner {
             let deletes = journal.pending_deletes(ALL)?.into_iter();
             let deletes = deletes.filter(|pending| pending.intent.account == account);
             facts.deleting = deletes.map(|pending| pending.intent.remote_id).collect();
+            facts.deleting.extend(self.outdone_of(account)?);
             let marks = |entries: Vec<Entry>| {
                 let attempts = entries.into_iter().flat_map(|entry| entry.attempts);
                 attempts

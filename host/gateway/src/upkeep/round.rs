@@ -84,6 +84,7 @@ async fn round(inner: &Inner, memory: &mut Memory) -> Result<Settled> {
         }
         Err(_) => tracing::warn!("the tracker is slow; records wait in the journal"),
     }
+    inner.clear_outdone().await?;
     let pending = inner
         .journal
         .pending_deletes(MOST)

@@ -24,10 +24,12 @@ mod attempt;
 #[cfg(test)]
 mod exhaustive;
 mod policy;
+mod shared;
 mod snapshot;
 mod state;
 
 pub use attempt::{Admission, Outcome, Permit, Refusal};
 pub use policy::BreakerPolicy;
+pub use shared::{Heard, Word};
 pub use snapshot::{BreakerSnapshot, SnapshotState};
 pub use state::{Breaker, Label};

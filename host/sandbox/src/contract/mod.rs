@@ -2,4 +2,5 @@
 //! that a new version cannot bring a hole of its own.
 
 pub(crate) mod v0_1;
+pub(crate) mod v0_1_coordination;
 pub(crate) mod v0_1_tracker;

@@ -3,6 +3,7 @@
 pub(crate) mod absence;
 pub(crate) mod actor;
 pub mod auth;
+pub mod coordination;
 pub mod provider;
 pub mod tracker;
 pub mod validator;

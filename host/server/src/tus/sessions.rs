@@ -24,11 +24,22 @@ const EXPIRED: usize = 10_000;
 /// Longest time between two looks for expired uploads.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// Unguessable: 96 random bits at the least.
+fn new_id(tag: Option<&str>) -> String {
+    let id = hex::encode(rand::rng().random::<[u8; ID_BYTES]>());
+    match tag {
+        Some(tag) => format!("{tag}{}", id.get(tag.len()..).unwrap_or_default()),
+        None => id,
+    }
+}
+
 /// All uploads.
 pub(crate) struct Sessions {
     root: PathBuf,
     /// How long an upload is kept after its last byte.
     pub(crate) keep: Duration,
+    /// What ids begin with where there are other gateways.
+    tag: Option<String>,
     tenants: Mutex<HashMap<String, HashMap<String, Arc<Session>>>>,
     expired: Mutex<VecDeque<(String, String)>>,
 }
@@ -55,6 +66,7 @@ impl Sessions {
         Ok(Self {
             root,
             keep: gateway.config().limits.tus_expiry,
+            tag: gateway.session_tag().map(str::to_owned),
             tenants: Mutex::new(tenants),
             expired: Mutex::default(),
         })
@@ -85,7 +97,7 @@ impl Sessions {
         if let Some(session) = forgotten {
             self.remove(&session).await?;
         }
-        let id = hex::encode(rand::rng().random::<[u8; ID_BYTES]>());
+        let id = new_id(self.tag.as_deref());
         let info = Info {
             tenant: who.tenant().to_owned(),
             kind,

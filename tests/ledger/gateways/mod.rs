@@ -1,0 +1,11 @@
+//! Several gateways on one ledger.
+
+mod breakers;
+mod chaos;
+mod equal;
+mod gone;
+mod line;
+mod model;
+mod quotas;
+mod servers;
+mod site;
