@@ -9,7 +9,11 @@ KILLS ?= 500
 # In the whole workspace, so that everything but the gateway is built once; the feature exists for this alone.
 CRASH := cargo test --locked --workspace --exclude guests --features loadlock-crash/fault-points
 
-.PHONY: all build run test test-crash chaos test-sdk test-authors test-clients test-ledger fuzz lint deny help
+BENCH := target/release/loadlock-bench
+# The table of a quick run is for looking at; the README's is of a whole one.
+QUICK ?=
+
+.PHONY: all build run test test-crash chaos bench bench-table bench-build bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
 
 all: build
 
@@ -38,6 +42,25 @@ chaos: build
 	mkdir -p target/chaos/tmp
 	TMPDIR=$(CURDIR)/target/chaos/tmp target/release/loadlock-chaos --seed $(SEED) --uploads $(UPLOADS) \
 	  --loadlock $(LOADLOCK) --upstream target/release/loadlock-upstream --output target/chaos
+
+bench-build: build
+	cargo build --locked --release --package loadlock-bench
+
+## bench: measures against what one would have without Loadlock; a table, and bench/results.json (QUICK=1: under three minutes, into target/)
+bench: bench-build
+	$(BENCH) run --loadlock $(LOADLOCK) --scratch target/bench $(if $(QUICK),--quick --output target/bench-quick.json,--output bench/results.json)
+
+## bench-table: puts the table of bench/results.json into the README
+bench-table: bench-build
+	$(BENCH) table --results bench/results.json --page README.md
+
+## bench-check: fails when an upload costs more allocations, bytes or system calls than bench/counts.json says; needs strace
+bench-check: bench-build
+	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json
+
+## bench-counts: writes bench/counts.json anew, after a change that is meant
+bench-counts: bench-build
+	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json --write
 
 ## test-sdk: the fakes of the vendors' APIs against the vendors' own SDKs (installs them from PyPI below .cache)
 test-sdk:

@@ -3,13 +3,16 @@
 use crate::place::schema;
 use crate::sql::Sql;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 9] = [
     "migrations",
     "remote_files",
     "files",
     "claims",
     "totals",
     "usage_totals",
+    "gateways",
+    "attempts",
+    "provider_states",
 ];
 const VIEWS: [&str; 2] = ["tenant_files", "file_uploads"];
 

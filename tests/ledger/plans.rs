@@ -7,6 +7,27 @@ use crate::sql::Sql;
 const LARGE: [&str; 3] = ["files", "remote_files", "claims"];
 
 async fn fill(sql: &Sql, schema: &str) {
+    // Indexes that nothing depends on are made afterwards, which is faster.
+    let later = sql
+        .column(&format!(
+            "select indexdef from pg_indexes where schemaname = '{schema}' and indexname not in (
+                select conname from pg_constraint where connamespace = '{schema}'::regnamespace)"
+        ))
+        .await;
+    assert!(later.len() >= 6, "{later:?}");
+    for index in &later {
+        let name = index.split_whitespace().nth(2).unwrap();
+        sql.run(&format!("drop index {schema}.{name}")).await;
+    }
+    rows(sql, schema).await;
+    sql.run(&later.join(";")).await;
+    sql.run(&format!(
+        "analyze {schema}.remote_files; analyze {schema}.files; analyze {schema}.claims"
+    ))
+    .await;
+}
+
+async fn rows(sql: &Sql, schema: &str) {
     // Not logged: filling takes half the time.
     let tenant = "'t' || (n % 50)";
     sql.run(&format!(
@@ -14,20 +35,19 @@ async fn fill(sql: &Sql, schema: &str) {
         alter table {schema}.claims set unlogged; set maintenance_work_mem = '128MB';
         insert into {schema}.remote_files (account, remote_id, provider, tenant, purpose, treatment, sha256, bytes, media_type,
             state, reference_count, created_at, verified_at, expires_at)
-        select 'a' || (n % 4), 'r' || n, 'kimi', {tenant}, 'p' || (n % 3), 'pdf', lpad(n::text, 64, '0'), n * 10, 'text/plain',
+        select 'a' || (n % 4), 'r' || n, 'kimi', {tenant}, 'p' || (n % 3), 'pdf', lpad(n::text, 16, '0'), n * 10, 'text/plain',
             case n % 1000 when 0 then 'dying' when 1 then 'missing' else 'live' end, 1,
             timestamptz 'epoch' + n * interval '1 second', timestamptz 'epoch' + n * interval '1 second',
             case when n % 2 = 0 then timestamptz 'epoch' + n * interval '2 seconds' end
         from generate_series(1, 1000000) as n;
         insert into {schema}.files
-        select 'f' || n, {tenant}, 'a' || (n % 4), 'p' || (n % 3), 'pdf', lpad(n::text, 64, '0'), 'name', n * 10, 'text/plain', 'kimi',
+        select 'f' || n, {tenant}, 'a' || (n % 4), 'p' || (n % 3), 'pdf', lpad(n::text, 16, '0'), 'name', n * 10, 'text/plain', 'kimi',
             'r' || n, false, 1, timestamptz 'epoch' + n * interval '1 second',
             case when n % 2 = 0 then timestamptz 'epoch' + n * interval '2 seconds' end
         from generate_series(1, 1000000) as n;
         insert into {schema}.claims
-        select {tenant}, 'a' || (n % 4), 'p' || (n % 3), 'pdf', lpad(n::text, 64, '0'), 'r' || n, 1
-        from generate_series(1, 1000000) as n;
-        analyze {schema}.remote_files; analyze {schema}.files; analyze {schema}.claims"
+        select {tenant}, 'a' || (n % 4), 'p' || (n % 3), 'pdf', lpad(n::text, 16, '0'), 'r' || n, 1
+        from generate_series(1, 1000000) as n"
     ))
     .await;
 }
@@ -74,7 +94,7 @@ fn calls() -> Vec<(&'static str, Vec<String>)> {
         ("ledger_open", all(&["()"])),
         (
             "find",
-            all(&["('t7', 'a3', 'p1', 'pdf', lpad('7', 64, '0'), 8000)"]),
+            all(&["('t7', 'a3', 'p1', 'pdf', lpad('7', 16, '0'), 8000)"]),
         ),
         ("has_size", all(&["('t7', 'a3', 70)", "('t7', 'a3', 71)"])),
         (
@@ -167,7 +187,8 @@ async fn no_statement_reads_a_million_rows() {
         }
         sql.run("rollback").await;
     }
-    // People's questions, as a reader.
+    // People's questions, as a reader: the tenant's rows and no others. That they come in order is not asked, since a view that
+    // keeps a reader's functions from other tenants' rows is planned for all of its own.
     sql.run("begin; select set_config('request.jwt.claims', '{\"tenant\": \"t7\"}', true); set local role authenticated").await;
     sql.take_notices();
     let query =
@@ -175,7 +196,9 @@ async fn no_statement_reads_a_million_rows() {
     assert_eq!(sql.column(&query).await.len(), 20);
     let plans = sql.take_notices();
     assert!(
-        plans.iter().any(|plan| plan.contains("files_of_tenant")),
+        plans
+            .iter()
+            .any(|plan| plan.contains("Index Scan") && plan.contains("files_of_")),
         "{plans:?}"
     );
     assert!(

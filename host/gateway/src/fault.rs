@@ -27,7 +27,6 @@ points! {
     // A body on its way into the spool.
     SpoolCreated = "spool.created",
     SpoolWritten = "spool.written",
-    SpoolSynced = "spool.synced",
     Admitted = "admitted",
     // Intent and sent.
     BeginBefore = "begin.before",

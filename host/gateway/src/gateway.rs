@@ -11,7 +11,7 @@ use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
 
-use crate::admission::{Grants, Room, Spool, spool_root};
+use crate::admission::{Digests, Grants, Room, Spool, spool_root};
 use crate::audit::Auditor;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
@@ -54,6 +54,10 @@ pub(crate) struct Inner {
     pub(crate) journal: Journal,
     /// Read while records go to the tracker, written while one is taken back: none may arrive after that.
     pub(crate) delivering: tokio::sync::RwLock<()>,
+    /// Held by whoever hands records to the tracker.
+    pub(crate) recording: tokio::sync::Mutex<()>,
+    /// Digests of files that were read before.
+    pub(crate) digests: Digests,
     /// Journal entries that an upload of this process holds: not open for settling.
     pub(crate) active: Mutex<HashSet<String>>,
     /// Held while open entries are settled or the books are reconciled: one at a time.
@@ -165,6 +169,8 @@ impl Gateway {
             turns: tokio::sync::Semaphore::new(config.limits.concurrency as usize),
             journal,
             delivering: tokio::sync::RwLock::default(),
+            recording: tokio::sync::Mutex::default(),
+            digests: Digests::open(&home.digests()),
             active: Mutex::default(),
             audit,
             tenants: Tenants::default(),

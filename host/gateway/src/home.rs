@@ -97,6 +97,11 @@ impl Home {
         self.path.join("cache")
     }
 
+    /// Digests of files that were read before.
+    pub fn digests(&self) -> PathBuf {
+        self.path.join("digests")
+    }
+
     /// Uploads that clients send in pieces, one folder a protocol.
     pub fn sessions(&self) -> PathBuf {
         self.path.join("sessions")

@@ -10,7 +10,7 @@ use crate::pipeline::journal_error;
 use crate::principal::{Principal, Scope};
 use crate::share::Held;
 
-/// A whole body on the disk: synced, hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its door closes that).
+/// A whole body in the spool: hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its door closes that). A power loss may take it unless it is a session's: nobody was promised anything about it yet.
 #[derive(Debug)]
 pub struct Staged {
     pub(crate) opened: Box<Opened>,

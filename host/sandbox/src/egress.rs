@@ -152,6 +152,10 @@ type Answer = (
 type Sending = Box<dyn Future<Output = Result<Answer, Error>> + Send>;
 
 impl WasiHttpHooks for Hooks {
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        crate::files::pipe_depth()
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,

@@ -14,7 +14,7 @@
 //! | `vendor` | a fake in its process |
 //! | `drive` | uploads the plan |
 //! | `watch` | notes what the breakers do |
-//! | `overhead`, `estimate` | what the resilience stages cost |
+//! | `overhead` | what the resilience stages cost |
 //! | `metrics` | the numbers |
 //! | `truth` | compares what was said with what is there |
 //! | `fsck` | the books by `loadlock fsck` |
@@ -22,7 +22,6 @@
 //! | `report` | the table and the verdict |
 
 mod drive;
-mod estimate;
 mod fsck;
 mod leaks;
 mod metrics;

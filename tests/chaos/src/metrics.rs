@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::drive::Done;
-use crate::estimate::{quantile, sorted};
 use crate::plan::Aim;
 use crate::watch::{Seen, Turn};
 use crate::weather::Happened;
+use loadlock_estimate::{quantile, sorted};
 
 /// How long after an outage attempts that were under way in it still come back, milliseconds of policy's clock.
 const GRACE: u64 = 5_000;

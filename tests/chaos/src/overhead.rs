@@ -19,7 +19,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::drive::body;
-use crate::estimate::{Estimate, estimate, median, quantile, sorted};
+use loadlock_estimate::{Estimate, estimate, median, quantile, sorted};
 
 /// Provider with retries and breaker.
 pub(crate) const ON: &str = "stages-on";

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::estimate::Estimate;
 use crate::fsck::Sheet;
 use crate::leaks::Leaks;
 use crate::metrics::{Metrics, Rate};
 use crate::overhead::Overhead;
 use crate::truth::Truth;
 use crate::weather::Happened;
+use loadlock_estimate::Estimate;
 
 /// Least success of `auto`, in percent.
 const AUTO: f64 = 99.9;

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use loadlock_durable::power::{self, Names};
 use loadlock_gateway::{Home, local_key};
 
-use crate::disk::{again, body, fail, files, world};
+use crate::disk::{again, files, world};
 use crate::{sessions, tus};
 
 /// Something that is promised, and what is found after the power failed.
@@ -22,7 +22,6 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
             Box::pin(deleted(names))
         }),
         ("a token is still good", |names| Box::pin(key(names))),
-        ("a staged body is whole", |names| Box::pin(staged(names))),
         ("a home in a new place is there", |names| {
             Box::pin(new_home(names))
         }),
@@ -127,23 +126,6 @@ async fn key(names: Names) -> Result<(), String> {
     (local_key(&keys).unwrap() == key)
         .then_some(())
         .ok_or_else(|| "there is another key".into())
-}
-
-async fn staged(names: Names) -> Result<(), String> {
-    let world = world();
-    let gateway = world.open().await;
-    let staged = gateway
-        .gateway
-        .stage(&gateway.who, body(CONTENT.as_bytes()))
-        .await
-        .unwrap();
-    fail(&world, names, async move || drop((staged, gateway))).await;
-    let left = files(&world.path("home/spool"));
-    let whole = |path: &std::path::PathBuf| std::fs::read(path).unwrap() == CONTENT.as_bytes();
-    left.iter()
-        .any(whole)
-        .then_some(())
-        .ok_or_else(|| format!("there is {left:?}"))
 }
 
 async fn new_home(names: Names) -> Result<(), String> {

@@ -3,6 +3,7 @@
 //! [`AdmittedFile`] has no public constructor: whatever holds one knows that the file was opened beneath a granted root (or spooled by us), is a regular file that Loadlock may read, and has
 //! passed the validator.
 
+mod digests;
 mod grants;
 mod path;
 mod room;
@@ -18,6 +19,7 @@ use loadlock_sandbox::validator::{Candidate, HEAD_BYTES, Rules, Validator};
 
 use crate::error::{Error, ErrorCode, Result};
 
+pub(crate) use digests::Digests;
 pub(crate) use grants::{Grants, spool_root};
 pub(crate) use path::open_path;
 pub use room::Room;

@@ -210,7 +210,8 @@ impl Spool {
         Ok(entry)
     }
 
-    /// Takes a body in whole: synced before it is admitted, so that what a journal entry refers to survives a power loss.
+    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has the digest, and the vendor is asked. Whoever promises more syncs it
+    /// ([`Gateway::keep`](crate::Gateway::keep)).
     pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
         let mut entry = self.create()?;
         fault::at(Point::SpoolCreated);
@@ -237,18 +238,6 @@ impl Spool {
         }
         file.flush().await.map_err(|error| unavailable(&error))?;
         fault::at(Point::SpoolWritten);
-        let file = file.into_std().await;
-        let (own, all) = (entry.directory.clone(), self.path.clone());
-        tokio::task::spawn_blocking(move || {
-            loadlock_durable::content(&file)?;
-            loadlock_durable::names(&own)?;
-            loadlock_durable::names(&all)
-        })
-        .await
-        .map_err(std::io::Error::other)
-        .flatten()
-        .map_err(|error| unavailable(&error))?;
-        fault::at(Point::SpoolSynced);
         let relative = PathBuf::from(&entry.mark).join(BYTES);
         Ok(Opened {
             file: self.open(&relative)?,

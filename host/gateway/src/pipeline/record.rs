@@ -42,6 +42,8 @@ impl Inner {
     /// Hands one accepted upload to the tracker. What fails stays in the journal and is delivered later, in order.
     pub(crate) async fn deliver(&self, record: &FileRecord) {
         let _delivering = self.delivering.read().await;
+        // One transaction at a time: those who wait here meanwhile are delivered together by the first of them.
+        let _turn = self.recording.lock().await;
         // Older ones first: a tracker that was away gets them in the order in which they were accepted.
         let delivered = match self.journal.backlog() {
             Ok(backlog) if backlog.entries > 1 => self.deliver_waiting().await.map(|_| ()),
@@ -62,6 +64,7 @@ impl Inner {
     /// Delivers everything that is accepted and not recorded, in order; answers how many.
     pub(crate) async fn deliver_backlog(&self) -> Result<u64> {
         let _delivering = self.delivering.read().await;
+        let _turn = self.recording.lock().await;
         self.deliver_waiting().await
     }
 

@@ -1,6 +1,7 @@
 //! One upload, from request to record.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use loadlock_audit::Event as AuditEvent;
 use tokio_util::sync::CancellationToken;
@@ -148,6 +149,7 @@ impl Inner {
             Source::Staged(staged) => staged.allotment.take(),
             Source::Path { .. } | Source::Body(_) => None,
         };
+        let began = SystemTime::now();
         let file = self.admit(who, source, name.as_deref(), &cancel).await?;
         fault::at(Point::Admitted);
         progress.event(Event::Admitted {
@@ -168,7 +170,12 @@ impl Inner {
             begun,
             leases: Mutex::default(),
         };
-        let mut digest = file.sha256().map(str::to_owned);
+        let identity = &file.opened().identity;
+        let by_path = file.sha256().is_none();
+        let mut digest = match file.sha256() {
+            Some(digest) => Some(digest.to_owned()),
+            None => self.digests.known(identity),
+        };
         if order.idempotency_key.is_some() && digest.is_none() {
             // Whether it is the same upload again depends on the content.
             let hash = hash(file.opened().file.clone(), file.size());
@@ -184,8 +191,20 @@ impl Inner {
             // What took the last room may have been this very upload.
             Err(full) => return self.replayed(&order, digest.as_deref())?.ok_or(full),
         };
-        self.store(&order, &target, purpose.as_deref(), digest, progress)
-            .await
+        let stored = self
+            .store(&order, &target, purpose.as_deref(), digest, progress)
+            .await;
+        match &stored {
+            Ok(stored) if by_path && file.unchanged().is_ok() => {
+                self.digests.remember(identity, began, &stored.sha256);
+            }
+            // Should a digest that was known be the reason, it is not the reason twice.
+            Err(error) if by_path && error.code == ErrorCode::FileChanged => {
+                self.digests.forget(identity);
+            }
+            _ => {}
+        }
+        stored
     }
 
     async fn admit(

@@ -230,12 +230,20 @@ impl Gateway {
     ) -> Result<Session> {
         who.require(Scope::Write)?;
         let bytes = staged.bytes();
-        let Some(Spooled::Entry(mut entry)) = staged.opened_for(who)?.spooled else {
+        let opened = staged.opened_for(who)?;
+        let file = opened.file.file;
+        let Some(Spooled::Entry(mut entry)) = opened.spooled else {
             return Err(Error::new(
                 ErrorCode::Internal,
                 "only a body of its own can become a session",
             ));
         };
+        // From here on the body outlives its request; its name is synced with the record's.
+        tokio::task::spawn_blocking(move || loadlock_durable::content(&file))
+            .await
+            .map_err(std::io::Error::other)
+            .flatten()
+            .map_err(|error| unavailable(&error))?;
         let inner = &self.0;
         let now = inner.clock.wall_ms();
         let sessions = &inner.sessions;

@@ -7,6 +7,7 @@
 
 mod admitted;
 mod guard;
+mod output;
 mod root;
 mod stream;
 mod visible;
@@ -16,4 +17,5 @@ pub use admitted::{AdmittedInput, InputError};
 pub use root::{GrantRoot, Identity, OpenError, OpenedFile, Protected, RootError};
 pub use watch::{ReadReport, Watch};
 
+pub(crate) use stream::pipe_depth;
 pub(crate) use visible::{FILES, FilesCtx, FilesView, GuardedFiles};

@@ -1,14 +1,17 @@
 //! The data plane: the stream by which an admitted file leaves the disk.
 //!
-//! `blocking-splice` moves what this stream reads straight into a request body, host to host. The stream reads [`CHUNK`] bytes at a time on a blocking thread and starts the next read
-//! before the guest asks, so that the disk and the digest overlap the network. wasmtime-wasi's own stream gives 64 KiB at a time and does not read ahead.
+//! `blocking-splice` moves what this stream reads straight into a request body, host to host. One job on a blocking thread reads and hashes ahead of the guest, and goes on as long as the guest keeps up: where
+//! hashing is the slowest part, the thread never stops. Where the network is, the job ends once [`AHEAD`] chunks wait, and the next chunk that is taken starts another: a slow vendor holds no thread. wasmtime-wasi's
+//! own stream gives 64 KiB at a time and does not read ahead.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
-use tokio::task::JoinHandle;
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use tokio::sync::Notify;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 
@@ -17,97 +20,213 @@ use super::watch::Watch;
 /// Bytes per read: large enough that the cost of a hand-over between threads (some 10 µs) disappears beside hashing them (some 200 µs).
 pub(crate) const CHUNK: usize = 256 << 10;
 
+/// The least bytes per read, when many files are read at once.
+const LEAST_CHUNK: usize = 64 << 10;
+
+/// Chunks that are read ahead of the guest.
+const AHEAD: usize = 2;
+
+/// Chunks of one upload between the disk and the socket: read ahead, in the body's pipe, with the connection.
+const ON_THE_WAY: usize = AHEAD + SHALLOW + 2;
+
+/// Bytes of all uploads that should be between disk and socket at once: as many as sixteen take with whole chunks.
+const BUDGET: usize = 16 * ON_THE_WAY * CHUNK;
+
+/// Writes that a request body's pipe holds while few files are read, and while many are.
+const DEEP: usize = 3;
+const SHALLOW: usize = 1;
+
+/// Streams that are open, over all stores.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes per read when so many streams are open.
+fn chunk_for(open: usize) -> usize {
+    (BUDGET / (ON_THE_WAY * open.max(1))).clamp(LEAST_CHUNK, CHUNK)
+}
+
+/// Writes that the pipe of a new request body may hold.
+pub(crate) fn pipe_depth() -> usize {
+    depth_for(OPEN.load(Ordering::Relaxed))
+}
+
+fn depth_for(open: usize) -> usize {
+    if chunk_for(open + 1) == CHUNK {
+        DEEP
+    } else {
+        SHALLOW
+    }
+}
+
 /// A reading position in an admitted file.
 pub(crate) struct AdmittedStream {
+    shared: Arc<Shared>,
+    /// Offset of the first byte that the guest has not been given.
+    position: u64,
+    /// What is left of the chunk that the guest is being given.
+    current: Bytes,
+}
+
+/// What the guest's side and the reading job share.
+struct Shared {
     file: Arc<File>,
     watch: Watch,
-    /// Offset of the first byte of the next read from disk.
-    next_read: u64,
     /// Nothing past this is shown: the file's size at admission. A file that grows meanwhile does not change its upload.
     end: u64,
-    ready: Bytes,
-    pending: Option<JoinHandle<std::io::Result<Bytes>>>,
+    ahead: Mutex<Ahead>,
+    changed: Notify,
+}
+
+struct Ahead {
+    ready: VecDeque<Bytes>,
+    /// Offset of the first byte of the next read from disk.
+    next_read: u64,
+    /// Whether a job is reading.
+    reading: bool,
+    /// Whether there is nothing more to read.
+    ended: bool,
     failed: Option<std::io::Error>,
-    closed: bool,
+}
+
+/// The reading job, whose word that it reads is taken back however it ends.
+struct Reading {
+    shared: Arc<Shared>,
+    /// Its word is taken back already, and may be another job's by now.
+    over: bool,
+}
+
+impl Reading {
+    /// Reads and hashes until the guest does not keep up. Blocking.
+    fn run(mut self) {
+        while let Some((offset, want)) = self.shared.next() {
+            self.shared.read(offset, want);
+        }
+        self.over = true;
+        self.shared.changed.notify_one();
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if !self.over {
+            self.shared.lock().reading = false;
+            self.shared.changed.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Ahead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to read next; `None` if there is enough, or nothing: then nobody reads any more.
+    fn next(&self) -> Option<(u64, usize)> {
+        let mut ahead = self.lock();
+        let left = self.end.saturating_sub(ahead.next_read);
+        ahead.ended |= left == 0;
+        if ahead.is_enough() {
+            ahead.reading = false;
+            return None;
+        }
+        let chunk = chunk_for(OPEN.load(Ordering::Relaxed));
+        let want = usize::try_from(left).unwrap_or(chunk).min(chunk);
+        Some((ahead.next_read, want))
+    }
+
+    fn read(&self, offset: u64, want: usize) {
+        let read = read_at(&self.file, offset, want);
+        if let Ok(chunk) = &read {
+            self.watch.hash(offset, chunk);
+        }
+        let mut ahead = self.lock();
+        match read {
+            // Truncated since admission: the receipt will find fewer bytes than the admitted size.
+            Ok(chunk) if chunk.is_empty() => ahead.ended = true,
+            Ok(chunk) => {
+                ahead.next_read += chunk.len() as u64;
+                ahead.ready.push_back(chunk);
+            }
+            Err(error) => ahead.failed = Some(error),
+        }
+        drop(ahead);
+        self.changed.notify_one();
+    }
+}
+
+impl Ahead {
+    /// Whether nothing should be read now.
+    fn is_enough(&self) -> bool {
+        self.ended || self.failed.is_some() || self.ready.len() >= AHEAD
+    }
 }
 
 impl AdmittedStream {
     pub(crate) fn new(file: Arc<File>, watch: Watch, offset: u64, end: u64) -> Self {
-        let mut stream = Self {
-            file,
-            watch,
-            next_read: offset,
-            end,
-            ready: Bytes::new(),
-            pending: None,
-            failed: None,
-            closed: false,
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        let stream = Self {
+            shared: Arc::new(Shared {
+                file,
+                watch,
+                end,
+                ahead: Mutex::new(Ahead {
+                    ready: VecDeque::new(),
+                    next_read: offset,
+                    reading: false,
+                    ended: offset >= end,
+                    failed: None,
+                }),
+                changed: Notify::new(),
+            }),
+            position: offset,
+            current: Bytes::new(),
         };
         stream.read_ahead();
         stream
     }
 
-    /// Starts the next read unless one is under way or the end is reached.
-    fn read_ahead(&mut self) {
-        if self.pending.is_some() || self.failed.is_some() || self.closed {
+    /// Starts reading unless that is under way, or there is enough or nothing to read.
+    fn read_ahead(&self) {
+        let mut ahead = self.shared.lock();
+        if ahead.is_enough() || std::mem::replace(&mut ahead.reading, true) {
             return;
         }
-        let left = self.end.saturating_sub(self.next_read);
-        if left == 0 {
-            self.closed = true;
-            return;
-        }
-        let (file, watch, offset) = (self.file.clone(), self.watch.clone(), self.next_read);
-        let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        self.pending = Some(tokio::task::spawn_blocking(move || {
-            let chunk = read_at(&file, offset, want)?;
-            watch.hash(offset, &chunk);
-            Ok(chunk)
-        }));
+        drop(ahead);
+        let reading = Reading {
+            shared: self.shared.clone(),
+            over: false,
+        };
+        tokio::task::spawn_blocking(move || reading.run());
     }
 
-    fn take(&mut self, read: Result<std::io::Result<Bytes>, tokio::task::JoinError>) {
-        match read {
-            // Truncated since admission: the receipt will find fewer bytes than the admitted size.
-            Ok(Ok(chunk)) if chunk.is_empty() => self.closed = true,
-            Ok(Ok(chunk)) => {
-                self.next_read += chunk.len() as u64;
-                self.ready = chunk;
-                self.read_ahead();
-            }
-            Ok(Err(error)) => self.failed = Some(error),
-            Err(join) => self.failed = Some(std::io::Error::other(join)),
-        }
+    /// Whether `read` has an answer.
+    fn has_answer(&self) -> bool {
+        let ahead = self.shared.lock();
+        !self.current.is_empty() || !ahead.ready.is_empty() || ahead.ended || ahead.failed.is_some()
     }
 }
 
 /// Reads up to `want` bytes at `offset`; empty at the end.
 pub(crate) fn read_at(file: &File, offset: u64, want: usize) -> std::io::Result<Bytes> {
-    let mut buffer = BytesMut::zeroed(want);
-    let mut filled = 0;
-    while filled < want {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+    let mut buffer = Vec::with_capacity(want);
+    while buffer.len() < want {
+        let at = offset + buffer.len() as u64;
+        // Into memory that nobody has filled with zeros first.
+        match rustix::io::pread(file, spare_capacity(&mut buffer), at) {
             Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    buffer.truncate(filled);
-    Ok(buffer.freeze())
+    buffer.truncate(want);
+    Ok(buffer.into())
 }
 
 #[async_trait]
 impl Pollable for AdmittedStream {
     async fn ready(&mut self) {
-        if !self.ready.is_empty() || self.closed || self.failed.is_some() {
-            return;
-        }
-        self.read_ahead();
-        if let Some(pending) = &mut self.pending {
-            let read = pending.await;
-            self.pending = None;
-            self.take(read);
+        while !self.has_answer() {
+            self.read_ahead();
+            self.shared.changed.notified().await;
         }
     }
 }
@@ -118,34 +237,117 @@ impl InputStream for AdmittedStream {
         if size == 0 {
             return Ok(Bytes::new());
         }
-        if !self.ready.is_empty() {
-            let offset = self.next_read - self.ready.len() as u64;
-            let chunk = self.ready.split_to(self.ready.len().min(size));
-            self.watch.gave(offset, chunk.len());
-            return Ok(chunk);
+        if self.current.is_empty() {
+            let mut ahead = self.shared.lock();
+            match ahead.ready.pop_front() {
+                Some(chunk) => self.current = chunk,
+                None => {
+                    if let Some(error) = ahead.failed.take() {
+                        ahead.ended = true;
+                        return Err(StreamError::LastOperationFailed(error.into()));
+                    }
+                    if ahead.ended {
+                        return Err(StreamError::Closed);
+                    }
+                    // Not yet; `ready` waits.
+                    return Ok(Bytes::new());
+                }
+            }
         }
-        if let Some(error) = self.failed.take() {
-            self.closed = true;
-            return Err(StreamError::LastOperationFailed(error.into()));
-        }
-        // A finished read is taken by `ready`; an empty answer here means "not yet".
-        if self.closed && self.pending.is_none() {
-            return Err(StreamError::Closed);
-        }
-        Ok(Bytes::new())
+        self.read_ahead();
+        let chunk = self.current.split_to(self.current.len().min(size));
+        self.shared.watch.gave(self.position, chunk.len());
+        self.position += chunk.len() as u64;
+        Ok(chunk)
     }
 
     async fn cancel(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            let _ = pending.await;
+        self.shared.lock().ended = true;
+        // The guest cannot leave reads behind by dropping streams.
+        while self.shared.lock().reading {
+            self.shared.changed.notified().await;
         }
     }
 }
 
 impl Drop for AdmittedStream {
     fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            pending.abort();
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+        let mut ahead = self.shared.lock();
+        // The job stops after the chunk that it is reading.
+        ahead.ended = true;
+        ahead.ready.clear();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn file(bytes: usize) -> (Arc<File>, Vec<u8>) {
+        let content: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content).unwrap();
+        (Arc::new(file), content)
+    }
+
+    async fn all(stream: &mut AdmittedStream, size: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            stream.ready().await;
+            match stream.read(size) {
+                Ok(chunk) => bytes.extend_from_slice(&chunk),
+                Err(StreamError::Closed) => return bytes,
+                Err(other) => unreachable!("{other:?}"),
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn every_byte_comes_in_order_and_is_hashed_once() {
+        let (file, content) = file(5 * CHUNK + 17);
+        for (offset, size) in [(0, usize::MAX), (0, 10_000), (CHUNK + 5, CHUNK)] {
+            let watch = Watch::default();
+            let end = content.len() as u64;
+            let mut stream = AdmittedStream::new(file.clone(), watch.clone(), offset as u64, end);
+            assert!(all(&mut stream, size).await == content[offset..]);
+            let report = watch.finish(&file, end).unwrap();
+            assert_eq!(report.covered, end - offset as u64);
+            assert_eq!(report.sha256.is_some(), offset == 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_than_is_admitted_is_shown_and_no_more_than_two_chunks_are_read_ahead() {
+        let (file, content) = file(8 * CHUNK);
+        let watch = Watch::default();
+        let mut stream = AdmittedStream::new(file, watch, 0, 7 * CHUNK as u64);
+        stream.ready().await;
+        // The job ends by itself although nobody takes anything.
+        while stream.shared.lock().reading {
+            stream.shared.changed.notified().await;
+        }
+        assert_eq!(stream.shared.lock().ready.len(), AHEAD);
+        assert!(all(&mut stream, usize::MAX).await == content[..7 * CHUNK]);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_stream_leaves_no_reader_behind() {
+        let (file, _) = file(8 * CHUNK);
+        let mut stream = AdmittedStream::new(file, Watch::default(), 0, 8 * CHUNK as u64);
+        stream.cancel().await;
+        let ahead = stream.shared.lock();
+        assert!(!ahead.reading && ahead.next_read <= (AHEAD * CHUNK) as u64);
+    }
+
+    #[test]
+    fn many_streams_share_a_budget() {
+        assert_eq!((chunk_for(1), depth_for(0)), (CHUNK, DEEP));
+        assert_eq!((chunk_for(16), depth_for(15)), (CHUNK, DEEP));
+        assert!(chunk_for(20) < CHUNK && depth_for(20) == SHALLOW);
+        assert_eq!(chunk_for(10_000), LEAST_CHUNK);
     }
 }

@@ -31,13 +31,16 @@ fn endless(place: &Place) -> Child {
 #[test]
 fn an_interrupted_upload_is_reported_and_nothing_is_stored() {
     let place = Place::new();
-    let child = endless(&place);
+    let mut child = endless(&place);
+    // Waiting for the child would close it: the body would end, and race with the signal.
+    let input = child.stdin.take();
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&child),
         rustix::process::Signal::INT,
     )
     .unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap()).expect(130);
+    drop(input);
     let results = ran.objects();
     assert_eq!(
         (results.len(), code(&results[0]), &results[0]["path"]),

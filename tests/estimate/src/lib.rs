@@ -2,38 +2,41 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Resamples of a bootstrap.
 const RESAMPLES: usize = 2_000;
 
 /// A median with its 95 % confidence interval, by bootstrap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Estimate {
-    pub(crate) median: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The median.
+    pub median: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
 }
 
 /// The median of sorted numbers; 0 of none.
-pub(crate) fn median(sorted: &[f64]) -> f64 {
+pub fn median(sorted: &[f64]) -> f64 {
     quantile(sorted, 0.5)
 }
 
 /// A quantile of sorted numbers, by the nearest rank; 0 of none.
-pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
+pub fn quantile(sorted: &[f64], part: f64) -> f64 {
     let at = (part * sorted.len().saturating_sub(1) as f64).round() as usize;
     sorted.get(at).copied().unwrap_or_default()
 }
 
 /// Sorts.
-pub(crate) fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
+pub fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
     numbers.sort_by(f64::total_cmp);
     numbers
 }
 
 /// The median of numbers and how sure it is.
-pub(crate) fn estimate(numbers: &[f64]) -> Estimate {
+pub fn estimate(numbers: &[f64]) -> Estimate {
     if numbers.is_empty() {
         return Estimate::default();
     }

@@ -1,0 +1,152 @@
+//! The bench: what Loadlock costs against what its user would have without it.
+//!
+//! Everything is compared within one run on one machine, ours and the other by turns, so that what the machine does meanwhile meets both. Ratios are what the run is for; the absolute
+//! numbers beside them in `bench/results.json` are of that machine on that day. `docs/performance.md` says what each row means.
+//!
+//! | module | one job |
+//! |---|---|
+//! | `run`, `report`, `table` | the rows in order; what a row is; the table |
+//! | `place`, `child`, `client` | a home and a configuration; processes; HTTP as a client |
+//! | `sink`, `proxy`, `native` | the vendor; the same proxy without a sandbox; the same upload without anything |
+//! | `big`, `small`, `dedup`, `ledger`, `parts`, `memory`, `start`, `size`, `others` | the rows |
+//! | `count`, `allocations`, `trace` | what does not depend on the machine: `make bench-check` |
+
+mod allocations;
+mod big;
+mod child;
+mod client;
+mod count;
+mod dedup;
+mod ledger;
+mod memory;
+mod native;
+mod others;
+mod parts;
+mod place;
+mod proxy;
+mod report;
+mod run;
+mod sink;
+mod size;
+mod small;
+mod start;
+mod table;
+mod trace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What any step answers: an error is a sentence for whoever runs the bench.
+pub(crate) type Result<T> = std::result::Result<T, String>;
+
+#[derive(Debug, Parser)]
+#[command(about = "Measures Loadlock against what its user would have without it")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measures every row.
+    Run {
+        /// The release binary.
+        #[arg(long)]
+        loadlock: PathBuf,
+        /// Where the results go.
+        #[arg(long)]
+        output: PathBuf,
+        /// A folder for files and state; emptied first.
+        #[arg(long)]
+        scratch: PathBuf,
+        /// Fewer repetitions, and no rows that take long: under three minutes.
+        #[arg(long)]
+        quick: bool,
+        /// Only the groups with these names.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+    },
+    /// Counts what does not depend on the machine and compares it with a reference.
+    Count {
+        /// The release binary.
+        #[arg(long)]
+        loadlock: PathBuf,
+        /// The reference.
+        #[arg(long)]
+        reference: PathBuf,
+        /// A folder for files and state; emptied first.
+        #[arg(long)]
+        scratch: PathBuf,
+        /// Writes the reference instead of comparing with it.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Puts the table of the results between the markers of a page.
+    Table {
+        /// The results of a run.
+        #[arg(long)]
+        results: PathBuf,
+        /// The page.
+        #[arg(long)]
+        page: PathBuf,
+        /// Fails if the page does not hold the table already.
+        #[arg(long)]
+        check: bool,
+    },
+    /// The vendor: takes every upload and keeps nothing.
+    #[command(hide = true)]
+    Sink {
+        /// Answers none of this many uploads before all of them are there.
+        #[arg(long, default_value_t = 1)]
+        hold: usize,
+    },
+    /// The same proxy without a sandbox.
+    #[command(hide = true)]
+    Proxy {
+        /// The vendor.
+        #[arg(long)]
+        upstream: String,
+        /// Where its log goes.
+        #[arg(long)]
+        log: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run {
+            loadlock,
+            output,
+            scratch,
+            quick,
+            only,
+        } => run::run(&loadlock, &output, &scratch, quick, &only),
+        Command::Count {
+            loadlock,
+            reference,
+            scratch,
+            write,
+        } => count::run(&loadlock, &reference, &scratch, write),
+        Command::Table {
+            results,
+            page,
+            check,
+        } => table::run(&results, &page, check),
+        Command::Sink { hold } => sink::run(hold),
+        Command::Proxy { upstream, log } => proxy::run(&upstream, &log),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with what was being done.
+pub(crate) fn failed<E: std::fmt::Display>(what: &str) -> impl Fn(E) -> String {
+    move |error| format!("{what}: {error}")
+}

@@ -1,0 +1,109 @@
+//! The table of a run: ratios, never seconds, which belong to one machine.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::report::{Bound, Results, Row};
+use crate::{Result, failed};
+
+const BEGIN: &str = "<!-- bench: begin -->";
+const END: &str = "<!-- bench: end -->";
+
+/// As Markdown.
+pub(crate) fn markdown(results: &Results) -> String {
+    let mut text = String::from("| what | ratio | to | bound |\n|---|---|---|---|\n");
+    for row in &results.rows {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} |",
+            row.what,
+            ratio(row),
+            row.against,
+            bound(row)
+        );
+    }
+    let setting = &results.setting;
+    let _ = write!(
+        text,
+        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap.",
+        if setting.quick { " QUICK=1" } else { "" },
+        setting.cores,
+        setting.took_s
+    );
+    for skipped in &results.skipped {
+        let _ = write!(text, " Not measured: {}, {}.", skipped.what, skipped.why);
+    }
+    text.push('\n');
+    text
+}
+
+fn ratio(row: &Row) -> String {
+    let estimate = &row.ratio;
+    let number = |value: f64| match value.abs() {
+        large if large >= 100.0 => format!("{value:.0}"),
+        middle if middle >= 10.0 => format!("{value:.1}"),
+        small if small >= 0.1 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    };
+    let median = number(estimate.median);
+    if estimate.low == estimate.high {
+        return median;
+    }
+    format!(
+        "{median} ({} to {})",
+        number(estimate.low),
+        number(estimate.high)
+    )
+}
+
+fn bound(row: &Row) -> String {
+    let (sign, number) = match row.bound {
+        None => return String::new(),
+        Some(Bound::AtLeast(bound)) => ("≥", bound),
+        Some(Bound::AtMost(bound)) => ("≤", bound),
+    };
+    match row.kept() {
+        Some(false) => format!("{sign} {number} **missed**"),
+        _ => format!("{sign} {number}"),
+    }
+}
+
+/// Puts the table of `results` between the markers of `page`.
+pub(crate) fn run(results: &Path, page: &Path, check: bool) -> Result<()> {
+    let read =
+        |path: &Path| std::fs::read_to_string(path).map_err(failed(&path.display().to_string()));
+    let results: Results = serde_json::from_str(&read(results)?).map_err(failed("results"))?;
+    let text = read(page)?;
+    let new = replaced(&text, &markdown(&results))
+        .ok_or_else(|| format!("{} has no lines `{BEGIN}` and `{END}`", page.display()))?;
+    if new == text {
+        return Ok(());
+    }
+    if check {
+        return Err(format!(
+            "{} does not hold the table of the results: run `make bench-table`",
+            page.display()
+        ));
+    }
+    std::fs::write(page, new).map_err(failed("page"))
+}
+
+fn replaced(text: &str, table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_markers_is_replaced() {
+        let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
+        let new = replaced(&page, "new\n");
+        assert_eq!(new, Some(format!("a\n{BEGIN}\nnew\n{END}\nb\n")));
+        assert_eq!(replaced("a\nb\n", "new\n"), None);
+    }
+}
