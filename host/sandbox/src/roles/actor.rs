@@ -4,12 +4,12 @@
 //! through a transaction: the actor finishes the call whether or not somebody still waits. Limits are armed anew for every call; any trap or exhausted limit discards the
 //! instance and the next call gets a fresh one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use loadlock_policy::model::Failure;
+use loadlock_policy::model::{Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Store;
 
@@ -18,7 +18,7 @@ use crate::component::Loaded;
 use crate::egress::Network;
 use crate::error::CallError;
 use crate::files::FilesCtx;
-use crate::limits::Limits;
+use crate::limits::{Exhausted, Limits};
 use crate::log::Log;
 use crate::roles::absence::Absence;
 use crate::state::{CallState, StateParts};
@@ -57,7 +57,7 @@ type Job<B> = Box<dyn for<'a> FnOnce(&'a mut Slot<B>) -> BoxFuture<'a, ()> + Sen
 pub(crate) struct Slot<B> {
     recipe: Recipe<B>,
     live: Option<Live<B>>,
-    absence: Arc<Mutex<Absence>>,
+    absence: Absence,
 }
 
 /// A handle to the actor. Dropping the last one waits for the call under way: whoever opens the same store next must find it closed.
@@ -66,7 +66,6 @@ pub(crate) struct Actor<B>(Arc<Handle<B>>);
 struct Handle<B> {
     jobs: Option<mpsc::Sender<Job<B>>>,
     thread: Option<JoinHandle<()>>,
-    absence: Arc<Mutex<Absence>>,
 }
 
 impl<B> Drop for Handle<B> {
@@ -92,8 +91,6 @@ impl<B: Send + Sync + 'static> Actor<B> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let absence = Arc::new(Mutex::new(Absence::default()));
-        let shared = absence.clone();
         let thread = std::thread::Builder::new()
             .name(format!(
                 "loadlock-{}",
@@ -108,7 +105,7 @@ impl<B: Send + Sync + 'static> Actor<B> {
                     let mut slot = Slot {
                         recipe,
                         live: None,
-                        absence: shared,
+                        absence: Absence::default(),
                     };
                     while let Some(job) = queue.recv().await {
                         job(&mut slot).await;
@@ -118,14 +115,37 @@ impl<B: Send + Sync + 'static> Actor<B> {
         Ok(Self(Arc::new(Handle {
             jobs: Some(jobs),
             thread: Some(thread),
-            absence,
         })))
     }
 
-    /// Takes note of what the store behind the instance answered: a failure, or `None`. While it is away, calls are refused
+    /// Runs one call in the instance, and takes note whether the store behind it answered: while that is away, calls are refused
     /// with [`CallError::NotReady`] instead of waiting for it.
-    pub(crate) fn heard(&self, failure: Option<&Failure>) {
-        note(&self.0.absence, failure);
+    pub(crate) async fn ask<T: Send + 'static, E: Send + 'static>(
+        &self,
+        call: impl for<'s> FnOnce(
+            &'s B,
+            &'s mut Store<CallState>,
+        ) -> BoxFuture<'s, wasmtime::Result<Result<T, E>>>
+        + Send
+        + 'static,
+        failure: fn(E) -> Failure,
+    ) -> Result<Result<T, Failure>, CallError> {
+        self.run(move |slot| {
+            Box::pin(async move {
+                let outcome = slot.run(call).await;
+                let outcome = outcome.map(|answer| answer.map_err(failure));
+                match &outcome {
+                    Ok(answer) => slot.absence.heard(answer.as_ref().err(), Instant::now()),
+                    Err(CallError::Exhausted(Exhausted::Wall)) => {
+                        let silent = Failure::new(FailureKind::Timeout, "no answer in time");
+                        slot.absence.heard(Some(&silent), Instant::now());
+                    }
+                    Err(_) => {}
+                }
+                outcome
+            })
+        })
+        .await
     }
 
     /// Runs one call in the instance.
@@ -135,10 +155,19 @@ impl<B: Send + Sync + 'static> Actor<B> {
         + Send
         + 'static,
     ) -> Result<T, CallError> {
+        self.run(move |slot| Box::pin(slot.run(call))).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        run: impl for<'s> FnOnce(&'s mut Slot<B>) -> BoxFuture<'s, Result<T, CallError>>
+        + Send
+        + 'static,
+    ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
         let job: Job<B> = Box::new(move |slot| {
             Box::pin(async move {
-                let outcome = slot.run(call).await;
+                let outcome = run(slot).await;
                 // Nobody may be waiting any more; the call has been made all the same.
                 let _ = answer.send(outcome);
             })
@@ -156,28 +185,19 @@ impl<B: Send + Sync + 'static> Actor<B> {
     }
 }
 
-fn note(absence: &Mutex<Absence>, failure: Option<&Failure>) {
-    let mut absence = absence.lock().unwrap_or_else(PoisonError::into_inner);
-    absence.heard(failure, Instant::now());
-}
-
 impl<B: Send + Sync + 'static> Slot<B> {
     async fn run<T: Send>(
         &mut self,
         call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>,
     ) -> Result<T, CallError> {
-        let refusal = {
-            let absence = self.absence.lock().unwrap_or_else(PoisonError::into_inner);
-            absence.refusal(Instant::now())
-        };
-        if let Some(failure) = refusal {
+        if let Some(failure) = self.absence.refusal(Instant::now()) {
             return Err(CallError::NotReady(Box::new(failure)));
         }
         let mut live = match self.live.take() {
             Some(live) => live,
             None => self.start().await.inspect_err(|error| {
                 if let CallError::NotReady(failure) = error {
-                    note(&self.absence, Some(failure));
+                    self.absence.heard(Some(failure), Instant::now());
                 }
             })?,
         };

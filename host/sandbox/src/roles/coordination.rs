@@ -122,12 +122,12 @@ macro_rules! calls {
             /// # Errors
             /// [`CallError`] if there is no answer.
             pub async fn $name(&self, $($arg: $ty),*) -> Answer<$out> {
-                let answer = self.0.call(move |bindings: &SharedTrackerComponent, store: &mut Store<CallState>| {
+                let answer = self.0.ask(move |bindings: &SharedTrackerComponent, store: &mut Store<CallState>| {
                     Box::pin(async move {
                         bindings.loadlock_upload_coordination().$call(store, $($pass),*).await
                     })
-                }).await?;
-                Ok(answer.map($convert).map_err(v0_1::failure))
+                }, v0_1::failure).await?;
+                Ok(answer.map($convert))
             })*
         }
     };

@@ -223,14 +223,12 @@ macro_rules! calls {
             /// # Errors
             /// [`CallError`] if there is no answer.
             pub async fn $name(&self, $($arg: $ty),*) -> Answer<$out> {
-                let answer = self.actor.call(move |bindings: &TrackerComponent, store: &mut Store<CallState>| {
+                let answer = self.actor.ask(move |bindings: &TrackerComponent, store: &mut Store<CallState>| {
                     Box::pin(async move {
                         bindings.loadlock_upload_tracker().$call(store, $($pass),*).await
                     })
-                }).await?;
-                let answer = answer.map($convert).map_err(v0_1::failure);
-                self.actor.heard(answer.as_ref().err());
-                Ok(answer)
+                }, v0_1::failure).await?;
+                Ok(answer.map($convert))
             })*
         }
     };
