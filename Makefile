@@ -12,6 +12,8 @@ CRASH := cargo test --locked --workspace --exclude guests --features loadlock-cr
 BENCH := target/release/loadlock-bench
 # The table of a quick run is for looking at; the README's is of a whole one.
 QUICK ?=
+# Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
+ONLY ?=
 
 .PHONY: all build run test test-crash chaos bench bench-table bench-build bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
 
@@ -46,15 +48,16 @@ chaos: build
 bench-build: build
 	cargo build --locked --release --package loadlock-bench
 
-## bench: measures against what one would have without Loadlock; a table, and bench/results.json (QUICK=1: under three minutes, into target/)
+## bench: measures against what one would have without Loadlock; a table, and bench/results.json (QUICK=1: under three minutes; ONLY=memory,start: these groups; both into target/)
 bench: bench-build
-	$(BENCH) run --loadlock $(LOADLOCK) --scratch target/bench $(if $(QUICK),--quick --output target/bench-quick.json,--output bench/results.json)
+	$(BENCH) run --loadlock $(LOADLOCK) --scratch target/bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) \
+	  --output $(if $(ONLY),target/bench-only.json,$(if $(QUICK),target/bench-quick.json,bench/results.json))
 
 ## bench-table: puts the table of bench/results.json into the README
 bench-table: bench-build
 	$(BENCH) table --results bench/results.json --page README.md
 
-## bench-check: fails when an upload costs more allocations, bytes or system calls than bench/counts.json says; needs strace
+## bench-check: fails when an upload costs more allocations, bytes, system calls or instructions than bench/counts.json says; needs strace and valgrind
 bench-check: bench-build
 	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json
 

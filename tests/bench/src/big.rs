@@ -9,6 +9,7 @@ use tokio::process::Command;
 use crate::child::Listening;
 use crate::client::Client;
 use crate::native;
+use crate::others::installed;
 use crate::place::Place;
 use crate::report::{Bound, Group, Measured, Row};
 use crate::run::Scope;
@@ -127,7 +128,7 @@ async fn against_native(
 async fn against_tools(sides: &Sides<'_>, mib: u64, pairs: usize, group: &mut Group) -> Result<()> {
     let what = format!("speed of a {mib} MiB upload, hashed");
     for tool in ["curl", "openssl"] {
-        if !installed(tool).await {
+        if !installed(tool) {
             group.skip(
                 &what,
                 format!("against curl and openssl: `{tool}` is not installed"),
@@ -187,11 +188,4 @@ async fn with_tools(sink: &str, path: &Path) -> Result<f64> {
         }
     }
     Ok(started.elapsed().as_secs_f64())
-}
-
-/// Whether a program is there.
-pub(crate) async fn installed(program: &str) -> bool {
-    let version = if program == "strace" { "-V" } else { "version" };
-    let output = Command::new(program).arg(version).output().await;
-    output.is_ok()
 }

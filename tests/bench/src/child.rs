@@ -2,12 +2,17 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::client::Client;
 use crate::{Result, failed};
+
+/// Somebody else's program has so long to start.
+const START: Duration = Duration::from_secs(120);
 
 /// A process that listens.
 pub(crate) struct Listening {
@@ -34,6 +39,39 @@ impl Listening {
         let line: Value = serde_json::from_str(&line).map_err(failed(&line))?;
         let address = line["address"].as_str().unwrap_or_default().to_owned();
         Ok(Self { child, address })
+    }
+
+    /// Starts a command that listens at `address` and prints what it likes; waits until it answers a `GET` of `path`.
+    pub(crate) async fn start_at(mut command: Command, address: &str, path: &str) -> Result<Self> {
+        let what = format!("{:?}", command.as_std().get_program());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed(&what))?;
+        let mut started = Self {
+            child,
+            address: address.to_owned(),
+        };
+        let deadline = Instant::now() + START;
+        loop {
+            let error = match Client::connect(address, None).await {
+                Ok(mut client) => match client.get(path).await {
+                    Ok(_) => return Ok(started),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            if let Some(status) = started.child.try_wait().map_err(failed(&what))? {
+                return Err(format!("{what} ended at its start: {status}"));
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{what} does not answer: {error}"));
+            }
+            // It does not say when it is ready in a way that a later version keeps.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// The vendor, which answers nobody before `hold` uploads are there.

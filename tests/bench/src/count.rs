@@ -1,4 +1,4 @@
-//! What an upload costs in things that are the same on every machine: allocations, bytes read and written, system calls.
+//! What an upload costs in things that are the same on every machine: allocations, bytes read and written, system calls, instructions.
 //!
 //! `make bench-check` compares them with `bench/counts.json` and fails when one has grown beyond its tolerance.
 
@@ -16,14 +16,14 @@ use crate::child::Listening;
 use crate::client::{Client, whole_form};
 use crate::place::Place;
 use crate::run::Scope;
-use crate::{Result, allocations, big, dedup, failed, trace};
+use crate::{Result, allocations, dedup, failed, instructions, others, trace};
 
 /// Uploads that are counted, and those before that fill caches.
 const UPLOADS: u64 = 60;
 const WARM_UP: u64 = 20;
 
 /// Bytes of a small file.
-const SMALL: usize = 4 << 10;
+pub(crate) const SMALL: usize = 4 << 10;
 
 /// Bytes of a large one.
 const LARGE: u64 = 64 << 20;
@@ -36,22 +36,25 @@ struct Reference {
     tolerance: f64,
 }
 
-type Counts = BTreeMap<String, f64>;
+pub(crate) type Counts = BTreeMap<String, f64>;
 
 /// Counts, and writes or checks the reference.
 pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool) -> Result<()> {
     let scope = Scope::new(loadlock, scratch, true)?;
     let runtime = tokio::runtime::Runtime::new().map_err(failed("runtime"))?;
     let counts = runtime.block_on(async {
-        if !big::installed("strace").await {
-            return Err(
-                "`strace` is needed to count system calls: install the package strace".to_owned(),
-            );
+        for (program, what) in [("strace", "system calls"), ("valgrind", "instructions")] {
+            if !others::installed(program) {
+                return Err(format!(
+                    "`{program}` is needed to count {what}: install the package {program}"
+                ));
+            }
         }
         let mut counts = Counts::new();
         allocated(&scope, &mut counts).await?;
         moved(&scope, &mut counts).await?;
         called(&scope, &mut counts).await?;
+        instructions::count(&scope, &mut counts).await?;
         Ok(counts)
     })?;
     std::fs::remove_dir_all(&scope.scratch).map_err(failed("scratch"))?;
@@ -84,7 +87,10 @@ pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool
 fn tolerance(name: &str) -> f64 {
     if name.contains("sync") {
         0.02
-    } else if name.contains("bytes read") || name.contains("bytes written") {
+    } else if ["instructions", "bytes read", "bytes written"]
+        .iter()
+        .any(|kind| name.contains(kind))
+    {
         0.05
     } else if name.contains("system calls") {
         0.25
@@ -295,7 +301,7 @@ async fn trace_uploads(scope: &Scope, uploads: u64) -> Result<BTreeMap<String, u
 }
 
 /// The same bytes in every run, and different ones for every number.
-fn content(number: u64, bytes: usize) -> Vec<u8> {
+pub(crate) fn content(number: u64, bytes: usize) -> Vec<u8> {
     let mut content = vec![0; bytes];
     StdRng::seed_from_u64(number).fill_bytes(&mut content);
     content

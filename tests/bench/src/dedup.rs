@@ -51,7 +51,7 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
         group.rows.push(Row::of_bound(
             (
                 "dedup",
-                format!("dedup hit on an unchanged file of {label}"),
+                format!("time of a dedup hit on an unchanged file of {label}"),
                 "1 ms",
             ),
             &hits,

@@ -101,7 +101,7 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
         }
         let times = times(&tracker, size, if scope.quick { 200 } else { 2_000 }).await?;
         let base = first.get_or_insert_with(|| times.clone());
-        let names = ["find by content", "list a page of 100"];
+        let names = ["time to find by content", "time to list a page of 100"];
         for ((name, times), base) in names.iter().zip(&times).zip(base.iter()) {
             let median = Measured::of("", "", base).median;
             let ratios: Vec<f64> = times.iter().map(|time| time / median).collect();

@@ -7,23 +7,27 @@
 //! |---|---|
 //! | `run`, `report`, `table` | the rows in order; what a row is; the table |
 //! | `place`, `child`, `client` | a home and a configuration; processes; HTTP as a client |
-//! | `sink`, `proxy`, `native` | the vendor; the same proxy without a sandbox; the same upload without anything |
-//! | `big`, `small`, `dedup`, `ledger`, `parts`, `memory`, `start`, `size`, `others` | the rows |
-//! | `count`, `allocations`, `trace` | what does not depend on the machine: `make bench-check` |
+//! | `sink`, `dav`, `proxy`, `native` | the vendor; its WebDAV; the same proxy without a sandbox; the same upload without anything |
+//! | `big`, `small`, `dedup`, `ledger`, `parts`, `memory`, `start`, `size`, `others`, `litellm`, `rclone` | the rows |
+//! | `count`, `allocations`, `trace`, `instructions` | what does not depend on the machine: `make bench-check` |
 
 mod allocations;
 mod big;
 mod child;
 mod client;
 mod count;
+mod dav;
 mod dedup;
+mod instructions;
 mod ledger;
+mod litellm;
 mod memory;
 mod native;
 mod others;
 mod parts;
 mod place;
 mod proxy;
+mod rclone;
 mod report;
 mod run;
 mod sink;

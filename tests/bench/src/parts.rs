@@ -168,11 +168,14 @@ fn candidate() -> Candidate {
 fn rows(output: &Path, sync_us: f64) -> Result<Group> {
     let mut group = Group::default();
     let what = [
-        ("instantiate", "a fresh sandbox and a call into it"),
-        ("authenticate", "a token, in the auth component"),
-        ("inspect", "a verdict, in the validator component"),
-        ("find", "a lookup by content, in the tracker component"),
-        ("record", "a record, in the tracker component"),
+        ("instantiate", "time of a fresh sandbox and a call into it"),
+        ("authenticate", "time of a token, in the auth component"),
+        ("inspect", "time of a verdict, in the validator component"),
+        (
+            "find",
+            "time of a lookup by content, in the tracker component",
+        ),
+        ("record", "time of a record, in the tracker component"),
     ];
     for (name, what) in what {
         let path = output.join(name).join("new/estimates.json");

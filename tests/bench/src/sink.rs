@@ -14,13 +14,14 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 
-use crate::{Result, failed};
+use crate::{Result, dav, failed};
 
 /// Bytes of a form in which the head of its last part must end.
 const HEAD: usize = 8 << 10;
 
 struct Sink {
     ids: AtomicU64,
+    dav: dav::Entries,
     hold: Barrier,
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn run(hold: usize) -> Result<()> {
         println!("{}", json!({ "address": address.to_string() }));
         let sink = Arc::new(Sink {
             ids: AtomicU64::new(0),
+            dav: dav::Entries::default(),
             hold: Barrier::new(hold),
         });
         loop {
@@ -60,6 +62,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
+    if path.starts_with(dav::ROOT) {
+        return Ok(sink.dav.answer(request).await);
+    }
     let id = path.rsplit('/').next().unwrap_or_default().to_owned();
     let (status, body) = match *request.method() {
         Method::POST => match take(request).await {

@@ -13,10 +13,15 @@ pub(crate) fn measure(scope: &Scope) -> Result<Group> {
         let row = Row::of_bound(("size", what, against), &[bytes], (known, "B"), None);
         group.rows.push(row);
     };
-    row("the program".into(), program, f64::from(1 << 20), "1 MiB");
+    row(
+        "bytes of the program".into(),
+        program,
+        f64::from(1 << 20),
+        "1 MiB",
+    );
     for (name, bytes) in loadlock::builtins() {
         row(
-            format!("the component {name}"),
+            format!("bytes of the component {name}"),
             bytes.len() as f64,
             program,
             "the program",

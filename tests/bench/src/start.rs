@@ -30,7 +30,7 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
     group.rows.push(Row::of_bound(
         (
             GROUP,
-            "start to the first authenticated answer, compiled code cached".into(),
+            "time from start to the first authenticated answer, compiled code cached".into(),
             "100 ms",
         ),
         &warm,

@@ -26,13 +26,13 @@ pub(crate) fn markdown(results: &Results) -> String {
     let setting = &results.setting;
     let _ = write!(
         text,
-        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap.",
+        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap; a ratio above 1 is more of what its line names.",
         if setting.quick { " QUICK=1" } else { "" },
         setting.cores,
         setting.took_s
     );
     for skipped in &results.skipped {
-        let _ = write!(text, " Not measured: {}, {}.", skipped.what, skipped.why);
+        let _ = write!(text, " Not measured: {}; {}.", skipped.what, skipped.why);
     }
     text.push('\n');
     text
@@ -65,7 +65,7 @@ fn bound(row: &Row) -> String {
     };
     match row.kept() {
         Some(false) => format!("{sign} {number} **missed**"),
-        _ => format!("{sign} {number}"),
+        _ => format!("{sign} {number} met"),
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn run(results: &Path, page: &Path, check: bool) -> Result<()> {
 fn replaced(text: &str, table: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+    Some(format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
     fn only_what_is_between_the_markers_is_replaced() {
         let page = format!("a\n{BEGIN}\nold\n{END}\nb\n");
         let new = replaced(&page, "new\n");
-        assert_eq!(new, Some(format!("a\n{BEGIN}\nnew\n{END}\nb\n")));
+        assert_eq!(new, Some(format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n")));
         assert_eq!(replaced("a\nb\n", "new\n"), None);
     }
 }

@@ -33,25 +33,31 @@ pub(crate) const CALLS: [&str; 20] = [
 
 /// `strace` around a command, which counts [`CALLS`] into `output` when the command ends. All others run at full speed.
 pub(crate) fn traced(command: &Command, output: &Path) -> Command {
-    let command = command.as_std();
-    let mut traced = Command::new("strace");
-    traced
+    let mut strace = Command::new("strace");
+    strace
         .args(["-f", "--seccomp-bpf", "-c", "-q", "-U", "name,calls", "-o"])
         .arg(output)
         .arg("-e")
-        .arg(format!("trace={}", CALLS.join(",")))
+        .arg(format!("trace={}", CALLS.join(",")));
+    beneath(strace, command)
+}
+
+/// A command with its arguments, surroundings and folder as the last arguments of a `tracer`.
+pub(crate) fn beneath(mut tracer: Command, command: &Command) -> Command {
+    let command = command.as_std();
+    tracer
         .arg(command.get_program())
         .args(command.get_args())
         .env_clear();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            traced.env(name, value);
+            tracer.env(name, value);
         }
     }
     if let Some(folder) = command.get_current_dir() {
-        traced.current_dir(folder);
+        tracer.current_dir(folder);
     }
-    traced
+    tracer
 }
 
 /// Calls by name.
