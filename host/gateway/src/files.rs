@@ -74,6 +74,9 @@ impl Gateway {
             ascending: request.ascending,
             now_ms: self.0.clock.wall_ms(),
         };
+        self.0
+            .caught_up(|_, waiting| waiting.tenant == who.tenant())
+            .await;
         let page = answered(self.0.tracker.list(query).await)?;
         Ok(FilePage {
             files: page
@@ -97,6 +100,7 @@ impl Gateway {
 
     async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
         let now = self.0.clock.wall_ms();
+        self.0.caught_up(|waiting, _| waiting == id).await;
         match answered(
             self.0
                 .tracker
@@ -243,6 +247,9 @@ impl Gateway {
     /// [`ErrorCode::TrackerFailed`].
     pub async fn stats(&self, who: &Principal) -> Result<Stats> {
         who.require(Scope::Read)?;
+        self.0
+            .caught_up(|_, waiting| waiting.tenant == who.tenant())
+            .await;
         answered(self.0.tracker.stats(Some(who.tenant().to_owned())).await)
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
 use crate::limiter::FailureLimiter;
 use crate::pipeline::flights::Flights;
+use crate::pipeline::on_the_way::OnTheWay;
 use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Door, Peer, Principal};
 use crate::reload::Live;
@@ -52,6 +53,8 @@ pub(crate) struct Inner {
     /// Uploads that may be under way at once, at all providers together.
     pub(crate) turns: tokio::sync::Semaphore,
     pub(crate) journal: Journal,
+    /// Records that the ledger is about to get.
+    pub(crate) on_the_way: OnTheWay,
     /// Read while records go to the tracker, written while one is taken back: none may arrive after that.
     pub(crate) delivering: tokio::sync::RwLock<()>,
     /// Held by whoever hands records to the tracker.
@@ -88,6 +91,11 @@ impl Gateway {
         let grants = Grants::open(&config.grants, &protected)?;
         let spool_root = spool_root(&home.spool())?;
         let journal = Journal::open(&home.journal()).map_err(|error| journal_error(&error))?;
+        // Who only looks delivers nothing.
+        let on_the_way = match setup.look_only {
+            true => OnTheWay::default(),
+            false => OnTheWay::of(&journal)?,
+        };
         let sandbox = setup.sandbox(Some(home.cache()))?;
         let local_key = auth::local_key(&home.keys())?;
 
@@ -167,6 +175,7 @@ impl Gateway {
             spool,
             flights: Flights::default(),
             turns: tokio::sync::Semaphore::new(config.limits.concurrency as usize),
+            on_the_way,
             journal,
             delivering: tokio::sync::RwLock::default(),
             recording: tokio::sync::Mutex::default(),

@@ -46,15 +46,19 @@ impl CallState {
             // Only `content` writes to standard output on purpose; elsewhere it is one more log.
             None => wasi.stdout(parts.log),
         };
+        let mut wasi = wasi.build();
+        let mut files = parts.files;
+        // What it says about blocking is said again for files that are opened by way of the guarded interface.
+        files.wasi = wasi.filesystem().clone();
         let mut table = ResourceTable::new();
         table.set_max_capacity(parts.limits.resources);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(parts.limits.header_bytes);
         Self {
-            wasi: wasi.build(),
+            wasi,
             http,
             table,
-            files: parts.files,
+            files,
             hooks: parts.hooks,
             meter: Meter::new(parts.limits),
         }

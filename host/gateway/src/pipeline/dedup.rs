@@ -71,6 +71,10 @@ impl Inner {
         begun: &mut Option<Entry<'a>>,
     ) -> Result<Option<view::File>> {
         let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
+        self.caught_up(|_, waiting| {
+            waiting.may_equal(who.tenant(), file.size(), digest.as_deref())
+        })
+        .await;
         let sized = self
             .tracker
             .has_size(who.tenant().to_owned(), unit.account.clone(), file.size())

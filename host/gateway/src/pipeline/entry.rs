@@ -341,11 +341,12 @@ impl<'a> Entry<'a> {
             expires_at_ms: accepted.expires_at_ms,
         };
         fault::at(Point::AcceptedBefore);
-        self.inner
-            .journal
-            .accepted(&self.id, accepted)
-            .await
-            .map_err(|error| journal_error(&error))?;
+        self.inner.on_the_way.add(&record);
+        let journalled = self.inner.journal.accepted(&self.id, accepted).await;
+        if let Err(error) = journalled {
+            self.inner.on_the_way.remove(std::slice::from_ref(&self.id));
+            return Err(journal_error(&error));
+        }
         fault::at(Point::AcceptedAfter);
         self.inner.deliver(&record).await;
         Ok(record.into())

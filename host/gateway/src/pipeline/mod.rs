@@ -13,6 +13,7 @@ pub(crate) use entry::{journal_error, record_of};
 pub(crate) mod flights;
 mod joining;
 mod lease;
+pub(crate) mod on_the_way;
 pub(crate) mod record;
 mod recover;
 pub use recover::Settled;

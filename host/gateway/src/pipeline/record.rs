@@ -39,8 +39,12 @@ impl Inner {
         }
     }
 
-    /// Hands one accepted upload to the tracker. What fails stays in the journal and is delivered later, in order.
+    /// Hands one accepted upload to the tracker, or has that done behind the answer. What fails stays in the journal and is
+    /// delivered later, in order.
     pub(crate) async fn deliver(&self, record: &FileRecord) {
+        if self.together.is_none() && self.on_the_way.wake() {
+            return;
+        }
         let _delivering = self.delivering.read().await;
         // One transaction at a time: those who wait here meanwhile are delivered together by the first of them.
         let _turn = self.recording.lock().await;
@@ -82,7 +86,10 @@ impl Inner {
 
     async fn deliver_waiting(&self) -> Result<u64> {
         let mut delivered = 0;
-        loop {
+        let waiting = self.journal.backlog();
+        let waiting = waiting.map_err(|error| journal_error(&error))?.entries;
+        // What is accepted from here on is not waited for: under load there is always more.
+        while delivered < waiting {
             let rows = self
                 .journal
                 .accepted_not_recorded(BATCH)
@@ -99,6 +106,7 @@ impl Inner {
                 return Ok(delivered);
             }
         }
+        Ok(delivered)
     }
 
     /// Answers how many are done. The others another gateway has, and has not recorded yet.
@@ -127,6 +135,7 @@ impl Inner {
             .recorded(&ids)
             .await
             .map_err(|error| journal_error(&error))?;
+        self.on_the_way.remove(&ids);
         fault::at(Point::Recorded);
         Ok(ids.len())
     }

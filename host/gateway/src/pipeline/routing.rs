@@ -11,6 +11,8 @@ use loadlock_policy::routing::{
     route,
 };
 
+use loadlock_sandbox::tracker::AccountUsage;
+
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::answered;
@@ -24,6 +26,9 @@ pub(crate) enum Strictness {
     Sending,
     Finding,
 }
+
+/// How often the ledger is read until no record arrives there meanwhile: one that does may be missed or counted twice.
+const READINGS: u32 = 3;
 
 /// What each account holds, by account and purpose.
 pub(crate) type Usages = BTreeMap<String, BTreeMap<String, Usage>>;
@@ -189,25 +194,44 @@ impl Inner {
             return Usages::new();
         }
         let mut usages = Usages::new();
-        match answered(self.tracker.usage().await) {
-            Ok(rows) => {
-                for row in rows {
-                    let usage = Usage {
-                        count: row.remotes,
-                        bytes: row.bytes,
-                    };
-                    usages
-                        .entry(row.account)
-                        .or_default()
-                        .insert(row.purpose, usage);
+        for _ in 0..READINGS {
+            let arrived = self.on_the_way.arrived();
+            usages = match answered(self.tracker.usage().await) {
+                Ok(rows) => by_account(rows),
+                Err(error) => {
+                    tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone");
+                    return Usages::new();
                 }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone");
+            };
+            self.on_the_way.each(|waiting| {
+                if waiting.stored {
+                    let account = usages.entry(waiting.account.clone()).or_default();
+                    let usage = account.entry(waiting.purpose.clone()).or_default();
+                    usage.count = usage.count.saturating_add(1);
+                    usage.bytes = usage.bytes.saturating_add(waiting.bytes);
+                }
+            });
+            if self.on_the_way.arrived() == arrived {
+                break;
             }
         }
         usages
     }
+}
+
+fn by_account(rows: Vec<AccountUsage>) -> Usages {
+    let mut usages = Usages::new();
+    for row in rows {
+        let usage = Usage {
+            count: row.remotes,
+            bytes: row.bytes,
+        };
+        usages
+            .entry(row.account)
+            .or_default()
+            .insert(row.purpose, usage);
+    }
+    usages
 }
 
 /// No route, as a user reads it.

@@ -30,6 +30,8 @@ impl Inner {
         }
         let live = self.live();
         for peer in live.config.dedup_peers(who.tenant()) {
+            self.caught_up(|_, waiting| waiting.may_equal(peer, file.size(), digest.as_deref()))
+                .await;
             let sized = self
                 .tracker
                 .has_size(peer.to_owned(), unit.account.clone(), file.size());

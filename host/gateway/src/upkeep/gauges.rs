@@ -27,6 +27,7 @@ pub struct Gauge {
 impl Inner {
     /// What every account holds; nothing if the tracker cannot say.
     pub(crate) async fn usage_rows(&self) -> Vec<AccountUsage> {
+        self.caught_up(|_, _| true).await;
         answered(self.tracker.usage().await).unwrap_or_else(|error| {
             tracing::warn!(%error, "the tracker gives no usage");
             Vec::new()

@@ -170,7 +170,7 @@ impl Server {
             .max_header_list_size(HEAD_BYTES as u32)
             .max_concurrent_streams(STREAMS)
             .keep_alive_interval(HEAD);
-        let _upkeep = self.app.gateway().start_upkeep();
+        let upkeep = self.app.gateway().start_upkeep();
         openai::resume(&self.app);
         tokio::spawn(close_expired(self.app.clone()));
         let graceful = GracefulShutdown::new();
@@ -218,6 +218,7 @@ impl Server {
             );
         }
         self.app.uploads().stop().await;
+        upkeep.stop().await;
     }
 }
 

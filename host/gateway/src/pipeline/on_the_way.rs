@@ -1,0 +1,165 @@
+//! Records on their way from the journal to the ledger.
+//!
+//! While the upkeep runs, an answer does not wait for the ledger: what was accepted is in the journal, durable, and goes to
+//! the ledger behind the answer, together with what is accepted meanwhile. Whoever asks the ledger first has it told what
+//! concerns the question, so nobody sees a ledger without a file that was answered. A ledger that several gateways share is told
+//! before the answer: the next question may come to another gateway, which has not this journal.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use loadlock_journal::Journal;
+use loadlock_sandbox::tracker::FileRecord;
+use tokio::sync::mpsc;
+
+use super::entry::{journal_error, record_of};
+use crate::error::Result;
+use crate::gateway::Inner;
+
+/// How long records gather before they are delivered in one transaction. A transaction keeps the ledger for some
+/// milliseconds, in which no upload can ask it whether its content is known.
+const GATHER: Duration = Duration::from_millis(25);
+/// Records that are remembered from an earlier process; beyond that the ledger has been away for long.
+const MAX_KNOWN: usize = 100_000;
+
+/// What is known of one such record.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) tenant: String,
+    pub(crate) account: String,
+    pub(crate) purpose: String,
+    pub(crate) bytes: u64,
+    sha256: String,
+    /// It made a remote file, and does not share one.
+    pub(crate) stored: bool,
+}
+
+impl Waiting {
+    /// Whether it may be the same content: by digest, and by size where the digest is not known.
+    pub(crate) fn may_equal(&self, tenant: &str, bytes: u64, digest: Option<&str>) -> bool {
+        self.tenant == tenant
+            && self.bytes == bytes
+            && digest.is_none_or(|digest| self.sha256 == digest)
+    }
+}
+
+impl From<&FileRecord> for Waiting {
+    fn from(record: &FileRecord) -> Self {
+        Self {
+            tenant: record.key.tenant.clone(),
+            account: record.key.account.clone(),
+            purpose: record.key.purpose.clone(),
+            bytes: record.bytes,
+            sha256: record.key.sha256.clone(),
+            stored: !record.deduplicated,
+        }
+    }
+}
+
+/// All of them. One stands here from before the journal says `accepted` until after the ledger has it.
+#[derive(Debug, Default)]
+pub(crate) struct OnTheWay {
+    records: Mutex<HashMap<String, Waiting>>,
+    arrived: AtomicU64,
+    /// Wakes the deliveries; closed while none run.
+    wake: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl OnTheWay {
+    /// With those that an earlier process left in the journal.
+    pub(crate) fn of(journal: &Journal) -> Result<Self> {
+        let rows = journal
+            .accepted_not_recorded(MAX_KNOWN)
+            .map_err(|error| journal_error(&error))?;
+        let this = Self::default();
+        for record in rows.iter().filter_map(record_of) {
+            this.add(&record);
+        }
+        Ok(this)
+    }
+
+    fn records(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Call it before the journal is told.
+    pub(crate) fn add(&self, record: &FileRecord) {
+        self.records()
+            .insert(record.id.clone(), Waiting::from(record));
+    }
+
+    /// The ledger has them, or nobody will tell it.
+    pub(super) fn remove(&self, ids: &[String]) {
+        let mut records = self.records();
+        for id in ids {
+            records.remove(id);
+        }
+        self.arrived.fetch_add(ids.len() as u64, Ordering::Release);
+    }
+
+    fn any(&self, concerns: impl Fn(&str, &Waiting) -> bool) -> bool {
+        let records = self.records();
+        records.iter().any(|(id, waiting)| concerns(id, waiting))
+    }
+
+    /// How many have arrived: what was read of the ledger and of this set is of one moment if it did not grow meanwhile.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.arrived.load(Ordering::Acquire)
+    }
+
+    /// Goes through those that are on their way now.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Waiting)) {
+        self.records().values().for_each(&mut visit);
+    }
+
+    /// Has the deliveries run soon; false if there are none.
+    pub(super) fn wake(&self) -> bool {
+        use mpsc::error::TrySendError;
+        let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner);
+        match wake.as_ref().map(|wake| wake.try_send(())) {
+            // Full: they are about to run.
+            Some(Ok(()) | Err(TrySendError::Full(()))) => true,
+            Some(Err(TrySendError::Closed(()))) | None => false,
+        }
+    }
+}
+
+impl Inner {
+    /// Has the ledger told what concerns a question that it is about to be asked. If it cannot be told now, the question
+    /// is answered without, or fails by itself.
+    pub(crate) async fn caught_up(&self, concerns: impl Fn(&str, &Waiting) -> bool) {
+        if self.on_the_way.any(concerns)
+            && let Err(error) = self.deliver_backlog().await
+        {
+            tracing::warn!(%error, "the tracker is away; records wait in the journal");
+        }
+    }
+}
+
+/// Delivers behind the answers, for as long as the gateway is open.
+pub(crate) async fn deliveries(gateway: Weak<Inner>) {
+    let Some(mut woken) = gateway.upgrade().map(|inner| start(&inner)) else {
+        return;
+    };
+    while woken.recv().await.is_some() {
+        tokio::time::sleep(GATHER).await;
+        let Some(inner) = gateway.upgrade() else {
+            return;
+        };
+        if let Err(error) = inner.deliver_backlog().await {
+            tracing::warn!(%error, "the tracker is away; records wait in the journal");
+        }
+    }
+}
+
+fn start(inner: &Arc<Inner>) -> mpsc::Receiver<()> {
+    let (wake, woken) = mpsc::channel(1);
+    let on_the_way = &inner.on_the_way;
+    *on_the_way
+        .wake
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(wake);
+    woken
+}
