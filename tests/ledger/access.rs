@@ -3,7 +3,7 @@
 use crate::place::schema;
 use crate::sql::Sql;
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "migrations",
     "remote_files",
     "files",
@@ -13,8 +13,11 @@ const TABLES: [&str; 9] = [
     "gateways",
     "attempts",
     "provider_states",
+    "audit_summary",
 ];
+/// Of files.
 const VIEWS: [&str; 2] = ["tenant_files", "file_uploads"];
+const AUDIT: &str = "tenant_audit";
 
 /// A ledger with a file of each of two tenants, one of them expired.
 async fn filled(sql: &Sql) -> String {
@@ -58,12 +61,12 @@ async fn nobody_but_the_gateways_role_touches_a_table_or_a_function() {
                 assert!(said.starts_with("42501"), "{role}: {statement}: {said}");
             }
         }
-        for view in VIEWS {
+        for view in VIEWS.into_iter().chain([AUDIT]) {
             let said = sql
                 .try_run(&format!("delete from {schema}.{view}"))
                 .await
                 .unwrap_err();
-            // 55000: it joins two tables, and takes no changes from anybody.
+            // 55000: it joins tables or adds up rows, and takes no changes from anybody.
             assert!(
                 said.starts_with("42501") || said.starts_with("55000"),
                 "{role}: {view}: {said}"
@@ -101,7 +104,7 @@ async fn rights_that_somebody_grants_show_no_row() {
     sql.run(&format!("grant usage on schema {schema} to anon; grant all on all tables in schema {schema} to anon, authenticated")).await;
     for role in ["anon", "authenticated"] {
         become_role(&sql, role, r#"{"role": "x"}"#).await;
-        for table in TABLES.iter().chain(&VIEWS) {
+        for table in TABLES.iter().chain(&VIEWS).chain([&AUDIT]) {
             let rows = sql.column(&format!("select 1 from {schema}.{table}")).await;
             assert!(rows.is_empty(), "{role} sees {table}");
         }
@@ -165,6 +168,41 @@ async fn a_reader_sees_its_own_tenants_unexpired_files() {
         .await;
     }
     assert_eq!(sql.take_notices(), ["saw f1.txt", "saw f1.txt"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_sees_how_often_what_happened_to_its_own_tenant() {
+    let sql = Sql::connect().await;
+    let schema = filled(&sql).await;
+    for (gateway, tenant, records) in [
+        ("g1", "acme", 2),
+        ("g2", "acme", 3),
+        ("g1", "beta", 5),
+        ("g1", "", 7),
+    ] {
+        let count = format!(
+            r#"{{"day": 20000, "since_ms": 1, "tenant": "{tenant}", "event": "upload", "outcome": "ok", "records": {records}}}"#
+        );
+        sql.run(&format!(
+            "select {schema}.audit_counts('{gateway}', '[{count}]')"
+        ))
+        .await;
+    }
+    let seen =
+        format!("select format('%s %s %s %s', day, event, outcome, records) from {schema}.{AUDIT}");
+    for (claims, expected) in [
+        (r#"{"tenant": "acme"}"#, vec!["2024-10-04 upload ok 5"]),
+        (
+            r#"{"app_metadata": {"tenant": "beta"}}"#,
+            vec!["2024-10-04 upload ok 5"],
+        ),
+        // What no tenant did is not for one without a name.
+        (r#"{"tenant": ""}"#, vec![]),
+        ("{}", vec![]),
+    ] {
+        become_role(&sql, "authenticated", claims).await;
+        assert_eq!(sql.column(&seen).await, expected, "{claims}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

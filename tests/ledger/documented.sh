@@ -79,3 +79,9 @@ query 1; expect "the first query" "local|1|17|17
 other|1|1|1" "$work/seen"
 query 2; expect "the second query" "" "$work/seen"
 query 3; expect "the third query" "local|1|0" "$work/seen"
+# The command that uploaded has ended, and told what it wrote into its log.
+query 4; expect "the fourth query" "|configuration|ok|1
+local|admission|ok|1
+local|authentication|ok|1
+local|upload|ok|1" "$work/seen"
+query 5; [ "$(wc -l <"$work/seen")" = 1 ] || { echo "the fifth query does not name the one gateway:" >&2; cat "$work/seen" >&2; exit 1; }

@@ -11,6 +11,12 @@ use serde_json::json;
 /// Most rows of a call, by the contract.
 const MAX_LIMIT: u32 = 10_000;
 
+/// 9999-12-31, in days since 1970: whatever a gateway's clock says, the database can hold it.
+const LAST_DAY: u32 = 2_932_896;
+
+/// Its beginning in milliseconds.
+const LAST_DAY_MS: u64 = LAST_DAY as u64 * 24 * 60 * 60 * 1_000;
+
 /// The coordination behind one REST interface.
 pub(crate) struct Coordination {
     rest: Rest,
@@ -56,6 +62,16 @@ impl From<Attempt> for contract::Attempt {
             entry: attempt.entry,
         }
     }
+}
+
+#[derive(Serialize)]
+struct AuditCount {
+    day: u32,
+    since_ms: u64,
+    tenant: String,
+    event: String,
+    outcome: String,
+    records: u64,
 }
 
 #[derive(Deserialize)]
@@ -245,6 +261,26 @@ impl Coordination {
             "gateway": gateway, "after": after, "count": limit.min(MAX_LIMIT),
         });
         self.attempts("others", &arguments)
+    }
+
+    pub(crate) fn audit_counts(
+        &self,
+        gateway: &str,
+        counts: Vec<contract::AuditCount>,
+    ) -> Result<u64, Failure> {
+        let counts: Vec<AuditCount> = counts
+            .into_iter()
+            .map(|count| AuditCount {
+                day: count.day.min(LAST_DAY),
+                since_ms: count.since_ms.min(LAST_DAY_MS),
+                tenant: count.tenant,
+                event: count.event,
+                outcome: count.outcome,
+                records: count.records.min(i64::MAX as u64),
+            })
+            .collect();
+        let arguments = json!({ "gateway": gateway, "counts": counts });
+        self.rest.call("audit_counts", &arguments)
     }
 
     fn attempts(

@@ -153,6 +153,10 @@ impl together::Guest for Component {
     ) -> Result<Vec<together::Attempt>, Failure> {
         Coordination::from_settings()?.others(&gateway, after.as_deref(), limit)
     }
+
+    fn audit_counts(gateway: String, counts: Vec<together::AuditCount>) -> Result<u64, Failure> {
+        Coordination::from_settings()?.audit_counts(&gateway, counts)
+    }
 }
 
 #[cfg(target_family = "wasm")]

@@ -7,12 +7,14 @@
 //! | `files` | names on disk, the lock, the anchor |
 //! | `append` | writing under the lock: repair, rotation, sync |
 //! | `log` | the queue in front of it, for async callers |
+//! | `counts` | how many of each kind were written |
 //! | `verify`, `tail` | reading |
 //!
 //! `docs/audit.md` says what is promised, and what the chain cannot show.
 
 mod append;
 mod chain;
+mod counts;
 mod error;
 mod files;
 mod log;
@@ -22,6 +24,7 @@ mod verify;
 
 pub use append::{Appender, Options};
 pub use chain::{GENESIS, Record};
+pub use counts::Count;
 pub use error::AuditError;
 pub use files::Position;
 pub use log::{AuditLog, Slot, Written};

@@ -4,8 +4,8 @@
 //! writes; what it cannot write it keeps and tries again every second, and gives out no slot meanwhile.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::append::{Appender, Options};
+use crate::counts::{Count, Counted, Counts};
 use crate::error::AuditError;
 use crate::record::{Entry, Event, Outcome};
 
@@ -39,6 +40,17 @@ struct Shared {
     failing: AtomicBool,
     records: AtomicU64,
     failures: AtomicU64,
+    /// There once somebody wants to know.
+    counts: OnceLock<Mutex<Counts>>,
+}
+
+impl Shared {
+    fn with_counts<T>(&self, work: impl FnOnce(&mut Counts) -> T) -> Option<T> {
+        let counts = self.counts.get()?;
+        Some(work(
+            &mut counts.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
 }
 
 /// The log of one process. Dropping it and the last slot writes what was taken, syncs, and moves the anchor.
@@ -136,6 +148,23 @@ impl AuditLog {
     pub fn failures(&self) -> u64 {
         self.0.shared.failures.load(Ordering::Relaxed)
     }
+
+    /// Counts from now on what is written, by day, tenant, event and outcome; see [`Count`]. What the log says of itself
+    /// ([`Event::Log`]), and what other processes write, does not count.
+    pub fn count(&self) {
+        self.0.shared.counts.get_or_init(Mutex::default);
+    }
+
+    /// At most so many counts that grew since they were [`Self::told`].
+    pub fn untold(&self, most: usize) -> Vec<Count> {
+        let untold = self.0.shared.with_counts(|counts| counts.untold(most));
+        untold.unwrap_or_default()
+    }
+
+    /// Whoever keeps the summary has these counts now. Of days before that of `now_ms` nothing is kept once all was told.
+    pub fn told(&self, counts: &[Count], now_ms: u64) {
+        self.0.shared.with_counts(|all| all.told(counts, now_ms));
+    }
 }
 
 impl Drop for Handle {
@@ -225,6 +254,10 @@ impl Writer {
     async fn write(&mut self, messages: Vec<Message>) -> bool {
         let urgent = messages.iter().any(|message| is_urgent(&message.entry));
         let count = messages.len() as u64;
+        let mut counted: Vec<Counted> = match self.shared.counts.get() {
+            Some(_) => messages.iter().map(|one| (&one.entry).into()).collect(),
+            None => Vec::new(),
+        };
         let (mut entries, mut waiting): (Vec<_>, Vec<_>) = messages
             .into_iter()
             .map(|message| (message.entry, message.written))
@@ -235,6 +268,10 @@ impl Writer {
                 .appender
                 .append(&mut entries)
                 .and_then(|()| if urgent { self.appender.sync() } else { Ok(()) });
+            // What was written is gone from `entries`.
+            let done = counted.len().saturating_sub(entries.len());
+            self.shared
+                .with_counts(|counts| counted.drain(..done).for_each(|one| counts.add(one)));
             match written {
                 Ok(()) => break,
                 Err(error) => {

@@ -150,6 +150,9 @@ impl Gateway {
             )),
             None => None,
         };
+        if together.is_some() {
+            audit.log().count();
+        }
         let validator_config = &config.validator;
         let mut spool = Spool::new(home.spool(), spool_root, config.limits.spool_size.0);
         if let Some(together) = &together {

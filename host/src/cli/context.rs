@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -149,6 +150,17 @@ pub(crate) async fn open(config: Config, output: &Output) -> Result<Session, Fai
     session(config, output, false).await
 }
 
+/// The gateway that this process opened, for [`close`].
+static OPENED: Mutex<Option<Gateway>> = Mutex::new(None);
+
+/// What has to be said before the process ends, however its command did.
+pub(crate) async fn close() {
+    let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(gateway) = opened {
+        gateway.close().await;
+    }
+}
+
 /// As [`open`], without settling anything that an earlier process left behind.
 pub(crate) async fn open_to_look(config: Config, output: &Output) -> Result<Session, Failure> {
     session(config, output, true).await
@@ -176,6 +188,7 @@ async fn session(config: Config, output: &Output, look_only: bool) -> Result<Ses
         ),
         _ => error,
     })?;
+    *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(gateway.clone());
     let who = authenticate(&gateway).await?;
     Ok(Session { gateway, who })
 }

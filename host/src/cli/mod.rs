@@ -110,7 +110,11 @@ fn asynchronous(work: impl Future<Output = Result<Status, Failure>>) -> Result<S
             .hint("raise the limit of processes (`ulimit -u`)")
         })?;
     logging::otlp::send_on(runtime.handle());
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        let result = work.await;
+        context::close().await;
+        result
+    });
     logging::otlp::finish();
     // A thread that waits for standard input cannot be joined.
     runtime.shutdown_background();

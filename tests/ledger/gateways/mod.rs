@@ -1,5 +1,6 @@
 //! Several gateways on one ledger.
 
+mod audit;
 mod breakers;
 mod chaos;
 mod equal;

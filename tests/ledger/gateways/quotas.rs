@@ -6,10 +6,20 @@ use loadlock_upstream::{Fault, Operation};
 use super::site::{Site, files, start, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_under_way_at_another_gateway_counts() {
-    let limits = "[[tenants]]\nname = \"local\"\nmax_files = 2\n";
+async fn files_that_are_under_way_at_another_gateway_count() {
+    what_is_under_way_counts("max_files = 2").await;
+}
+
+/// Two files of 15 bytes leave no room for one of 12.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_under_way_at_another_gateway_count() {
+    what_is_under_way_counts("max_bytes = \"20B\"").await;
+}
+
+async fn what_is_under_way_counts(limit: &str) {
+    let limits = format!("[[tenants]]\nname = \"local\"\n{limit}\n");
     let site = Site::new().await;
-    let (one, two) = (site.place(limits).await, site.place(limits).await);
+    let (one, two) = (site.place(&limits).await, site.place(&limits).await);
     let (first, second) = (one.world.open().await, two.world.open().await);
     let faults = site.shop.upstream.faults();
     let stored = start(&second, &two.world.file("a.txt", "stored"));

@@ -102,6 +102,20 @@ impl Servers {
         Self::control(self.dir.path(), "start");
     }
 
+    /// What a question in SQL answers, a row a line.
+    pub fn ask(&self, question: &str) -> String {
+        let psql = Path::new(&variable("LEDGER_PROGRAMS")).join("psql");
+        let output = Command::new(psql)
+            .arg("--host")
+            .arg(self.dir.path())
+            .args(["--username", "postgres", "--quiet", "--tuples-only"])
+            .args(["--no-align", "--command", question])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     fn control(dir: &Path, what: &str) {
         let log: PathBuf = dir.join("data/server.log");
         let options = format!(

@@ -14,6 +14,8 @@ use crate::place;
 /// One ledger, one vendor.
 pub struct Site {
     pub shop: Shop,
+    /// Of the REST interface.
+    port: u16,
     schema: String,
 }
 
@@ -28,15 +30,21 @@ const SCALE: u32 = 4;
 
 impl Site {
     pub async fn new() -> Self {
+        Self::on(place::port(), &place::schema()).await
+    }
+
+    /// On a ledger that the test has for itself.
+    pub async fn on(port: u16, schema: &str) -> Self {
         Self {
             shop: Shop::kimi().await.more("account = \"shared\""),
-            schema: place::schema(),
+            port,
+            schema: schema.to_owned(),
         }
     }
 
     /// A gateway's place, with further configuration.
     pub async fn place(&self, more: &str) -> Place {
-        let line = Line::to(place::port()).await;
+        let line = Line::to(self.port).await;
         let world = self.shop.join(World::new());
         let key = world.path("outside").join("ledger.key");
         std::fs::write(&key, place::service_key()).unwrap();

@@ -1,4 +1,5 @@
-//! Once a second: this gateway lives, this is what its breakers found, these attempts are over.
+//! Once a second: this gateway lives, this is what its breakers found, these attempts are over; and now and then what it wrote
+//! into its audit log.
 
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, Weak};
@@ -8,7 +9,7 @@ use loadlock_policy::Millis;
 use loadlock_policy::breaker::Word;
 use loadlock_sandbox::coordination::{News, ProviderState};
 
-use super::{BEAT, Together};
+use super::{BEAT, Together, summary};
 use crate::error::Result;
 use crate::gateway::Inner;
 use crate::pipeline::journal_error;
@@ -20,6 +21,8 @@ pub(super) async fn beats(gateway: Weak<Inner>) {
     };
     let mut due = tokio::time::interval(period);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let beats_between = (summary::EVERY.get() / BEAT.get()).max(1);
+    let mut beats: u64 = 0;
     loop {
         let Some(together) = gateway.upgrade().and_then(|inner| inner.together.clone()) else {
             return;
@@ -41,6 +44,12 @@ pub(super) async fn beats(gateway: Weak<Inner>) {
                 continue;
             };
             inner.told(&together, news).await;
+            beats += 1;
+            if beats.is_multiple_of(beats_between)
+                && let Err(error) = inner.tell_counts(&together).await
+            {
+                tracing::debug!(%error, "the ledger is told later how much is in the audit log");
+            }
         }
         let Some(inner) = gateway.upgrade() else {
             return;

@@ -9,9 +9,11 @@
 //! | `beat` | says that this gateway lives, spreads breakers and pauses, ends attempts that are over |
 //! | `takeover` | settles what a gateway left that is gone |
 //! | `outdone` | puts right a record that came after another gateway's |
+//! | `summary` | counts of the audit log's records |
 
 mod beat;
 mod outdone;
+mod summary;
 mod takeover;
 
 use std::collections::{HashMap, HashSet};
@@ -130,6 +132,17 @@ impl Together {
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
     pub(crate) async fn ask<T>(&self, question: impl Future<Output = Answer<T>>) -> Result<T> {
+        let answer = self.answer(question).await;
+        if let Err(error) = &answer
+            && !self.away.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(target: "loadlock::tracker", %error, "the ledger is away: uploads go on without what other gateways do");
+        }
+        answer
+    }
+
+    /// [`Self::ask`] for what uploads do not depend on: nothing is concluded about the ledger.
+    async fn answer<T>(&self, question: impl Future<Output = Answer<T>>) -> Result<T> {
         let answer = match tokio::time::timeout(PATIENCE, question).await {
             Ok(answer) => answered(answer),
             Err(_) => Err(Error::new(
@@ -137,11 +150,8 @@ impl Together {
                 "the ledger gave no answer in time",
             )),
         };
-        if let Err(error) = &answer {
+        if answer.is_err() {
             metrics::coordination_failed();
-            if !self.away.swap(true, Ordering::Relaxed) {
-                tracing::warn!(target: "loadlock::tracker", %error, "the ledger is away: uploads go on without what other gateways do");
-            }
         }
         answer
     }

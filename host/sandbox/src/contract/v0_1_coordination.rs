@@ -62,6 +62,17 @@ pub(crate) fn state(state: &h::ProviderState) -> w::ProviderState {
     }
 }
 
+pub(crate) fn audit_count(count: &h::AuditCount) -> w::AuditCount {
+    w::AuditCount {
+        day: count.day,
+        since_ms: count.since_ms,
+        tenant: count.tenant.clone(),
+        event: count.event.clone(),
+        outcome: count.outcome.clone(),
+        records: count.records,
+    }
+}
+
 pub(crate) fn news(news: w::News) -> h::News {
     h::News {
         peers: news

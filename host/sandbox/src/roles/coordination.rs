@@ -110,6 +110,23 @@ pub enum Leased {
     Fenced,
 }
 
+/// How many records of one kind a gateway wrote into its audit log, of one day and tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditCount {
+    /// Days since 1970-01-01, in UTC.
+    pub day: u32,
+    /// Since when they are counted, milliseconds since 1970: a count that began anew has another.
+    pub since_ms: u64,
+    /// Empty: none.
+    pub tenant: String,
+    /// What happened, as in the log.
+    pub event: String,
+    /// How it ended, as in the log.
+    pub outcome: String,
+    /// So many since then.
+    pub records: u64,
+}
+
 /// A loaded coordination. Cheap to clone.
 #[derive(Clone)]
 pub struct Coordination(Actor<SharedTrackerComponent>);
@@ -158,6 +175,9 @@ calls! {
     /// Attempts of all other gateways, by id.
     others(gateway: String => &gateway, after: Option<String> => after.as_deref(), limit: u32 => limit) -> Vec<Attempt>
         = call_others, |all| all.into_iter().map(wit::from_attempt).collect();
+    /// How much this gateway wrote into its audit log; answers how many of the counts were news.
+    audit_counts(gateway: String => &gateway, counts: Vec<AuditCount> => &counts.iter().map(wit::audit_count).collect::<Vec<_>>()) -> u64
+        = call_audit_counts, |count| count;
 }
 
 impl Coordination {
