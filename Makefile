@@ -15,7 +15,7 @@ QUICK ?=
 # Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
 ONLY ?=
 
-.PHONY: all build run test test-crash chaos bench bench-table bench-build bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
+.PHONY: all build run test test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
 
 all: build
 
@@ -57,8 +57,12 @@ bench: bench-build
 bench-table: bench-build
 	$(BENCH) table --results bench/results.json --page README.md
 
+# Where they are missing and may be installed, they are; elsewhere the count says what to install.
+bench-tools:
+	@command -v strace >/dev/null && command -v valgrind >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install --yes --quiet strace valgrind || true
+
 ## bench-check: fails when an upload costs more allocations, bytes, system calls or instructions than bench/counts.json says; needs strace and valgrind
-bench-check: bench-build
+bench-check: bench-build bench-tools
 	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json
 
 ## bench-counts: writes bench/counts.json anew, after a change that is meant

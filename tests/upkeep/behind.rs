@@ -15,17 +15,17 @@ async fn what_was_answered_is_listed_found_counted_and_deleted_at_once() {
     let gateway = world.open().await;
     let upkeep = gateway.gateway.start_upkeep();
     for turn in 0..TIMES {
-        let path = world.file(&format!("{turn}.txt"), &format!("content {turn}"));
+        let path = world.file(&format!("{turn}.txt"), format!("content {turn}"));
         let file = gateway.upload(&path).await.unwrap();
         let listed = gateway.list().await.unwrap().files;
         assert_eq!(listed.first().map(|file| &file.id), Some(&file.id));
-        let path = world.file(&format!("{turn}-b.txt"), &format!("content {turn}, again"));
+        let path = world.file(&format!("{turn}-b.txt"), format!("content {turn}, again"));
         let file = gateway.upload(&path).await.unwrap();
         let found = gateway.gateway.get(&gateway.who, &file.id).await.unwrap();
         assert_eq!(found.remote_id, file.remote_id);
         let path = world.file(
             &format!("{turn}-c.txt"),
-            &format!("content {turn}, once more"),
+            format!("content {turn}, once more"),
         );
         let file = gateway.upload(&path).await.unwrap();
         let stats = gateway.gateway.stats(&gateway.who).await.unwrap();
@@ -67,7 +67,7 @@ async fn the_end_of_the_upkeep_leaves_nothing_on_its_way() {
     let gateway = world.open().await;
     let upkeep = gateway.gateway.start_upkeep();
     let uploads = (0..8).map(|turn| {
-        let path = world.file(&format!("{turn}.txt"), &format!("content {turn}"));
+        let path = world.file(&format!("{turn}.txt"), format!("content {turn}"));
         gateway.upload(path)
     });
     for uploaded in futures::future::join_all(uploads).await {

@@ -83,11 +83,13 @@ pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool
     Err(problems.join("\n"))
 }
 
-/// Scheduling decides how many reads a stream takes and how many uploads share a sync, not how many syncs an upload alone has.
+/// Scheduling decides how many reads a stream takes, and how many uploads share a transaction of the ledger: a machine on which none do has four syncs for each.
 fn tolerance(name: &str) -> f64 {
     if name.contains("sync") {
-        0.02
-    } else if ["instructions", "bytes read", "bytes written"]
+        0.5
+    } else if name.contains("instructions") {
+        0.06
+    } else if ["bytes read", "bytes written"]
         .iter()
         .any(|kind| name.contains(kind))
     {

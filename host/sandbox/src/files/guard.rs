@@ -16,7 +16,6 @@ use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use super::output::DirectOutput;
 use super::stream::{AdmittedStream, CHUNK, read_at};
 use super::visible::{
     FILES, FilesView, Leads, RootListing, STATE, Visible, directory_stat, file_hash, file_stat,
@@ -371,15 +370,6 @@ impl HostDescriptor for FilesView<'_> {
         offset: Filesize,
     ) -> FsResult<Resource<DynOutputStream>> {
         self.writable(&fd)?;
-        // An instance with a thread to itself writes on it.
-        if self.ctx.blocking
-            && let Descriptor::File(file) = self.table.get(&fd)?
-            && matches!(file.perms, FsPerms::ReadWrite)
-        {
-            let output = DirectOutput::new(file.file.clone(), offset);
-            let output: DynOutputStream = Box::new(output);
-            return Ok(self.table.push(output)?);
-        }
         self.own().write_via_stream(fd, offset)
     }
 

@@ -7,7 +7,6 @@
 
 mod admitted;
 mod guard;
-mod output;
 mod root;
 mod stream;
 mod visible;
