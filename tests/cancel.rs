@@ -171,7 +171,7 @@ async fn a_body_that_does_not_end_is_given_up_and_leaves_the_spool_empty() {
     let (upload, cancel) = start(&gateway, UploadRequest::from(source));
     // The second is taken only when the first has been written.
     for _ in 0..3 {
-        bytes.send(Ok("more".into())).await.unwrap();
+        bytes.send(Ok(vec![b'x'; 100 << 10].into())).await.unwrap();
     }
     cancel.cancel();
     ended(upload).await;

@@ -1,7 +1,7 @@
 //! The main job: a file goes in, is stored once, recorded, and found again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use loadlock_gateway::ErrorCode;
+use loadlock_gateway::{Body, ErrorCode, Event, Source, UploadRequest};
 use loadlock_tests::{Shop, World, sha256};
 use loadlock_upstream::{Fault, Operation};
 
@@ -25,6 +25,42 @@ async fn a_file_is_stored_recorded_and_found_again() {
     assert_eq!(gateway.content(&file.id).await.unwrap(), b"hello, vacuum");
     let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [file]);
+}
+
+/// What a body costs on the disk: nothing while it is small.
+#[cfg_attr(not(target_os = "linux"), ignore = "bodies in memory are Linux's")]
+#[tokio::test]
+async fn a_small_body_is_on_no_disk_until_it_is_stored() {
+    let world = World::new();
+    let gateway = world.open().await;
+    for (bytes, entries) in [(0, 0), (64 << 10, 0), ((64 << 10) + 1, 1)] {
+        let content = vec![7_u8; bytes];
+        let chunks: Vec<_> = content
+            .chunks(10_000)
+            .map(|chunk| Ok(chunk.to_vec().into()))
+            .collect();
+        let source = Source::Body(Body {
+            stream: Box::pin(futures::stream::iter(chunks)),
+            name: "body.bin".into(),
+            media_type: None,
+        });
+        let spool = world.path("home/spool");
+        let count = || std::fs::read_dir(&spool).unwrap().count();
+        let look = |event: Event| {
+            if matches!(event, Event::Admitted { .. }) {
+                assert_eq!(count(), entries, "{bytes}");
+            }
+        };
+        let request = UploadRequest::from(source);
+        let stored = gateway.gateway.upload(&gateway.who, request, &look).await;
+        if bytes == 0 {
+            assert_eq!(stored.unwrap_err().code, ErrorCode::FileRejected);
+            continue;
+        }
+        let stored = stored.unwrap();
+        assert!(gateway.content(&stored.id).await.unwrap() == content);
+        assert_eq!(count(), 0);
+    }
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ impl Cell {
             relative: name.into(),
             file: opened.file,
             identity: opened.identity,
+            resident: opened.resident,
             watch: Watch::default(),
         };
         (input, facts)

@@ -14,6 +14,8 @@ pub(crate) struct Scenario {
     pub(crate) before: Before,
     pub(crate) act: Act,
     pub(crate) body: bool,
+    /// Too large a body to stay in memory.
+    pub(crate) large: bool,
     pub(crate) key: bool,
     /// Also die while the vendor, which has the whole request, does not answer this.
     pub(crate) during: Option<Operation>,
@@ -72,6 +74,7 @@ impl Scenario {
             before: Before::Nothing,
             act,
             body: false,
+            large: false,
             key: false,
             during: None,
             // What the machine itself stores is in a body's way, at `local` and in the tracker; of other vendors one stands for all.
@@ -98,6 +101,11 @@ impl Scenario {
     fn body(mut self) -> Self {
         self.body = true;
         self
+    }
+
+    fn large(mut self) -> Self {
+        self.large = true;
+        self.body()
     }
 
     fn key(mut self) -> Self {
@@ -156,11 +164,13 @@ pub(crate) fn all() -> Vec<Scenario> {
     let local = Scenario::new("local", &[], Act::Upload);
     all.push(local.clone().tracker_down());
     all.push(local);
-    all.push(
-        Scenario::new("a body", &[BY_MARK], Act::Upload)
-            .body()
-            .power(),
-    );
+    let body = Scenario::new("a body", &[BY_MARK], Act::Upload);
+    all.push(body.clone().body().power());
+    let large = Scenario {
+        name: "a large body".to_owned(),
+        ..body
+    };
+    all.push(large.large().power());
     all.push(
         Scenario::new("the next provider", &[BY_MARK, "openai"], Act::Upload)
             .faults(Operation::Create, &vec![Fault::status(503); 3]),

@@ -37,7 +37,8 @@ impl Stage {
             world = world.config("[providers.local]\ncomponent = \"builtin:local\"");
             vendors.push(Vendor::Local);
         }
-        let file = world.file("a.txt", CONTENT);
+        let repeats = if scenario.large { 4_096 } else { 1 };
+        let file = world.file("a.txt", CONTENT.repeat(repeats));
         // Writes the file that `up` names.
         let _ = world.load();
         let up = world.path("loadlock.toml");

@@ -9,7 +9,9 @@ mod path;
 mod room;
 mod space;
 mod spool;
+mod taking;
 
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -70,26 +72,13 @@ impl AdmittedFile {
     ) -> Result<Self> {
         let size = opened.file.identity.size;
         let handle = opened.file.file.clone();
-        let head = tokio::task::spawn_blocking(move || {
-            let mut head = vec![0; HEAD_BYTES];
-            let mut filled = 0;
-            while filled < head.len() {
-                match std::os::unix::fs::FileExt::read_at(
-                    &*handle,
-                    &mut head[filled..],
-                    filled as u64,
-                ) {
-                    Ok(0) => break,
-                    Ok(read) => filled += read,
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            head.truncate(filled);
-            Ok(head)
-        })
-        .await
-        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
+        let head = if opened.file.resident {
+            head_of(&handle)
+        } else {
+            tokio::task::spawn_blocking(move || head_of(&handle))
+                .await
+                .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
+        }
         .map_err(|error| {
             Error::new(
                 ErrorCode::PathNotReadable,
@@ -177,6 +166,7 @@ impl AdmittedFile {
             relative: cover.relative.clone(),
             file: self.opened.file.file.clone(),
             identity: self.opened.file.identity,
+            resident: self.opened.file.resident,
             watch: Watch::default(),
         })
     }
@@ -211,6 +201,22 @@ impl AdmittedFile {
             ),
         ))
     }
+}
+
+/// What the validator may see of the content.
+fn head_of(file: &std::fs::File) -> std::io::Result<Vec<u8>> {
+    let mut head = vec![0; HEAD_BYTES];
+    let mut filled = 0;
+    while filled < head.len() {
+        match file.read_at(&mut head[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    head.truncate(filled);
+    Ok(head)
 }
 
 async fn verdict(

@@ -43,6 +43,11 @@ impl Room {
         self.bytes -= back;
     }
 
+    /// Nothing is given back: whoever takes these bytes over gives them back.
+    pub(crate) fn hand_over(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// What it holds.
     pub fn bytes(&self) -> u64 {
         self.bytes

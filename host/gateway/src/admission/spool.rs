@@ -1,7 +1,7 @@
-//! Bodies: streamed into a private directory, hashed on the way.
+//! Where bodies are kept, with a ceiling over all of them: small ones in memory, others in folders of a private directory.
 
 use std::collections::HashSet;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,11 +10,10 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use loadlock_sandbox::files::{GrantRoot, OpenError, OpenedFile};
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
 
+use super::taking::{InMemory, Taking};
 use super::{Cover, Opened, Room, Space};
 use crate::error::{Error, ErrorCode, Result};
-use crate::fault::{self, Point};
 use crate::id;
 use crate::session::Session;
 
@@ -28,9 +27,11 @@ pub struct Body {
     pub media_type: Option<String>,
 }
 
-/// What keeps a body on the disk while it is uploaded.
+/// What keeps a body while it is uploaded.
 #[derive(Debug)]
 pub(crate) enum Spooled {
+    /// A small one, in memory.
+    Memory(InMemory),
     /// An entry of its own, which goes when the upload is over.
     Entry(SpoolEntry),
     /// A session, which its door closes.
@@ -38,9 +39,10 @@ pub(crate) enum Spooled {
 }
 
 impl Spooled {
-    /// Where the bytes are.
+    /// Where the bytes are, or would be.
     pub(crate) fn directory(&self) -> &Path {
         match self {
+            Self::Memory(body) => body.directory(),
             Self::Entry(entry) => &entry.directory,
             Self::Session(session) => session.directory(),
         }
@@ -65,6 +67,16 @@ type Live = Arc<Mutex<HashSet<PathBuf>>>;
 impl SpoolEntry {
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Its bytes, as a path beneath the spool.
+    pub(super) fn body(&self) -> PathBuf {
+        Path::new(&self.mark).join(BYTES)
+    }
+
+    /// Takes over the room that was held for its bytes.
+    pub(super) fn hold(&mut self, room: &mut Room) {
+        self.bytes += room.hand_over();
     }
 
     /// The directory goes on living, and so does its count.
@@ -163,6 +175,15 @@ impl Spool {
         &self.path
     }
 
+    pub(super) fn root(&self) -> &Arc<GrantRoot> {
+        &self.root
+    }
+
+    /// The name of a body or session.
+    pub(super) fn new_mark(&self) -> String {
+        id::tagged(&self.tag)
+    }
+
     pub(crate) fn space(&self) -> &Space {
         &self.space
     }
@@ -189,7 +210,7 @@ impl Spool {
 
     /// A new directory for one body or session; its name is the mark.
     pub(crate) fn create(&self) -> Result<SpoolEntry> {
-        let mark = id::tagged(&self.tag);
+        let mark = self.new_mark();
         let directory = self.path.join(&mark);
         self.live
             .lock()
@@ -210,43 +231,25 @@ impl Spool {
         Ok(entry)
     }
 
-    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has the digest, and the vendor is asked. Whoever promises more syncs it
-    /// ([`Gateway::keep`](crate::Gateway::keep)).
+    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has the digest, and the vendor is asked. Whoever promises more puts it on
+    /// the disk and syncs it ([`Gateway::keep`](crate::Gateway::keep)).
     pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
-        let mut entry = self.create()?;
-        fault::at(Point::SpoolCreated);
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(entry.directory.join(BYTES))
-            .map_err(|error| unavailable(&error))?;
-        let mut file = tokio::fs::File::from_std(file);
+        let mut taking = Taking::new(self, max_bytes);
         let mut hasher = Sha256::new();
         while let Some(chunk) = body.stream.next().await {
             let chunk = chunk.map_err(ended_early)?;
-            let len = chunk.len() as u64;
-            if entry.bytes + len > max_bytes {
-                return Err(too_large(max_bytes));
-            }
-            self.space.take(len)?;
-            entry.bytes += len;
+            taking.add(&chunk).await?;
             hasher.update(&chunk);
-            file.write_all(&chunk)
-                .await
-                .map_err(|error| unavailable(&error))?;
         }
-        file.flush().await.map_err(|error| unavailable(&error))?;
-        fault::at(Point::SpoolWritten);
-        let relative = PathBuf::from(&entry.mark).join(BYTES);
+        let taken = taking.end().await?;
         Ok(Opened {
-            file: self.open(&relative)?,
-            covers: vec![self.cover(relative)],
+            file: taken.file,
+            covers: vec![taken.cover],
             name: body.name.into_bytes(),
             folder: Vec::new(),
             declared_type: body.media_type,
             sha256: Some(hex::encode(hasher.finalize())),
-            spooled: Some(Spooled::Entry(entry)),
+            spooled: Some(taken.spooled),
         })
     }
 }

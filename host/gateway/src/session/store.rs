@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::data::PARTIAL;
 use super::record::{Owner, RECORD, Record};
 use super::{Facts, Live, Session, no_session, written_state};
-use crate::admission::{BYTES, Spool, SpoolEntry, Spooled, unavailable};
+use crate::admission::{BYTES, Spool, SpoolEntry, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Gateway;
 use crate::principal::{Principal, Scope};
@@ -231,8 +231,11 @@ impl Gateway {
         who.require(Scope::Write)?;
         let bytes = staged.bytes();
         let opened = staged.opened_for(who)?;
-        let file = opened.file.file;
-        let Some(Spooled::Entry(mut entry)) = opened.spooled else {
+        let inner = &self.0;
+        let spooled = opened
+            .spooled
+            .map(|spooled| spooled.on_disk(&inner.spool, opened.file.file));
+        let Some((mut entry, file)) = spooled.transpose()?.flatten() else {
             return Err(Error::new(
                 ErrorCode::Internal,
                 "only a body of its own can become a session",
@@ -244,7 +247,6 @@ impl Gateway {
             .map_err(std::io::Error::other)
             .flatten()
             .map_err(|error| unavailable(&error))?;
-        let inner = &self.0;
         let now = inner.clock.wall_ms();
         let sessions = &inner.sessions;
         let session = sessions

@@ -20,6 +20,8 @@ pub struct AdmittedInput {
     pub file: Arc<File>,
     /// The file as admission saw it.
     pub identity: Identity,
+    /// Whether its bytes are in memory: reading it never waits for a disk.
+    pub resident: bool,
     /// Counts and hashes what is read.
     pub watch: Watch,
 }

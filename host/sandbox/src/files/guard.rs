@@ -355,6 +355,7 @@ impl HostDescriptor for FilesView<'_> {
                     input.watch.clone(),
                     offset,
                     input.identity.size,
+                    input.resident,
                 );
                 let stream: DynInputStream = Box::new(stream);
                 Ok(self.table.push(stream)?)

@@ -7,6 +7,7 @@
 
 mod admitted;
 mod guard;
+mod held;
 mod root;
 mod stream;
 mod visible;

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
+use super::held::Held;
+
 /// What identifies the content of a file at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
@@ -120,6 +122,7 @@ pub struct GrantRoot {
     path: PathBuf,
     directory: OwnedFd,
     protected: Protected,
+    held: Held,
 }
 
 /// A grant that cannot be used.
@@ -181,6 +184,8 @@ pub struct OpenedFile {
     pub links: u64,
     /// Owner's user id.
     pub owner: u32,
+    /// Its bytes are in memory: reading it never waits for a disk.
+    pub resident: bool,
 }
 
 impl GrantRoot {
@@ -216,6 +221,7 @@ impl GrantRoot {
             path: canonical,
             directory,
             protected,
+            held: Held::default(),
         })
     }
 
@@ -229,6 +235,9 @@ impl GrantRoot {
     /// # Errors
     /// See [`OpenError`].
     pub fn open_file(&self, relative: &Path) -> Result<OpenedFile, OpenError> {
+        if let Some(held) = self.held.find(relative) {
+            return Ok(held);
+        }
         let names = plain_components(relative).ok_or(OpenError::NotBeneath)?;
         let Some((last, parents)) = names.split_last() else {
             return Err(OpenError::NotRegular("directory"));
@@ -270,7 +279,22 @@ impl GrantRoot {
             identity: Identity::from(&metadata),
             links: metadata.nlink(),
             owner: metadata.uid(),
+            resident: false,
         })
+    }
+
+    /// Shows `content` as a file beneath this root that is on no disk and cannot be changed, until [`let_go`](Self::let_go).
+    /// `None` where the system has no such files.
+    ///
+    /// # Errors
+    /// If there is no memory or no descriptor for it.
+    pub fn hold(&self, relative: &Path, content: &[u8]) -> std::io::Result<Option<OpenedFile>> {
+        self.held.hold(relative, content)
+    }
+
+    /// Shows it no longer; whoever has it open keeps it.
+    pub fn let_go(&self, relative: &Path) {
+        self.held.let_go(relative);
     }
 
     /// Owner of the root directory, for the hard-link rule.

@@ -72,6 +72,8 @@ struct Shared {
     watch: Watch,
     /// Nothing past this is shown: the file's size at admission. A file that grows meanwhile does not change its upload.
     end: u64,
+    /// Its bytes are in memory: they are read where they are asked for.
+    resident: bool,
     ahead: Mutex<Ahead>,
     changed: Notify,
 }
@@ -161,13 +163,20 @@ impl Ahead {
 }
 
 impl AdmittedStream {
-    pub(crate) fn new(file: Arc<File>, watch: Watch, offset: u64, end: u64) -> Self {
+    pub(crate) fn new(
+        file: Arc<File>,
+        watch: Watch,
+        offset: u64,
+        end: u64,
+        resident: bool,
+    ) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
         let stream = Self {
             shared: Arc::new(Shared {
                 file,
                 watch,
                 end,
+                resident,
                 ahead: Mutex::new(Ahead {
                     ready: VecDeque::new(),
                     next_read: offset,
@@ -195,7 +204,12 @@ impl AdmittedStream {
             shared: self.shared.clone(),
             over: false,
         };
-        tokio::task::spawn_blocking(move || reading.run());
+        if self.shared.resident {
+            // Another thread would be woken for longer than this takes.
+            reading.run();
+        } else {
+            tokio::task::spawn_blocking(move || reading.run());
+        }
     }
 
     /// Whether `read` has an answer.
@@ -312,7 +326,13 @@ mod tests {
         for (offset, size) in [(0, usize::MAX), (0, 10_000), (CHUNK + 5, CHUNK)] {
             let watch = Watch::default();
             let end = content.len() as u64;
-            let mut stream = AdmittedStream::new(file.clone(), watch.clone(), offset as u64, end);
+            let mut stream = AdmittedStream::new(
+                file.clone(),
+                watch.clone(),
+                offset as u64,
+                end,
+                size == CHUNK,
+            );
             assert!(all(&mut stream, size).await == content[offset..]);
             let report = watch.finish(&file, end).unwrap();
             assert_eq!(report.covered, end - offset as u64);
@@ -324,7 +344,7 @@ mod tests {
     async fn no_more_than_is_admitted_is_shown_and_no_more_than_two_chunks_are_read_ahead() {
         let (file, content) = file(8 * CHUNK);
         let watch = Watch::default();
-        let mut stream = AdmittedStream::new(file, watch, 0, 7 * CHUNK as u64);
+        let mut stream = AdmittedStream::new(file, watch, 0, 7 * CHUNK as u64, false);
         stream.ready().await;
         // The job ends by itself although nobody takes anything.
         while stream.shared.lock().reading {
@@ -337,7 +357,7 @@ mod tests {
     #[tokio::test]
     async fn a_cancelled_stream_leaves_no_reader_behind() {
         let (file, _) = file(8 * CHUNK);
-        let mut stream = AdmittedStream::new(file, Watch::default(), 0, 8 * CHUNK as u64);
+        let mut stream = AdmittedStream::new(file, Watch::default(), 0, 8 * CHUNK as u64, false);
         stream.cancel().await;
         let ahead = stream.shared.lock();
         assert!(!ahead.reading && ahead.next_read <= (AHEAD * CHUNK) as u64);

@@ -102,6 +102,11 @@ impl Watch {
         self.state().covered()
     }
 
+    /// Whether [`finish`](Self::finish) has nothing to read.
+    pub fn is_whole(&self, size: u64) -> bool {
+        self.state().hashed == size
+    }
+
     /// Completes the digest from `file` where the guest read out of order. Blocking.
     ///
     /// # Errors

@@ -198,10 +198,14 @@ impl Provider {
             .await
             .and_then(checked_file);
         let (watch, handle, size) = (input.watch.clone(), input.file.clone(), input.identity.size);
-        report.read = tokio::task::spawn_blocking(move || watch.finish(&handle, size))
-            .await
-            .ok()
-            .and_then(Result::ok);
+        report.read = if watch.is_whole(size) {
+            watch.finish(&handle, size).ok()
+        } else {
+            tokio::task::spawn_blocking(move || watch.finish(&handle, size))
+                .await
+                .ok()
+                .and_then(Result::ok)
+        };
         report
     }
 
