@@ -1,4 +1,4 @@
-//! Long-lived instances: tracker, validator and auth.
+//! Long-lived instances that have a store behind them: trackers.
 //!
 //! One actor owns one instance and serves one call at a time on a thread of its own, so that a tracker may block on its disk and a cancelled caller cannot cancel a call half-way
 //! through a transaction: the actor finishes the call whether or not somebody still waits. Limits are armed anew for every call; any trap or exhausted limit discards the
@@ -13,43 +13,14 @@ use loadlock_policy::model::{Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Store;
 
-use crate::call::{armed_store, limited, settled};
-use crate::component::Loaded;
-use crate::egress::Network;
 use crate::error::CallError;
-use crate::files::FilesCtx;
-use crate::limits::{Exhausted, Limits};
-use crate::log::Log;
+use crate::limits::Exhausted;
 use crate::roles::absence::Absence;
-use crate::state::{CallState, StateParts};
+use crate::roles::live::{Live, Recipe, Thread};
+use crate::state::CallState;
 
 /// Calls that may wait for one actor.
 const QUEUE: usize = 1_024;
-
-/// Instantiates and prepares: opens a store, sets a policy. The inner error is the component's own refusal.
-pub(crate) type Start<B> = Box<
-    dyn for<'s> Fn(
-            &'s mut Store<CallState>,
-        ) -> BoxFuture<'s, wasmtime::Result<Result<B, CallError>>>
-        + Send
-        + Sync,
->;
-
-/// How instances of one component are made.
-pub(crate) struct Recipe<B> {
-    pub(crate) loaded: Loaded,
-    pub(crate) limits: Limits,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) state: Option<Arc<std::fs::File>>,
-    pub(crate) network: Network,
-    pub(crate) start: Start<B>,
-}
-
-struct Live<B> {
-    store: Store<CallState>,
-    bindings: B,
-    log: Log,
-}
 
 type Job<B> = Box<dyn for<'a> FnOnce(&'a mut Slot<B>) -> BoxFuture<'a, ()> + Send>;
 
@@ -193,54 +164,16 @@ impl<B: Send + Sync + 'static> Slot<B> {
         if let Some(failure) = self.absence.refusal(Instant::now()) {
             return Err(CallError::NotReady(Box::new(failure)));
         }
-        let mut live = match self.live.take() {
+        let live = match self.live.take() {
             Some(live) => live,
-            None => self.start().await.inspect_err(|error| {
+            None => self.recipe.start(Thread::Own).await.inspect_err(|error| {
                 if let CallError::NotReady(failure) = error {
                     self.absence.heard(Some(failure), Instant::now());
                 }
             })?,
         };
-        let called = limited(&self.recipe.limits, call(&live.bindings, &mut live.store)).await;
-        let (outcome, _) = settled(&live.store, called);
-        let (lines, _) = live.log.lines();
-        if outcome.is_ok() {
-            self.live = Some(live);
-        } else {
-            tracing::warn!(component = %self.recipe.loaded.name, ?lines, "discarding a long-lived instance after a failed call");
-        }
+        let (outcome, live) = self.recipe.call(live, call).await;
+        self.live = live;
         outcome
-    }
-
-    async fn start(&mut self) -> Result<Live<B>, CallError> {
-        let recipe = &self.recipe;
-        let log = Log::new(recipe.limits.stderr_bytes);
-        let mut store = armed_store(
-            &recipe.loaded,
-            &recipe.limits,
-            StateParts {
-                limits: &recipe.limits,
-                environment: &recipe.environment,
-                files: FilesCtx {
-                    state: recipe.state.clone(),
-                    blocking: true,
-                    ..FilesCtx::default()
-                },
-                hooks: recipe.network.for_instance(),
-                log: log.clone(),
-                content: None,
-            },
-        );
-        let called = limited(&recipe.limits, (recipe.start)(&mut store)).await;
-        let (started, _) = settled(&store, called);
-        let bindings = started?.map_err(|error| match error {
-            CallError::Host(reason) => CallError::Host(format!("{}: {reason}", recipe.loaded.name)),
-            other => other,
-        })?;
-        Ok(Live {
-            store,
-            bindings,
-            log,
-        })
     }
 }

@@ -1,4 +1,4 @@
-//! Authentication: one long-lived instance, no filesystem, no network.
+//! Authentication: long-lived instances, no filesystem, no network.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,7 +8,8 @@ use crate::component::{Sandbox, Source};
 use crate::egress::Network;
 use crate::error::{CallError, LoadError};
 use crate::inspect::{Inspection, Role};
-use crate::roles::actor::{Actor, Recipe};
+use crate::roles::live::Recipe;
+use crate::roles::pool::Pool;
 use crate::roles::validator::judge_limits;
 
 /// Signature algorithms.
@@ -110,7 +111,7 @@ pub struct Denial {
 
 /// A loaded auth component with its policy.
 pub struct Auth {
-    actor: Actor<AuthComponent>,
+    pool: Pool<AuthComponent>,
     inspection: Inspection,
     policy: Arc<RwLock<Arc<AuthPolicy>>>,
 }
@@ -135,7 +136,7 @@ impl Auth {
         let inspection = (*loaded.inspection).clone();
         let policy = Arc::new(RwLock::new(Arc::new(policy)));
         let current = policy.clone();
-        let actor = Actor::spawn(Recipe {
+        let pool = Pool::new(Recipe {
             loaded,
             limits,
             environment: Vec::new(),
@@ -158,13 +159,9 @@ impl Auth {
                     Ok(answer.map(|()| bindings).map_err(CallError::Host))
                 })
             }),
-        })
-        .map_err(|error| LoadError::Read {
-            path: source.name.clone().into(),
-            source: error,
-        })?;
+        });
         Ok(Self {
-            actor,
+            pool,
             inspection,
             policy,
         })
@@ -182,8 +179,8 @@ impl Auth {
     pub async fn configure(&self, policy: AuthPolicy) -> Result<Result<(), String>, CallError> {
         let wit = to_wit(&policy);
         let answer = self
-            .actor
-            .call(move |bindings, store| {
+            .pool
+            .call_apart(move |bindings, store| {
                 Box::pin(async move {
                     bindings
                         .loadlock_upload_auth()
@@ -194,6 +191,7 @@ impl Auth {
             .await?;
         if answer.is_ok() {
             *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+            self.pool.renew();
         }
         Ok(answer)
     }
@@ -208,7 +206,7 @@ impl Auth {
         now_s: u64,
     ) -> Result<Result<Identified, Denial>, CallError> {
         let answer = self
-            .actor
+            .pool
             .call(move |bindings, store| {
                 Box::pin(async move {
                     bindings

@@ -12,7 +12,8 @@ use crate::contract::{v0_1, v0_1_coordination as wit};
 use crate::error::{CallError, LoadError};
 use crate::inspect::{PACKAGE, Role, VERSION};
 use crate::limits::Limits;
-use crate::roles::actor::{Actor, Recipe};
+use crate::roles::actor::Actor;
+use crate::roles::live::Recipe;
 use crate::roles::tracker::{Answer, DedupKey, FileRecord, Recorded, TrackerGrants};
 use crate::state::CallState;
 

@@ -4,6 +4,8 @@ pub(crate) mod absence;
 pub(crate) mod actor;
 pub mod auth;
 pub mod coordination;
+pub(crate) mod live;
+pub(crate) mod pool;
 pub mod provider;
 pub mod tracker;
 pub mod validator;

@@ -13,7 +13,8 @@ use crate::egress::Network;
 use crate::error::{CallError, LoadError};
 use crate::inspect::{Inspection, Role};
 use crate::limits::Limits;
-use crate::roles::actor::{Actor, Recipe};
+use crate::roles::actor::Actor;
+use crate::roles::live::Recipe;
 use crate::state::CallState;
 
 /// Identity of content at a vendor account; see `dedup-key` in `wit/tracker.wit`.

@@ -1,4 +1,4 @@
-//! The validator: one long-lived instance, no filesystem, no network.
+//! The validator: long-lived instances, no filesystem, no network.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::egress::Network;
 use crate::error::{CallError, LoadError};
 use crate::inspect::{Inspection, Role};
 use crate::limits::Limits;
-use crate::roles::actor::{Actor, Recipe};
+use crate::roles::live::Recipe;
+use crate::roles::pool::Pool;
 
 /// A file that asks to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub struct Refusal {
 
 /// A loaded validator.
 pub struct Validator {
-    actor: Actor<ValidatorComponent>,
+    pool: Pool<ValidatorComponent>,
     inspection: Inspection,
 }
 
@@ -99,7 +100,7 @@ impl Validator {
         };
         let pre = ValidatorComponentPre::new(loaded.pre.clone()).map_err(contract)?;
         let inspection = (*loaded.inspection).clone();
-        let actor = Actor::spawn(Recipe {
+        let pool = Pool::new(Recipe {
             loaded,
             limits,
             environment: Vec::new(),
@@ -109,12 +110,8 @@ impl Validator {
                 let pre = pre.clone();
                 Box::pin(async move { pre.instantiate_async(store).await.map(Ok) })
             }),
-        })
-        .map_err(|source_error| LoadError::Read {
-            path: source.name.clone().into(),
-            source: source_error,
-        })?;
-        Ok(Self { actor, inspection })
+        });
+        Ok(Self { pool, inspection })
     }
 
     /// What the component says about itself.
@@ -148,7 +145,7 @@ impl Validator {
             deny_mismatch: rules.deny_mismatch,
         };
         let verdict = self
-            .actor
+            .pool
             .call(move |bindings, store| {
                 Box::pin(async move {
                     bindings
