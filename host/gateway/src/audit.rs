@@ -133,6 +133,12 @@ impl Pending {
         }
     }
 
+    /// Records a step that went well, of an operation whose own record follows: whoever waits for that has waited for this, because
+    /// records are written in the order in which they come.
+    pub(crate) fn went_well(mut self) {
+        drop(self.record(Outcome::Ok, None));
+    }
+
     fn record(&mut self, outcome: Outcome, code: Option<&str>) -> Option<loadlock_audit::Written> {
         let slot = self.slot.take()?;
         self.entry.time_ms = self.clock.wall_ms();

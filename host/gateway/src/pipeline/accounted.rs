@@ -171,7 +171,10 @@ impl Inner {
             metrics::path(decision);
         }
         pending.what().detail = Some(if of_path { "path" } else { "body" }.into());
-        pending.ended(&outcome).await;
+        match &outcome {
+            Ok(_) => pending.went_well(),
+            Err(_) => pending.ended(&outcome).await,
+        }
         outcome
     }
 }
