@@ -58,7 +58,7 @@ pub(crate) fn look(head: &[u8]) -> Content {
     match infer::get(head) {
         Some(found) => classify(head, found.mime_type()),
         None => Content::Binary {
-            plain: !head.iter().copied().any(is_binary),
+            plain: !has_binary(head),
         },
     }
 }
@@ -67,20 +67,8 @@ pub(crate) fn look(head: &[u8]) -> Content {
 ///
 /// The head may end inside a character.
 pub(crate) fn as_text(head: &[u8]) -> Option<Cow<'_, str>> {
-    let utf16 = |decode: fn([u8; 2]) -> u16| {
-        let units = head[2..]
-            .chunks_exact(2)
-            .map(|pair| decode([pair[0], pair[1]]));
-        let text: String = char::decode_utf16(units)
-            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect();
-        (!text.bytes().any(is_binary)).then_some(Cow::Owned(text))
-    };
-    if head.starts_with(&[0xFF, 0xFE]) {
-        return utf16(u16::from_le_bytes);
-    }
-    if head.starts_with(&[0xFE, 0xFF]) {
-        return utf16(u16::from_be_bytes);
+    if let Some(text) = from_utf16(head) {
+        return (!has_binary(text.as_bytes())).then_some(Cow::Owned(text));
     }
     let valid = match std::str::from_utf8(head) {
         Ok(text) => text,
@@ -89,12 +77,47 @@ pub(crate) fn as_text(head: &[u8]) -> Option<Cow<'_, str>> {
         }
         Err(_) => return None,
     };
-    if valid.bytes().any(is_binary) {
+    if has_binary(valid.as_bytes()) {
         return None;
     }
     Some(Cow::Borrowed(
         valid.strip_prefix('\u{FEFF}').unwrap_or(valid),
     ))
+}
+
+/// The head in UTF-8, if it begins with UTF-16's byte order mark. What is no character becomes a replacement character.
+fn from_utf16(head: &[u8]) -> Option<String> {
+    let decode: fn([u8; 2]) -> u16 = match head {
+        [0xFF, 0xFE, ..] => u16::from_le_bytes,
+        [0xFE, 0xFF, ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units = head[2..]
+        .chunks_exact(2)
+        .map(|pair| decode([pair[0], pair[1]]));
+    let characters = char::decode_utf16(units);
+    Some(
+        characters
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+    )
+}
+
+/// The head as bytes in which ASCII stands for itself: UTF-16 text in UTF-8, and anything else as it is.
+pub(crate) fn as_ascii_superset(head: &[u8]) -> Cow<'_, [u8]> {
+    match from_utf16(head) {
+        Some(text) if !has_binary(text.as_bytes()) => Cow::Owned(text.into_bytes()),
+        _ => Cow::Borrowed(head),
+    }
+}
+
+/// Whether a byte is there that no text holds. Looks at a block whole, which becomes vector instructions, before it stops.
+fn has_binary(bytes: &[u8]) -> bool {
+    bytes.chunks(256).any(|block| {
+        block
+            .iter()
+            .fold(false, |found, byte| found | is_binary(*byte))
+    })
 }
 
 /// Bytes that no text holds (WHATWG MIME Sniffing §3, "binary data byte").

@@ -10,6 +10,7 @@
 //! | `media` | media type by content, extension and hint; what contradicts what |
 //! | `content` | what the first bytes are |
 //! | `secrets`, `secret_rules` | what looks like a credential; the rules as data |
+//! | `search` | finds the texts of those rules in the first bytes |
 //! | `glob` | `*` and `?` |
 //! | `refuse` | the refusal codes with their hints |
 
@@ -20,6 +21,7 @@ mod inspect;
 mod media;
 mod name;
 mod refuse;
+mod search;
 mod secret_rules;
 mod secrets;
 #[cfg(test)]

@@ -23,7 +23,11 @@ pub(crate) fn clean(raw: &[u8]) -> Result<String, Refusal> {
     }
     let text = std::str::from_utf8(raw)
         .map_err(|_| Code::NameNotUtf8.because("The name is not UTF-8."))?;
-    let name: String = text.nfc().collect();
+    let name: String = if text.is_ascii() {
+        text.to_owned()
+    } else {
+        text.nfc().collect()
+    };
     if name.len() > MAX_NAME_BYTES {
         return Err(too_long(name.len()));
     }

@@ -4,8 +4,8 @@ use crate::bindings::exports::loadlock::upload::validator::Refusal;
 use crate::content;
 use crate::glob::{fold, matches};
 use crate::refuse::Code;
-use crate::secret_rules::{FOLDERS, FolderRule, MAGICS, NAMES, NameRule, TEXTS, TextRule};
-use std::borrow::Cow;
+use crate::search;
+use crate::secret_rules::{FOLDERS, FolderRule, MAGICS, NAMES, NameRule};
 
 /// Refuses a file whose name, folder or first bytes look like a credential.
 ///
@@ -63,48 +63,7 @@ fn in_content(head: &[u8]) -> Option<&'static str> {
     if let Some(rule) = MAGICS.iter().find(|rule| head.starts_with(rule.magic)) {
         return Some(rule.what);
     }
-    // A binary file may hold a key as well: bytes that are no text become replacement characters.
-    let text = content::as_text(head).unwrap_or_else(|| String::from_utf8_lossy(head));
-    if let Some(rule) = TEXTS.iter().find(|rule| text_applies(rule, &text)) {
-        return Some(rule.what);
-    }
-    text.lines()
-        .any(is_cloud_key)
-        .then_some("a dump of cloud credentials")
-}
-
-fn text_applies(rule: &TextRule, text: &str) -> bool {
-    let in_order = |text: &str| {
-        let mut rest = text;
-        rule.parts.iter().all(|part| match rest.find(part) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
-    };
-    if !rule.one_line {
-        return in_order(text);
-    }
-    text.lines().any(in_order)
-}
-
-/// `aws_secret_access_key = <40 characters of base64>`, as a variable or in JSON; the vendor's own sample is let through.
-fn is_cloud_key(line: &str) -> bool {
-    let lower: Cow<'_, str> = Cow::Owned(line.to_ascii_lowercase());
-    let Some(at) = ["aws_secret_access_key", "secretaccesskey"]
-        .into_iter()
-        .find_map(|label| lower.find(label).map(|at| at + label.len()))
-    else {
-        return false;
-    };
-    let value = line[at..].trim_start_matches(|c: char| " \t\"':=".contains(c));
-    let key: String = value
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || "/+".contains(*c))
-        .collect();
-    key.len() == 40 && !key.contains("EXAMPLE")
+    search::find(&content::as_ascii_superset(head))
 }
 
 /// A folder in the form in which it is compared. Bytes that are not UTF-8 become replacement characters.

@@ -4,6 +4,7 @@
 mod lists;
 mod names;
 mod properties;
+mod search;
 mod secrets;
 mod support;
 mod types;

@@ -31,6 +31,8 @@ mod name;
 #[cfg_attr(test, allow(dead_code))]
 #[path = "../../../../components/validator/src/refuse.rs"]
 mod refuse;
+#[path = "../../../../components/validator/src/search.rs"]
+mod search;
 #[path = "../../../../components/validator/src/secret_rules.rs"]
 mod secret_rules;
 #[path = "../../../../components/validator/src/secrets.rs"]
