@@ -6,6 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | `place` | the file in the preopen; creating it so that a crash leaves a whole ledger or none |
+//! | `storage` | the file's pages, by the host |
 //! | `ledger` | the open store: transactions, migration |
 //! | `schema` | the tables and what each is for |
 //! | `rows` | the stored form of files and remote files |
@@ -27,6 +28,7 @@ mod release;
 mod rows;
 mod schema;
 mod sightings;
+mod storage;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use redb::backends::FileBackend;
-use std::fs::{self, File, OpenOptions};
+use crate::storage;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -30,25 +30,13 @@ pub(crate) fn open_in(directory: &Path) -> Result<Ledger, LedgerError> {
                 }
                 _ => {}
             }
-            drop(open_file(&draft)?);
+            drop(Ledger::open(storage::open(&draft)?)?);
             fs::rename(&draft, &path).map_err(LedgerError::Io)?;
             sync_directory(directory).map_err(LedgerError::Io)?;
         }
         Err(error) => return Err(LedgerError::Io(error)),
     }
-    open_file(&path)
-}
-
-fn open_file(path: &Path) -> Result<Ledger, LedgerError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(LedgerError::Io)?;
-    // WASI has no file locks, and the host holds one on the whole home already.
-    Ledger::open(FileBackend::new(file)?)
+    Ledger::open(storage::open(&path)?)
 }
 
 /// Makes the new name last. Where a directory cannot be synced (Windows), the file system does it on its own.
