@@ -6,6 +6,10 @@ use std::process::Command;
 /// The target that components are built for. `rust-toolchain.toml` names it too, so rustup installs it by itself.
 pub const TARGET: &str = "wasm32-wasip2";
 
+/// Instructions that guests may use beyond what the target has by itself: 128-bit vectors, part of WebAssembly since 2.0. A search of
+/// a file's first bytes takes half as long with them.
+const RUSTFLAGS: &str = "-C target-feature=+simd128";
+
 /// What to build.
 #[derive(Debug, Clone, Copy)]
 pub enum Guests<'a> {
@@ -40,7 +44,9 @@ pub fn build(workspace: &Path, target: &Path, guests: Guests<'_>) -> Result<Path
         .arg(target);
     match guests {
         Guests::Packages(packages) => {
-            command.args(packages.iter().flat_map(|package| ["--package", package]));
+            command
+                .env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", RUSTFLAGS)
+                .args(packages.iter().flat_map(|package| ["--package", package]));
         }
         Guests::ExamplesOf(package) => {
             command.args(["--package", package, "--examples"]);
