@@ -6,7 +6,8 @@
 //! | module | job |
 //! |---|---|
 //! | `place` | the file in the preopen; creating it so that a crash leaves a whole ledger or none |
-//! | `storage` | the file's pages, by the host |
+//! | `storage` | the file, by the host |
+//! | `gather` | writes that wait for the next sync |
 //! | `ledger` | the open store: transactions, migration |
 //! | `schema` | the tables and what each is for |
 //! | `rows` | the stored form of files and remote files |
@@ -19,6 +20,7 @@
 
 mod bindings;
 mod error;
+mod gather;
 mod ledger;
 mod list;
 mod place;

@@ -1,6 +1,7 @@
 //! The file in the component's own preopen.
 
 use crate::error::LedgerError;
+use crate::gather::Gathered;
 use crate::ledger::Ledger;
 use crate::storage;
 use std::fs::{self, File};
@@ -30,13 +31,17 @@ pub(crate) fn open_in(directory: &Path) -> Result<Ledger, LedgerError> {
                 }
                 _ => {}
             }
-            drop(Ledger::open(storage::open(&draft)?)?);
+            drop(open_file(&draft)?);
             fs::rename(&draft, &path).map_err(LedgerError::Io)?;
             sync_directory(directory).map_err(LedgerError::Io)?;
         }
         Err(error) => return Err(LedgerError::Io(error)),
     }
-    Ledger::open(storage::open(&path)?)
+    open_file(&path)
+}
+
+fn open_file(path: &Path) -> Result<Ledger, LedgerError> {
+    Ledger::open(Gathered::over(storage::open(path)?))
 }
 
 /// Makes the new name last. Where a directory cannot be synced (Windows), the file system does it on its own.

@@ -5,5 +5,6 @@
 mod costs;
 mod durability;
 mod extremes;
+mod gather;
 mod opening;
 mod support;

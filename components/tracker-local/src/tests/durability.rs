@@ -2,12 +2,13 @@
 
 use super::support::*;
 use crate::bindings::exports::loadlock::upload::tracker::{Recorded, Release, RemoteState};
+use crate::gather::Gathered;
 use crate::ledger::Ledger;
 
 #[test]
 fn every_answered_change_survives_a_power_failure() {
     let disk = Disk::default();
-    let ledger = Ledger::open(disk.clone()).unwrap();
+    let ledger = Ledger::open(Gathered::over(disk.clone())).unwrap();
     let reopened = || Ledger::open(disk.after_power_failure()).unwrap();
 
     insert(
@@ -42,7 +43,7 @@ fn every_answered_change_survives_a_power_failure() {
 #[test]
 fn opening_after_a_kill_repairs_without_reading_the_whole_ledger() {
     let disk = Disk::default();
-    let ledger = Ledger::open(disk.clone()).unwrap();
+    let ledger = Ledger::open(Gathered::over(disk.clone())).unwrap();
     insert(&ledger, &[file("f1", "r1")]);
     let killed = [disk.after_kill(), disk.after_power_failure()];
     drop(ledger);

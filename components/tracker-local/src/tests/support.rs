@@ -114,6 +114,7 @@ pub(crate) fn state(ledger: &Ledger, remote_id: &str) -> Option<RemoteState> {
 pub(crate) struct Disk {
     bytes: Arc<Mutex<Bytes>>,
     read_bytes: Arc<AtomicU64>,
+    writes: Arc<Mutex<Vec<(u64, usize)>>>,
 }
 
 #[derive(Debug, Default)]
@@ -142,7 +143,13 @@ impl Disk {
                 synced: bytes,
             })),
             read_bytes: Arc::default(),
+            writes: Arc::default(),
         }
+    }
+
+    /// Offsets and lengths of writes since this was asked last.
+    pub(crate) fn take_writes(&self) -> Vec<(u64, usize)> {
+        std::mem::take(&mut self.writes.lock().unwrap())
     }
 
     /// Bytes read since this was asked last.
@@ -179,6 +186,7 @@ impl StorageBackend for Disk {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let start = usize::try_from(offset).unwrap();
+        self.writes.lock().unwrap().push((offset, data.len()));
         self.bytes.lock().unwrap().now[start..start + data.len()].copy_from_slice(data);
         Ok(())
     }
