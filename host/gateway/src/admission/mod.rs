@@ -5,19 +5,19 @@
 
 mod digests;
 mod grants;
+mod head;
 mod path;
 mod room;
 mod space;
 mod spool;
 mod taking;
 
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, OpenedFile, Watch};
 use loadlock_sandbox::provider;
-use loadlock_sandbox::validator::{Candidate, HEAD_BYTES, Rules, Validator};
+use loadlock_sandbox::validator::{Candidate, Rules, Validator};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -71,15 +71,7 @@ impl AdmittedFile {
         rename: Option<&str>,
     ) -> Result<Self> {
         let size = opened.file.identity.size;
-        let handle = opened.file.file.clone();
-        let head = if opened.file.resident {
-            head_of(&handle)
-        } else {
-            tokio::task::spawn_blocking(move || head_of(&handle))
-                .await
-                .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
-        }
-        .map_err(|error| {
+        let head = head::read(&opened.file).await.map_err(|error| {
             Error::new(
                 ErrorCode::PathNotReadable,
                 format!("cannot read the file: {error}"),
@@ -201,22 +193,6 @@ impl AdmittedFile {
             ),
         ))
     }
-}
-
-/// What the validator may see of the content.
-fn head_of(file: &std::fs::File) -> std::io::Result<Vec<u8>> {
-    let mut head = vec![0; HEAD_BYTES];
-    let mut filled = 0;
-    while filled < head.len() {
-        match file.read_at(&mut head[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    head.truncate(filled);
-    Ok(head)
 }
 
 async fn verdict(

@@ -61,7 +61,7 @@ pub(super) async fn content_digest(
 }
 
 impl Inner {
-    /// Claims a live remote file with the same content, if there is one. Hashes the file only if something of its size is known.
+    /// Claims a live remote file with the same content, if there is one. Hashes a file whose digest is not known only if something of its size is.
     /// A tracker that cannot answer means that nothing is found: uploading again is safe, refusing service is not needed.
     pub(crate) async fn dedup<'a>(
         &'a self,
@@ -75,11 +75,15 @@ impl Inner {
             waiting.may_equal(who.tenant(), file.size(), digest.as_deref())
         })
         .await;
-        let sized = self
-            .tracker
-            .has_size(who.tenant().to_owned(), unit.account.clone(), file.size())
-            .await;
-        match answered(sized) {
+        // Whoever knows the digest asks for it at once; the size says whether it is worth computing.
+        let sized = match digest {
+            Some(_) => Ok(true),
+            None => {
+                let (tenant, account) = (who.tenant().to_owned(), unit.account.clone());
+                answered(self.tracker.has_size(tenant, account, file.size()).await)
+            }
+        };
+        match sized {
             Ok(true) => {}
             Ok(false) => {
                 return self
