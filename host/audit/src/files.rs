@@ -91,14 +91,15 @@ pub(crate) fn head(dir: &Path) -> Result<Option<Position>, AuditError> {
 pub(crate) fn put_head(dir: &Path, position: &Position) -> Result<(), AuditError> {
     let (path, temporary) = (dir.join("head.json"), dir.join("head.json.new"));
     let write = || -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(position)?;
+        line.push(b'\n');
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
             .open(&temporary)?;
-        serde_json::to_writer(&mut file, position)?;
-        file.write_all(b"\n")?;
+        file.write_all(&line)?;
         file.sync_data()?;
         std::fs::rename(&temporary, &path)?;
         File::open(dir)?.sync_all()

@@ -144,7 +144,7 @@ metrics! {
     COORDINATION_FAILURES = "loadlock_coordination_failures_total", Counter, Count, [], &[],
         "Questions about what other gateways do that the ledger did not answer; uploads went on without.";
     SPOOL = "loadlock_spool_bytes", Gauge, Bytes, [], &[],
-        "Bytes of request bodies on the disk.";
+        "Bytes of request bodies that are kept, on the disk or in memory.";
     AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
         "Records written into the audit log by this process.";
     AUDIT_FAILURES = "loadlock_audit_write_failures_total", Counter, Count, [], &[],
