@@ -12,19 +12,52 @@ pub(crate) async fn validator_denies_all() {
     let validator = Validator::load(&cell.sandbox, &source("validator_denies_all"))
         .await
         .unwrap();
-    let candidate = Candidate {
-        name: b"a.txt".to_vec(),
-        folder: Vec::new(),
-        size: 1,
-        head: b"a".to_vec(),
-        declared_type: None,
-    };
     let refusal = cell
-        .beside(validator.inspect(candidate, &Rules::default()))
+        .beside(validator.inspect(candidate("a.txt"), &Rules::default()))
         .await
         .unwrap()
         .unwrap_err();
     assert_eq!(refusal.code, "denied_by_test");
+}
+
+fn candidate(name: &str) -> Candidate {
+    Candidate {
+        name: name.as_bytes().to_vec(),
+        folder: Vec::new(),
+        size: 1,
+        head: b"a".to_vec(),
+        declared_type: None,
+    }
+}
+
+/// An instance is kept as long as its calls end, and is not called again after one that did not: neither after a trap or a limit,
+/// nor when the caller gave up.
+#[tokio::test]
+pub(crate) async fn validator_remembers() {
+    let cell = Cell::new().await;
+    let validator = Validator::load(&cell.sandbox, &source("validator_remembers"))
+        .await
+        .unwrap();
+    let rules = Rules::default();
+    let call = async |name| validator.inspect(candidate(name), &rules).await;
+    let kept =
+        async || [call("a").await, call("a").await].map(|answer| answer.unwrap().unwrap_err().code);
+    assert_eq!(kept().await, ["call_1", "call_2"]);
+    let died = cell.beside(call("dies")).await.unwrap_err();
+    assert!(matches!(died, CallError::Trap(_)), "{died}");
+    assert_eq!(kept().await, ["call_1", "call_2"]);
+    let ended = cell.beside(call("never_ends")).await.unwrap_err();
+    assert!(
+        matches!(ended, CallError::Exhausted(Exhausted::Cpu)),
+        "{ended}"
+    );
+    assert_eq!(kept().await, ["call_1", "call_2"]);
+    {
+        let given_up = std::pin::pin!(call("never_ends"));
+        // The first yield of the guest.
+        assert!(futures::poll!(given_up).is_pending());
+    }
+    assert_eq!(kept().await, ["call_1", "call_2"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The sandbox of Loadlock: the only crate that knows wasmtime.
 //!
 //! A [`Sandbox`] holds the engines. A component is loaded for a [`Role`] from a [`Source`], inspected before anything of it runs ([`inspect`]), compiled under limits, and then
-//! called through the typed wrapper of its role: a [`provider::Provider`] gets a fresh instance for every call, a [`tracker::Tracker`], [`validator::Validator`] and [`auth::Auth`] live in an actor each.
+//! called through the typed wrapper of its role: a [`provider::Provider`] gets a fresh instance for every call, a [`validator::Validator`] and an [`auth::Auth`] keep a few, a [`tracker::Tracker`] has one with a thread of its own.
 //! Every call runs under [`Limits`]; whatever it does, it costs that call and nothing else.
 //!
 //! | module | one job |
