@@ -198,8 +198,8 @@ impl Load {
 async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     /// Of memory for each further upload at once: its connection's buffers, and what waits for the disk.
     const EACH_KIB: u64 = 1 << 10;
-    /// Whatever its size: 7 MiB more of a file would show.
-    const SIZE_KIB: u64 = 256;
+    /// Whatever its size: 7 MiB more of a file would show. Not none, for of longer bodies more are on their way at the same moment.
+    const SIZE_KIB: u64 = 512;
     const FEW: usize = 50;
     const MANY: usize = 200;
     let place = place();
