@@ -66,6 +66,34 @@ async fn bigmodel_is_asked() {
     }
 }
 
+/// A page that fails after one that did not is asked for again by itself: the account has more pages than luck.
+#[tokio::test]
+async fn a_long_list_is_not_begun_again_for_one_of_its_pages() {
+    let shop = Shop::openai().await;
+    let world = shop.join(World::new());
+    let path = world.file("a.txt", "sent once");
+    let gateway = world.open().await;
+    for number in 0..2_500 {
+        let name = format!("{number}.txt");
+        shop.upstream.files().put(&name, "user_data", b"another");
+    }
+    let faults = shop.upstream.faults();
+    faults.push(Operation::Create, Fault::ResetAfter);
+    for page in [
+        Fault::Delay { ms: 0 },
+        Fault::status(503),
+        Fault::ResetBefore,
+        Fault::Delay { ms: 0 },
+        Fault::status(502),
+    ] {
+        faults.push(Operation::List, page);
+    }
+    let before = shop.upstream.requests().of(Operation::List).len();
+    gateway.upload_pinned("openai", &path).await.unwrap();
+    let lists = shop.upstream.requests().of(Operation::List).len();
+    assert_eq!((shop.posts().len(), lists - before), (1, 6));
+}
+
 /// z.ai cannot be asked, so nothing is sent a second time.
 #[tokio::test]
 async fn zai_leaves_the_outcome_unknown() {

@@ -16,6 +16,7 @@ mod id;
 mod import;
 mod limiter;
 pub mod metrics;
+mod pages;
 mod pipeline;
 mod principal;
 mod progress;

@@ -2,15 +2,11 @@
 
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
-use loadlock_sandbox::provider::ListQuery;
 
 use crate::fault::{self, Point};
 use crate::gateway::Inner;
+use crate::pages::{MAX_PAGES, page};
 use crate::setup::ProviderUnit;
-
-/// Pages that are read at the most: 100,000 files of an account. Beyond that "absent" would be a guess.
-const MAX_PAGES: usize = 100;
-const PAGE: u32 = 1_000;
 
 /// What was found, as an event for policy, with the remote file if exactly one is this upload's.
 pub(crate) type Found = (Event, Option<RemoteFile>);
@@ -43,13 +39,8 @@ impl Inner {
         let mut found = Vec::new();
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
-            let query = ListQuery {
-                purpose: Some(purpose.to_owned()),
-                cursor: cursor.take(),
-                limit: PAGE,
-            };
             fault::at(Point::VerifyBefore);
-            let report = unit.component.list(&query).await;
+            let report = page(unit, Some(purpose), cursor.take()).await;
             fault::at(Point::VerifyAfter);
             let page = match report.outcome {
                 Ok(Ok(page)) => page,
@@ -77,6 +68,7 @@ impl Inner {
                 None => return self.judge(unit, found).await,
             }
         }
+        // "Absent" would be a guess.
         (Event::VerifyUnknown, None)
     }
 

@@ -6,19 +6,16 @@ use loadlock_journal::{Entry, Intent, State};
 use loadlock_policy::upkeep::{
     Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, compare,
 };
-use loadlock_sandbox::provider::ListQuery;
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState, RemotesQuery};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::files::answered;
 use crate::gateway::Inner;
+use crate::pages::{MAX_PAGES, PAGE, page};
 use crate::pipeline::journal_error;
 use crate::setup::ProviderUnit;
 
-/// Pages of a list that are read at the most: 100,000 files of an account. A longer list counts as incomplete.
-const MAX_PAGES: usize = 100;
-const PAGE: u32 = 1_000;
 /// Longest that one page may take.
 const PAGE_TIME: Duration = Duration::from_secs(60);
 /// Rows of the ledger that are read at once.
@@ -182,12 +179,7 @@ async fn list_all(unit: &ProviderUnit) -> std::result::Result<Vec<Listed>, Unlis
     let mut listed = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
-        let query = ListQuery {
-            purpose: None,
-            cursor: cursor.clone(),
-            limit: PAGE,
-        };
-        let report = tokio::time::timeout(PAGE_TIME, unit.component.list(&query))
+        let report = tokio::time::timeout(PAGE_TIME, page(unit, None, cursor.clone()))
             .await
             .map_err(|_| failed(format!("no page within {} s", PAGE_TIME.as_secs())))?;
         crate::pipeline::log_component(&unit.name, &report);
