@@ -1,6 +1,5 @@
 //! System calls of a server, as `strace` counts them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use tokio::process::Command;
@@ -31,11 +30,11 @@ pub(crate) const CALLS: [&str; 20] = [
     "copy_file_range",
 ];
 
-/// `strace` around a command, which counts [`CALLS`] into `output` when the command ends. All others run at full speed.
+/// `strace` around a command, which writes every one of [`CALLS`] into `output`. All others run at full speed.
 pub(crate) fn traced(command: &Command, output: &Path) -> Command {
     let mut strace = Command::new("strace");
     strace
-        .args(["-f", "--seccomp-bpf", "-c", "-q", "-U", "name,calls", "-o"])
+        .args(["-f", "--seccomp-bpf", "-q", "-y", "-s", "0", "-o"])
         .arg(output)
         .arg("-e")
         .arg(format!("trace={}", CALLS.join(",")));
@@ -60,20 +59,32 @@ pub(crate) fn beneath(mut tracer: Command, command: &Command) -> Command {
     tracer
 }
 
-/// Calls by name.
-pub(crate) fn read(output: &Path) -> Result<BTreeMap<String, u64>> {
-    let text = std::fs::read_to_string(output).map_err(failed("strace"))?;
-    Ok(parse(&text))
+/// One call.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) is_sync: bool,
+    /// Name of the file whose descriptor is its first argument; of something else that is one, whatever `strace` calls it.
+    pub(crate) file: String,
 }
 
-fn parse(text: &str) -> BTreeMap<String, u64> {
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let (name, calls) = (words.next()?, words.next()?.parse().ok()?);
-            (name != "total").then(|| (name.to_owned(), calls))
-        })
-        .collect()
+/// What `strace` wrote.
+pub(crate) fn read(output: &Path) -> Result<Vec<Call>> {
+    let text = std::fs::read_to_string(output).map_err(failed("strace"))?;
+    Ok(text.lines().filter_map(parse).collect())
+}
+
+/// A call is a line of its thread's number and itself, `7 fdatasync(3</home/journal.redb>) = 0`. One that another thread
+/// interrupts has a second line, which has no name before its bracket.
+fn parse(line: &str) -> Option<Call> {
+    let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let (name, arguments) = call.split_once('(')?;
+    CALLS.contains(&name).then(|| Call {
+        is_sync: ["fsync", "fdatasync"].contains(&name),
+        file: {
+            let path = arguments.split(['<', '>']).nth(1).unwrap_or_default();
+            path.rsplit('/').next().unwrap_or_default().to_owned()
+        },
+    })
 }
 
 #[cfg(test)]
@@ -81,9 +92,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_is_read() {
-        let text = "syscall              calls\n---------------- ---------\nread                    12\nfdatasync                3\n---------------- ---------\ntotal                   15\n";
-        let expected = [("read".to_owned(), 12), ("fdatasync".to_owned(), 3)];
-        assert_eq!(parse(text), BTreeMap::from(expected));
+    fn calls_are_counted_once_and_with_their_file() {
+        let text = "\
+7  read(3</a>, \"\"..., 9) = 9
+12 fdatasync(4</home/x/journal.redb> <unfinished ...>
+7  sendto(5<TCP:[127.0.0.1:1->127.0.0.1:2]>, \"\"..., 9) = 9
+12 <... fdatasync resumed>) = 0
+7  +++ exited with 0 +++
+";
+        let call = |is_sync, file: &str| Call {
+            is_sync,
+            file: file.to_owned(),
+        };
+        let calls: Vec<Call> = text.lines().filter_map(parse).collect();
+        assert_eq!(calls[..2], [call(false, "a"), call(true, "journal.redb")]);
+        assert_eq!(calls.len(), 3);
     }
 }
