@@ -9,20 +9,25 @@ use loadlock_sandbox::validator::HEAD_BYTES;
 
 /// Reads them, without waiting for another thread if they are in memory.
 pub(super) async fn read(opened: &OpenedFile) -> Result<Vec<u8>> {
+    let size = opened.identity.size;
     if opened.resident {
-        return read_with(|into, offset| opened.file.read_at(into, offset));
+        return read_with(size, |into, offset| opened.file.read_at(into, offset));
     }
-    if let Ok(head) = read_with(|into, offset| read_cached(&opened.file, into, offset)) {
+    if let Ok(head) = read_with(size, |into, offset| read_cached(&opened.file, into, offset)) {
         return Ok(head);
     }
     let file = opened.file.clone();
-    tokio::task::spawn_blocking(move || read_with(|into, offset| file.read_at(into, offset)))
+    let read = move || read_with(size, |into, offset| file.read_at(into, offset));
+    tokio::task::spawn_blocking(read)
         .await
         .map_err(std::io::Error::other)?
 }
 
-fn read_with(mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>) -> Result<Vec<u8>> {
-    let mut head = vec![0; HEAD_BYTES];
+fn read_with(
+    size: u64,
+    mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>,
+) -> Result<Vec<u8>> {
+    let mut head = vec![0; HEAD_BYTES.min(usize::try_from(size).unwrap_or(HEAD_BYTES))];
     let mut filled = 0;
     while filled < head.len() {
         match read_at(&mut head[filled..], filled as u64) {
@@ -68,7 +73,8 @@ mod tests {
             let opened = root.open_file(Path::new("file")).unwrap();
             let expected = &content[..bytes.min(HEAD_BYTES)];
             assert!(read(&opened).await.unwrap() == expected);
-            let waiting = read_with(|into, offset| opened.file.read_at(into, offset));
+            let size = opened.identity.size;
+            let waiting = read_with(size, |into, offset| opened.file.read_at(into, offset));
             assert!(waiting.unwrap() == expected);
         }
     }

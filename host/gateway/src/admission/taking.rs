@@ -76,29 +76,23 @@ impl<'a> Taking<'a> {
             self.start.extend_from_slice(chunk);
             return Ok(());
         }
-        let file = match &mut self.disk {
-            Some((_, file)) => file,
+        let (_, file) = match &mut self.disk {
+            Some(disk) => disk,
             None => {
-                let (_, file) = self.disk.insert(new_file(self.spool)?);
                 let start = std::mem::take(&mut self.start);
-                write(file, &start).await?;
-                file
+                self.disk.insert(new_file(self.spool, &start).await?)
             }
         };
         write(file, chunk).await
     }
 
     pub(super) async fn end(mut self) -> Result<Taken> {
-        if self.disk.is_none() {
-            if let Some(taken) = self.in_memory()? {
-                return Ok(taken);
-            }
-            let (entry, mut file) = new_file(self.spool)?;
-            write(&mut file, &self.start).await?;
-            self.disk = Some((entry, file));
-        }
-        let Some((mut entry, mut file)) = self.disk.take() else {
-            return Err(unavailable(&std::io::ErrorKind::NotFound.into()));
+        let (mut entry, mut file) = match self.disk.take() {
+            Some(disk) => disk,
+            None => match self.in_memory()? {
+                Some(taken) => return Ok(taken),
+                None => new_file(self.spool, &self.start).await?,
+            },
         };
         file.flush().await.map_err(|error| unavailable(&error))?;
         entry.hold(&mut self.room);
@@ -165,11 +159,14 @@ impl Spooled {
     }
 }
 
-fn new_file(spool: &Spool) -> Result<(SpoolEntry, tokio::fs::File)> {
+/// An entry whose file begins with what has come before.
+async fn new_file(spool: &Spool, start: &[u8]) -> Result<(SpoolEntry, tokio::fs::File)> {
     let entry = spool.create()?;
     fault::at(Point::SpoolCreated);
     let file = create(&entry).map_err(|error| unavailable(&error))?;
-    Ok((entry, tokio::fs::File::from_std(file)))
+    let mut file = tokio::fs::File::from_std(file);
+    write(&mut file, start).await?;
+    Ok((entry, file))
 }
 
 fn create(entry: &SpoolEntry) -> std::io::Result<std::fs::File> {
