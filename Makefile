@@ -2,7 +2,7 @@
 
 FILE ?= README.md
 SEED ?= 1
-UPLOADS ?= 10000
+UPLOADS ?= 30000
 LOADLOCK := target/release/loadlock
 CACHE := .cache
 KILLS ?= 500
@@ -37,7 +37,7 @@ test-crash: build
 	CRASH_ALL=1 CRASH_KILLS=$(KILLS) $(CRASH) --test points --test kills --test power --test races --test state -- --nocapture
 	! grep --quiet --text LOADLOCK_FAULT $(LOADLOCK)
 
-## chaos: UPLOADS (10000) seeded uploads (SEED=1) through the release pipeline while its vendors fail; report in target/chaos
+## chaos: UPLOADS (30000) seeded uploads (SEED=1) through the release pipeline while its vendors fail; report in target/chaos
 chaos: build
 	cargo build --locked --release --package loadlock-chaos
 	cargo build --locked --release --package loadlock-upstream

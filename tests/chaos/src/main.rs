@@ -46,7 +46,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Uploads; 5,000 at the least for the bounds to mean something.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 30_000)]
     uploads: usize,
     /// Uploads under way at a time.
     #[arg(long, default_value_t = 16)]

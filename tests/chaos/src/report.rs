@@ -15,7 +15,7 @@ use loadlock_estimate::Estimate;
 /// Least success of `auto`, in percent.
 const AUTO: f64 = 99.9;
 /// Least success of `auto` while one vendor is out, in percent. Three attempts at the other one are worth 99.66 % as they are
-/// for pinned uploads; these are a few hundred uploads, of which a few more or less may fail.
+/// for pinned uploads; these are some two thousand uploads, of which a few more or less may fail.
 const ONE_LEFT: f64 = 99.0;
 /// Least success of pinned uploads at 3 attempts, in percent: 1 − 0.15³ is 99.66 %.
 const PINNED: f64 = 99.6;
@@ -100,18 +100,20 @@ fn line(what: impl Into<String>, bound: impl Into<String>, found: String, holds:
 
 impl Report {
     fn lines(&self) -> Vec<Line> {
-        let mut lines = Vec::from(self.resilience());
+        let mut lines = vec![self.weather()];
+        lines.extend(self.resilience());
         lines.extend(self.overhead());
         let truth = &self.truth;
         lines.push(line(
             "remote files, records and receipts that disagree",
             "0",
             format!(
-                "{} ({} files over {} remote files; {} outcomes unknown, {} of them stored)",
+                "{} ({} files over {} remote files; {} outcomes unknown, {} of them found later, {} stored and not recorded)",
                 truth.lies.len(),
                 truth.live_files,
                 truth.live_remotes,
                 self.metrics.outcome_unknown,
+                truth.found_later,
                 truth.unknown_remotes
             ),
             truth.lies.is_empty(),
@@ -130,6 +132,20 @@ impl Report {
             left == 0,
         ));
         lines
+    }
+
+    /// A run without some kind of spell would say nothing about it.
+    fn weather(&self) -> Line {
+        let (outages, limits): (Vec<_>, Vec<_>) =
+            self.spells.iter().partition(|spell| spell.kind.is_outage());
+        let (both, one): (Vec<_>, Vec<_>) = outages.into_iter().partition(|spell| spell.both);
+        let (one, both, limits) = (one.len(), both.len() / 2, limits.len());
+        line(
+            "what went wrong for a time: outages of one vendor, outages of both, rate limits",
+            "some of each",
+            format!("{one}, {both}, {limits}"),
+            one.min(both).min(limits) > 0,
+        )
     }
 
     fn resilience(&self) -> [Line; 5] {

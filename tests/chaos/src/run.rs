@@ -20,8 +20,12 @@ use crate::watch::Watch;
 use crate::weather::{Happened, SLOW, TRANSIENT};
 use crate::{Arguments, fsck, leaks, metrics, overhead, plan, truth, weather};
 
-/// Names in the configuration; `auto` prefers the first.
-const VENDORS: [&str; 2] = ["kimi", "openai"];
+/// Names in the configuration; `auto` prefers the first. The other one has no pages: each of its lists is of all files.
+const VENDORS: [&str; 2] = ["openai", "kimi"];
+
+/// Uploads that begin between one spell and the next are this part of all. Enough then meet no outage for their rates to say
+/// something: with 30,000, of some 10,000 pinned ones 40 may fail and 23 do, and one run in three thousand has more by chance.
+const FAIR: usize = 30;
 
 /// Rounds of settling until nothing is left to settle.
 const SETTLING: usize = 5;
@@ -72,8 +76,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
 
     let start = |name, kind| Vendor::start(&arguments.upstream, name, kind);
     let vendors = [
-        Arc::new(start(VENDORS[0], "kimi").await?),
-        Arc::new(start(VENDORS[1], "openai").await?),
+        Arc::new(start(VENDORS[0], "openai").await?),
+        Arc::new(start(VENDORS[1], "kimi").await?),
     ];
     let calm = start(ON, "openai").await?;
     let before = leaks::descriptors();
@@ -243,7 +247,8 @@ async fn storm(
     }
     let (begun, counted) = channel::channel(0);
     let weather = tokio::spawn(weather::make(
-        weather::forecast(seed, uploads),
+        weather::forecast(seed),
+        uploads / FAIR,
         vendors.clone(),
         clock.clone(),
         watch.clone(),

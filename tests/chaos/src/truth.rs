@@ -17,7 +17,9 @@ pub(crate) struct Truth {
     pub(crate) live_files: usize,
     /// Remote files that they share.
     pub(crate) live_remotes: usize,
-    /// Remote files whose upload ended as `outcome_unknown`: allowed, and counted.
+    /// Files whose upload ended as `outcome_unknown`, and that settling found at the vendor and recorded.
+    pub(crate) found_later: usize,
+    /// Remote files of such uploads that are recorded nowhere: allowed, and counted.
     pub(crate) unknown_remotes: usize,
     /// Everything that does not agree; empty in a good run.
     pub(crate) lies: Vec<String>,
@@ -43,7 +45,16 @@ pub(crate) async fn compare(
     for problem in &driven.undeleted {
         truth.lies.push(format!("not deleted: {problem}"));
     }
-    findable(gateway, who, &live, &deleted, &mut truth).await?;
+    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
+    for done in &driven.done {
+        if matches!(done.end, Err((ErrorCode::OutcomeUnknown, _))) {
+            let digest = sha256(&done.planned.content.generate());
+            *unknown.entry(digest).or_default() += 1;
+        }
+    }
+    let found_later = findable(gateway, who, &live, &deleted, &mut unknown, &mut truth).await?;
+    truth.found_later = found_later.len();
+    live.extend(found_later.iter().map(|file| (file.id.as_str(), file)));
 
     // One remote file for each content that lives, at each provider.
     let mut remotes: BTreeMap<Key, BTreeSet<&str>> = BTreeMap::new();
@@ -56,13 +67,6 @@ pub(crate) async fn compare(
         truth.lies.push(lie);
     }
     truth.live_remotes = remotes.values().map(BTreeSet::len).sum();
-    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
-    for done in &driven.done {
-        if matches!(done.end, Err((ErrorCode::OutcomeUnknown, _))) {
-            let digest = sha256(&done.planned.content.generate());
-            *unknown.entry(digest).or_default() += 1;
-        }
-    }
     for (vendor, providers) in vendors {
         let stored = vendor.files().await?;
         at_vendor(providers, &stored, &remotes, &mut unknown, &mut truth);
@@ -105,14 +109,16 @@ fn live_files<'a>(
     live
 }
 
-/// Every live file is in the listing once, nothing else is, and a deleted one is not found.
+/// Every live file is in the listing once, nothing else is, and a deleted one is not found. Answers the files of `unknown`
+/// outcomes, which settling found and recorded: each of those excuses one.
 async fn findable(
     gateway: &Gateway,
     who: &Principal,
     live: &BTreeMap<&str, &File>,
     deleted: &BTreeSet<&str>,
+    unknown: &mut BTreeMap<String, usize>,
     truth: &mut Truth,
-) -> Result<(), String> {
+) -> Result<Vec<File>, String> {
     let mut listed: BTreeMap<String, File> = BTreeMap::new();
     let mut cursor = None;
     loop {
@@ -146,20 +152,31 @@ async fn findable(
             Some(_) => {}
         }
     }
-    for id in listed.keys() {
-        let what = if deleted.contains(id.as_str()) {
-            "was deleted"
-        } else {
-            "never succeeded"
-        };
-        truth.lies.push(format!("{id} {what} and is listed"));
+    let mut found_later = Vec::new();
+    for (id, file) in listed {
+        let was_deleted = deleted.contains(id.as_str());
+        let excused = unknown.get_mut(&file.sha256).filter(|left| **left > 0);
+        match excused {
+            Some(left) if !was_deleted => {
+                *left -= 1;
+                found_later.push(file);
+            }
+            _ => {
+                let what = if was_deleted {
+                    "was deleted"
+                } else {
+                    "never succeeded"
+                };
+                truth.lies.push(format!("{id} {what} and is listed"));
+            }
+        }
     }
     for id in deleted.iter().step_by(50) {
         if gateway.get(who, id).await.is_ok() {
             truth.lies.push(format!("{id} was deleted and is found"));
         }
     }
-    Ok(())
+    Ok(found_later)
 }
 
 /// The vendor holds what lives, once, and nothing else but what nobody can tell about.

@@ -49,8 +49,6 @@ pub(crate) fn faults() -> Vec<Value> {
 /// Something that is worse than transient faults.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Spell {
-    /// It begins when so many uploads have begun.
-    pub(crate) at: usize,
     /// Milliseconds of policy's clock.
     pub(crate) lasts: u64,
     pub(crate) kind: Kind,
@@ -89,43 +87,25 @@ impl Kind {
     }
 }
 
-/// One spell for so many uploads.
-const UPLOADS_PER_SPELL: usize = 500;
-
-/// Outages of one vendor at a time, both kinds, from one minute to three; in between rate limits of 10 to 20 s; in the middle one outage of both vendors.
-pub(crate) fn forecast(seed: u64, uploads: usize) -> Vec<Spell> {
+/// The spells of a seed, one after another without end: outages of one vendor at a time, both kinds, from one minute to three; in
+/// between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have something of each.
+pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
     let mut random = StdRng::seed_from_u64(seed ^ 0x5eed_5eed);
-    let count = (uploads / UPLOADS_PER_SPELL).max(4);
-    let gap = uploads / (count + 1);
-    (0..count)
-        .map(|index| {
-            let at = gap * (index + 1) - gap / 2;
-            let outage = random.random_range(60_000..180_000);
-            let limit = random.random_range(10..=20) * 1_000;
-            let hit = (index / 2) % 2;
-            if index == count / 2 {
-                Spell {
-                    at,
-                    lasts: outage,
-                    kind: Kind::Unavailable,
-                    hits: vec![0, 1],
-                }
-            } else {
-                let kind = match index % 5 {
-                    0 | 3 => Kind::Unavailable,
-                    1 | 4 => Kind::Cut,
-                    _ => Kind::RateLimited,
-                };
-                let lasts = if kind.is_outage() { outage } else { limit };
-                Spell {
-                    at,
-                    lasts,
-                    kind,
-                    hits: vec![hit],
-                }
-            }
-        })
-        .collect()
+    (0_usize..).map(move |index| {
+        let outage = random.random_range(60_000..180_000);
+        let limit = random.random_range(10..=20) * 1_000;
+        let kind = match index % 5 {
+            0 | 3 => Kind::Unavailable,
+            1 | 4 => Kind::Cut,
+            _ => Kind::RateLimited,
+        };
+        let hits = match index % 10 {
+            3 => vec![0, 1],
+            _ => vec![(index / 2) % 2],
+        };
+        let lasts = if kind.is_outage() { outage } else { limit };
+        Spell { lasts, kind, hits }
+    })
 }
 
 /// A spell at one vendor, as it was.
@@ -149,9 +129,11 @@ impl Happened {
     }
 }
 
-/// Makes the weather; `begun` counts uploads.
+/// Makes the weather as long as there are uploads, which `begun` counts. Between one spell and the next `fair` of them begin: how
+/// many an outage meets depends on the machine, how many meet none must not.
 pub(crate) async fn make(
-    spells: Vec<Spell>,
+    spells: impl Iterator<Item = Spell>,
+    fair: usize,
     vendors: [Arc<Vendor>; 2],
     clock: Clock,
     watch: Watch,
@@ -159,7 +141,8 @@ pub(crate) async fn make(
 ) -> Result<Vec<Happened>, String> {
     let mut happened = Vec::new();
     for spell in spells {
-        if begun.wait_for(|begun| *begun >= spell.at).await.is_err() {
+        let next = *begun.borrow() + fair;
+        if begun.wait_for(|begun| *begun >= next).await.is_err() {
             break;
         }
         let (operation, fault) = spell.kind.order(spell.lasts);
@@ -236,23 +219,22 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_weather_comes() {
-        for uploads in [5_000, 10_000, 50_000] {
-            let forecast = forecast(1, uploads);
-            assert!(forecast.iter().all(|spell| spell.at < uploads));
-            assert!(forecast.windows(2).all(|two| two[0].at < two[1].at));
-            for kind in [Kind::Unavailable, Kind::Cut, Kind::RateLimited] {
-                assert!(forecast.iter().any(|spell| spell.kind == kind));
-            }
-            let both = forecast.iter().filter(|spell| spell.hits.len() == 2);
+    fn every_kind_of_weather_comes_again_and_again() {
+        let first: Vec<Spell> = forecast(1).take(40).collect();
+        assert_eq!(first, forecast(1).take(40).collect::<Vec<_>>());
+        assert_ne!(first, forecast(2).take(40).collect::<Vec<_>>());
+        for ten in first.chunks(10) {
+            let both = ten.iter().filter(|spell| spell.hits == [0, 1]);
             assert_eq!(both.count(), 1);
-            for vendor in [0, 1] {
-                assert!(
-                    forecast
-                        .iter()
-                        .any(|spell| spell.kind.is_outage() && spell.hits == [vendor])
-                );
-            }
         }
+        let limits = |spell: &&Spell| spell.kind == Kind::RateLimited;
+        let outages = |spell: &&Spell| spell.kind.is_outage();
+        for vendor in [0, 1] {
+            let of_it = |spell: &&Spell| spell.hits == [vendor];
+            assert!(first.iter().filter(of_it).any(|spell| limits(&spell)));
+            assert!(first.iter().filter(of_it).any(|spell| outages(&spell)));
+        }
+        assert!(first[..4].iter().any(|spell| limits(&spell)));
+        assert!(first[..4].iter().any(|spell| spell.hits == [0, 1]));
     }
 }
