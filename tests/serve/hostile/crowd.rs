@@ -198,25 +198,27 @@ impl Load {
 async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     /// Of memory for each further upload at once: its connection's buffers, and what waits for the disk.
     const EACH_KIB: u64 = 1 << 10;
-    /// Whatever its size: 7 MiB more of a file would show. Not none, for of longer bodies more are on their way at the same moment.
-    const SIZE_KIB: u64 = 512;
+    /// Whatever its size: 4 MiB more of a file would show.
+    const SIZE_KIB: u64 = 256;
+    /// Long enough for all of them to be on their way at the same moment, or the longer ones would need more for being more.
+    const LONG: usize = 4 << 20;
     const FEW: usize = 50;
     const MANY: usize = 200;
     let place = place();
     let (served, token, client) = served(&place).await;
     let pulse = Pulse::start(&served);
-    Load::new(&served, &token, 1 << 20).many(FEW, "few").await;
+    let long = Load::new(&served, &token, LONG);
+    long.many(FEW, "few").await;
     let few = peak_kib(&served);
-    let small = Load::new(&served, &token, 1 << 20);
-    let mut ids = small.many(MANY, "small").await;
+    let mut ids = long.many(MANY, "long").await;
     let many = peak_kib(&served);
-    let large = Load::new(&served, &token, 8 << 20);
-    ids.extend(large.many(MANY, "large").await);
+    let longer = Load::new(&served, &token, 2 * LONG);
+    ids.extend(longer.many(MANY, "longer").await);
     let most_of_all = peak_kib(&served);
     pulse.end().await;
     let further = (MANY - FEW) as u64 * EACH_KIB;
     let figures = format!(
-        "{few} KiB for {FEW} uploads, {many} for {MANY}, {most_of_all} for {MANY} of eight times the size"
+        "{few} KiB for {FEW} uploads, {many} for {MANY}, {most_of_all} for {MANY} of twice the size"
     );
     println!("{figures}");
     assert!(many - few < further, "{figures}");
