@@ -33,9 +33,9 @@ export class Gateway {
     await ended
   }
 
-  // Whether the local provider holds these bytes.
+  // Whether the local provider holds these bytes. What it is still receiving lies beside `objects` and goes while one looks.
   holds(content) {
-    const folder = join(this.env.LOADLOCK_HOME, 'providers')
+    const folder = join(this.env.LOADLOCK_HOME, 'providers', 'local', 'objects')
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     return files.some((entry) => readFileSync(join(entry.parentPath, entry.name)).equals(content))
   }
