@@ -1,4 +1,4 @@
-# Everything here needs rustup, a C toolchain and git; rustup installs the wasm32-wasip2 target by itself (rust-toolchain.toml).
+# Everything here needs rustup, a C toolchain and git; the wasm32-wasip2 target comes by rustup (rust-toolchain.toml).
 
 FILE ?= README.md
 SEED ?= 1
@@ -15,12 +15,16 @@ QUICK ?=
 # Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
 ONLY ?=
 
-.PHONY: all build run test test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
+.PHONY: all wasm build run test test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
 
 all: build
 
+# rustup does so by itself, unless it was told not to (RUSTUP_AUTO_INSTALL=0).
+wasm:
+	@rustup target list --installed | grep --quiet --line-regexp wasm32-wasip2 || rustup target add wasm32-wasip2
+
 ## build: the release binary, components included, at target/release/loadlock
-build:
+build: wasm
 	cargo build --locked --release --package loadlock
 
 ## run: uploads FILE (README.md) with the embedded default and shows the receipt; again shows the dedup hit
@@ -29,7 +33,7 @@ run: build
 	$(LOADLOCK) --home $(CACHE)/run-home files ls
 
 ## test: everything that needs no server of somebody else's
-test:
+test: wasm
 	cargo test --locked --workspace --exclude guests
 
 ## test-crash: kills at every step and KILLS (500) at random moments, the power fails, the disk is full or damaged; and the release binary has no place to be killed at
@@ -70,7 +74,7 @@ bench-counts: bench-build
 	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json --write
 
 ## test-sdk: the fakes of the vendors' APIs against the vendors' own SDKs (installs them from PyPI below .cache)
-test-sdk:
+test-sdk: wasm
 	tests/upstream/sdk/run.sh
 
 ## test-authors: providers made from wit/ alone, in Rust outside of the workspace and in Python (installs componentize-py below .cache)
@@ -86,11 +90,11 @@ test-ledger: build
 	tests/ledger/run.sh
 
 ## fuzz: every fuzz target for SECONDS_EACH (60) seconds, as many at once as there are cores; needs a C++ compiler
-fuzz:
+fuzz: wasm
 	tests/fuzz/run.sh
 
 ## lint: formatting and clippy, warnings denied
-lint:
+lint: wasm
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --exclude guests --all-targets -- --deny warnings
 	cargo clippy --locked --workspace --exclude guests --all-targets --features loadlock-crash/fault-points,loadlock-tests/ledger -- --deny warnings
