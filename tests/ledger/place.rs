@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::suite::support::Ledger;
 
 /// Migrations that there are.
-pub const VERSION: usize = 4;
+pub const VERSION: usize = 5;
 
 /// What `run.sh` says.
 pub fn variable(name: &str) -> String {

@@ -227,6 +227,7 @@ fn calls() -> Vec<(&'static str, Vec<String>)> {
                 "('a3', 'r107', 'live', 9000)",
             ]),
         ),
+        ("remote", all(&["('a3', 'r107')", "('a3', 'nowhere')"])),
         (
             "remotes",
             all(&[

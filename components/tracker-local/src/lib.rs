@@ -129,6 +129,10 @@ impl Guest for Component {
         with(|ledger| ledger.observe(&account, &remote_id, state, now_ms))
     }
 
+    fn remote(account: String, remote_id: String) -> Result<Option<RemoteRow>, Failure> {
+        with(|ledger| ledger.remote(&account, &remote_id))
+    }
+
     fn remotes(query: RemotesQuery) -> Result<RemotesPage, Failure> {
         with(|ledger| ledger.remotes(&query))
     }

@@ -84,6 +84,20 @@ impl Ledger {
         Ok((!is_expired(row.expires_at_ms, now_ms)).then(|| row.into_record(tenant, created, id)))
     }
 
+    /// The remote file of that account and id, in whatever state.
+    pub(crate) fn remote(
+        &self,
+        account: &str,
+        remote_id: &str,
+    ) -> Result<Option<RemoteRow>, LedgerError> {
+        let remotes = self.read()?.open_table(schema::REMOTES)?;
+        let stored = remotes.get((account, remote_id))?;
+        let entry = stored.map(|bytes| decode::<RemoteEntry>(bytes.value()));
+        Ok(entry
+            .transpose()?
+            .map(|entry| entry.into_row(account, remote_id)))
+    }
+
     /// Totals of a tenant or over everything. Files that have expired count until `expire` removes them.
     pub(crate) fn stats(&self, tenant: Option<&str>) -> Result<Totals, LedgerError> {
         let totals = self.read()?.open_table(schema::TOTALS)?;

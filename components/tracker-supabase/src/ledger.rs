@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of the schema that this code was written for. A newer one is taken: migrations add and never take away, so that
 /// gateways can be replaced one after the other.
-const SCHEMA_VERSION: u32 = 4;
+const SCHEMA_VERSION: u32 = 5;
 
 /// Most rows of a page, by the contract.
 const MAX_LIMIT: u32 = 10_000;
@@ -173,6 +173,16 @@ impl Ledger {
             "account": account, "remote_id": remote_id, "state": state, "now_ms": instant(now_ms),
         });
         self.0.call("observe", &arguments)
+    }
+
+    pub(crate) fn remote(
+        &self,
+        account: &str,
+        remote_id: &str,
+    ) -> Result<Option<contract::RemoteRow>, Failure> {
+        let arguments = json!({ "account": account, "remote_id": remote_id });
+        let row: Option<wire::Remote> = self.0.call("remote", &arguments)?;
+        Ok(row.map(wire::Remote::into_row))
     }
 
     pub(crate) fn remotes(

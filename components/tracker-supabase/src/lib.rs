@@ -86,6 +86,10 @@ impl Guest for Component {
         Ledger::from_settings()?.observe(&account, &remote_id, state, now_ms)
     }
 
+    fn remote(account: String, remote_id: String) -> Result<Option<RemoteRow>, Failure> {
+        Ledger::from_settings()?.remote(&account, &remote_id)
+    }
+
     fn remotes(query: RemotesQuery) -> Result<RemotesPage, Failure> {
         Ledger::from_settings()?.remotes(&query)
     }

@@ -64,6 +64,9 @@ impl Guest for Forgetful {
     ) -> Result<bool, Failure> {
         say(false)
     }
+    fn remote(_account: String, _remote_id: String) -> Result<Option<RemoteRow>, Failure> {
+        say(None)
+    }
     fn remotes(_query: RemotesQuery) -> Result<RemotesPage, Failure> {
         say(RemotesPage {
             remotes: Vec::new(),

@@ -314,6 +314,12 @@ async fn compare(ledger: &Ledger, model: &Model, now: u64) {
         ledger.remotes(&remotes_query(100)).await.unwrap().items,
         rows
     );
+    for account in ACCOUNTS {
+        for id in (0..4).map(|n| format!("r{n}")) {
+            let expected = model.row(&(account.to_owned(), id.clone()));
+            assert_eq!(ledger.remote(account, &id).await.unwrap(), expected);
+        }
+    }
     for state in [RemoteState::Live, RemoteState::Dying, RemoteState::Missing] {
         let mut query = remotes_query(2);
         query.state = Some(state);

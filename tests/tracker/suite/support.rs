@@ -40,6 +40,7 @@ calls! {
     expire(now_ms: u64 => now_ms, limit: u32 => limit) -> Vec<RemoteRow>;
     forget(account: &str => account.into(), remote_id: &str => remote_id.into()) -> bool;
     observe(account: &str => account.into(), remote_id: &str => remote_id.into(), state: RemoteState => state, now_ms: u64 => now_ms) -> bool;
+    remote(account: &str => account.into(), remote_id: &str => remote_id.into()) -> Option<RemoteRow>;
     remotes(query: &RemotesQuery => query.clone()) -> Page<RemoteRow>;
     stats(tenant: Option<&str> => tenant.map(Into::into)) -> Stats;
     usage() -> Vec<AccountUsage>;
@@ -146,9 +147,7 @@ pub async fn walk_remotes(ledger: &Ledger, mut query: RemotesQuery) -> Vec<(Stri
 }
 
 pub async fn remote(ledger: &Ledger, remote_id: &str) -> Option<RemoteRow> {
-    let page = ledger.remotes(&remotes_query(10_000)).await.unwrap();
-    let mut rows = page.items.into_iter();
-    rows.find(|row| row.remote_id == remote_id)
+    ledger.remote("main", remote_id).await.unwrap()
 }
 
 pub async fn state(ledger: &Ledger, remote_id: &str) -> Option<RemoteState> {

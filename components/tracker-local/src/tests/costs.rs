@@ -18,7 +18,7 @@ fn many(count: usize) -> Vec<FileRecord> {
 }
 
 /// What the questions of an upload and a list cost over a ledger of that many files, in bytes read from the storage.
-fn costs(count: usize) -> [u64; 7] {
+fn costs(count: usize) -> [u64; 8] {
     let disk = Disk::default();
     let ledger = Ledger::open_with_cache(disk.clone(), 0).unwrap();
     for chunk in many(count).chunks(10_000) {
@@ -42,6 +42,7 @@ fn costs(count: usize) -> [u64; 7] {
         cost(&|| assert!(ledger.has_size("acme", "main", 100).unwrap())),
         cost(&|| assert!(ledger.stats(Some("acme")).unwrap().files > 0)),
         cost(&|| drop(ledger.remotes(&dying).unwrap())),
+        cost(&|| assert!(ledger.remote("main", "r000500").unwrap().is_some())),
     ]
 }
 

@@ -9,7 +9,6 @@ use loadlock_policy::breaker::{Breaker, Outcome, Permit, Refusal};
 use loadlock_policy::model::{Failure, FailureKind, RemoteFile};
 use loadlock_sandbox::files::{AdmittedInput, ReadReport};
 use loadlock_sandbox::provider::UploadOptions;
-use loadlock_sandbox::tracker::RemotesQuery;
 use loadlock_sandbox::{CallError, CallReport, Exhausted};
 
 use super::upload::Order;
@@ -187,23 +186,7 @@ impl Inner {
 
     /// Whether any row of any tenant holds this remote id.
     pub(crate) async fn held(&self, account: &str, remote_id: &str) -> Result<bool> {
-        let mut cursor = None;
-        loop {
-            let query = RemotesQuery {
-                account: Some(account.to_owned()),
-                cursor,
-                limit: 10_000,
-                ..RemotesQuery::default()
-            };
-            let page = crate::files::answered(self.tracker.remotes(query).await)?;
-            if page.items.iter().any(|row| row.remote_id == remote_id) {
-                return Ok(true);
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(false),
-            }
-        }
+        Ok(self.remote(account, remote_id).await?.is_some())
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use loadlock_journal::{DeleteIntent, JournalError};
 use loadlock_policy::model::{FailureKind, RemoteRef};
-use loadlock_sandbox::tracker::{RemoteRow, RemoteState, RemotesQuery};
+use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::entry::journal_error;
@@ -271,26 +271,16 @@ impl Inner {
         }
     }
 
+    /// What the ledger holds of a remote file, whosever it is.
+    pub(crate) async fn remote(&self, account: &str, remote_id: &str) -> Result<Option<RemoteRow>> {
+        let (account, remote_id) = (account.to_owned(), remote_id.to_owned());
+        answered(self.tracker.remote(account, remote_id).await)
+    }
+
     /// Whether the ledger holds this remote file as dying.
     pub(crate) async fn is_dying(&self, account: &str, remote_id: &str) -> Result<bool> {
-        let mut cursor = None;
-        loop {
-            let query = RemotesQuery {
-                account: Some(account.to_owned()),
-                state: Some(RemoteState::Dying),
-                cursor,
-                limit: 1_000,
-                ..RemotesQuery::default()
-            };
-            let page = answered(self.tracker.remotes(query).await)?;
-            if page.items.iter().any(|row| row.remote_id == remote_id) {
-                return Ok(true);
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(false),
-            }
-        }
+        let row = self.remote(account, remote_id).await?;
+        Ok(row.is_some_and(|row| row.state == RemoteState::Dying))
     }
 
     /// The journal need not remember the delete any more. It may have happened at the vendor even if nobody answered.

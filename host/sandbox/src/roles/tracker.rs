@@ -266,6 +266,9 @@ calls! {
     /// Notes that the vendor was seen to hold or to have lost a remote file.
     observe(account: String => &account, remote_id: String => &remote_id, state: RemoteState => wit::to_state(state), now_ms: u64 => now_ms) -> bool
         = call_observe, |found| found;
+    /// The remote row of an account and id, in whatever state.
+    remote(account: String => &account, remote_id: String => &remote_id) -> Option<RemoteRow>
+        = call_remote, |row| row.map(wit::remote_row);
     /// Remote rows over all tenants.
     remotes(query: RemotesQuery => &wit::remotes_query(&query)) -> Page<RemoteRow>
         = call_remotes, wit::remotes_page;
