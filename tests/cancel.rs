@@ -213,6 +213,34 @@ async fn a_vendor_that_is_silent_altogether_is_left_for_later() {
     nothing_left(&gateway, "kimi").await;
 }
 
+/// The ledger takes its time over a dedup hit. Whoever gave up meanwhile was told that there is nothing, so there is nothing later.
+#[tokio::test]
+async fn a_file_that_the_ledger_makes_too_late_is_taken_back() {
+    for key in [None, Some("once".to_owned())] {
+        let world = World::new();
+        let tracker = world.guest("tracker_answers_late");
+        // Longer than a cancelled upload is waited for.
+        let settings = "settings = { late_ms = \"6000\" }";
+        let world = world.config(&format!("[tracker]\ncomponent = {tracker:?}\n{settings}"));
+        let gateway = Arc::new(world.open().await);
+        let request = UploadRequest {
+            idempotency_key: key,
+            ..gateway.request(world.file("a.txt", "late"))
+        };
+        let (upload, cancel) = start(&gateway, request);
+        let asked = world.path("home/tracker/ledger/asked");
+        while !asked.exists() {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+        ended(upload).await;
+        assert_eq!(gateway.list().await.unwrap().files.len(), 1);
+        let settled = gateway.gateway.settle().await.unwrap();
+        assert_eq!((settled.failed, settled.open), (1, 0), "{settled:?}");
+        nothing_left(&gateway, "local").await;
+    }
+}
+
 /// More uploads than the provider may have at once wait for their turn, and the provider can still be asked for its files.
 #[tokio::test]
 async fn a_provider_never_has_more_than_its_number_of_uploads() {

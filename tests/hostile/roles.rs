@@ -1,7 +1,9 @@
 //! Components of the other roles that deny, forget and pretend. What swapping them does to a gateway is in the suite `swap`.
 
 use loadlock_sandbox::auth::{Algorithm, Auth, AuthPolicy, Key};
-use loadlock_sandbox::tracker::{FilesQuery, Tracker, TrackerGrants};
+use loadlock_sandbox::tracker::{
+    DedupKey, FileRecord, FilesQuery, Release, Tracker, TrackerGrants,
+};
 use loadlock_sandbox::validator::{Candidate, Rules, Validator};
 use loadlock_sandbox::{CallError, Exhausted, Limits};
 use loadlock_tests::{Cell, source};
@@ -9,15 +11,18 @@ use loadlock_tests::{Cell, source};
 #[tokio::test]
 pub(crate) async fn validator_denies_all() {
     let cell = Cell::new().await;
-    let validator = Validator::load(&cell.sandbox, &source("validator_denies_all"))
-        .await
-        .unwrap();
+    let validator = validator(&cell, "validator_denies_all").await;
     let refusal = cell
         .beside(validator.inspect(candidate("a.txt"), &Rules::default()))
         .await
         .unwrap()
         .unwrap_err();
     assert_eq!(refusal.code, "denied_by_test");
+}
+
+async fn validator(cell: &Cell, guest: &str) -> Validator {
+    let loaded = Validator::load(&cell.sandbox, &source(guest)).await;
+    loaded.unwrap()
 }
 
 fn candidate(name: &str) -> Candidate {
@@ -35,9 +40,7 @@ fn candidate(name: &str) -> Candidate {
 #[tokio::test]
 pub(crate) async fn validator_remembers() {
     let cell = Cell::new().await;
-    let validator = Validator::load(&cell.sandbox, &source("validator_remembers"))
-        .await
-        .unwrap();
+    let validator = validator(&cell, "validator_remembers").await;
     let rules = Rules::default();
     let call = async |name| validator.inspect(candidate(name), &rules).await;
     let kept =
@@ -125,17 +128,65 @@ pub(crate) async fn auth_everyone_is_mallory() {
     );
 }
 
-#[tokio::test]
-pub(crate) async fn tracker_forgets() {
-    let cell = Cell::new().await;
-    let query = || FilesQuery {
+fn query() -> FilesQuery {
+    FilesQuery {
         tenant: "t".to_owned(),
         cursor: None,
         limit: 10,
         purpose: None,
         ascending: false,
         now_ms: 0,
+    }
+}
+
+/// A call whose caller has gone is carried out, and later ones wait for their turn: what they find is of after it.
+#[tokio::test]
+pub(crate) async fn tracker_answers_late() {
+    let cell = Cell::new().await;
+    let late = TrackerGrants {
+        settings: vec![("late_ms".to_owned(), "300".to_owned())],
+        ..TrackerGrants::default()
     };
+    let tracker = Tracker::load(&cell.sandbox, &source("tracker_answers_late"), late)
+        .await
+        .unwrap();
+    {
+        let given_up = std::pin::pin!(tracker.reference(file("f")));
+        assert!(futures::poll!(given_up).is_pending());
+    }
+    let released = tracker.tombstone("t".to_owned(), "f".to_owned()).await;
+    assert!(
+        matches!(released, Ok(Ok(Release::Released(1)))),
+        "{released:?}"
+    );
+    assert_eq!(tracker.list(query()).await.unwrap().unwrap().items, []);
+}
+
+fn file(id: &str) -> FileRecord {
+    FileRecord {
+        id: id.to_owned(),
+        key: DedupKey {
+            tenant: "t".to_owned(),
+            account: "a".to_owned(),
+            purpose: "p".to_owned(),
+            treatment: String::new(),
+            sha256: "0".repeat(64),
+        },
+        filename: "a.txt".to_owned(),
+        bytes: 4,
+        media_type: "text/plain".to_owned(),
+        provider: "local".to_owned(),
+        remote_id: "r".to_owned(),
+        deduplicated: true,
+        attempts: 0,
+        created_at_ms: 0,
+        expires_at_ms: None,
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn tracker_forgets() {
+    let cell = Cell::new().await;
     let tracker = Tracker::load(
         &cell.sandbox,
         &source("tracker_forgets"),

@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 
 use crate::audit::Pending;
 use crate::error::{Error, ErrorCode, Result};
-use crate::fault::{self, Point};
 use crate::gateway::Gateway;
 use crate::pipeline::{journal_error, record_of};
 use crate::principal::{Principal, Scope};
@@ -221,23 +220,9 @@ impl Gateway {
 
     async fn release(&self, who: &Principal, id: &str) -> Result<()> {
         who.require(Scope::Delete)?;
-        // A file whose record is still on its way has to arrive before it can go.
-        let release = self
-            .0
-            .take_back(async {
-                fault::at(Point::TombstoneBefore);
-                let (tenant, id) = (who.tenant().to_owned(), id.to_owned());
-                answered(self.0.tracker.tombstone(tenant, id).await)
-            })
-            .await?;
-        fault::at(Point::TombstoneAfter);
-        match release {
+        match self.0.let_go(who.tenant(), id).await? {
             Release::NotFound => Err(not_found(id)),
-            Release::Released(_) => Ok(()),
-            Release::Last(row) => {
-                self.0.bury(&row).await;
-                Ok(())
-            }
+            Release::Released(_) | Release::Last(_) => Ok(()),
         }
     }
 

@@ -86,7 +86,7 @@ impl Inner {
             // Dropped, the entry stays open; what settling finds of it is taken back.
             _ => {
                 let id = entry.id().to_owned();
-                if let Err(error) = self.give_up_entries(vec![id]).await {
+                if let Err(error) = self.give_up_uploads(order.who.tenant(), vec![id]).await {
                     tracing::error!(%error, "that an upload was cancelled could not be journalled");
                 }
                 return Error::new(

@@ -151,6 +151,10 @@ impl Inner {
                 .flatten()
                 .min(),
         };
+        if begun.is_none() {
+            // Should the caller give up before the ledger answers.
+            order.remember(&record.id);
+        }
         fault::at(Point::ReferenceBefore);
         let claimed = answered(self.tracker.reference(record.clone()).await);
         fault::at(Point::ReferenceAfter);

@@ -127,11 +127,7 @@ impl Inner {
         intent.created_at_ms = self.clock.wall_ms();
         let (mark, remote_name) = (intent.mark.clone(), intent.remote_name.clone());
         let hold = self.hold(intent.id.clone());
-        order
-            .begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(intent.id.clone());
+        order.remember(&intent.id);
         fault::at(Point::BeginBefore);
         let begun = self
             .journal

@@ -11,6 +11,7 @@ mod dedup;
 mod entry;
 pub(crate) use entry::{journal_error, record_of};
 pub(crate) mod flights;
+mod given_up;
 mod joining;
 mod lease;
 pub(crate) mod on_the_way;

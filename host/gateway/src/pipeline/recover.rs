@@ -54,6 +54,7 @@ impl Inner {
         for id in self.unsettled()? {
             self.settle_id(&id, &mut settled).await?;
         }
+        self.take_back_given_up(&mut settled).await?;
         match self.deliver_backlog().await {
             Ok(delivered) => settled.delivered = delivered,
             Err(error) => {

@@ -9,63 +9,18 @@ use loadlock_policy::retry::Event;
 use loadlock_sandbox::files::Identity;
 use loadlock_sandbox::tracker::FileRecord;
 
-use super::entry::{journal_error, record_of};
+use super::entry::journal_error;
 use super::flights::hash;
 use super::recover::Settled;
 use crate::error::{ErrorCode, Result};
 use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::Inner;
-use crate::view;
-
-/// Key of the journal's note that an upload was given up, before the entry's id.
-const GIVEN_UP: &str = "given-up/";
 
 /// How an entry ended, as the audit log names it.
 type Ended<'a> = std::result::Result<&'a str, ErrorCode>;
 
 impl Inner {
-    /// Whoever asked for these uploads was told that they are cancelled: what is found of them afterwards is taken back.
-    /// Durable when it returns. Answers the upload that was accepted already, if there is one.
-    pub(super) async fn give_up_entries(&self, ids: Vec<String>) -> Result<Option<view::File>> {
-        fault::at(Point::GivenUpBefore);
-        let mut noted = false;
-        for id in ids {
-            let row = self
-                .journal
-                .entry(&id)
-                .map_err(|error| journal_error(&error))?;
-            match row {
-                Some(row) if row.state == State::Sent => {
-                    self.journal
-                        .put_state(&format!("{GIVEN_UP}{id}"), Vec::new())
-                        .await
-                        .map_err(|error| journal_error(&error))?;
-                    noted = true;
-                }
-                Some(row) => {
-                    if let Some(record) = record_of(&row) {
-                        return Ok(Some(record.into()));
-                    }
-                }
-                None => {}
-            }
-        }
-        if noted {
-            self.journal
-                .flush()
-                .await
-                .map_err(|error| journal_error(&error))?;
-        }
-        fault::at(Point::GivenUpAfter);
-        Ok(None)
-    }
-
-    fn was_given_up(&self, row: &Row) -> Result<bool> {
-        let note = self.journal.get_state(&format!("{GIVEN_UP}{}", row.id()));
-        Ok(note.map_err(|error| journal_error(&error))?.is_some())
-    }
-
     /// Whether an outcome that was unknown can be found out.
     pub(super) fn can_be_asked(&self, row: &Row) -> bool {
         self.provider(&row.intent.provider)
@@ -88,8 +43,11 @@ impl Inner {
             let (tenant, id) = (intent.tenant.clone(), intent.id.clone());
             match answered(self.tracker.get(tenant, id, 0).await) {
                 Ok(None) => {}
-                Ok(Some(record)) => {
+                Ok(Some(record)) if !self.was_given_up(row)? => {
                     return self.adopt_entry(row, accepted_as(record), settled).await;
+                }
+                Ok(Some(_)) => {
+                    return self.take_back_entry(row, settled).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the tracker is away; an upload that it may know of stays open");
@@ -234,6 +192,17 @@ impl Inner {
         Ok(())
     }
 
+    /// It became a file over a remote file that was there, and its caller was told that it is cancelled.
+    async fn take_back_entry(&self, row: &Row, settled: &mut Settled) -> Result<()> {
+        if let Err(error) = self.let_go(&row.intent.tenant, row.id()).await {
+            tracing::warn!(%error, "the tracker is away; a cancelled upload is taken back later");
+            settled.open += u64::from(row.state == State::Sent);
+            return Ok(());
+        }
+        let why = "cancelled while the ledger was asked";
+        self.end_without_file(row, why, None, settled).await
+    }
+
     async fn end_without_file(
         &self,
         row: &Row,
@@ -276,11 +245,8 @@ impl Inner {
 
     /// Nobody waits for the answer any more, so the audit log is where it is told.
     async fn entry_ended(&self, row: &Row, end: Ended<'_>, detail: &str) {
-        let note = format!("{GIVEN_UP}{}", row.id());
-        if end != Err(ErrorCode::OutcomeUnknown)
-            && let Err(error) = self.journal.remove_state(&note).await
-        {
-            tracing::warn!(%error, "a note about an upload that was given up stays");
+        if end != Err(ErrorCode::OutcomeUnknown) {
+            self.forget_given_up(row.id()).await;
         }
         let intent = &row.intent;
         let what = What {

@@ -36,10 +36,20 @@ pub(crate) struct Order<'a> {
     pub(crate) idempotency_key: Option<String>,
     /// Cancelled when the caller gives up.
     pub(crate) cancel: &'a CancellationToken,
-    /// Journal entries that it began.
+    /// Journal entries that it began, and files that it asked the ledger for.
     pub(crate) begun: &'a Mutex<Vec<String>>,
     /// What keeps other gateways from sending the same.
     pub(crate) leases: Mutex<Vec<Lease>>,
+}
+
+impl Order<'_> {
+    /// What is to be taken back should the caller be told that it is cancelled.
+    pub(super) fn remember(&self, id: &str) {
+        self.begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id.to_owned());
+    }
 }
 
 impl Gateway {
@@ -58,7 +68,7 @@ impl Gateway {
             () = overdue(&cancel) => {}
         }
         let ids = begun.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match self.0.give_up_entries(ids).await? {
+        match self.0.give_up_uploads(who.tenant(), ids).await? {
             Some(accepted) => Ok(accepted),
             None => Err(cancelled(
                 "before its end could be settled; that is done later",

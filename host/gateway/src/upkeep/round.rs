@@ -77,6 +77,10 @@ async fn round(inner: &Inner, memory: &mut Memory) -> Result<Settled> {
             }
         }
     }
+    match tokio::time::timeout(STEP, inner.take_back_given_up(&mut settled)).await {
+        Ok(taken_back) => taken_back?,
+        Err(_) => tracing::warn!("a cancelled upload is taken back later"),
+    }
     match tokio::time::timeout(STEP, inner.deliver_backlog()).await {
         Ok(Ok(delivered)) => settled.delivered = delivered,
         Ok(Err(error)) => {
