@@ -7,6 +7,7 @@ use futures::StreamExt;
 use loadlock_gateway::{
     Body, CancellationToken, Error, ErrorCode, File, Silent, Source, Target, UploadRequest,
 };
+use loadlock_journal::Journal;
 use loadlock_tests::{Opened, Shop, World};
 use loadlock_upstream::{Fault, Operation};
 use tokio::sync::mpsc;
@@ -218,14 +219,16 @@ async fn a_vendor_that_is_silent_altogether_is_left_for_later() {
 async fn a_file_that_the_ledger_makes_too_late_is_taken_back() {
     for key in [None, Some("once".to_owned())] {
         let world = World::new();
-        let tracker = world.guest("tracker_answers_late");
+        let tracker = world.guest("tracker_answers_oddly");
         // Longer than a cancelled upload is waited for.
         let settings = "settings = { late_ms = \"6000\" }";
         let world = world.config(&format!("[tracker]\ncomponent = {tracker:?}\n{settings}"));
         let gateway = Arc::new(world.open().await);
+        let path = world.file("a.txt", "late");
+        let stored = gateway.upload(&path).await.unwrap();
         let request = UploadRequest {
             idempotency_key: key,
-            ..gateway.request(world.file("a.txt", "late"))
+            ..gateway.request(path)
         };
         let (upload, cancel) = start(&gateway, request);
         let asked = world.path("home/tracker/ledger/asked");
@@ -234,11 +237,38 @@ async fn a_file_that_the_ledger_makes_too_late_is_taken_back() {
         }
         cancel.cancel();
         ended(upload).await;
-        assert_eq!(gateway.list().await.unwrap().files.len(), 1);
+        assert_eq!(gateway.list().await.unwrap().files.len(), 2);
         let settled = gateway.gateway.settle().await.unwrap();
         assert_eq!((settled.failed, settled.open), (1, 0), "{settled:?}");
-        nothing_left(&gateway, "local").await;
+        let listed = gateway.list().await.unwrap().files;
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].id, stored.id);
     }
+}
+
+/// The acceptance was in the journal's queue when the caller gave up, so the key answers the file from then on: it stays.
+#[tokio::test]
+async fn a_file_that_a_key_answers_is_not_taken_back() {
+    let world = World::new();
+    let gateway = world.open().await;
+    let path = world.file("a.txt", "accepted");
+    let keyed = UploadRequest {
+        idempotency_key: Some("once".into()),
+        ..gateway.request(&path)
+    };
+    let open = &gateway.gateway;
+    let file = open.upload(&gateway.who, keyed, &Silent).await.unwrap();
+    let folder = open.home().join("journal");
+    drop(gateway);
+    let note = format!("given-up/{}", file.id);
+    let journal = Journal::open(&folder).unwrap();
+    journal.put_state(&note, b"local".to_vec()).await.unwrap();
+    journal.close().await.unwrap();
+    let gateway = world.open().await;
+    assert_eq!(gateway.list().await.unwrap().files, [file]);
+    drop(gateway);
+    let journal = Journal::open(&folder).unwrap();
+    assert_eq!(journal.get_state(&note).unwrap(), None);
 }
 
 /// More uploads than the provider may have at once wait for their turn, and the provider can still be asked for its files.

@@ -99,3 +99,15 @@ pub(crate) async fn lying_id() {
     assert!(!logs.take().contains("operation=\"delete\""));
     gateway.upload_pinned("local", &path).await.unwrap();
 }
+
+/// It stores and traps. The digest of a path that was never read before is computed to look for it on the list.
+#[tokio::test]
+pub(crate) async fn digest_then_trap() {
+    let world = World::new().with_guest("digests", "digest_then_trap", "");
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let file = gateway.upload_pinned("digests", &path).await.unwrap();
+    assert_eq!(file.sha256, loadlock_tests::sha256(b"content"));
+    let stored = std::fs::read_dir(world.path("home/providers/digests"));
+    assert_eq!(stored.unwrap().count(), 1);
+}

@@ -141,13 +141,13 @@ fn query() -> FilesQuery {
 
 /// A call whose caller has gone is carried out, and later ones wait for their turn: what they find is of after it.
 #[tokio::test]
-pub(crate) async fn tracker_answers_late() {
+pub(crate) async fn tracker_answers_oddly() {
     let cell = Cell::new().await;
     let late = TrackerGrants {
         settings: vec![("late_ms".to_owned(), "300".to_owned())],
         ..TrackerGrants::default()
     };
-    let tracker = Tracker::load(&cell.sandbox, &source("tracker_answers_late"), late)
+    let tracker = Tracker::load(&cell.sandbox, &source("tracker_answers_oddly"), late)
         .await
         .unwrap();
     {

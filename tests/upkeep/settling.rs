@@ -1,7 +1,7 @@
 //! What cancelled callers, failed deletes and time leave behind is settled while the gateway serves.
 
-use loadlock_audit::{Event, Outcome};
-use loadlock_gateway::{Clock, ErrorCode, Reconcile, Silent, UploadRequest};
+use loadlock_audit::{Event as AuditEvent, Outcome};
+use loadlock_gateway::{Clock, ErrorCode, Event, Progress, Reconcile, Silent, UploadRequest};
 use loadlock_tests::{Opened, Shop, World};
 use loadlock_upstream::{Fault, Operation};
 
@@ -119,7 +119,7 @@ async fn what_has_expired_is_cleaned() {
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let request = UploadRequest {
-        expires_in_s: Some(0),
+        expires_in_s: Some(1),
         ..gateway.request(&path)
     };
     let open = &gateway.gateway;
@@ -180,7 +180,8 @@ async fn an_upload_that_only_a_key_protects_is_unknown() {
     let world = World::new().with_guest("keyed", "keyed_and_silent", "");
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
-    abandoned(&gateway, &path).await;
+    let sending = Sending::default();
+    abandoned(&gateway, &path, &sending, sending.0.notified()).await;
     let settled = gateway.gateway.settle().await.unwrap();
     assert_eq!((settled.unknown, settled.failed), (1, 0), "{settled:?}");
     // Once.
@@ -188,17 +189,30 @@ async fn an_upload_that_only_a_key_protects_is_unknown() {
     assert_eq!(settled, loadlock_gateway::Settled::default());
 }
 
-/// An upload whose caller goes away when it is under way.
-async fn abandoned(gateway: &Opened, path: &std::path::Path) {
-    let (open, who) = (gateway.gateway.clone(), gateway.who.clone());
-    let request = gateway.request(path);
-    let task = tokio::spawn(async move { open.upload(&who, request, &Silent).await });
-    until("it is under way", || async {
-        count(&sheet(gateway).await, "uploads under way") == 1
-    })
-    .await;
-    task.abort();
-    let _ = task.await;
+/// Is told when bytes are about to leave. Until then an upload that nobody waits for any more is forgotten, entry and all.
+#[derive(Default)]
+struct Sending(tokio::sync::Notify);
+
+impl Progress for Sending {
+    fn event(&self, event: Event) {
+        if matches!(event, Event::Attempt { .. }) {
+            self.0.notify_one();
+        }
+    }
+}
+
+/// An upload whose caller goes away then.
+async fn abandoned(
+    gateway: &Opened,
+    path: &std::path::Path,
+    progress: &dyn Progress,
+    then: impl Future<Output = ()>,
+) {
+    let (open, request) = (&gateway.gateway, gateway.request(path));
+    tokio::select! {
+        ended = open.upload(&gateway.who, request, progress) => panic!("{ended:?}"),
+        () = then => {}
+    }
 }
 
 /// Nobody is there to be told, so the audit log is.
@@ -208,8 +222,12 @@ async fn how_settling_ended_an_upload_is_in_the_audit_log() {
     let world = shop.join(World::new()).clock(fast());
     let gateway = world.open().await;
     shop.upstream.faults().push(Operation::Create, Fault::Hang);
-    abandoned(&gateway, &world.file("a.txt", "content")).await;
-    assert_eq!(gateway.gateway.settle().await.unwrap().failed, 1);
+    let path = world.file("a.txt", "content");
+    let requests = shop.upstream.requests();
+    let arrived = requests.wait(|all| !all.is_empty());
+    abandoned(&gateway, &path, &Silent, arrived).await;
+    let settled = gateway.gateway.settle().await.unwrap();
+    assert_eq!(settled.failed, 1, "{settled:?}");
     unknown(&gateway, &shop, &world.file("b.txt", "other")).await;
     assert_eq!(gateway.gateway.settle().await.unwrap().adopted, 1);
     drop(gateway);
@@ -217,7 +235,7 @@ async fn how_settling_ended_an_upload_is_in_the_audit_log() {
     let ends: Vec<_> = records
         .into_iter()
         .map(|(_, record)| record.unwrap())
-        .filter(|record| record.event == Event::Upload)
+        .filter(|record| record.event == AuditEvent::Upload)
         .filter(|record| record.who.door.as_deref() == Some("gateway"))
         .map(|record| (record.outcome, record.what.name.unwrap()))
         .collect();

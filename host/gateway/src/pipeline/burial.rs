@@ -14,7 +14,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use loadlock_journal::{DeleteIntent, JournalError};
-use loadlock_policy::model::{FailureKind, RemoteRef};
+use loadlock_policy::model::{FailureKind, RemoteRef, VerifyMethod};
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
 use tokio::sync::{RwLock, RwLockReadGuard};
 
@@ -25,8 +25,8 @@ use crate::files::answered;
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
-/// Deletes that are remembered one by one. Past it all of them count for every upload that began before: such an upload
-/// is sent again without need, which is safe.
+/// Deletes that are remembered one by one. Past it, where equal content shares an id, all of them count for every upload that
+/// began before: such an upload is sent again without need, which changes nothing there.
 const REMEMBERED: usize = 10_000;
 
 /// Longest that an upload waits for the delete of its equal: a vendor that takes longer is not well.
@@ -62,10 +62,17 @@ impl Burials {
         log.last_of.insert(remote_id.to_owned(), count);
     }
 
-    /// Keeps deletes from being noted, unless this remote file was deleted after `since`.
-    async fn untouched(&self, remote_id: &str, since: u64) -> Option<RwLockReadGuard<'_, Log>> {
+    /// Keeps deletes from being noted, unless this remote file was deleted after `since`. Where each upload has an id of its own
+    /// (not `shared`), only a delete of that very id counts: what is no longer told apart was another file's.
+    async fn untouched(
+        &self,
+        remote_id: &str,
+        since: u64,
+        shared: bool,
+    ) -> Option<RwLockReadGuard<'_, Log>> {
         let log = self.0.read().await;
-        let last = log.last_of.get(remote_id).copied().unwrap_or(log.blurred);
+        let blurred = if shared { log.blurred } else { 0 };
+        let last = log.last_of.get(remote_id).copied().unwrap_or(blurred);
         (last <= since).then_some(log)
     }
 }
@@ -96,7 +103,8 @@ impl Inner {
         remote_id: &str,
         since: u64,
     ) -> Result<Option<RwLockReadGuard<'a, Log>>> {
-        let Some(guard) = unit.burials.untouched(remote_id, since).await else {
+        let shared = unit.profile.verify == VerifyMethod::Digest;
+        let Some(guard) = unit.burials.untouched(remote_id, since, shared).await else {
             return Ok(None);
         };
         let deleting = self
@@ -331,10 +339,10 @@ mod tests {
         let burials = Burials::default();
         let since = burials.now().await;
         burials.note("a").await;
-        assert!(burials.untouched("a", since).await.is_none());
-        assert!(burials.untouched("b", since).await.is_some());
+        assert!(burials.untouched("a", since, true).await.is_none());
+        assert!(burials.untouched("b", since, true).await.is_some());
         let later = burials.now().await;
-        assert!(burials.untouched("a", later).await.is_some());
+        assert!(burials.untouched("a", later, true).await.is_some());
     }
 
     #[tokio::test]
@@ -344,9 +352,15 @@ mod tests {
         for number in 0..=REMEMBERED {
             burials.note(&number.to_string()).await;
         }
-        assert!(burials.untouched("never deleted", since).await.is_none());
+        let untouched = async |shared, since| {
+            let guard = burials.untouched("never deleted", since, shared).await;
+            guard.is_some()
+        };
+        assert!(!untouched(true, since).await);
+        // An id of its own: sent again, it would be stored twice.
+        assert!(untouched(false, since).await);
         let later = burials.now().await;
-        assert!(burials.untouched("never deleted", later).await.is_some());
+        assert!(untouched(true, later).await);
         assert!(burials.0.read().await.last_of.len() <= REMEMBERED);
     }
 }

@@ -6,6 +6,7 @@ use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 use super::cancel::unless_cancelled;
 use super::entry::{Entry, Started, journal_error, journal_key};
 use super::flights;
+use super::lifetime::Lifetime;
 use super::send::unreadable;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
@@ -71,6 +72,10 @@ impl Inner {
         begun: &mut Option<Entry<'a>>,
     ) -> Result<Option<view::File>> {
         let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
+        if order.idempotency_key.is_some() && begun.is_none() {
+            // What a key answers is in the journal first; its entry was given up on the way here, and another one is begun when it is sent.
+            return Ok(None);
+        }
         self.caught_up(|_, waiting| {
             waiting.may_equal(who.tenant(), file.size(), digest.as_deref())
         })
@@ -123,20 +128,31 @@ impl Inner {
                     .await;
             }
         };
-        Ok(self.refer(order, key, row, begun.as_ref()).await)
+        self.refer(order, stop, key, row, begun).await
     }
 
-    /// A file under `key` over a live remote file; `None` if the remote file is on its way out.
-    pub(super) async fn refer(
-        &self,
+    /// A file under `key` over a live remote file, which takes the place of the entry that was begun; `None` if the remote file is
+    /// on its way out or goes too early, or if the ledger's answer was lost. In the last case the entry is given up: the ledger may
+    /// know its id.
+    pub(super) async fn refer<'a>(
+        &'a self,
         order: &Order<'_>,
+        stop: &Stop<'_>,
         key: DedupKey,
         row: RemoteRow,
-        begun: Option<&Entry<'_>>,
-    ) -> Option<view::File> {
+        begun: &mut Option<Entry<'a>>,
+    ) -> Result<Option<view::File>> {
         let file = order.file;
+        let lifetime = Lifetime {
+            created_at_ms: row.created_at_ms,
+            expires_at_ms: row.expires_at_ms,
+        };
+        if !self.lives_long_enough(order, stop, lifetime) {
+            return Ok(None);
+        }
+        let begun_id = begun.as_ref().map(|entry| entry.id().to_owned());
         let record = FileRecord {
-            id: begun.map_or_else(id::file, |entry| entry.id().to_owned()),
+            id: begun_id.unwrap_or_else(id::file),
             key,
             filename: file.name().to_owned(),
             bytes: file.size(),
@@ -159,12 +175,22 @@ impl Inner {
         let claimed = answered(self.tracker.reference(record.clone()).await);
         fault::at(Point::ReferenceAfter);
         match claimed {
-            Ok(Recorded::Inserted | Recorded::Existing) => Some(record.into()),
+            Ok(Recorded::Inserted | Recorded::Existing) => {
+                if let Some(entry) = begun.take() {
+                    entry.claimed(&record).await;
+                }
+                Ok(Some(record.into()))
+            }
             // Its last reference went in between: the remote file is on its way out.
-            Ok(Recorded::RemoteNotLive) => None,
+            Ok(Recorded::RemoteNotLive) => Ok(None),
             Err(error) => {
-                tracing::warn!(%error, "the tracker did not take a reference; uploading instead");
-                None
+                tracing::warn!(%error, "the tracker did not answer about a reference; uploading instead");
+                if let Some(entry) = begun.take() {
+                    entry.moved_on("the ledger did not answer").await;
+                }
+                // It may have taken the reference all the same.
+                self.note_given_up(&record.key.tenant, &record.id).await?;
+                Ok(None)
             }
         }
     }
@@ -193,6 +219,13 @@ impl Inner {
         let Some(accepted) = known.accepted().cloned() else {
             return Ok(None);
         };
+        let lifetime = Lifetime {
+            created_at_ms: accepted.accepted_at_ms,
+            expires_at_ms: accepted.expires_at_ms,
+        };
+        if !self.lives_long_enough(order, stop, lifetime) {
+            return Ok(None);
+        }
         let entry = match begun.take_if(|entry| entry.is_for(unit)) {
             Some(entry) => entry,
             None if begun.is_some() => return Ok(None),
@@ -203,7 +236,7 @@ impl Inner {
         };
         let Some(_accepting) = self.accepting(unit, &accepted.remote_id, since).await? else {
             entry
-                .failed("moved on", "the stored file was deleted meanwhile", None)
+                .moved_on("the stored file was deleted meanwhile")
                 .await;
             return Ok(None);
         };

@@ -341,35 +341,43 @@ impl<'a> Entry<'a> {
         let journalled = self.inner.journal.accepted(&self.id, accepted).await;
         if let Err(error) = journalled {
             self.inner.on_the_way.remove(std::slice::from_ref(&self.id));
-            return Err(journal_error(&error));
+            // The vendor has it, so this is no refusal that could be answered by sending again.
+            return Err(Error::new(
+                ErrorCode::OutcomeUnknown,
+                format!("the provider took it, and that could not be written down: {error}"),
+            ));
         }
         fault::at(Point::AcceptedAfter);
         self.inner.deliver(&record).await;
         Ok(record.into())
     }
 
-    /// The tracker took a reference for it: a dedup hit under an idempotency key.
-    pub(crate) async fn claimed(self, hit: &view::File, stop: &Stop<'_>) -> Result<()> {
+    /// The tracker took a reference for it: a dedup hit under an idempotency key. The file is there, whatever the journal says.
+    pub(crate) async fn claimed(self, record: &FileRecord) {
         let accepted = Accepted {
-            remote_id: hit.remote_id.clone(),
-            provider: stop.0.name.clone(),
-            account: stop.0.account.clone(),
-            sha256: hit.sha256.clone(),
-            bytes: hit.bytes,
+            remote_id: record.remote_id.clone(),
+            provider: record.provider.clone(),
+            account: record.key.account.clone(),
+            sha256: record.key.sha256.clone(),
+            bytes: record.bytes,
             attempts: 0,
-            accepted_at_ms: self.inner.clock.wall_ms(),
-            expires_at_ms: None,
+            accepted_at_ms: record.created_at_ms,
+            expires_at_ms: record.expires_at_ms,
         };
         let journal = &self.inner.journal;
-        journal
-            .accepted(&self.id, accepted)
-            .await
-            .map_err(|error| journal_error(&error))?;
+        if let Err(error) = journal.accepted(&self.id, accepted).await {
+            tracing::warn!(%error, "the answer to an idempotency key is settled later");
+            return;
+        }
         fault::at(Point::ClaimedAfter);
         if let Err(error) = journal.recorded(std::slice::from_ref(&self.id)).await {
             tracing::warn!(%error, "an upload will be recorded again");
         }
-        Ok(())
+    }
+
+    /// It is given up for another one.
+    pub(crate) async fn moved_on(self, why: &str) {
+        self.failed("moved on", why, None).await;
     }
 
     /// It ended without a remote file; or with one that is not wanted, which is deleted, now or later.

@@ -31,32 +31,37 @@ impl Inner {
         ids: Vec<String>,
     ) -> Result<Option<view::File>> {
         fault::at(Point::GivenUpBefore);
-        let mut noted = false;
         for id in ids {
-            let row = self
-                .journal
-                .entry(&id)
-                .map_err(|error| journal_error(&error))?;
-            if let Some(row) = row.filter(|row| row.state != State::Sent) {
-                if let Some(record) = record_of(&row) {
-                    return Ok(Some(record.into()));
-                }
-                continue;
+            if self.entry(&id)?.is_none_or(|row| row.state == State::Sent) {
+                self.note_given_up(tenant, &id).await?;
             }
-            self.journal
-                .put_state(&key(&id), tenant.as_bytes().to_vec())
-                .await
-                .map_err(|error| journal_error(&error))?;
-            noted = true;
-        }
-        if noted {
-            self.journal
-                .flush()
-                .await
-                .map_err(|error| journal_error(&error))?;
+            // Its acceptance may have been in the journal's queue before the note.
+            if let Some(row) = self.entry(&id)?
+                && let Some(record) = record_of(&row)
+            {
+                self.forget_given_up(&id).await;
+                return Ok(Some(record.into()));
+            }
         }
         fault::at(Point::GivenUpAfter);
         Ok(None)
+    }
+
+    /// Notes that what is found under this id is to be taken back. Durable when it returns.
+    pub(super) async fn note_given_up(&self, tenant: &str, id: &str) -> Result<()> {
+        self.journal
+            .put_state(&key(id), tenant.as_bytes().to_vec())
+            .await
+            .map_err(|error| journal_error(&error))?;
+        self.journal
+            .flush()
+            .await
+            .map_err(|error| journal_error(&error))
+    }
+
+    fn entry(&self, id: &str) -> Result<Option<Row>> {
+        let row = self.journal.entry(id);
+        row.map_err(|error| journal_error(&error))
     }
 
     pub(super) fn was_given_up(&self, row: &Row) -> Result<bool> {
@@ -81,9 +86,16 @@ impl Inner {
                 .flush()
                 .await
                 .map_err(|error| journal_error(&error))?;
-            let row = self.journal.entry(id);
-            if row.map_err(|error| journal_error(&error))?.is_some() {
-                continue;
+            match self.entry(id)? {
+                None => {}
+                // It was given out after all, under its key.
+                Some(row) if record_of(&row).is_some() => {
+                    self.forget_given_up(id).await;
+                    continue;
+                }
+                // Failed and let go of for another id, while the ledger may know it by this one.
+                Some(row) if matches!(row.state, State::Failed(_)) => {}
+                Some(_) => continue,
             }
             let note = self.journal.get_state(&key);
             let note = note.map_err(|error| journal_error(&error))?;

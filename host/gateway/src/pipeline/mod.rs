@@ -14,6 +14,7 @@ pub(crate) mod flights;
 mod given_up;
 mod joining;
 mod lease;
+mod lifetime;
 pub(crate) mod on_the_way;
 pub(crate) mod record;
 mod recover;

@@ -5,7 +5,7 @@
 //! concerns the question, so nobody sees a ledger without a file that was answered. A ledger that several gateways share is told
 //! before the answer: the next question may come to another gateway, which has not this journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -63,6 +63,8 @@ impl From<&FileRecord> for Waiting {
 pub(crate) struct OnTheWay {
     records: Mutex<HashMap<String, Waiting>>,
     arrived: AtomicU64,
+    /// Those that the ledger refuses for what they say. They stay in the journal; another program may know better.
+    refused: Mutex<HashSet<String>>,
     /// Wakes the deliveries; closed while none run.
     wake: Mutex<Option<mpsc::Sender<()>>>,
 }
@@ -88,6 +90,18 @@ impl OnTheWay {
     pub(crate) fn add(&self, record: &FileRecord) {
         self.records()
             .insert(record.id.clone(), Waiting::from(record));
+    }
+
+    /// The ledger is not asked again by this process.
+    pub(super) fn refuse(&self, id: &str) {
+        self.remove(&[id.to_owned()]);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(id.to_owned());
+    }
+
+    pub(super) fn refused(&self) -> HashSet<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.clone()
     }
 
     /// The ledger has them, or nobody will tell it.

@@ -90,11 +90,16 @@ impl Inner {
         let waiting = waiting.map_err(|error| journal_error(&error))?.entries;
         // What is accepted from here on is not waited for: under load there is always more.
         while delivered < waiting {
+            let refused = self.on_the_way.refused();
             let rows = self
                 .journal
-                .accepted_not_recorded(BATCH)
+                .accepted_not_recorded(BATCH + refused.len())
                 .map_err(|error| journal_error(&error))?;
-            let records: Vec<FileRecord> = rows.iter().filter_map(record_of).collect();
+            let records = rows.iter().filter_map(record_of);
+            let mut records: Vec<FileRecord> = records
+                .filter(|record| !refused.contains(&record.id))
+                .collect();
+            records.truncate(BATCH);
             if records.is_empty() {
                 return Ok(delivered);
             }
@@ -112,7 +117,22 @@ impl Inner {
     /// Answers how many are done. The others another gateway has, and has not recorded yet.
     async fn record(&self, records: Vec<FileRecord>) -> Result<usize> {
         fault::at(Point::RecordBefore);
-        let outcomes = self.hand_over(&records).await?;
+        let mut handed = self.hand_over(&records).await?;
+        if handed.is_none() && records.len() > 1 {
+            // One of them must not keep the others from the ledger.
+            let mut done = 0;
+            for record in records {
+                done += Box::pin(self.record(vec![record])).await?;
+            }
+            return Ok(done);
+        }
+        let Some(outcomes) = handed.take() else {
+            for record in &records {
+                tracing::error!(id = %record.id, "the ledger refuses the record of an accepted upload: it stays in the journal");
+                self.on_the_way.refuse(&record.id);
+            }
+            return Ok(records.len());
+        };
         let mut ids = Vec::with_capacity(records.len());
         for (record, outcome) in records.iter().zip(&outcomes) {
             if matches!(outcome, Leased::Done(Recorded::Inserted)) {
@@ -140,16 +160,21 @@ impl Inner {
         Ok(ids.len())
     }
 
-    async fn hand_over(&self, records: &[FileRecord]) -> Result<Vec<Leased>> {
-        match &self.together {
+    /// `None` if the ledger refuses them: not for now, but for what they say.
+    async fn hand_over(&self, records: &[FileRecord]) -> Result<Option<Vec<Leased>>> {
+        let answer = match &self.together {
             None => {
-                let outcomes = answered(self.tracker.record_many(records.to_vec()).await)?;
-                Ok(outcomes.into_iter().map(Leased::Done).collect())
+                let answer = self.tracker.record_many(records.to_vec()).await;
+                answer.map(|said| said.map(|all| all.into_iter().map(Leased::Done).collect()))
             }
             Some(together) => {
                 let id = together.id().to_owned();
-                answered(together.ledger().record_leased(id, records.to_vec()).await)
+                together.ledger().record_leased(id, records.to_vec()).await
             }
+        };
+        match answer {
+            Ok(Err(failure)) if failure.kind == FailureKind::Rejected => Ok(None),
+            answer => answered(answer).map(Some),
         }
     }
 

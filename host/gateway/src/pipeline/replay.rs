@@ -1,18 +1,24 @@
 //! The same upload again: a key and content that were answered before.
 
 use loadlock_journal::Idempotency;
+use serde_json::json;
 
 use super::entry::{journal_error, record_of};
 use super::upload::Order;
 use crate::error::Result;
 use crate::gateway::Inner;
+use crate::request::Target;
 use crate::view;
 
 /// What makes an upload the same as another one.
 pub(super) fn idempotency(order: &Order<'_>, digest: Option<&str>) -> Option<Idempotency> {
+    let pin = match order.target {
+        Target::Auto => None,
+        Target::Pinned(name) => Some(name),
+    };
     order.idempotency_key.as_ref().map(|key| Idempotency {
         key: key.clone(),
-        fingerprint: format!("{}:{}", digest.unwrap_or_default(), order.file.name()),
+        fingerprint: json!([digest, order.file.name(), order.purpose, pin]).to_string(),
     })
 }
 

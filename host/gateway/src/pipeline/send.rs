@@ -4,13 +4,14 @@ use std::sync::PoisonError;
 
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::Outcome;
-use loadlock_policy::model::{Failure, FailureKind, RemoteFile, Retention};
+use loadlock_policy::model::{Failure, FailureKind, RemoteFile, Retention, VerifyMethod};
 use loadlock_policy::retry::{
     Decision, Event as RetryEvent, GiveUp, Inputs, Leg, RetryLoop, RoutePolicy, Why,
 };
 use loadlock_sandbox::provider::UploadOptions;
 
 use super::attempt::{AttemptEnd, Place, Receipt};
+use super::dedup::content_digest;
 use super::entry::{Entry, Started, remote_name};
 use super::flights::Landing;
 use super::upload::{Order, Stop};
@@ -32,8 +33,7 @@ impl Inner {
         landing: Landing,
         progress: &dyn Progress,
     ) -> Result<view::File> {
-        let total = Millis(u64::try_from(self.config.deadline.as_millis()).unwrap_or(u64::MAX));
-        let deadline = self.clock.now() + total;
+        let deadline = order.deadline;
         let legs = route.iter().map(|(unit, _)| Leg {
             verify: unit.profile.verify,
             retry: unit.retry,
@@ -54,14 +54,7 @@ impl Inner {
                 ));
             };
             let unit = stop.0;
-            let joined = self.join(
-                order,
-                stop,
-                &mut digest,
-                &mut entry,
-                &mut landings,
-                deadline,
-            );
+            let joined = self.join(order, (leg, stop), &mut digest, &mut entry, &mut landings);
             if let Some(hit) = joined.await? {
                 return Ok(hit);
             }
@@ -82,11 +75,7 @@ impl Inner {
                         other => {
                             if let Some(before) = other {
                                 before
-                                    .failed(
-                                        "moved on",
-                                        "the route went on to another provider",
-                                        None,
-                                    )
+                                    .moved_on("the route went on to another provider")
                                     .await;
                             }
                             match self.begin(order, leg, stop, digest.as_deref()).await? {
@@ -168,6 +157,10 @@ impl Inner {
                 if !self.pause(unit, after, what, order.cancel, progress).await {
                     decision = self.decide(&mut machine, unit, RetryEvent::Cancelled)?;
                     break;
+                }
+                if unit.profile.verify == VerifyMethod::Digest {
+                    // Without it nothing on the list can be told to be this upload's. A file that has changed has none.
+                    let _ = content_digest(order, &mut digest).await;
                 }
                 let mark = entry.as_ref().map_or("", Entry::mark);
                 let (event, found) = self
@@ -283,9 +276,13 @@ impl Inner {
         }
         let sha256 = match digest {
             Some(digest) => digest,
-            None => super::flights::hash(file.opened().file.clone(), file.size())
-                .await
-                .map_err(unreadable)?,
+            None => {
+                let hash = super::flights::hash(file.opened().file.clone(), file.size());
+                let digest = hash.await.map_err(unreadable)?;
+                // Of the bytes that were sent only if they are still the same.
+                file.unchanged()?;
+                digest
+            }
         };
         Ok(Receipt { remote, sha256 })
     }
@@ -299,26 +296,7 @@ impl Inner {
         receipt: Receipt,
         attempts: u32,
     ) -> Result<view::File> {
-        let (unit, purpose) = stop;
-        let now = self.clock.wall_ms();
-        let vendor = receipt
-            .remote
-            .expires_at
-            .map(|seconds| seconds.saturating_mul(1_000));
-        let fixed = match unit
-            .profile
-            .purpose(purpose)
-            .map(|profile| profile.retention)
-        {
-            Some(Retention::Fixed(seconds)) => {
-                Some(now.saturating_add(seconds.saturating_mul(1_000)))
-            }
-            _ => None,
-        };
-        let expires_at_ms = [order.expires_at_ms, vendor, fixed]
-            .into_iter()
-            .flatten()
-            .min();
+        let expires_at_ms = self.expires_at(order, stop, receipt.remote.expires_at);
         entry
             .accepted(order, stop, receipt, attempts, expires_at_ms)
             .await

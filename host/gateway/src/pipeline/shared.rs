@@ -16,12 +16,12 @@ use crate::view;
 
 impl Inner {
     /// Claims a live remote file of another tenant of the group. A tracker or vendor that cannot tell means that nothing is found.
-    pub(super) async fn dedup_shared(
-        &self,
+    pub(super) async fn dedup_shared<'a>(
+        &'a self,
         order: &Order<'_>,
         stop: &Stop<'_>,
         digest: &mut Option<String>,
-        begun: &Option<Entry<'_>>,
+        begun: &mut Option<Entry<'a>>,
     ) -> Result<Option<view::File>> {
         let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
         if order.idempotency_key.is_some() && begun.is_none() {
@@ -47,11 +47,11 @@ impl Inner {
             let Ok(Found::Usable(row)) = self.find_live(unit, &theirs).await else {
                 continue;
             };
-            if !lasts(row.expires_at_ms, order.expires_at_ms) {
-                continue;
-            }
-            if let Some(file) = self.refer(order, own, *row, begun.as_ref()).await {
+            if let Some(file) = self.refer(order, stop, own, *row, begun).await? {
                 return Ok(Some(file));
+            }
+            if order.idempotency_key.is_some() && begun.is_none() {
+                return Ok(None);
             }
         }
         Ok(None)
@@ -64,26 +64,5 @@ impl Inner {
             file.attempts = file.attempts.max(1);
         }
         file
-    }
-}
-
-/// Whether a remote file is there at least as long as a new one would be: one that goes earlier would show.
-fn lasts(remote: Option<u64>, wanted: Option<u64>) -> bool {
-    match (remote, wanted) {
-        (None, _) => true,
-        (Some(remote), Some(wanted)) => wanted <= remote,
-        (Some(_), None) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::lasts;
-
-    #[test]
-    fn a_shorter_life_is_not_shared() {
-        assert!(lasts(None, None) && lasts(None, Some(5)));
-        assert!(lasts(Some(5), Some(5)) && lasts(Some(6), Some(5)));
-        assert!(!lasts(Some(4), Some(5)) && !lasts(Some(5), None));
     }
 }

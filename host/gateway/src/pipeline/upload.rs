@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use loadlock_audit::Event as AuditEvent;
+use loadlock_policy::Millis;
 use tokio_util::sync::CancellationToken;
 
 use super::accounted::name_source;
@@ -11,6 +12,7 @@ use super::cancel::{cancelled, overdue, unless_cancelled};
 use super::entry::Started;
 use super::flights::hash;
 use super::lease::Lease;
+use super::lifetime::expiry;
 use super::routing::{Strictness, legs, no_route};
 use super::send::unreadable;
 use crate::admission::{AdmittedFile, open_path};
@@ -31,6 +33,11 @@ pub(crate) type Stop<'a> = (&'a ProviderUnit, String);
 pub(crate) struct Order<'a> {
     pub(crate) who: &'a Principal,
     pub(crate) file: &'a AdmittedFile,
+    pub(crate) target: &'a Target,
+    /// As it was asked for, if it was.
+    pub(crate) purpose: Option<&'a str>,
+    /// When it has to be over, by policy's clock.
+    pub(crate) deadline: Millis,
     pub(crate) expires_in_s: Option<u64>,
     pub(crate) expires_at_ms: Option<u64>,
     pub(crate) idempotency_key: Option<String>,
@@ -152,6 +159,7 @@ impl Inner {
         if let Target::Pinned(name) = &target {
             self.provider(name)?;
         }
+        expiry(0, expires_in_s)?;
         if cancel.is_cancelled() {
             return Err(cancelled("before it was begun"));
         }
@@ -169,12 +177,12 @@ impl Inner {
         let order = Order {
             who,
             file: &file,
+            target: &target,
+            purpose: purpose.as_deref(),
+            deadline: self.clock.now()
+                + Millis(u64::try_from(self.config.deadline.as_millis()).unwrap_or(u64::MAX)),
             expires_in_s,
-            expires_at_ms: expires_in_s.map(|seconds| {
-                self.clock
-                    .wall_ms()
-                    .saturating_add(seconds.saturating_mul(1_000))
-            }),
+            expires_at_ms: expiry(self.clock.wall_ms(), expires_in_s)?,
             idempotency_key,
             cancel: &cancel,
             begun,
@@ -201,9 +209,7 @@ impl Inner {
             // What took the last room may have been this very upload.
             Err(full) => return self.replayed(&order, digest.as_deref())?.ok_or(full),
         };
-        let stored = self
-            .store(&order, &target, purpose.as_deref(), digest, progress)
-            .await;
+        let stored = self.store(&order, digest, progress).await;
         match &stored {
             Ok(stored) if by_path && file.unchanged().is_ok() => {
                 self.digests.remember(identity, began, &stored.sha256);
@@ -254,12 +260,10 @@ impl Inner {
     async fn store(
         &self,
         order: &Order<'_>,
-        target: &Target,
-        purpose: Option<&str>,
         mut digest: Option<String>,
         progress: &dyn Progress,
     ) -> Result<view::File> {
-        let file = order.file;
+        let (file, target, purpose) = (order.file, order.target, order.purpose);
         let usages = self.usages().await;
         let findable = self
             .route(file, target, purpose, &usages, Strictness::Finding)
@@ -268,7 +272,13 @@ impl Inner {
         let Some(leader) = findable.first() else {
             return Err(Error::new(ErrorCode::Internal, "a route without providers"));
         };
-        let landing = self.take_off(order, leader, &mut digest).await?;
+        let landing = self.take_off_in_time(order, leader, &mut digest).await?;
+        let landing = landing.ok_or_else(|| {
+            Error::new(
+                ErrorCode::DeadlineExceeded,
+                "an equal upload was under way for as long as this one may take",
+            )
+        })?;
         // A key promises the same answer for the same content, a dedup hit included: such an upload is in the journal first.
         let mut begun = None;
         if order.idempotency_key.is_some() {
@@ -284,12 +294,12 @@ impl Inner {
             let own = self.dedup(order, stop, &mut digest, &mut begun).await?;
             let hit = match own {
                 Some(hit) => Some(hit),
-                None => self.dedup_shared(order, stop, &mut digest, &begun).await?,
+                None => {
+                    self.dedup_shared(order, stop, &mut digest, &mut begun)
+                        .await?
+                }
             };
             if let Some(hit) = hit {
-                if let Some(entry) = begun {
-                    entry.claimed(&hit, stop).await?;
-                }
                 return Ok(hit);
             }
         }
@@ -310,9 +320,7 @@ impl Inner {
         }
         // The entry that was begun is for the first provider that could be found; another may be the first that can be sent to.
         if let Some(entry) = begun.take_if(|_| !std::ptr::eq(route[0].0, findable[0].0)) {
-            entry
-                .failed("moved on", "the first provider takes nothing now", None)
-                .await;
+            entry.moved_on("the first provider takes nothing now").await;
         }
         self.send(order, &route, digest, begun, landing, progress)
             .await

@@ -21,6 +21,10 @@ impl Inner {
         mark: &str,
         sha256: Option<&str>,
     ) -> Found {
+        if unit.profile.verify == VerifyMethod::Digest && sha256.is_none() {
+            // Whatever is on the list, none of it can be told to be this upload's or not.
+            return (Event::VerifyUnknown, None);
+        }
         let matches = |candidate: &RemoteFile| match unit.profile.verify {
             VerifyMethod::Mark => {
                 !mark.is_empty()
