@@ -22,7 +22,7 @@ fn eligible(view: &RouteView) -> Vec<&str> {
 fn refused(view: &RouteView) -> Vec<(&str, &str)> {
     view.refused
         .iter()
-        .map(|one| (one.provider.as_str(), one.reason))
+        .map(|one| (one.provider.as_str(), one.reason.as_ref()))
         .collect()
 }
 

@@ -75,7 +75,7 @@ fn unbalanced(sheet: &BalanceSheet) -> Vec<&str> {
     let lines = sheet.lines.iter();
     lines
         .filter(|line| line.finding == Finding::Unbalanced)
-        .map(|line| line.name)
+        .map(|line| line.name.as_ref())
         .collect()
 }
 

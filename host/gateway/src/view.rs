@@ -1,10 +1,12 @@
 //! What callers see.
 
+use std::borrow::Cow;
+
 use loadlock_policy::model::{FailureKind, Profile};
 use loadlock_policy::routing::Reason;
 use loadlock_sandbox::Inspection;
 use loadlock_sandbox::tracker::FileRecord;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::upkeep::{Gauge, Health};
 
@@ -78,7 +80,7 @@ pub struct FilePage {
 }
 
 /// One provider, as `providers ls` shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProviderView {
     /// Configured name.
     pub name: String,
@@ -104,7 +106,7 @@ pub struct ProviderView {
 }
 
 /// What a probe found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// Provider.
     pub provider: String,
@@ -120,7 +122,7 @@ pub struct Probe {
 }
 
 /// Where a file would go, without sending anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteView {
     /// The path that was asked about.
     pub path: String,
@@ -135,7 +137,7 @@ pub struct RouteView {
 }
 
 /// A provider that can take the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EligibleView {
     /// Provider.
     pub provider: String,
@@ -144,12 +146,12 @@ pub struct EligibleView {
 }
 
 /// A provider that cannot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedView {
     /// Provider.
     pub provider: String,
     /// Stable reason.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// One sentence.
     pub detail: String,
 }
@@ -159,7 +161,7 @@ impl RefusedView {
     pub(crate) fn not_in_order(provider: String) -> Self {
         Self {
             provider,
-            reason: "not_in_order",
+            reason: Cow::Borrowed("not_in_order"),
             detail: "it is not in `order`, so it takes only files that name it".to_owned(),
         }
     }
@@ -167,7 +169,7 @@ impl RefusedView {
     pub(crate) fn new(provider: String, reason: &Reason) -> Self {
         Self {
             provider,
-            reason: reason.code(),
+            reason: Cow::Borrowed(reason.code()),
             detail: reason.to_string(),
         }
     }

@@ -1,6 +1,8 @@
 //! Reads what a component imports and exports, without compiling or running any of it.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wasmparser::{Encoding, Parser, Payload};
 
@@ -10,7 +12,7 @@ pub const PACKAGE: &str = "loadlock:upload";
 pub const VERSION: &str = "0.1.0";
 
 /// The part that a component plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Stores files at one upstream API.
@@ -49,7 +51,7 @@ impl Role {
 }
 
 /// What the host does with one import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImportVerdict {
     /// Provided, within the limits.
@@ -61,18 +63,18 @@ pub enum ImportVerdict {
 }
 
 /// One import and what becomes of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     /// As in the component, for example `wasi:http/types@0.2.12`.
     pub name: String,
     /// What the host does.
     pub verdict: ImportVerdict,
     /// Why.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// What a component says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
     /// The role whose interface it exports; `None` if none or more than one.
     pub role: Option<Role>,
@@ -160,7 +162,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
             Import {
                 name,
                 verdict,
-                reason,
+                reason: Cow::Borrowed(reason),
             }
         })
         .collect();

@@ -15,6 +15,7 @@
 //! | `metrics` | `/metrics` |
 //! | `health` | `/healthz`, `/readyz` |
 //! | `openai` | `/v1/files`, `/v1/uploads` |
+//! | `operate` | `/v1/loadlock`: providers, routes, reconciling and the books, for whoever keeps the gateway |
 //! | `tus` | `/v1/tus` |
 //! | `ws` | `/v1/ws` |
 //! | `mcp` | `/mcp`, and [`serve_stdio`] |
@@ -34,6 +35,7 @@ mod listen;
 mod mcp;
 mod metrics;
 mod openai;
+mod operate;
 mod overload;
 mod pace;
 mod percent;

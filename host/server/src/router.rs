@@ -8,13 +8,16 @@ use loadlock_gateway::{Error, ErrorCode};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{authority, elsewhere, health, mcp, metrics, openai, pace, request_id, tus, ws};
+use crate::{
+    authority, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws,
+};
 
 /// All doors of one server.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .merge(metrics::routes())
         .nest("/v1", openai::routes(&app))
+        .nest("/v1/loadlock", operate::routes())
         .merge(tus::routes(&app))
         .nest("/v1/ws", ws::routes(&app))
         .nest("/mcp", mcp::routes(&app))

@@ -9,13 +9,11 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use loadlock::config::{Config, Disk, Facts, load_with};
 use loadlock::gateway::Setup;
-use loadlock::{
-    Content, Door, Error, ErrorCode, File, FilePage, Gateway, ListRequest, Principal, Progress,
-    UploadRequest, local,
-};
+use loadlock::{Door, Error, ErrorCode, Gateway, Principal, local};
 use zeroize::Zeroizing;
 
 use super::args::{AUTO, Globals};
+use super::asked::Asked;
 use super::failure::Failure;
 use super::output::Output;
 use super::running::Running;
@@ -26,60 +24,20 @@ pub(crate) struct Session {
     pub(crate) who: Principal,
 }
 
-/// Whom a command asks that works beside a running gateway as well.
-pub(crate) enum Asked {
-    /// A gateway of this process.
-    Own(Session),
-    /// The one that runs on the same home.
-    Running(Running),
-}
-
-impl Asked {
-    pub(crate) async fn upload(
-        &self,
-        request: UploadRequest,
-        progress: &dyn Progress,
-    ) -> loadlock::Result<File> {
-        match self {
-            Self::Own(own) => own.gateway.upload(&own.who, request, progress).await,
-            Self::Running(running) => running.upload(request).await,
-        }
-    }
-
-    pub(crate) async fn list(&self, request: ListRequest) -> loadlock::Result<FilePage> {
-        match self {
-            Self::Own(own) => own.gateway.list(&own.who, request).await,
-            Self::Running(running) => running.list(&request).await,
-        }
-    }
-
-    pub(crate) async fn get(&self, id: &str) -> loadlock::Result<File> {
-        match self {
-            Self::Own(own) => own.gateway.get(&own.who, id).await,
-            Self::Running(running) => running.get(id).await,
-        }
-    }
-
-    pub(crate) async fn content(&self, id: &str) -> loadlock::Result<Content> {
-        match self {
-            Self::Own(own) => own.gateway.content(&own.who, id).await,
-            Self::Running(running) => running.content(id).await,
-        }
-    }
-
-    pub(crate) async fn delete(&self, id: &str) -> loadlock::Result<()> {
-        match self {
-            Self::Own(own) => own.gateway.delete(&own.who, id).await,
-            Self::Running(running) => running.delete(id).await,
-        }
-    }
-}
-
 /// Asks the gateway that runs on this home, or opens one.
 pub(crate) async fn ask(config: Config, output: &Output) -> Result<Asked, Failure> {
+    asked(config, output, false).await
+}
+
+/// As [`ask`]; one that is opened settles nothing that an earlier process left behind.
+pub(crate) async fn ask_to_look(config: Config, output: &Output) -> Result<Asked, Failure> {
+    asked(config, output, true).await
+}
+
+async fn asked(config: Config, output: &Output, look_only: bool) -> Result<Asked, Failure> {
     match Running::on(&config).await {
         Some(running) => Ok(Asked::Running(running)),
-        None => open(config, output).await.map(Asked::Own),
+        None => session(config, output, look_only).await.map(Asked::Own),
     }
 }
 
@@ -161,11 +119,6 @@ pub(crate) async fn close() {
     }
 }
 
-/// As [`open`], without settling anything that an earlier process left behind.
-pub(crate) async fn open_to_look(config: Config, output: &Output) -> Result<Session, Failure> {
-    session(config, output, true).await
-}
-
 async fn session(config: Config, output: &Output, look_only: bool) -> Result<Session, Failure> {
     let missing = missing_credentials(&config);
     if !missing.is_empty() {
@@ -184,7 +137,7 @@ async fn session(config: Config, output: &Output, look_only: bool) -> Result<Ses
     .await
     .map_err(|error| match error.code {
         ErrorCode::HomeInUse if home.join(loadlock_server::SOCKET).exists() => error.hint(
-            "`loadlock upload` and `loadlock files` go through the gateway that runs there; stop it for this command, or use another `--home`",
+            "only `loadlock upload`, `files`, `providers`, `route`, `reconcile` and `fsck` go through the gateway that runs there; stop it for this command, or use another `--home`",
         ),
         _ => error,
     })?;

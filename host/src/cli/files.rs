@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{Files, FilesLs, Globals};
-use super::context::{Asked, ask, configuration};
+use super::asked::Asked;
+use super::context::{ask, configuration};
 use super::failure::{Failure, Status};
 use super::output::{About, BOLD, DIM, GOOD, Output, styled};
 use super::receipt::receipt;
@@ -103,7 +104,7 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
 }
 
 async fn show(gateway: &Asked, output: &Output, id: &str) -> Result<Status, Failure> {
-    let file = gateway.get(id).await?;
+    let file = gateway.file(id).await?;
     if output.json {
         output.object(&file)?;
     } else if output.quiet {

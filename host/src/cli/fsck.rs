@@ -4,16 +4,15 @@ use loadlock::gateway::Unlisted;
 use loadlock_policy::upkeep::Finding;
 
 use super::args::Globals;
-use super::context::{configuration, open_to_look, patiently};
+use super::context::{ask_to_look, configuration, patiently};
 use super::failure::{Failure, Status};
 use super::output::{BAD, DIM, GOOD, Output, styled};
 use super::table::Table;
 use super::text::safe;
 
 pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Failure> {
-    let session = open_to_look(configuration(globals)?, output).await?;
-    let asked = session.gateway.fsck(&session.who);
-    let sheet = patiently(output, "comparing", asked).await?;
+    let gateway = ask_to_look(configuration(globals)?, output).await?;
+    let sheet = patiently(output, "comparing", gateway.fsck()).await?;
     if output.json {
         output.object(&sheet)?;
     } else {
@@ -24,7 +23,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Fa
             }
             let expected = line.expected.map_or("-".to_owned(), |e| e.to_string());
             table.row([
-                line.name,
+                line.name.as_ref(),
                 line.provider.as_deref().unwrap_or("-"),
                 &line.count.to_string(),
                 &expected,

@@ -264,7 +264,7 @@ fn person(
         output.line(format_args!(
             "  {verdict}  {}  {}",
             pad(&safe(&import.name), width),
-            styled(DIM, import.reason)
+            styled(DIM, &import.reason)
         ))?;
     }
     if inspection.imports.is_empty() {

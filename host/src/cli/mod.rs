@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `args` | what can be written |
 //! | `context` | configuration, open gateway, principal |
+//! | `asked` | whom a command asks that works beside a running gateway as well |
 //! | `running` | the gateway that another process runs on the same home |
 //! | `output`, `text`, `table`, `receipt`, `profile` | what a person or a program sees |
 //! | `failure` | errors to messages and exit statuses |
 //! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `tracker`, `errors`, `manual` | the commands |
 
 mod args;
+mod asked;
 mod audit;
 mod config;
 mod context;

@@ -4,12 +4,13 @@ use futures::future::join_all;
 use loadlock::gateway::{Gauge, Health};
 
 use super::args::{Globals, Providers};
-use super::context::{configuration, known_provider, open};
+use super::asked::Asked;
+use super::context::{ask, configuration, known_provider, patiently};
 use super::failure::{Failure, Status};
+use super::inspect;
 use super::output::{BAD, GOOD, Output, styled};
 use super::table::Table;
 use super::text::{pad, safe, size};
-use super::{context, inspect};
 
 pub(crate) async fn run(
     globals: &Globals,
@@ -17,13 +18,13 @@ pub(crate) async fn run(
     command: Providers,
 ) -> Result<Status, Failure> {
     match command {
-        Providers::Ls => list(&open(configuration(globals)?, output).await?, output).await,
+        Providers::Ls => list(&ask(configuration(globals)?, output).await?, output).await,
         Providers::Inspect { component } => inspect::run(globals, output, &component).await,
         Providers::Probe { name } => probe(globals, output, name).await,
     }
 }
 
-async fn list(session: &context::Session, output: &Output) -> Result<Status, Failure> {
+async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
     let mut table = Table::new(&[
         "NAME",
         "COMPONENT",
@@ -34,7 +35,7 @@ async fn list(session: &context::Session, output: &Output) -> Result<Status, Fai
         "ACCOUNT",
         "PURPOSES",
     ]);
-    for provider in session.gateway.providers(&session.who).await? {
+    for provider in gateway.providers().await? {
         if output.json {
             output.object(&provider)?;
         } else if output.quiet {
@@ -126,15 +127,11 @@ async fn probe(
             .map(|provider| provider.name.clone())
             .collect(),
     };
-    let session = open(config, output).await?;
-    let asked = join_all(
-        names
-            .iter()
-            .map(|name| session.gateway.probe(&session.who, name)),
-    );
+    let gateway = ask(config, output).await?;
+    let asked = join_all(names.iter().map(|name| gateway.probe(name)));
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let mut status = Status::Done;
-    for answer in context::patiently(output, "asking", asked).await {
+    for answer in patiently(output, "asking", asked).await {
         let probe = answer?;
         if !probe.healthy {
             status = Status::Failed;

@@ -5,7 +5,7 @@ use loadlock_policy::upkeep::{Action, Listed, Reason};
 use serde::Serialize;
 
 use super::args::{Globals, ReconcileArgs};
-use super::context::{configuration, known_provider, open, open_to_look, patiently};
+use super::context::{ask, ask_to_look, configuration, known_provider, patiently};
 use super::failure::{Failure, Status};
 use super::output::{BAD, DIM, GOOD, Output, WARN, styled};
 use super::text::safe;
@@ -20,18 +20,17 @@ pub(crate) async fn run(
         known_provider(&config, name)?;
     }
     // A dry run changes nothing, not even what every start settles.
-    let session = if command.dry_run {
-        open_to_look(config, output).await?
+    let gateway = if command.dry_run {
+        ask_to_look(config, output).await?
     } else {
-        open(config, output).await?
+        ask(config, output).await?
     };
     let request = Reconcile {
         provider: command.provider,
         dry_run: command.dry_run,
         allow_mass: command.allow_mass,
     };
-    let asked = session.gateway.reconcile(&session.who, request);
-    let done = patiently(output, "comparing", asked).await?;
+    let done = patiently(output, "comparing", gateway.reconcile(request)).await?;
     for one in &done.providers {
         show(output, one, command.dry_run)?;
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use loadlock::{Source, UploadRequest};
 
 use super::args::{Globals, Route};
-use super::context::{configuration, known_provider, open};
+use super::context::{ask, configuration, known_provider};
 use super::failure::{Failure, Status};
 use super::output::{About, BAD, BOLD, DIM, GOOD, Output, styled};
 use super::text::{pad, safe, size};
@@ -18,7 +18,7 @@ pub(crate) async fn run(
 ) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     known_provider(&config, &command.choice.to)?;
-    let session = open(config, output).await?;
+    let gateway = ask(config.clone(), output).await?;
     let shown = command.file.display().to_string();
     let request = UploadRequest {
         target: target(&command.choice),
@@ -28,10 +28,10 @@ pub(crate) async fn run(
             current_dir: std::env::current_dir().ok(),
         })
     };
-    let route = match session.gateway.route(&session.who, request).await {
+    let route = match gateway.route(request).await {
         Ok(route) => route,
         Err(error) => {
-            let error = advised(session.gateway.config(), Path::new(&shown), error);
+            let error = advised(&config, Path::new(&shown), error);
             output.error(&error, Some(About::Path(&shown)))?;
             return Ok(Status::Failed);
         }

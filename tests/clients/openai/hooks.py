@@ -20,3 +20,11 @@ def map_headers(context, headers):
     if headers and len(str(headers.get(name, ""))) % 2:
         headers[name] = "local"
     return headers
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    """The same of providers that are probed."""
+    if path_parameters and len(str(path_parameters.get("name", ""))) % 2:
+        path_parameters["name"] = "local"
+    return path_parameters

@@ -16,7 +16,7 @@ mkdir "$work/home" "$work/files"
 export LOADLOCK_HOME="$work/home" BIG="${BIG:-1073741824}"
 cd "$work/files"
 field() { python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
-token=$("$LOADLOCK" token issue --subject client --tenant acme --scope read,write,delete --json | field token)
+token=$("$LOADLOCK" token issue --subject client --tenant acme --scope read,write,delete,admin --json | field token)
 mkfifo "$work/out"
 "$LOADLOCK" serve --json --listen 127.0.0.1:0 >"$work/out" 2>"$work/log" &
 server=$!

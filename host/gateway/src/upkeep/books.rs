@@ -7,7 +7,7 @@ use loadlock_policy::upkeep::{
     Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, compare,
 };
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState, RemotesQuery};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::files::answered;
@@ -24,7 +24,7 @@ const ROWS: u32 = 10_000;
 const ALL: usize = usize::MAX;
 
 /// Why there is no list to compare with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", content = "detail", rename_all = "snake_case")]
 pub enum Unlisted {
     /// The vendor has no list.

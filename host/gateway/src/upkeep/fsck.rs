@@ -7,7 +7,7 @@ use loadlock_policy::upkeep::{
     BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance,
 };
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::books::Unlisted;
 use crate::error::{Error, ErrorCode, Result};
@@ -17,7 +17,7 @@ use crate::pipeline::journal_error;
 use crate::principal::{Principal, Scope};
 
 /// The books, side by side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalanceSheet {
     /// Line by line.
     pub lines: Vec<BalanceLine>,
@@ -28,7 +28,7 @@ pub struct BalanceSheet {
 }
 
 /// A provider whose list could not be compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotListed {
     /// Its configured name.
     pub provider: String,

@@ -1,14 +1,14 @@
 //! What an account holds of what it may.
 
 use loadlock_sandbox::tracker::AccountUsage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::files::answered;
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
 /// Use of one purpose of an account, as far as Loadlock stored it there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gauge {
     /// The vendor's purpose.
     pub purpose: String,

@@ -20,7 +20,7 @@ const PROBE: Duration = Duration::from_secs(20);
 const DETAIL: usize = 300;
 
 /// What the last probe of a provider found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Whether it answered as it should.
     pub healthy: bool,

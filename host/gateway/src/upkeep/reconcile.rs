@@ -3,7 +3,7 @@
 use loadlock_journal::{DeleteIntent, JournalError};
 use loadlock_policy::upkeep::{Action, AfterStat, MassChange, Reason, plan};
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::books::{Compared, Unlisted};
 use crate::error::Result;
@@ -25,14 +25,14 @@ pub struct Reconcile {
 }
 
 /// What was found and done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciled {
     /// One for each provider, in the order of the configuration.
     pub providers: Vec<ProviderReconciled>,
 }
 
 /// What was found and done at one provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderReconciled {
     /// Its configured name.
     pub provider: String,
@@ -49,7 +49,7 @@ pub struct ProviderReconciled {
 }
 
 /// How reconciling one provider went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", content = "detail", rename_all = "snake_case")]
 pub enum Verdict {
     /// Compared, and what follows was carried out, or planned in a dry run.
@@ -61,7 +61,7 @@ pub enum Verdict {
 }
 
 /// One action and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The action.
     #[serde(flatten)]
@@ -71,7 +71,7 @@ pub struct Step {
 }
 
 /// What became of an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepEnd {
     /// Not carried out: this is a dry run, or the whole plan was refused.

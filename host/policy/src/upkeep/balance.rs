@@ -1,6 +1,8 @@
 //! The balance sheet of `fsck`.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::compare::{Comparison, Ownership};
 
@@ -62,7 +64,7 @@ pub struct ProviderBalance {
 }
 
 /// What a line says about the books.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// It agrees.
@@ -74,10 +76,10 @@ pub enum Finding {
 }
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalanceLine {
     /// What is counted; stable.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The provider, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
@@ -92,7 +94,7 @@ pub struct BalanceLine {
 
 fn line(name: &'static str, count: u64, expected: Option<u64>, finding: Finding) -> BalanceLine {
     BalanceLine {
-        name,
+        name: Cow::Borrowed(name),
         provider: None,
         count,
         expected,
@@ -206,11 +208,11 @@ mod tests {
     use super::*;
     use crate::upkeep::{JournalFacts, LedgerRow, LedgerRowState, Listed, compare};
 
-    fn unbalanced(lines: &[BalanceLine]) -> Vec<&'static str> {
+    fn unbalanced(lines: &[BalanceLine]) -> Vec<&str> {
         lines
             .iter()
             .filter(|line| line.finding == Finding::Unbalanced)
-            .map(|line| line.name)
+            .map(|line| line.name.as_ref())
             .collect()
     }
 

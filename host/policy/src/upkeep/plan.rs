@@ -1,12 +1,12 @@
 //! What reconciling does.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::compare::{Comparison, Listed, Ownership};
 
 /// One change, or one thing to tell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// The vendor lost it: mark the row, so that it is never handed out.
@@ -41,7 +41,7 @@ pub enum Action {
 }
 
 /// Why something is deleted or told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Its last file was deleted or expired.
@@ -59,7 +59,7 @@ pub enum Reason {
 }
 
 /// Too much would change at once: a wrong account, an empty list or a damaged ledger look like this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error(
     "{marks} remote files would be marked missing and {deletes} deleted, of {live} live ones; at most {limit} of each are \
      changed at once"

@@ -32,7 +32,7 @@ pub(super) struct PathWish {
 }
 
 /// What is to be uploaded.
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Body(Staged),
     Path {
         path: PathBuf,
@@ -109,7 +109,7 @@ async fn now(app: &App, who: Principal, subject: Subject, wish: Wish) -> Answer 
 }
 
 /// The gateway's request for a subject and a wish.
-pub(super) fn order(subject: Subject, wish: &Wish) -> UploadRequest {
+pub(crate) fn order(subject: Subject, wish: &Wish) -> UploadRequest {
     let (source, name) = match subject {
         Subject::Body(staged) => (Source::Staged(staged), None),
         // A relative path has nothing to be relative to.

@@ -35,8 +35,11 @@ use serde::de::DeserializeOwned;
 use self::failure::Failure;
 use crate::app::App;
 
+pub(crate) use self::create::{Subject, order};
+pub(crate) use self::failure::Answer;
 pub(crate) use self::list::Places;
 pub(crate) use self::orders::resume;
+pub(crate) use self::wish::Wish;
 
 /// Our own description of this door.
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
@@ -65,7 +68,7 @@ async fn document() -> Response {
 }
 
 /// A JSON body.
-async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
+pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
     let bytes = axum::body::to_bytes(request.into_body(), JSON)
         .await
         .map_err(|_| {

@@ -12,7 +12,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::args::{Globals, Upload};
-use super::context::{Asked, ask, configuration, known_provider};
+use super::asked::Asked;
+use super::context::{ask, configuration, known_provider};
 use super::failure::{Failure, Status};
 use super::output::Output;
 
