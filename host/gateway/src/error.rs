@@ -82,7 +82,7 @@ codes! {
         "`loadlock files ls` lists the ids.";
     ContentUnavailable = "content_unavailable", 409, "The provider does not give this file's content back.",
         "Keep your own copy, or upload with a purpose whose content can be read.";
-    IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for other content within the last 24 hours.",
+    IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for another upload within the last 24 hours.",
         "Use a new key for a new upload.";
     UploadConflict = "upload_conflict", 409, "The resumable upload is at another offset than the request, or a newer request took it over.",
         "Ask for the offset and go on from there.";

@@ -161,7 +161,7 @@ impl Inner {
             .retry_after(Some(1_000))),
             Begun::Conflict => Err(Error::new(
                 ErrorCode::IdempotencyConflict,
-                "this idempotency key was used for other content within the last 24 hours",
+                "this idempotency key was used within the last 24 hours for another upload: other content, or another name, provider or purpose",
             )),
         }
     }
@@ -345,6 +345,9 @@ impl<'a> Entry<'a> {
             return Err(Error::new(
                 ErrorCode::OutcomeUnknown,
                 format!("the provider took it, and that could not be written down: {error}"),
+            )
+            .hint(
+                "mend the state first: it is looked for then, and `loadlock files ls` shows it",
             ));
         }
         fault::at(Point::AcceptedAfter);
