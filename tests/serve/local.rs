@@ -35,7 +35,7 @@ async fn commands_say_the_same_with_and_without_a_server() {
     assert_eq!(status, 0, "{stored:?}");
     let id = stored[0]["id"].as_str().unwrap().to_owned();
     assert_eq!((&stored[0]["path"], stored.len()), (&json!(path), 1));
-    let again = place.run(&["upload", path]).await.1;
+    let again = place.run(&["upload", path, "--expires-in", "1h"]).await.1;
     assert_eq!(again[0]["deduplicated"], true);
     let commands: [&[&str]; 6] = [
         &["files", "ls", "--json"],
