@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use loadlock_journal::State;
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
+use rand::RngExt;
 use serde::Serialize;
 
 use super::entry::journal_error;
@@ -17,7 +18,7 @@ use crate::gateway::{Gateway, Inner};
 const CLEANING: Duration = Duration::from_secs(10);
 /// Rows looked at in one transaction.
 const BATCH: u32 = 1_000;
-/// Unknown outcomes that are looked for again at a time: each reads the vendor's list.
+/// Unknown outcomes that a start looks for again: each reads the vendor's list.
 const UNKNOWN: usize = 100;
 
 /// What settling found and did.
@@ -51,7 +52,14 @@ impl Inner {
     pub(crate) async fn settle(&self) -> Result<Settled> {
         let _one_at_a_time = self.settling.lock().await;
         let mut settled = Settled::default();
-        for id in self.unsettled()? {
+        let mut unknown = self.answerable()?;
+        if unknown.len() > UNKNOWN {
+            // No start knows what the one before it looked at: another part each time, so that all of them get their turn.
+            let first = rand::rng().random_range(0..unknown.len());
+            unknown.rotate_left(first);
+            unknown.truncate(UNKNOWN);
+        }
+        for id in self.abandoned()?.into_iter().chain(unknown) {
             self.settle_id(&id, &mut settled).await?;
         }
         self.take_back_given_up(&mut settled).await?;
@@ -132,13 +140,19 @@ impl Inner {
     /// What settling looks at: abandoned entries, and outcomes that were unknown where the vendor may answer now.
     pub(crate) fn unsettled(&self) -> Result<Vec<String>> {
         let mut ids = self.abandoned()?;
+        ids.extend(self.answerable()?);
+        Ok(ids)
+    }
+
+    /// Every unknown outcome that its vendor can be asked about. Those at a vendor that cannot be asked stay for ever and must not
+    /// hide the others, so whoever looks at a part of them takes it from these.
+    fn answerable(&self) -> Result<Vec<String>> {
         let unknown = self
             .journal
-            .unknown_entries(UNKNOWN)
+            .unknown_entries(usize::MAX)
             .map_err(|error| journal_error(&error))?;
         let answerable = unknown.into_iter().filter(|row| self.can_be_asked(row));
-        ids.extend(answerable.map(|row| row.intent.id));
-        Ok(ids)
+        Ok(answerable.map(|row| row.intent.id).collect())
     }
 
     /// Settles an entry if it is still without a known end and nobody holds it. Call it under the lock of settling.

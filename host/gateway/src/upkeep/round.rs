@@ -59,7 +59,11 @@ async fn round(inner: &Inner, memory: &mut Memory) -> Result<Settled> {
         silent: BTreeSet::new(),
     };
     let due = memory.waiting.due(inner.unsettled()?, inner.clock.now());
-    for id in due.into_iter().take(MOST) {
+    let mut looks = 0;
+    for id in due {
+        if looks == MOST {
+            break;
+        }
         let entry = inner
             .journal
             .entry(&id)
@@ -67,7 +71,10 @@ async fn round(inner: &Inner, memory: &mut Memory) -> Result<Settled> {
         let Some(provider) = entry.map(|entry| entry.intent.provider) else {
             continue;
         };
+        // What may not be asked about now takes nobody's place.
         if asked.may(&provider) {
+            looks += 1;
+            memory.waiting.looked_at(&id, inner.clock.now());
             let before = settled.open;
             let done = tokio::time::timeout(STEP, inner.settle_id(&id, &mut settled)).await;
             let answered = matches!(done, Ok(Ok(()))) && settled.open == before;
