@@ -9,6 +9,7 @@ mod races;
 mod reconcile;
 mod recovery;
 mod settling;
+mod starts;
 mod turns;
 
 use std::future::Future;

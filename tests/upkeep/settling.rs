@@ -134,7 +134,7 @@ pub(super) async fn lose(gateway: &Opened, shop: &Shop, path: &std::path::Path) 
     let faults = shop.upstream.faults();
     faults.push(Operation::Create, Fault::ResetAfter);
     faults.always(Operation::List, Fault::status(503));
-    let error = gateway.upload(path).await.unwrap_err();
+    let error = gateway.upload_pinned(shop.name, path).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{error}");
     faults.clear();
 }

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) burying: Mutex<HashSet<(String, String)>>,
     /// Notified when one of them is done.
     pub(crate) buried: tokio::sync::Notify,
+    /// Longest that a start waits for a vendor that does not answer.
+    pub(crate) patience: std::time::Duration,
     pub(crate) clock: Clock,
     pub(crate) env: Environment,
     pub(crate) audit: Auditor,
@@ -190,6 +192,7 @@ impl Gateway {
             settling: tokio::sync::Mutex::default(),
             burying: Mutex::default(),
             buried: tokio::sync::Notify::new(),
+            patience: setup.patience,
             clock: setup.clock.clone(),
             env: setup.env,
             live: RwLock::new(Arc::new(Live {

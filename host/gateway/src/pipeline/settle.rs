@@ -115,6 +115,10 @@ impl Inner {
                 let why = "the file changed before its upload could be recorded";
                 self.end_without_file(row, why, Some(remote), settled).await
             }
+            (Event::VerifyUnanswered, _, _) => {
+                settled.open += 1;
+                Ok(())
+            }
             _ => {
                 settled.open += u64::from(row.state == State::Sent);
                 Ok(())

@@ -9,7 +9,7 @@ use super::books::{Compared, Unlisted};
 use crate::error::Result;
 use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
-use crate::pipeline::{Settled, journal_error};
+use crate::pipeline::{Pass, Settled, journal_error};
 use crate::principal::{Principal, Scope};
 use crate::setup::ProviderUnit;
 
@@ -142,7 +142,7 @@ impl Gateway {
 impl Inner {
     /// Finds out what became of the uploads whose end is not known: what is on the list then has a record, or goes.
     async fn settle_at(&self, units: &[&ProviderUnit]) -> Result<()> {
-        let mut settled = Settled::default();
+        let mut pass = Pass::of_command(self);
         for id in self.unsettled()? {
             let entry = self.journal.entry(&id);
             let provider = entry
@@ -152,9 +152,10 @@ impl Inner {
                 .iter()
                 .any(|unit| Some(&unit.name) == provider.as_ref())
             {
-                self.settle_id(&id, &mut settled).await?;
+                pass.entry(&id).await?;
             }
         }
+        let settled = pass.settled;
         if settled != Settled::default() {
             tracing::info!(?settled, "settled before reconciling");
             self.deliver_backlog().await?;

@@ -1,0 +1,164 @@
+//! One pass over what is left open: no vendor that does not answer holds the others up.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use loadlock_policy::breaker::Admission;
+use loadlock_sandbox::tracker::RemoteRow;
+
+use super::entry::journal_error;
+use super::recover::Settled;
+use crate::error::Result;
+use crate::gateway::Inner;
+
+/// Longest that a round waits for one step. Rounds come again and nobody waits for them.
+const ROUND: Duration = Duration::from_secs(30);
+/// Failures in a row after which a vendor is not asked again, where the next pass may be long in coming.
+const FAILURES: u32 = 3;
+
+/// A start, one round of settling, or what an operator asked for.
+pub(crate) struct Pass<'a> {
+    inner: &'a Inner,
+    /// Longest that one step may take. A vendor that takes longer is not asked again in this pass.
+    patience: Duration,
+    /// Whether a vendor is asked whose breaker says so much.
+    asks: fn(Admission) -> bool,
+    /// Failures in a row after which a vendor is not asked again in this pass.
+    most_failures: u32,
+    /// How often providers have failed since they answered last.
+    failures: BTreeMap<String, u32>,
+    /// What it did.
+    pub(crate) settled: Settled,
+}
+
+impl<'a> Pass<'a> {
+    /// Nobody else may be there to find out whether a vendor works again.
+    pub(crate) fn of_start(inner: &'a Inner) -> Self {
+        Self {
+            patience: inner.patience,
+            asks: |health| !matches!(health, Admission::Refused(_)),
+            most_failures: FAILURES,
+            ..Self::of_round(inner)
+        }
+    }
+
+    /// An operator knows better than a breaker.
+    pub(crate) fn of_command(inner: &'a Inner) -> Self {
+        Self {
+            asks: |_| true,
+            most_failures: FAILURES,
+            ..Self::of_round(inner)
+        }
+    }
+
+    /// Probes are the monitor's.
+    pub(crate) fn of_round(inner: &'a Inner) -> Self {
+        Self {
+            inner,
+            patience: ROUND,
+            asks: |health| health == Admission::Ready,
+            most_failures: 1,
+            failures: BTreeMap::new(),
+            settled: Settled::default(),
+        }
+    }
+
+    /// Settles an entry if its vendor may be asked; answers whether it was looked at.
+    pub(crate) async fn entry(&mut self, id: &str) -> Result<bool> {
+        let row = self.inner.journal.entry(id);
+        let Some(row) = row.map_err(|error| journal_error(&error))? else {
+            return Ok(false);
+        };
+        let provider = row.intent.provider;
+        if !self.may_ask(&provider) {
+            return Ok(false);
+        }
+        let open = self.settled.open;
+        let step = self.inner.settle_id(id, &mut self.settled);
+        let Ok(done) = tokio::time::timeout(self.patience, step).await else {
+            tracing::warn!(%provider, "the vendor does not answer; what is open there is settled later");
+            self.settled.open += 1;
+            self.is_silent(provider);
+            return Ok(true);
+        };
+        self.heard(provider, done.is_ok() && self.settled.open == open);
+        done.map(|()| true)
+    }
+
+    /// Takes back what cancelled uploads left; call it after the entries.
+    pub(crate) async fn given_up(&mut self) -> Result<()> {
+        let given_up = self.inner.take_back_given_up(&mut self.settled);
+        match tokio::time::timeout(self.patience, given_up).await {
+            Ok(taken_back) => taken_back,
+            Err(_) => {
+                tracing::warn!("a cancelled upload is taken back later");
+                Ok(())
+            }
+        }
+    }
+
+    /// Deletes what another gateway stored first; call it after the records are delivered.
+    pub(crate) async fn outdone(&mut self) -> Result<()> {
+        match tokio::time::timeout(self.patience, self.inner.clear_outdone()).await {
+            Ok(cleared) => cleared,
+            Err(_) => {
+                tracing::warn!("what another gateway stored first is deleted later");
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes journalled deletes, so many at the most.
+    pub(crate) async fn deletes(&mut self, most: usize) -> Result<()> {
+        let pending = self.inner.journal.pending_deletes(most);
+        for delete in pending.map_err(|error| journal_error(&error))? {
+            let delete = delete.intent;
+            if self.may_ask(&delete.provider) {
+                let step = self.inner.discard(&delete);
+                let gone = tokio::time::timeout(self.patience, step).await;
+                self.deleted(delete.provider, gone.ok());
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a dying remote file.
+    pub(crate) async fn bury(&mut self, row: &RemoteRow) {
+        if self.may_ask(&row.provider) {
+            let gone = tokio::time::timeout(self.patience, self.inner.bury(row)).await;
+            self.deleted(row.provider.clone(), gone.ok());
+        }
+    }
+
+    /// Whether a remote file is gone; `None` if nobody answered.
+    fn deleted(&mut self, provider: String, gone: Option<bool>) {
+        self.settled.deleted += u64::from(gone == Some(true));
+        match gone {
+            Some(gone) => self.heard(provider, gone),
+            None => self.is_silent(provider),
+        }
+    }
+
+    fn heard(&mut self, provider: String, well: bool) {
+        let failures = self.failures.entry(provider).or_default();
+        *failures = if well { 0 } else { failures.saturating_add(1) };
+    }
+
+    fn is_silent(&mut self, provider: String) {
+        self.failures.insert(provider, self.most_failures);
+    }
+
+    /// Not one whose breaker keeps it back, and not one that was silent or has failed too often in this pass.
+    fn may_ask(&self, provider: &str) -> bool {
+        let failures = self.failures.get(provider);
+        if failures.is_some_and(|failures| *failures >= self.most_failures) {
+            return false;
+        }
+        let Ok(unit) = self.inner.provider(provider) else {
+            return true;
+        };
+        let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.asks)(breaker.eligibility(&unit.breaker_policy(), self.inner.clock.now()))
+    }
+}
