@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use loadlock_gateway::Clock;
-use loadlock_journal::{ContentKey, Intent, Journal, SourceRef};
+use loadlock_gateway::{Clock, ErrorCode, Silent};
+use loadlock_journal::{ContentKey, DeleteIntent, Intent, Journal, SourceRef};
 use loadlock_tests::{Opened, Shop, World};
+use loadlock_upstream::{Fault, Operation};
 
 use super::settling::lose;
 use super::{count, sheet, until};
@@ -120,4 +121,49 @@ async fn rounds_get_to_outcomes_behind_those_that_stay_unknown() {
         count(&sheet(&gateway).await, "unknown outcomes"),
         MOST as u64
     );
+}
+
+#[tokio::test]
+async fn deletes_of_a_removed_provider_do_not_hide_others() {
+    let shop = Shop::kimi().await;
+    let world = shop.join(World::new()).clock(fast());
+    let gateway = world.open().await;
+    // Stored whole, and then the caller gives up: it is found, to be deleted, and the delete fails.
+    let faults = shop.upstream.faults();
+    faults.push(Operation::Create, Fault::HangAfter);
+    faults.always(Operation::Delete, Fault::status(503));
+    let request = gateway.request(world.file("a.txt", "given up"));
+    let cancel = request.cancel.clone();
+    let requests = shop.upstream.requests();
+    let upload = gateway.gateway.upload(&gateway.who, request, &Silent);
+    let (ended, ()) = tokio::join!(upload, async {
+        requests
+            .wait(|all| all.iter().any(|one| one.status.is_some()))
+            .await;
+        cancel.cancel();
+    });
+    assert_eq!(ended.unwrap_err().code, ErrorCode::Cancelled);
+    assert_eq!(shop.upstream.files().len(), 1);
+    with_journal(gateway, async |journal| {
+        for number in 0..MOST {
+            let delete = DeleteIntent {
+                account: "gone".into(),
+                provider: "gone".into(),
+                remote_id: format!("r{number}"),
+                why: "a test".into(),
+                at_ms: 1,
+            };
+            journal.deleting(delete).await.unwrap();
+        }
+    })
+    .await;
+    // The start tries more of them; the vendor is still unwell then.
+    let gateway = world.open().await;
+    faults.clear();
+    let _upkeep = gateway.gateway.start_upkeep();
+    until("it is gone", || async { shop.upstream.files().is_empty() }).await;
+    until("the journal knows", || async {
+        count(&sheet(&gateway).await, "pending deletes") == MOST as u64
+    })
+    .await;
 }

@@ -71,7 +71,8 @@ impl<'a> Pass<'a> {
             return Ok(false);
         };
         let provider = row.intent.provider;
-        if !self.may_ask(&provider) {
+        // Of a provider that is not configured any more it is settled that nobody can tell.
+        if self.inner.provider(&provider).is_ok() && !self.may_ask(&provider) {
             return Ok(false);
         }
         let open = self.settled.open;
@@ -109,16 +110,29 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Makes journalled deletes, so many at the most.
+    /// Makes journalled deletes, so many at the most, the longest untried first. Those that nobody can be asked for now take
+    /// nobody's place.
     pub(crate) async fn deletes(&mut self, most: usize) -> Result<()> {
-        let pending = self.inner.journal.pending_deletes(most);
+        let pending = self.inner.journal.pending_deletes(usize::MAX);
+        let mut left = most;
         for delete in pending.map_err(|error| journal_error(&error))? {
             let delete = delete.intent;
-            if self.may_ask(&delete.provider) {
-                let step = self.inner.discard(&delete);
-                let gone = tokio::time::timeout(self.patience, step).await;
-                self.deleted(delete.provider, gone.ok());
+            if left == 0 || !self.may_ask(&delete.provider) {
+                continue;
             }
+            left -= 1;
+            let step = self.inner.discard(&delete);
+            let gone = tokio::time::timeout(self.patience, step).await.ok();
+            if gone.is_none() {
+                let (account, remote_id) = (&delete.account, &delete.remote_id);
+                let (why, now) = ("no answer".to_owned(), self.inner.clock.wall_ms());
+                let noted = self
+                    .inner
+                    .journal
+                    .delete_failed(account, remote_id, why, now);
+                noted.await.map_err(|error| journal_error(&error))?;
+            }
+            self.deleted(delete.provider, gone);
         }
         Ok(())
     }
@@ -149,14 +163,17 @@ impl<'a> Pass<'a> {
         self.failures.insert(provider, self.most_failures);
     }
 
-    /// Not one whose breaker keeps it back, and not one that was silent or has failed too often in this pass.
-    fn may_ask(&self, provider: &str) -> bool {
+    /// Not one whose breaker keeps it back, and not one that was silent or has failed too often in this pass. One that is not
+    /// configured any more is told about once.
+    fn may_ask(&mut self, provider: &str) -> bool {
         let failures = self.failures.get(provider);
         if failures.is_some_and(|failures| *failures >= self.most_failures) {
             return false;
         }
         let Ok(unit) = self.inner.provider(provider) else {
-            return true;
+            tracing::warn!(%provider, "what is to be deleted at a provider that is not configured any more stays");
+            self.is_silent(provider.to_owned());
+            return false;
         };
         let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         (self.asks)(breaker.eligibility(&unit.breaker_policy(), self.inner.clock.now()))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use loadlock_policy::upkeep::{SETTLE_INTERVAL, Waiting};
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
+use rand::RngExt;
 
 use crate::error::Result;
 use crate::files::answered;
@@ -99,7 +100,12 @@ async fn clean(inner: &Inner, memory: &mut Memory, pass: &mut Pass<'_>) -> Resul
         limit: u32::try_from(MOST).unwrap_or(u32::MAX),
         ..RemotesQuery::default()
     };
-    let page = answered(inner.tracker.remotes(query).await)?;
+    let mut page = answered(inner.tracker.remotes(query).await)?;
+    // One that its vendor never deletes ends the turn of that vendor: it must not be the first each time.
+    if page.items.len() > 1 {
+        let first = rand::rng().random_range(0..page.items.len());
+        page.items.rotate_left(first);
+    }
     for row in &page.items {
         pass.bury(row).await;
     }
