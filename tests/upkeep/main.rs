@@ -2,6 +2,7 @@
 //! confirmed, and `reconcile` and `fsck` find what does not agree.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod behind;
 mod fsck;
 mod on_use;

@@ -267,6 +267,14 @@ impl Gateway {
 }
 
 impl Inner {
+    /// The provider that can be asked about what was stored at this account: the one of this name, or another of the same
+    /// account. One that has another account by now knows nothing of it, and its "not found" would say nothing.
+    pub(crate) fn provider_of(&self, name: &str, account: &str) -> Option<&ProviderUnit> {
+        let mut of_account = self.providers.iter().filter(|unit| unit.account == account);
+        let first = of_account.clone().next();
+        of_account.find(|unit| unit.name == name).or(first)
+    }
+
     pub(crate) fn provider(&self, name: &str) -> Result<&ProviderUnit> {
         self.providers
             .iter()

@@ -142,8 +142,8 @@ impl Inner {
     /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again. True when it is
     /// gone.
     pub(crate) async fn bury(&self, row: &RemoteRow) -> bool {
-        let Ok(unit) = self.provider(&row.provider) else {
-            tracing::warn!(provider = %row.provider, "a remote file of a provider that is not configured any more stays dying");
+        let Some(unit) = self.provider_of(&row.provider, &row.account) else {
+            nobody_to_ask(&row.provider, &row.account);
             return false;
         };
         let Some(_alone) = self.bury_alone(&row.account, &row.remote_id) else {
@@ -218,8 +218,8 @@ impl Inner {
 
     /// Deletes a remote file that a journalled delete names, unless some record refers to it. True when it is gone.
     pub(crate) async fn discard(&self, delete: &DeleteIntent) -> bool {
-        let Ok(unit) = self.provider(&delete.provider) else {
-            tracing::warn!(provider = %delete.provider, "a remote file of a provider that is not configured any more stays");
+        let Some(unit) = self.provider_of(&delete.provider, &delete.account) else {
+            nobody_to_ask(&delete.provider, &delete.account);
             return false;
         };
         let Some(_alone) = self.bury_alone(&delete.account, &delete.remote_id) else {
@@ -299,6 +299,15 @@ impl Inner {
             }
         }
     }
+}
+
+/// What is to be deleted stays until an operator says who can be asked.
+pub(super) fn nobody_to_ask(provider: &str, account: &str) {
+    tracing::warn!(
+        provider,
+        account,
+        "no provider has this account any more, so what is to be deleted there stays; `account` in a provider's section names it"
+    );
 }
 
 /// Deletes a remote file; the error is a sentence, and the file may be there still.

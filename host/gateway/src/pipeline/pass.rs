@@ -1,16 +1,18 @@
 //! One pass over what is left open: no vendor that does not answer holds the others up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use loadlock_policy::breaker::Admission;
 use loadlock_sandbox::tracker::RemoteRow;
 
+use super::burial::nobody_to_ask;
 use super::entry::journal_error;
 use super::recover::Settled;
 use crate::error::Result;
 use crate::gateway::Inner;
+use crate::setup::ProviderUnit;
 
 /// Longest that a round waits for one step. Rounds come again and nobody waits for them.
 const ROUND: Duration = Duration::from_secs(30);
@@ -28,6 +30,8 @@ pub(crate) struct Pass<'a> {
     most_failures: u32,
     /// How often providers have failed since they answered last.
     failures: BTreeMap<String, u32>,
+    /// Accounts that no provider has, and that were told about.
+    told: BTreeSet<String>,
     /// What it did.
     pub(crate) settled: Settled,
 }
@@ -60,6 +64,7 @@ impl<'a> Pass<'a> {
             asks: |health| health == Admission::Ready,
             most_failures: 1,
             failures: BTreeMap::new(),
+            told: BTreeSet::new(),
             settled: Settled::default(),
         }
     }
@@ -70,20 +75,27 @@ impl<'a> Pass<'a> {
         let Some(row) = row.map_err(|error| journal_error(&error))? else {
             return Ok(false);
         };
-        let provider = row.intent.provider;
-        // Of a provider that is not configured any more it is settled that nobody can tell.
-        if self.inner.provider(&provider).is_ok() && !self.may_ask(&provider) {
+        let Some(unit) = self.at(&row.intent.provider, &row.intent.key.account) else {
+            // It is settled that nobody can tell.
+            return self
+                .inner
+                .settle_id(id, &mut self.settled)
+                .await
+                .map(|()| true);
+        };
+        if !self.may_ask(unit) {
             return Ok(false);
         }
+        let provider = &unit.name;
         let open = self.settled.open;
         let step = self.inner.settle_id(id, &mut self.settled);
         let Ok(done) = tokio::time::timeout(self.patience, step).await else {
             tracing::warn!(%provider, "the vendor does not answer; what is open there is settled later");
             self.settled.open += 1;
-            self.is_silent(provider);
+            self.is_silent(unit);
             return Ok(true);
         };
-        self.heard(provider, done.is_ok() && self.settled.open == open);
+        self.heard(unit, done.is_ok() && self.settled.open == open);
         done.map(|()| true)
     }
 
@@ -117,7 +129,10 @@ impl<'a> Pass<'a> {
         let mut left = most;
         for delete in pending.map_err(|error| journal_error(&error))? {
             let delete = delete.intent;
-            if left == 0 || !self.may_ask(&delete.provider) {
+            let Some(unit) = self.deleting_at(&delete.provider, &delete.account) else {
+                continue;
+            };
+            if left == 0 || !self.may_ask(unit) {
                 continue;
             }
             left -= 1;
@@ -132,49 +147,58 @@ impl<'a> Pass<'a> {
                     .delete_failed(account, remote_id, why, now);
                 noted.await.map_err(|error| journal_error(&error))?;
             }
-            self.deleted(delete.provider, gone);
+            self.deleted(unit, gone);
         }
         Ok(())
     }
 
     /// Deletes a dying remote file.
     pub(crate) async fn bury(&mut self, row: &RemoteRow) {
-        if self.may_ask(&row.provider) {
+        let Some(unit) = self.deleting_at(&row.provider, &row.account) else {
+            return;
+        };
+        if self.may_ask(unit) {
             let gone = tokio::time::timeout(self.patience, self.inner.bury(row)).await;
-            self.deleted(row.provider.clone(), gone.ok());
+            self.deleted(unit, gone.ok());
         }
     }
 
     /// Whether a remote file is gone; `None` if nobody answered.
-    fn deleted(&mut self, provider: String, gone: Option<bool>) {
+    fn deleted(&mut self, unit: &ProviderUnit, gone: Option<bool>) {
         self.settled.deleted += u64::from(gone == Some(true));
         match gone {
-            Some(gone) => self.heard(provider, gone),
-            None => self.is_silent(provider),
+            Some(gone) => self.heard(unit, gone),
+            None => self.is_silent(unit),
         }
     }
 
-    fn heard(&mut self, provider: String, well: bool) {
-        let failures = self.failures.entry(provider).or_default();
+    fn heard(&mut self, unit: &ProviderUnit, well: bool) {
+        let failures = self.failures.entry(unit.name.clone()).or_default();
         *failures = if well { 0 } else { failures.saturating_add(1) };
     }
 
-    fn is_silent(&mut self, provider: String) {
-        self.failures.insert(provider, self.most_failures);
+    fn is_silent(&mut self, unit: &ProviderUnit) {
+        self.failures.insert(unit.name.clone(), self.most_failures);
     }
 
-    /// Not one whose breaker keeps it back, and not one that was silent or has failed too often in this pass. One that is not
-    /// configured any more is told about once.
-    fn may_ask(&mut self, provider: &str) -> bool {
-        let failures = self.failures.get(provider);
+    fn deleting_at(&mut self, provider: &str, account: &str) -> Option<&'a ProviderUnit> {
+        let unit = self.at(provider, account);
+        if unit.is_none() && self.told.insert(account.to_owned()) {
+            nobody_to_ask(provider, account);
+        }
+        unit
+    }
+
+    fn at(&self, provider: &str, account: &str) -> Option<&'a ProviderUnit> {
+        self.inner.provider_of(provider, account)
+    }
+
+    /// Not one whose breaker keeps it back, and not one that was silent or has failed too often in this pass.
+    fn may_ask(&self, unit: &ProviderUnit) -> bool {
+        let failures = self.failures.get(&unit.name);
         if failures.is_some_and(|failures| *failures >= self.most_failures) {
             return false;
         }
-        let Ok(unit) = self.inner.provider(provider) else {
-            tracing::warn!(%provider, "what is to be deleted at a provider that is not configured any more stays");
-            self.is_silent(provider.to_owned());
-            return false;
-        };
         let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         (self.asks)(breaker.eligibility(&unit.breaker_policy(), self.inner.clock.now()))
     }

@@ -111,7 +111,9 @@ impl Inner {
                 RemoteState::Dying => LedgerRowState::Dying,
                 RemoteState::Missing => LedgerRowState::Missing,
             },
-            ours_to_judge: row.provider == unit.name || self.provider(&row.provider).is_err(),
+            ours_to_judge: self
+                .provider_of(&row.provider, &row.account)
+                .is_some_and(|judge| judge.name == unit.name),
         }
     }
 

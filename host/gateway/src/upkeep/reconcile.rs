@@ -145,13 +145,11 @@ impl Inner {
         let mut pass = Pass::of_command(self);
         for id in self.unsettled()? {
             let entry = self.journal.entry(&id);
-            let provider = entry
-                .map_err(|error| journal_error(&error))?
-                .map(|entry| entry.intent.provider);
-            if units
-                .iter()
-                .any(|unit| Some(&unit.name) == provider.as_ref())
-            {
+            let entry = entry.map_err(|error| journal_error(&error))?;
+            if entry.is_some_and(|entry| {
+                let account = &entry.intent.key.account;
+                units.iter().any(|unit| unit.account == *account)
+            }) {
                 pass.entry(&id).await?;
             }
         }

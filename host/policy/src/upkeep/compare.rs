@@ -36,8 +36,8 @@ pub struct LedgerRow {
     pub bytes: u64,
     /// State.
     pub state: LedgerRowState,
-    /// Whether it was stored through this provider, or through one that is not configured any more. Another provider
-    /// of the same account is asked about its own.
+    /// Whether it was stored through this provider, or through one that has this account no more. Another provider of the
+    /// same account is asked about its own.
     pub ours_to_judge: bool,
 }
 
