@@ -4,6 +4,7 @@
 
 mod accounts;
 mod behind;
+mod busy;
 mod fsck;
 mod on_use;
 mod races;

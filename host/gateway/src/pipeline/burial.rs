@@ -9,7 +9,7 @@
 //!   its way. [`Burials`] remembers what was deleted since, and such an upload is sent again.
 //! - Within this process one remote file is deleted by one task at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -48,6 +48,13 @@ impl Burials {
     /// How many there were: to be asked before the bytes of an upload leave.
     pub(crate) async fn now(&self) -> u64 {
         self.0.read().await.count
+    }
+
+    /// What was deleted since, of what is told apart.
+    pub(crate) async fn since(&self, since: u64) -> BTreeSet<String> {
+        let log = self.0.read().await;
+        let later = log.last_of.iter().filter(|(_, at)| **at > since);
+        later.map(|(remote_id, _)| remote_id.clone()).collect()
     }
 
     /// To be called after the vendor was asked, whatever it answered, and before the journal forgets the delete.

@@ -129,11 +129,16 @@ impl Inner {
             .journal
             .open_entries()
             .map_err(|error| journal_error(&error))?;
-        Ok(open
-            .into_iter()
-            .map(|row| row.intent.id)
-            .filter(|id| !self.under_way(id))
-            .collect())
+        let mut abandoned = Vec::new();
+        for row in open.into_iter().filter(|row| !self.under_way(row.id())) {
+            // One that ended after it was read is not held any more either.
+            let now = self.journal.entry(row.id());
+            let now = now.map_err(|error| journal_error(&error))?;
+            if now.is_some_and(|now| now.state == State::Sent) {
+                abandoned.push(row.intent.id);
+            }
+        }
+        Ok(abandoned)
     }
 
     /// What settling looks at: abandoned entries, and outcomes that were unknown where the vendor may answer now.
