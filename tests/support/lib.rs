@@ -166,14 +166,23 @@ impl World {
 
     /// Opens the gateway; panics with the error if it refuses.
     pub async fn open(&self) -> Opened {
-        match self.try_open().await {
+        self.open_with(self.setup()).await
+    }
+
+    /// As [`World::open`], with a setup that was changed.
+    pub async fn open_with(&self, setup: Setup) -> Opened {
+        match self.try_open_with(setup).await {
             Ok(opened) => opened,
             Err(error) => panic!("{error}\n{}", error.hint),
         }
     }
 
     pub async fn try_open(&self) -> Result<Opened> {
-        let gateway = Gateway::open(self.setup()).await?;
+        self.try_open_with(self.setup()).await
+    }
+
+    async fn try_open_with(&self, setup: Setup) -> Result<Opened> {
+        let gateway = Gateway::open(setup).await?;
         let token = token(
             &self.path("home"),
             "local",

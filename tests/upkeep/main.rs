@@ -2,13 +2,17 @@
 //! confirmed, and `reconcile` and `fsck` find what does not agree.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod behind;
+mod busy;
 mod fsck;
 mod on_use;
 mod races;
 mod reconcile;
 mod recovery;
 mod settling;
+mod starts;
+mod turns;
 
 use std::future::Future;
 use std::time::Duration;

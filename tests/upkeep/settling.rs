@@ -130,13 +130,17 @@ async fn what_has_expired_is_cleaned() {
 }
 
 /// An upload whose answer is lost while the vendor cannot be asked either.
-async fn unknown(gateway: &Opened, shop: &Shop, path: &std::path::Path) {
+pub(super) async fn lose(gateway: &Opened, shop: &Shop, path: &std::path::Path) {
     let faults = shop.upstream.faults();
     faults.push(Operation::Create, Fault::ResetAfter);
     faults.always(Operation::List, Fault::status(503));
-    let error = gateway.upload(path).await.unwrap_err();
+    let error = gateway.upload_pinned(shop.name, path).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{error}");
     faults.clear();
+}
+
+async fn unknown(gateway: &Opened, shop: &Shop, path: &std::path::Path) {
+    lose(gateway, shop, path).await;
     assert_eq!(count(&sheet(gateway).await, "unknown outcomes"), 1);
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) burying: Mutex<HashSet<(String, String)>>,
     /// Notified when one of them is done.
     pub(crate) buried: tokio::sync::Notify,
+    /// Longest that a start waits for a vendor that does not answer.
+    pub(crate) patience: std::time::Duration,
     pub(crate) clock: Clock,
     pub(crate) env: Environment,
     pub(crate) audit: Auditor,
@@ -190,6 +192,7 @@ impl Gateway {
             settling: tokio::sync::Mutex::default(),
             burying: Mutex::default(),
             buried: tokio::sync::Notify::new(),
+            patience: setup.patience,
             clock: setup.clock.clone(),
             env: setup.env,
             live: RwLock::new(Arc::new(Live {
@@ -264,6 +267,14 @@ impl Gateway {
 }
 
 impl Inner {
+    /// The provider that can be asked about what was stored at this account: the one of this name, or another of the same
+    /// account. One that has another account by now knows nothing of it, and its "not found" would say nothing.
+    pub(crate) fn provider_of(&self, name: &str, account: &str) -> Option<&ProviderUnit> {
+        let mut of_account = self.providers.iter().filter(|unit| unit.account == account);
+        let first = of_account.clone().next();
+        of_account.find(|unit| unit.name == name).or(first)
+    }
+
     pub(crate) fn provider(&self, name: &str) -> Result<&ProviderUnit> {
         self.providers
             .iter()

@@ -119,15 +119,7 @@ impl Store {
         let Slot::Down(reason) = &*slot else {
             return Ok(());
         };
-        let may_pass = matches!(
-            reason,
-            JournalError::Full { .. } | JournalError::ReadOnly { .. } | JournalError::Io { .. }
-        );
-        if !may_pass || matches!(self.source, Source::Once(_)) {
-            return Err(reason.clone());
-        }
-        // Opening reads the whole store: not worth it while the answer is known.
-        if matches!(reason, JournalError::Full { .. }) && self.is_short_of_space() {
+        if !self.may_come_back(reason) {
             return Err(reason.clone());
         }
         match self.database() {
@@ -140,6 +132,24 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    /// Whether it is down and might be opened again now.
+    pub(crate) fn is_worth_reviving(&self) -> bool {
+        match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
+            Slot::Down(reason) => self.may_come_back(reason),
+            Slot::Open(_) => false,
+        }
+    }
+
+    /// Whether what took it down may have passed. Opening reads the whole store: not worth it while the answer is known.
+    fn may_come_back(&self, reason: &JournalError) -> bool {
+        let passes = match reason {
+            JournalError::Full { .. } => !self.is_short_of_space(),
+            JournalError::ReadOnly { .. } | JournalError::Io { .. } => true,
+            _ => false,
+        };
+        passes && matches!(self.source, Source::Place(_))
     }
 
     /// Closes it: everything committed becomes durable, and the next open finds a clean store.

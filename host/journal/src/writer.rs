@@ -60,6 +60,8 @@ impl Drop for Reply {
 /// What the writer receives.
 pub(crate) enum Message {
     Job(Box<Job>),
+    /// Somebody reads and met a closed store: it is opened again if that can be, and the sender dropped.
+    Revive(std::sync::mpsc::Sender<()>),
     Close(oneshot::Sender<Result<(), JournalError>>),
 }
 
@@ -145,10 +147,12 @@ impl Writer {
                 }
             };
             let mut batch = Vec::new();
+            let mut readers = Vec::new();
             let mut next = Ok(first);
             let close = loop {
                 match next {
                     Ok(Message::Job(job)) => batch.push(*job),
+                    Ok(Message::Revive(reader)) => readers.push(reader),
                     Ok(Message::Close(reply)) => break Some(reply),
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break None,
                 }
@@ -158,6 +162,12 @@ impl Writer {
                 next = messages.try_recv();
             };
             self.commit(batch);
+            // What a failed commit may have left goes before anybody reads it.
+            if !readers.is_empty() && self.forget.is_empty() {
+                // If it stays down, the reader hears why.
+                let _ = self.store.revive();
+            }
+            drop(readers);
             if let Some(reply) = close {
                 // A receiver that went away does not mind.
                 let _ = reply.send(self.store.close());

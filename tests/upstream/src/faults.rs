@@ -97,6 +97,8 @@ pub enum Fault {
     Hang,
     /// Nothing happens until [`Faults::release`]; then all goes well.
     Hold,
+    /// The request is carried out, and its answer is kept back until [`Faults::release`]. [`crate::Recorded::status`] says when it was carried out.
+    HoldAnswer,
     /// The request is carried out, and nothing is ever answered. [`crate::Recorded::status`] says so: it is the status that is kept back.
     HangAfter,
     /// The connection is reset before the body is read.
@@ -267,7 +269,7 @@ impl Faults {
         locked(&self.0).queue.len()
     }
 
-    /// Lets so many requests go on that are held by [`Fault::Hold`], now or later.
+    /// Lets so many requests go on that are held by [`Fault::Hold`] or [`Fault::HoldAnswer`], now or later.
     pub fn release(&self, requests: usize) {
         self.1.add_permits(requests);
     }

@@ -154,10 +154,15 @@ impl Exchange<'_> {
                 self.state.faults.released().await;
                 self.honest(call, tap).await.map(Reply::whole)
             }
+            Fault::HoldAnswer => {
+                let reply = self.honest(call, tap).await?;
+                self.carried_out(reply.status);
+                self.state.faults.released().await;
+                Ok(reply.whole())
+            }
             Fault::HangAfter => {
                 let status = self.honest(call, tap).await?.status;
-                let note = |request: &mut Recorded| request.status = Some(status);
-                self.state.requests.update(self.number, note);
+                self.carried_out(status);
                 std::future::pending().await
             }
             Fault::ResetBefore => self.reset(),
@@ -203,6 +208,12 @@ impl Exchange<'_> {
                 Ok(vendor::render(vendor, problem).whole())
             }
         }
+    }
+
+    /// For an answer that is kept back.
+    fn carried_out(&self, status: u16) {
+        let note = |request: &mut Recorded| request.status = Some(status);
+        self.state.requests.update(self.number, note);
     }
 
     /// A body that broke off has no answer; one that a fault cut takes the connection with it.

@@ -9,7 +9,7 @@
 //!   its way. [`Burials`] remembers what was deleted since, and such an upload is sent again.
 //! - Within this process one remote file is deleted by one task at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -48,6 +48,13 @@ impl Burials {
     /// How many there were: to be asked before the bytes of an upload leave.
     pub(crate) async fn now(&self) -> u64 {
         self.0.read().await.count
+    }
+
+    /// What was deleted since, of what is told apart.
+    pub(crate) async fn since(&self, since: u64) -> BTreeSet<String> {
+        let log = self.0.read().await;
+        let later = log.last_of.iter().filter(|(_, at)| **at > since);
+        later.map(|(remote_id, _)| remote_id.clone()).collect()
     }
 
     /// To be called after the vendor was asked, whatever it answered, and before the journal forgets the delete.
@@ -150,8 +157,8 @@ impl Inner {
     /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again. True when it is
     /// gone.
     pub(crate) async fn bury(&self, row: &RemoteRow) -> bool {
-        let Ok(unit) = self.provider(&row.provider) else {
-            tracing::warn!(provider = %row.provider, "a remote file of a provider that is not configured any more stays dying");
+        let Some(unit) = self.provider_of(&row.provider, &row.account) else {
+            nobody_to_ask(&row.provider, &row.account);
             return false;
         };
         let Some(_alone) = self.bury_alone(&row.account, &row.remote_id) else {
@@ -226,8 +233,8 @@ impl Inner {
 
     /// Deletes a remote file that a journalled delete names, unless some record refers to it. True when it is gone.
     pub(crate) async fn discard(&self, delete: &DeleteIntent) -> bool {
-        let Ok(unit) = self.provider(&delete.provider) else {
-            tracing::warn!(provider = %delete.provider, "a remote file of a provider that is not configured any more stays");
+        let Some(unit) = self.provider_of(&delete.provider, &delete.account) else {
+            nobody_to_ask(&delete.provider, &delete.account);
             return false;
         };
         let Some(_alone) = self.bury_alone(&delete.account, &delete.remote_id) else {
@@ -307,6 +314,15 @@ impl Inner {
             }
         }
     }
+}
+
+/// What is to be deleted stays until an operator says who can be asked.
+pub(super) fn nobody_to_ask(provider: &str, account: &str) {
+    tracing::warn!(
+        provider,
+        account,
+        "no provider has this account any more, so what is to be deleted there stays; `account` in a provider's section names it"
+    );
 }
 
 /// Deletes a remote file; the error is a sentence, and the file may be there still.

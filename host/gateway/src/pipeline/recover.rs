@@ -5,19 +5,24 @@ use std::time::Duration;
 
 use loadlock_journal::State;
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
+use rand::RngExt;
 use serde::Serialize;
 
 use super::entry::journal_error;
+use super::pass::Pass;
 use crate::error::Result;
 use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
 
-/// How long a start may spend on deleting.
-const CLEANING: Duration = Duration::from_secs(10);
+/// How long a start may spend on deleting. Longer than it waits for a vendor that does not answer, so that the others get
+/// their turn after that one.
+const CLEANING: Duration = Duration::from_secs(20);
+/// Journalled deletes that a start makes.
+const DELETES: usize = 1_000;
 /// Rows looked at in one transaction.
 const BATCH: u32 = 1_000;
-/// Unknown outcomes that are looked for again at a time: each reads the vendor's list.
+/// Unknown outcomes that a start looks for again: each reads the vendor's list.
 const UNKNOWN: usize = 100;
 
 /// What settling found and did.
@@ -29,7 +34,7 @@ pub struct Settled {
     pub failed: u64,
     /// Uploads that nobody can tell about.
     pub unknown: u64,
-    /// Uploads whose vendor does not answer: looked for again later.
+    /// Uploads whose vendor does not answer, or says nothing about them: looked for again later.
     pub open: u64,
     /// Records that the tracker got late.
     pub delivered: u64,
@@ -38,7 +43,8 @@ pub struct Settled {
 }
 
 impl Gateway {
-    /// Settles every open entry of the journal, delivers late records and deletes what waits to be deleted.
+    /// Settles every open entry of the journal, delivers late records and deletes what waits to be deleted. A vendor that does not
+    /// answer, or whose breaker is open, holds nothing up: what is open there waits for the next time.
     ///
     /// # Errors
     /// [`crate::ErrorCode::StateUnavailable`]. A vendor or tracker that does not answer is no error: the entry stays for the next time.
@@ -50,51 +56,54 @@ impl Gateway {
 impl Inner {
     pub(crate) async fn settle(&self) -> Result<Settled> {
         let _one_at_a_time = self.settling.lock().await;
-        let mut settled = Settled::default();
-        for id in self.unsettled()? {
-            self.settle_id(&id, &mut settled).await?;
+        let mut pass = Pass::of_start(self);
+        let mut unknown = self.answerable()?;
+        if unknown.len() > UNKNOWN {
+            // No start knows what the one before it looked at: another part each time, so that all of them get their turn.
+            let first = rand::rng().random_range(0..unknown.len());
+            unknown.rotate_left(first);
+            unknown.truncate(UNKNOWN);
         }
-        self.take_back_given_up(&mut settled).await?;
+        for id in self.abandoned()?.into_iter().chain(unknown) {
+            pass.entry(&id).await?;
+        }
+        pass.given_up().await?;
         match self.deliver_backlog().await {
-            Ok(delivered) => settled.delivered = delivered,
+            Ok(delivered) => pass.settled.delivered = delivered,
             Err(error) => {
                 tracing::warn!(%error, "the tracker is away; records wait in the journal")
             }
         }
         fault::at(Point::SettleDelivered);
-        self.clear_outdone().await?;
-        for pending in self
-            .journal
-            .pending_deletes(1_000)
-            .map_err(|error| journal_error(&error))?
-        {
-            if self.discard(&pending.intent).await {
-                settled.deleted += 1;
+        pass.outdone().await?;
+        let deleting = async {
+            pass.deletes(DELETES).await?;
+            if let Err(error) = self.clean(&mut pass).await {
+                tracing::warn!(%error, "the tracker is away; nothing is cleaned");
             }
-        }
-        // A vendor that does not answer must not hold up a start: what is not deleted now is deleted next time.
-        match tokio::time::timeout(CLEANING, self.clean()).await {
-            Ok(Ok(deleted)) => settled.deleted += deleted,
-            Ok(Err(error)) => tracing::warn!(%error, "the tracker is away; nothing is cleaned"),
-            Err(_) => tracing::warn!("cleaning took too long; the rest waits for the next time"),
+            Ok(())
+        };
+        // What is not deleted now is deleted next time.
+        match tokio::time::timeout(CLEANING, deleting).await {
+            Ok(deleted) => deleted?,
+            Err(_) => tracing::warn!("deleting took too long; the rest waits for the next time"),
         }
         self.journal
             .sweep(self.clock.wall_ms())
             .await
             .map_err(|error| journal_error(&error))?;
         fault::at(Point::SettleSwept);
-        Ok(settled)
+        Ok(pass.settled)
     }
 
-    /// Tombstones what has expired and deletes every dying remote file at its vendor; answers how many are gone.
-    async fn clean(&self) -> Result<u64> {
+    /// Tombstones what has expired and deletes every dying remote file at its vendor.
+    async fn clean(&self, pass: &mut Pass<'_>) -> Result<()> {
         let now = self.clock.wall_ms();
         self.take_back(async {
             while !answered(self.tracker.expire(now, BATCH).await)?.is_empty() {}
             Ok(())
         })
         .await?;
-        let mut deleted = 0;
         let mut cursor = None;
         loop {
             let query = RemotesQuery {
@@ -105,13 +114,11 @@ impl Inner {
             };
             let page = answered(self.tracker.remotes(query).await)?;
             for row in &page.items {
-                if self.bury(row).await {
-                    deleted += 1;
-                }
+                pass.bury(row).await;
             }
             match page.next {
                 Some(next) => cursor = Some(next),
-                None => return Ok(deleted),
+                None => return Ok(()),
             }
         }
     }
@@ -122,23 +129,34 @@ impl Inner {
             .journal
             .open_entries()
             .map_err(|error| journal_error(&error))?;
-        Ok(open
-            .into_iter()
-            .map(|row| row.intent.id)
-            .filter(|id| !self.under_way(id))
-            .collect())
+        let mut abandoned = Vec::new();
+        for row in open.into_iter().filter(|row| !self.under_way(row.id())) {
+            // One that ended after it was read is not held any more either.
+            let now = self.journal.entry(row.id());
+            let now = now.map_err(|error| journal_error(&error))?;
+            if now.is_some_and(|now| now.state == State::Sent) {
+                abandoned.push(row.intent.id);
+            }
+        }
+        Ok(abandoned)
     }
 
     /// What settling looks at: abandoned entries, and outcomes that were unknown where the vendor may answer now.
     pub(crate) fn unsettled(&self) -> Result<Vec<String>> {
         let mut ids = self.abandoned()?;
+        ids.extend(self.answerable()?);
+        Ok(ids)
+    }
+
+    /// Every unknown outcome that its vendor can be asked about. Those at a vendor that cannot be asked stay for ever and must not
+    /// hide the others, so whoever looks at a part of them takes it from these.
+    fn answerable(&self) -> Result<Vec<String>> {
         let unknown = self
             .journal
-            .unknown_entries(UNKNOWN)
+            .unknown_entries(usize::MAX)
             .map_err(|error| journal_error(&error))?;
         let answerable = unknown.into_iter().filter(|row| self.can_be_asked(row));
-        ids.extend(answerable.map(|row| row.intent.id));
-        Ok(ids)
+        Ok(answerable.map(|row| row.intent.id).collect())
     }
 
     /// Settles an entry if it is still without a known end and nobody holds it. Call it under the lock of settling.

@@ -23,18 +23,22 @@ type Ended<'a> = std::result::Result<&'a str, ErrorCode>;
 impl Inner {
     /// Whether an outcome that was unknown can be found out.
     pub(super) fn can_be_asked(&self, row: &Row) -> bool {
-        self.provider(&row.intent.provider)
-            .is_ok_and(|unit| has_evidence(unit.profile.verify))
+        self.provider_of(&row.intent.provider, &row.intent.key.account)
+            .is_some_and(|unit| has_evidence(unit.profile.verify))
     }
 
     pub(super) async fn settle_entry(&self, row: &Row, settled: &mut Settled) -> Result<()> {
         fault::at(Point::SettleBefore);
         let intent = &row.intent;
-        let Ok(unit) = self.provider(&intent.provider) else {
-            let why = format!(
-                "the provider `{}` is not configured any more",
-                intent.provider
-            );
+        let Some(unit) = self.provider_of(&intent.provider, &intent.key.account) else {
+            let (provider, account) = (&intent.provider, &intent.key.account);
+            let why = match self.provider(provider) {
+                Ok(_) => {
+                    format!("the provider `{provider}` has another account than `{account}` now")
+                }
+                Err(_) => format!("the provider `{provider}` is not configured any more"),
+            };
+            tracing::warn!(id = %row.id(), account, "{why}, so nobody can be asked about an upload; `account` in a provider's section names it");
             return self.cannot_be_told(row, why, settled).await;
         };
         if intent.idempotency.is_some() || self.together.is_some() {
@@ -114,6 +118,10 @@ impl Inner {
             (Event::VerifyFound, Some(remote), _) => {
                 let why = "the file changed before its upload could be recorded";
                 self.end_without_file(row, why, Some(remote), settled).await
+            }
+            (Event::VerifyUnanswered, _, _) => {
+                settled.open += 1;
+                Ok(())
             }
             _ => {
                 settled.open += u64::from(row.state == State::Sent);

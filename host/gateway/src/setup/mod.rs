@@ -6,6 +6,7 @@ mod provider;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use loadlock_config::{ComponentRef, ComponentSource, Config};
 use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source};
@@ -37,6 +38,8 @@ pub struct Setup {
     pub clock: crate::clock::Clock,
     /// Opens the gateway to look at: nothing that an earlier process left behind is settled, delivered or cleaned.
     pub look_only: bool,
+    /// Longest that a start waits for a vendor that does not answer about what an earlier process left open.
+    pub patience: Duration,
 }
 
 impl Setup {
@@ -50,6 +53,7 @@ impl Setup {
             env: |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
             clock: crate::clock::Clock::default(),
             look_only: false,
+            patience: Duration::from_secs(10),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use loadlock_journal::{Entry, Intent, State};
+use loadlock_policy::model::VerifyMethod;
 use loadlock_policy::upkeep::{
     Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, compare,
 };
@@ -49,6 +50,9 @@ impl Inner {
         if !unit.profile.can_list {
             return Ok(Err(Unlisted::CannotList));
         }
+        let burials = unit.burials.now().await;
+        // The journal before the ledger: what is recorded meanwhile is in one of them.
+        let journal_before = self.journal_facts(unit)?;
         let before = self.rows(Some(&unit.account)).await?;
         // Asked before the vendor: what is recorded meanwhile is in the ledger's second look.
         let mut elsewhere = self.marks_elsewhere(&unit.account).await?;
@@ -56,19 +60,30 @@ impl Inner {
             Ok(listed) => listed,
             Err(unlisted) => return Ok(Err(unlisted)),
         };
-        let journal_before = self.journal_facts(&unit.account)?;
+        let journal_meanwhile = self.journal_facts(unit)?;
         elsewhere.extend(self.marks_elsewhere(&unit.account).await?);
         let after = self.rows(Some(&unit.account)).await?;
-        let mut journal = self.journal_facts(&unit.account)?;
-        // An upload that was recorded between the two looks is in the ledger now, one that was accepted is in the second;
-        // either way it is ours.
-        for (id, bytes) in journal_before.accepted {
+        let mut journal = self.journal_facts(unit)?;
+        for id in journal_before.accepted.into_keys() {
+            if journal.accepted.contains_key(&id) {
+                journal.accepted_before.insert(id);
+            } else {
+                journal.passing.insert(id);
+            }
+        }
+        // Recorded after the ledger was read again, it is in neither of the two.
+        for (id, bytes) in journal_meanwhile.accepted {
             if !after.iter().any(|row| row.remote_id == id) {
                 journal.accepted.entry(id).or_insert(bytes);
             }
         }
-        journal.open_marks.extend(journal_before.open_marks);
+        let open = [journal_before.open_marks, journal_meanwhile.open_marks];
+        journal.open_marks.extend(open.into_iter().flatten());
         journal.open_marks.extend(elsewhere);
+        let open = [journal_before.open_sizes, journal_meanwhile.open_sizes];
+        journal.open_sizes.extend(open.into_iter().flatten());
+        // Last: a delete is noted here before the journal forgets it.
+        journal.passing.extend(unit.burials.since(burials).await);
         let rows = |rows: &[RemoteRow]| -> Vec<LedgerRow> {
             rows.iter().map(|row| self.ledger_row(unit, row)).collect()
         };
@@ -111,7 +126,9 @@ impl Inner {
                 RemoteState::Dying => LedgerRowState::Dying,
                 RemoteState::Missing => LedgerRowState::Missing,
             },
-            ours_to_judge: row.provider == unit.name || self.provider(&row.provider).is_err(),
+            ours_to_judge: self
+                .provider_of(&row.provider, &row.account)
+                .is_some_and(|judge| judge.name == unit.name),
         }
     }
 
@@ -135,14 +152,14 @@ impl Inner {
         }
     }
 
-    /// What the journal knows of one account.
-    fn journal_facts(&self, account: &str) -> Result<JournalFacts> {
-        let journal = &self.journal;
+    /// What the journal knows of a provider's account.
+    fn journal_facts(&self, unit: &ProviderUnit) -> Result<JournalFacts> {
+        let (journal, account) = (&self.journal, &unit.account);
         let read = || -> std::result::Result<JournalFacts, loadlock_journal::JournalError> {
             let mut facts = JournalFacts::default();
             for entry in journal.accepted_not_recorded(ALL)? {
                 if let State::Accepted { accepted, .. } = &entry.state
-                    && accepted.account == account
+                    && accepted.account == *account
                 {
                     facts
                         .accepted
@@ -150,20 +167,26 @@ impl Inner {
                 }
             }
             let deletes = journal.pending_deletes(ALL)?.into_iter();
-            let deletes = deletes.filter(|pending| pending.intent.account == account);
+            let deletes = deletes.filter(|pending| pending.intent.account == *account);
             facts.deleting = deletes.map(|pending| pending.intent.remote_id).collect();
             facts.deleting.extend(self.outdone_of(account)?);
             let marks = |entries: Vec<Entry>| {
                 let attempts = entries.into_iter().flat_map(|entry| entry.attempts);
                 attempts
-                    .filter(|attempt| attempt.account == account)
+                    .filter(|attempt| attempt.account == *account)
                     .map(|attempt| attempt.mark)
                     .collect::<Vec<_>>()
             };
             facts
                 .failed_marks
                 .extend(marks(journal.failed_entries(ALL)?));
-            facts.open_marks.extend(marks(journal.open_entries()?));
+            let open = journal.open_entries()?;
+            if unit.profile.verify != VerifyMethod::Mark {
+                let at_account = |entry: &&Entry| entry.intent.key.account == *account;
+                let open = open.iter().filter(at_account);
+                facts.open_sizes = open.map(|entry| entry.intent.bytes).collect();
+            }
+            facts.open_marks.extend(marks(open));
             facts
                 .open_marks
                 .extend(marks(journal.unknown_entries(ALL)?));

@@ -9,7 +9,7 @@ use super::books::{Compared, Unlisted};
 use crate::error::Result;
 use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
-use crate::pipeline::{Settled, journal_error};
+use crate::pipeline::{Pass, Settled, journal_error};
 use crate::principal::{Principal, Scope};
 use crate::setup::ProviderUnit;
 
@@ -142,19 +142,18 @@ impl Gateway {
 impl Inner {
     /// Finds out what became of the uploads whose end is not known: what is on the list then has a record, or goes.
     async fn settle_at(&self, units: &[&ProviderUnit]) -> Result<()> {
-        let mut settled = Settled::default();
+        let mut pass = Pass::of_command(self);
         for id in self.unsettled()? {
             let entry = self.journal.entry(&id);
-            let provider = entry
-                .map_err(|error| journal_error(&error))?
-                .map(|entry| entry.intent.provider);
-            if units
-                .iter()
-                .any(|unit| Some(&unit.name) == provider.as_ref())
-            {
-                self.settle_id(&id, &mut settled).await?;
+            let entry = entry.map_err(|error| journal_error(&error))?;
+            if entry.is_some_and(|entry| {
+                let account = &entry.intent.key.account;
+                units.iter().any(|unit| unit.account == *account)
+            }) {
+                pass.entry(&id).await?;
             }
         }
+        let settled = pass.settled;
         if settled != Settled::default() {
             tracing::info!(?settled, "settled before reconciling");
             self.deliver_backlog().await?;

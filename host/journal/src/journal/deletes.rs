@@ -52,9 +52,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn pending_deletes(&self, limit: usize) -> Result<Vec<PendingDelete>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::pending_deletes(snapshot, limit))
+        self.read(|snapshot| read::pending_deletes(snapshot, limit))
     }
 
     /// Whether a delete of it is pending.
@@ -62,8 +60,6 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn is_deleting(&self, account: &str, remote_id: &str) -> Result<bool, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::is_deleting(snapshot, account, remote_id))
+        self.read(|snapshot| read::is_deleting(snapshot, account, remote_id))
     }
 }

@@ -148,6 +148,22 @@ impl Journal {
         messages.send(message).map_err(|_| JournalError::Closed)
     }
 
+    /// Reads in one snapshot. A store that went down for a reason that may have passed is opened again for it, by the writer:
+    /// it has to take back first what a failed commit may have left.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, JournalError> {
+        if self.inner.store.is_worth_reviving() {
+            let (reader, revived) = channel();
+            if self.send(Message::Revive(reader)).is_ok() {
+                // Nothing is ever sent: it ends when the writer is done.
+                let _ = revived.recv();
+            }
+        }
+        self.inner.store.read(work)
+    }
+
     async fn done(&self, change: Change) -> Result<(), JournalError> {
         match self.change(change).await? {
             Answer::Done => Ok(()),
@@ -178,6 +194,6 @@ impl Journal {
         &self,
         work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, JournalError> {
-        self.inner.store.read(work)
+        self.read(work)
     }
 }

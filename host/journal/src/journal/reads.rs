@@ -13,7 +13,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn entry(&self, id: &str) -> Result<Option<Entry>, JournalError> {
-        self.inner.store.read(|snapshot| read::entry(snapshot, id))
+        self.read(|snapshot| read::entry(snapshot, id))
     }
 
     /// Entries without an end, in the order in which they began: what recovery settles at start.
@@ -21,7 +21,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn open_entries(&self) -> Result<Vec<Entry>, JournalError> {
-        self.inner.store.read(read::open_entries)
+        self.read(read::open_entries)
     }
 
     /// Entries whose outcome is unknown, by id.
@@ -29,9 +29,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn unknown_entries(&self, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::unknown_entries(snapshot, limit))
+        self.read(|snapshot| read::unknown_entries(snapshot, limit))
     }
 
     /// Clean failures that are still kept, the latest first: their marks tell what of them is left at a vendor.
@@ -39,9 +37,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn failed_entries(&self, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::failed_entries(snapshot, limit))
+        self.read(|snapshot| read::failed_entries(snapshot, limit))
     }
 
     /// Entries that the tracker lacks, in the order of acceptance.
@@ -49,9 +45,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn accepted_not_recorded(&self, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::accepted_not_recorded(snapshot, limit))
+        self.read(|snapshot| read::accepted_not_recorded(snapshot, limit))
     }
 
     /// The newest entry with this content that the tracker lacks; `None` for a key without a digest. Its remote file is
@@ -60,9 +54,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn find_accepted(&self, key: &ContentKey) -> Result<Option<Entry>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::find_accepted(snapshot, key))
+        self.read(|snapshot| read::find_accepted(snapshot, key))
     }
 
     /// The entry that holds a tenant's idempotency key at the time `now_ms`; `None` once its 24 hours are over.
@@ -75,9 +67,7 @@ impl Journal {
         key: &str,
         now_ms: u64,
     ) -> Result<Option<Entry>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::find_keyed(snapshot, tenant, key, now_ms))
+        self.read(|snapshot| read::find_keyed(snapshot, tenant, key, now_ms))
     }
 
     /// Entries of any tenant that refer to a remote file and that the tracker lacks, in the order of acceptance.
@@ -89,9 +79,7 @@ impl Journal {
         account: &str,
         remote_id: &str,
     ) -> Result<Vec<Entry>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::entries_of_remote(snapshot, account, remote_id))
+        self.read(|snapshot| read::entries_of_remote(snapshot, account, remote_id))
     }
 
     /// How far the tracker is behind.
@@ -99,7 +87,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn backlog(&self) -> Result<Backlog, JournalError> {
-        self.inner.store.read(read::backlog)
+        self.read(read::backlog)
     }
 
     /// The balance, for `fsck`.
@@ -107,6 +95,6 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn counts(&self) -> Result<Counts, JournalError> {
-        self.inner.store.read(read::counts)
+        self.read(read::counts)
     }
 }

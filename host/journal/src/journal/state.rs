@@ -36,7 +36,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn get_state(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
-        self.inner.store.read(|snapshot| read::state(snapshot, key))
+        self.read(|snapshot| read::state(snapshot, key))
     }
 
     /// The keys that begin with `prefix`, sorted.
@@ -44,8 +44,6 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub fn state_keys(&self, prefix: &str) -> Result<Vec<String>, JournalError> {
-        self.inner
-            .store
-            .read(|snapshot| read::state_keys(snapshot, prefix))
+        self.read(|snapshot| read::state_keys(snapshot, prefix))
     }
 }

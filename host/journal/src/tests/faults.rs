@@ -63,6 +63,59 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     );
 }
 
+/// The first who comes may be one who only reads. Nothing of a refused upload is there to be read, wherever the space ended.
+#[test]
+fn a_journal_that_has_room_again_can_be_read() {
+    let mut refused = 0;
+    for writes in 0..60 {
+        let place = DiskPlace::default();
+        let journal = on(&place);
+        wait(journal.begin(intent("before"))).unwrap();
+        let mut large = keyed("large", "key", "print");
+        large.filename = "x".repeat(60_000);
+        space_for(&place, Some(writes));
+        let answer = wait(journal.begin(large));
+        refused += usize::from(answer.is_err());
+        space_for(&place, None);
+        assert!(journal.entry("before").unwrap().is_some());
+        let (found, keyed) = (
+            journal.entry("large").unwrap(),
+            journal
+                .find_keyed(&intent("large").tenant, "key", 0)
+                .unwrap(),
+        );
+        assert_eq!(found.is_some(), answer.is_ok(), "after {writes} writes");
+        assert!(answer.is_ok() || keyed.is_none(), "after {writes} writes");
+    }
+    assert!(refused >= 5, "{refused}");
+}
+
+/// A commit that failed after it reached the disk is taken back before anybody reads.
+#[test]
+fn what_a_late_failure_left_is_never_read() {
+    let rules = Rules {
+        fail_late: Some(|change| matches!(change, Change::Begin(intent) if intent.id == "late")),
+        ..still()
+    };
+    let journal = Journal::open_at(Box::new(DiskPlace::default()), rules).unwrap();
+    wait(journal.begin(keyed("late", "key", "print"))).unwrap_err();
+    assert_eq!(journal.entry("late").unwrap(), None);
+}
+
+#[test]
+fn a_journal_that_stays_full_says_so_to_readers() {
+    let place = DiskPlace::default();
+    let journal = on(&place);
+    wait(journal.begin(intent("a"))).unwrap();
+    space_for(&place, Some(0));
+    wait(journal.accepted("a", accepted("r"))).unwrap_err();
+    place.disk(|disk| disk.faults.free = Some(crate::store::RESERVE_BYTES - 1));
+    let read = journal.counts();
+    assert!(matches!(read, Err(JournalError::Full { .. })), "{read:?}");
+    place.disk(|disk| disk.faults = Faults::default());
+    assert_eq!(journal.counts().unwrap().open, 1);
+}
+
 #[test]
 fn while_the_disk_stays_full_every_step_says_so() {
     let place = DiskPlace::default();

@@ -245,6 +245,7 @@ mod tests {
             .collect();
         let journal = JournalFacts {
             accepted: accepted.iter().map(|id| ((*id).to_owned(), 1)).collect(),
+            accepted_before: accepted.iter().map(|id| (*id).to_owned()).collect(),
             ..JournalFacts::default()
         };
         let comparison = compare(&rows, &listed, &rows, &journal);

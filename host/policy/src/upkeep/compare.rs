@@ -36,8 +36,8 @@ pub struct LedgerRow {
     pub bytes: u64,
     /// State.
     pub state: LedgerRowState,
-    /// Whether it was stored through this provider, or through one that is not configured any more. Another provider
-    /// of the same account is asked about its own.
+    /// Whether it was stored through this provider, or through one that has this account no more. Another provider of the
+    /// same account is asked about its own.
     pub ours_to_judge: bool,
 }
 
@@ -52,6 +52,12 @@ pub struct JournalFacts {
     pub failed_marks: BTreeSet<String>,
     /// Marks of attempts whose outcome is open or unknown.
     pub open_marks: BTreeSet<String>,
+    /// Sizes of uploads under way, where the list shows no marks: all that there is to know them by.
+    pub open_sizes: BTreeSet<u64>,
+    /// Those of `accepted` that were accepted before the list was asked for. The others need not be on it.
+    pub accepted_before: BTreeSet<String>,
+    /// Remote ids of ours that went, or came and went, while the list was read: it may show them or not.
+    pub passing: BTreeSet<String>,
 }
 
 /// Whose a listed file is that no row of the ledger names.
@@ -91,19 +97,20 @@ pub struct Comparison {
     pub unrecorded: Vec<(Listed, Ownership)>,
 }
 
-/// Compares. `before` is the ledger as it was read before the list, `after` as it was read after it: what was recorded in
-/// between is neither missing from the list nor foreign to us. The journal is read last.
+/// Compares. `before` is the ledger as it was read before the list, `after` as it was read after it: what was recorded or
+/// deleted in between is neither missing from the list nor foreign to us, and what was marked missing in between is not
+/// found. The journal is read last.
 pub fn compare(
     before: &[LedgerRow],
     listed: &[Listed],
     after: &[LedgerRow],
     journal: &JournalFacts,
 ) -> Comparison {
-    let known_before: BTreeSet<&str> = before
+    let known_before: BTreeMap<&str, LedgerRowState> = before
         .iter()
-        .filter(|row| row.state == LedgerRowState::Live)
-        .map(|row| row.id.as_str())
+        .map(|row| (row.id.as_str(), row.state))
         .collect();
+    let was = |row: &LedgerRow| known_before.get(row.id.as_str()) == Some(&row.state);
     let on_list: BTreeMap<&str, &Listed> =
         listed.iter().map(|file| (file.id.as_str(), file)).collect();
     let mut result = Comparison {
@@ -116,7 +123,7 @@ pub fn compare(
             (LedgerRowState::Dying, there) => {
                 result.dying.push((row.id.clone(), there.is_some()));
             }
-            (LedgerRowState::Missing, Some(file)) if file.bytes == row.bytes => {
+            (LedgerRowState::Missing, Some(file)) if file.bytes == row.bytes && was(row) => {
                 result.found.push(row.id.clone());
             }
             (LedgerRowState::Missing, _) => {}
@@ -125,7 +132,7 @@ pub fn compare(
                 match there {
                     Some(file) if file.bytes == row.bytes => result.matching += 1,
                     Some(file) => result.differing.push((*file).clone()),
-                    None if known_before.contains(row.id.as_str()) => {
+                    None if was(row) && !journal.passing.contains(&row.id) => {
                         result.missing.push(row.id.clone());
                     }
                     // Recorded while the list was read.
@@ -146,12 +153,18 @@ pub fn compare(
         match on_list.get(id.as_str()) {
             Some(file) if file.bytes == *bytes => result.matching += 1,
             Some(file) => result.differing.push((*file).clone()),
-            None => result.accepted_missing.push(id.clone()),
+            None if journal.accepted_before.contains(id) => {
+                result.accepted_missing.push(id.clone());
+            }
+            None => {}
         }
     }
     for file in on_list.values() {
         let id = file.id.as_str();
-        if recorded.contains(id) || journal.accepted.contains_key(id) {
+        if recorded.contains(id)
+            || journal.accepted.contains_key(id)
+            || journal.passing.contains(id)
+        {
             continue;
         }
         result
@@ -175,6 +188,8 @@ fn ownership(file: &Listed, journal: &JournalFacts) -> Ownership {
         Ownership::Unsettled
     } else if carries(&journal.failed_marks) {
         Ownership::Leftover
+    } else if journal.open_sizes.contains(&file.bytes) {
+        Ownership::Unsettled
     } else {
         Ownership::Foreign
     }
@@ -239,6 +254,8 @@ mod tests {
             deleting: ["unwanted".to_owned()].into(),
             failed_marks: ["MARK1".to_owned(), String::new()].into(),
             open_marks: ["MARK2".to_owned(), String::new()].into(),
+            accepted_before: ["accepted".to_owned(), "vanished".to_owned()].into(),
+            ..JournalFacts::default()
         };
         let found = compare(&rows, &list, &rows, &journal);
         assert_eq!((found.live, found.listed, found.matching), (3, 9, 2));
@@ -280,5 +297,41 @@ mod tests {
             &JournalFacts::default(),
         );
         assert!(found.missing.is_empty() && found.unrecorded.is_empty());
+    }
+
+    #[test]
+    fn a_list_says_nothing_about_what_came_or_went_after_it() {
+        let (live, missing) = (LedgerRowState::Live, LedgerRowState::Missing);
+        let before = [row("reborn", live), row("marked", live)];
+        let after = [row("reborn", live), row("marked", missing)];
+        let journal = JournalFacts {
+            accepted: [("accepted".to_owned(), 1)].into(),
+            passing: ["reborn".to_owned(), "came and went".to_owned()].into(),
+            ..JournalFacts::default()
+        };
+        let list = [listed("marked"), listed("came and went")];
+        let found = compare(&before, &list, &after, &journal);
+        let nothing = Comparison {
+            live: 1,
+            listed: 2,
+            matching: 1,
+            ..Comparison::default()
+        };
+        assert_eq!(found, nothing);
+    }
+
+    #[test]
+    fn what_is_on_its_way_into_a_store_without_marks_is_known_by_its_size() {
+        let journal = JournalFacts {
+            open_sizes: [1].into(),
+            ..JournalFacts::default()
+        };
+        let other = Listed {
+            bytes: 2,
+            ..listed("foreign")
+        };
+        let found = compare(&[], &[listed("coming"), other], &[], &journal);
+        let owners: Vec<_> = found.unrecorded.iter().map(|(_, owner)| *owner).collect();
+        assert_eq!(owners, [Ownership::Unsettled, Ownership::Foreign]);
     }
 }

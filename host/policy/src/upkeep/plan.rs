@@ -248,6 +248,8 @@ mod tests {
                 deleting: deleting.iter().map(id).collect(),
                 failed_marks: ["M0".to_owned(), "M1".to_owned()].into(),
                 open_marks: ["M1".to_owned(), "M2".to_owned()].into(),
+                accepted_before: accepted.iter().map(id).collect(),
+                ..JournalFacts::default()
             };
             for action in plan(&compare(&rows, &list, &rows, &journal)).actions {
                 let Action::Delete { remote_id, .. } = action else { continue };

@@ -62,8 +62,9 @@ pub const fn told(decides: bool, outcome: Outcome) -> Outcome {
 pub struct Waiting(BTreeMap<String, Millis>);
 
 impl Waiting {
-    /// Takes the entries that are open and held by nobody now; answers those that were so for [`SETTLE_GRACE`], in
-    /// the order given. What is not named any more is forgotten, so this grows no larger than what is open.
+    /// Takes the entries that are open and held by nobody now; answers those that were so for [`SETTLE_GRACE`], the
+    /// longest waiting first, and else in the order given. What is not named any more is forgotten, so this grows no
+    /// larger than what is open.
     ///
     /// ```
     /// use loadlock_policy::{Millis, upkeep::{SETTLE_GRACE, Waiting}};
@@ -77,12 +78,28 @@ impl Waiting {
         for id in open {
             let since = self.0.get(&id).copied().unwrap_or(now);
             if now - since >= SETTLE_GRACE {
-                due.push(id.clone());
+                due.push((since, id.clone()));
             }
             seen.insert(id, since);
         }
         self.0 = seen;
-        due
+        due.sort_by_key(|(since, _)| *since);
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// An entry is looked at: if it stays open it waits anew, behind all that were not.
+    ///
+    /// ```
+    /// use loadlock_policy::{Millis, upkeep::{SETTLE_GRACE, Waiting}};
+    /// let (mut waiting, open) = (Waiting::default(), || ["a".to_owned(), "b".to_owned()]);
+    /// waiting.due(open(), Millis(5));
+    /// waiting.looked_at("a", Millis(6));
+    /// assert_eq!(waiting.due(open(), Millis(6) + SETTLE_GRACE), ["b", "a"]);
+    /// ```
+    pub fn looked_at(&mut self, id: &str, now: Millis) {
+        if let Some(since) = self.0.get_mut(id) {
+            *since = now;
+        }
     }
 
     /// Whether some entry waits for its time.

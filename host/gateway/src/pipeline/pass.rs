@@ -1,0 +1,205 @@
+//! One pass over what is left open: no vendor that does not answer holds the others up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use loadlock_policy::breaker::Admission;
+use loadlock_sandbox::tracker::RemoteRow;
+
+use super::burial::nobody_to_ask;
+use super::entry::journal_error;
+use super::recover::Settled;
+use crate::error::Result;
+use crate::gateway::Inner;
+use crate::setup::ProviderUnit;
+
+/// Longest that a round waits for one step. Rounds come again and nobody waits for them.
+const ROUND: Duration = Duration::from_secs(30);
+/// Failures in a row after which a vendor is not asked again, where the next pass may be long in coming.
+const FAILURES: u32 = 3;
+
+/// A start, one round of settling, or what an operator asked for.
+pub(crate) struct Pass<'a> {
+    inner: &'a Inner,
+    /// Longest that one step may take. A vendor that takes longer is not asked again in this pass.
+    patience: Duration,
+    /// Whether a vendor is asked whose breaker says so much.
+    asks: fn(Admission) -> bool,
+    /// Failures in a row after which a vendor is not asked again in this pass.
+    most_failures: u32,
+    /// How often providers have failed since they answered last.
+    failures: BTreeMap<String, u32>,
+    /// Accounts that no provider has, and that were told about.
+    told: BTreeSet<String>,
+    /// What it did.
+    pub(crate) settled: Settled,
+}
+
+impl<'a> Pass<'a> {
+    /// Nobody else may be there to find out whether a vendor works again.
+    pub(crate) fn of_start(inner: &'a Inner) -> Self {
+        Self {
+            patience: inner.patience,
+            asks: |health| !matches!(health, Admission::Refused(_)),
+            most_failures: FAILURES,
+            ..Self::of_round(inner)
+        }
+    }
+
+    /// An operator knows better than a breaker.
+    pub(crate) fn of_command(inner: &'a Inner) -> Self {
+        Self {
+            asks: |_| true,
+            most_failures: FAILURES,
+            ..Self::of_round(inner)
+        }
+    }
+
+    /// Probes are the monitor's.
+    pub(crate) fn of_round(inner: &'a Inner) -> Self {
+        Self {
+            inner,
+            patience: ROUND,
+            asks: |health| health == Admission::Ready,
+            most_failures: 1,
+            failures: BTreeMap::new(),
+            told: BTreeSet::new(),
+            settled: Settled::default(),
+        }
+    }
+
+    /// Settles an entry if its vendor may be asked; answers whether it was looked at.
+    pub(crate) async fn entry(&mut self, id: &str) -> Result<bool> {
+        let row = self.inner.journal.entry(id);
+        let Some(row) = row.map_err(|error| journal_error(&error))? else {
+            return Ok(false);
+        };
+        let Some(unit) = self.at(&row.intent.provider, &row.intent.key.account) else {
+            // It is settled that nobody can tell.
+            return self
+                .inner
+                .settle_id(id, &mut self.settled)
+                .await
+                .map(|()| true);
+        };
+        if !self.may_ask(unit) {
+            return Ok(false);
+        }
+        let provider = &unit.name;
+        let open = self.settled.open;
+        let step = self.inner.settle_id(id, &mut self.settled);
+        let Ok(done) = tokio::time::timeout(self.patience, step).await else {
+            tracing::warn!(%provider, "the vendor does not answer; what is open there is settled later");
+            self.settled.open += 1;
+            self.is_silent(unit);
+            return Ok(true);
+        };
+        self.heard(unit, done.is_ok() && self.settled.open == open);
+        done.map(|()| true)
+    }
+
+    /// Takes back what cancelled uploads left; call it after the entries.
+    pub(crate) async fn given_up(&mut self) -> Result<()> {
+        let given_up = self.inner.take_back_given_up(&mut self.settled);
+        match tokio::time::timeout(self.patience, given_up).await {
+            Ok(taken_back) => taken_back,
+            Err(_) => {
+                tracing::warn!("a cancelled upload is taken back later");
+                Ok(())
+            }
+        }
+    }
+
+    /// Deletes what another gateway stored first; call it after the records are delivered.
+    pub(crate) async fn outdone(&mut self) -> Result<()> {
+        match tokio::time::timeout(self.patience, self.inner.clear_outdone()).await {
+            Ok(cleared) => cleared,
+            Err(_) => {
+                tracing::warn!("what another gateway stored first is deleted later");
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes journalled deletes, so many at the most, the longest untried first. Those that nobody can be asked for now take
+    /// nobody's place.
+    pub(crate) async fn deletes(&mut self, most: usize) -> Result<()> {
+        let pending = self.inner.journal.pending_deletes(usize::MAX);
+        let mut left = most;
+        for delete in pending.map_err(|error| journal_error(&error))? {
+            let delete = delete.intent;
+            let Some(unit) = self.deleting_at(&delete.provider, &delete.account) else {
+                continue;
+            };
+            if left == 0 || !self.may_ask(unit) {
+                continue;
+            }
+            left -= 1;
+            let step = self.inner.discard(&delete);
+            let gone = tokio::time::timeout(self.patience, step).await.ok();
+            if gone.is_none() {
+                let (account, remote_id) = (&delete.account, &delete.remote_id);
+                let (why, now) = ("no answer".to_owned(), self.inner.clock.wall_ms());
+                let noted = self
+                    .inner
+                    .journal
+                    .delete_failed(account, remote_id, why, now);
+                noted.await.map_err(|error| journal_error(&error))?;
+            }
+            self.deleted(unit, gone);
+        }
+        Ok(())
+    }
+
+    /// Deletes a dying remote file.
+    pub(crate) async fn bury(&mut self, row: &RemoteRow) {
+        let Some(unit) = self.deleting_at(&row.provider, &row.account) else {
+            return;
+        };
+        if self.may_ask(unit) {
+            let gone = tokio::time::timeout(self.patience, self.inner.bury(row)).await;
+            self.deleted(unit, gone.ok());
+        }
+    }
+
+    /// Whether a remote file is gone; `None` if nobody answered.
+    fn deleted(&mut self, unit: &ProviderUnit, gone: Option<bool>) {
+        self.settled.deleted += u64::from(gone == Some(true));
+        match gone {
+            Some(gone) => self.heard(unit, gone),
+            None => self.is_silent(unit),
+        }
+    }
+
+    fn heard(&mut self, unit: &ProviderUnit, well: bool) {
+        let failures = self.failures.entry(unit.name.clone()).or_default();
+        *failures = if well { 0 } else { failures.saturating_add(1) };
+    }
+
+    fn is_silent(&mut self, unit: &ProviderUnit) {
+        self.failures.insert(unit.name.clone(), self.most_failures);
+    }
+
+    fn deleting_at(&mut self, provider: &str, account: &str) -> Option<&'a ProviderUnit> {
+        let unit = self.at(provider, account);
+        if unit.is_none() && self.told.insert(account.to_owned()) {
+            nobody_to_ask(provider, account);
+        }
+        unit
+    }
+
+    fn at(&self, provider: &str, account: &str) -> Option<&'a ProviderUnit> {
+        self.inner.provider_of(provider, account)
+    }
+
+    /// Not one whose breaker keeps it back, and not one that was silent or has failed too often in this pass.
+    fn may_ask(&self, unit: &ProviderUnit) -> bool {
+        let failures = self.failures.get(&unit.name);
+        if failures.is_some_and(|failures| *failures >= self.most_failures) {
+            return false;
+        }
+        let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.asks)(breaker.eligibility(&unit.breaker_policy(), self.inner.clock.now()))
+    }
+}
