@@ -1,6 +1,6 @@
 //! What is left at an account is asked about there, and nowhere else.
 
-use loadlock_gateway::Silent;
+use loadlock_gateway::{ErrorCode, Silent};
 use loadlock_tests::{Opened, Shop, World};
 use loadlock_upstream::{Fault, Operation};
 
@@ -52,6 +52,25 @@ async fn another_accounts_not_found_is_no_deletion() {
     let world = shop.join(world.without_config());
     let gateway = world.open().await;
     settled(&shop, &gateway).await;
+}
+
+/// Another account may have another file under that id.
+#[tokio::test]
+async fn content_is_asked_for_at_no_other_account() {
+    let shop = Shop::kimi().await.more("account = \"before\"");
+    let other = Shop::kimi().await.more("account = \"after\"");
+    let world = shop.join(World::new());
+    let gateway = world.open().await;
+    let file = gateway
+        .upload(world.file("a.txt", "content"))
+        .await
+        .unwrap();
+    drop(gateway);
+    let world = other.join(world.without_config());
+    let gateway = world.open().await;
+    let refused = gateway.gateway.content(&gateway.who, &file.id).await;
+    assert_eq!(refused.err().unwrap().code, ErrorCode::ContentUnavailable);
+    assert!(other.upstream.requests().of(Operation::Content).is_empty());
 }
 
 /// A provider that got another name is the same vendor's account still.

@@ -132,7 +132,7 @@ impl Gateway {
         let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
         pending.what().file_id = Some(id.to_owned());
         match self.readable(who, id).await {
-            Ok(record) => Ok(self.read(record, pending)),
+            Ok((record, provider)) => Ok(self.read(record, provider, pending)),
             Err(error) => {
                 let refused = Err(error);
                 pending.ended(&refused).await;
@@ -141,11 +141,19 @@ impl Gateway {
         }
     }
 
-    /// A file whose content its vendor gives back.
-    async fn readable(&self, who: &Principal, id: &str) -> Result<FileRecord> {
+    /// A file whose content its vendor gives back, and the provider that is asked.
+    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileRecord, String)> {
         who.require(Scope::Read)?;
         let record = self.record_of(who, id).await?;
-        let unit = self.0.provider(&record.provider)?;
+        let account = &record.key.account;
+        let unit = self.0.provider_of(&record.provider, account);
+        let unit = unit.ok_or_else(|| {
+            Error::new(
+                ErrorCode::ContentUnavailable,
+                format!("no provider has the account `{account}` any more, where it is stored"),
+            )
+            .hint("`account` in a provider's section names it")
+        })?;
         let purpose = unit.profile.purpose(&record.key.purpose);
         if purpose.is_some_and(|purpose| purpose.content == ContentKind::Never) {
             return Err(Error::new(
@@ -156,19 +164,19 @@ impl Gateway {
                 ),
             ));
         }
-        Ok(record)
+        Ok((record, unit.name.clone()))
     }
 
     /// Reads it in a task of its own, which also records how that ended.
-    fn read(&self, record: FileRecord, mut pending: Pending) -> Content {
-        pending.what().provider = Some(record.provider.clone());
+    fn read(&self, record: FileRecord, name: String, mut pending: Pending) -> Content {
+        pending.what().provider = Some(name.clone());
         let (sink, chunks) = Provider::content_channel();
         let gateway = self.clone();
         let remote = RemoteRef {
             id: record.remote_id.clone(),
             purpose: record.key.purpose.clone(),
         };
-        let (name, bytes) = (record.provider.clone(), record.bytes);
+        let bytes = record.bytes;
         let read = async move {
             let unit = gateway.0.provider(&name)?;
             let report = unit.component.content(&remote, sink).await;
