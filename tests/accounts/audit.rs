@@ -248,6 +248,13 @@ async fn a_caller_that_goes_away_is_recorded() {
     );
 }
 
+/// At once: the log's thread looks at the file every second, and would continue one that is empty for a moment.
+fn replace(file: &std::path::Path, content: &[u8]) {
+    let beside = file.with_extension("new");
+    std::fs::write(&beside, content).unwrap();
+    std::fs::rename(&beside, file).unwrap();
+}
+
 #[tokio::test]
 async fn what_cannot_be_recorded_is_not_done() {
     let world = World::new();
@@ -265,7 +272,7 @@ async fn what_cannot_be_recorded_is_not_done() {
         })
         .unwrap();
     let good = std::fs::read(&file).unwrap();
-    std::fs::write(&file, b"damaged\n").unwrap();
+    replace(&file, b"damaged\n");
     // The first to come finds it out; what it did before it could know is kept.
     let _ = opened.upload(&path).await;
     let before = opened.list().await.unwrap().files.len();
@@ -280,7 +287,7 @@ async fn what_cannot_be_recorded_is_not_done() {
     assert_eq!(refused.code, ErrorCode::StateUnavailable);
     assert_eq!(opened.list().await.unwrap().files.len(), before);
     // It is repaired: what waited is written, and everything goes on.
-    std::fs::write(&file, &good).unwrap();
+    replace(&file, &good);
     let repaired = async {
         while opened.upload(&path).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
