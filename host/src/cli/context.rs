@@ -139,6 +139,9 @@ async fn session(config: Config, output: &Output, look_only: bool) -> Result<Ses
         ErrorCode::HomeInUse if home.join(loadlock_server::SOCKET).exists() => error.hint(
             "only `loadlock upload`, `files`, `providers`, `route`, `reconcile` and `fsck` go through the gateway that runs there; stop it for this command, or use another `--home`",
         ),
+        ErrorCode::HomeInUse => error.hint(
+            "a gateway that was just started listens within seconds: try again; else stop the other one, or use another `--home`",
+        ),
         _ => error,
     })?;
     *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(gateway.clone());
