@@ -27,7 +27,7 @@ async fn what_the_vendor_took_and_nobody_could_write_down_is_found_later() {
     let before = getrlimit(Resource::Fsize);
     let full = Rlimit {
         current: Some(1),
-        ..before.clone()
+        ..before
     };
     setrlimit(Resource::Fsize, full).unwrap();
     shop.upstream.faults().release(1);
