@@ -25,16 +25,11 @@ fn main() {
 }
 
 fn run() -> Result<(), String> {
-    let variable = |name: &str| {
-        std::env::var(name).map_err(|_| format!("`{name}` is not set; this is a build script"))
-    };
+    let variable = |name: &str| std::env::var(name).map_err(|_| format!("`{name}` is not set; this is a build script"));
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = host.parent().ok_or("host/ has no parent")?.to_owned();
     for watched in ["components", "wit", "Cargo.lock", "Cargo.toml"] {
-        println!(
-            "cargo::rerun-if-changed={}",
-            workspace.join(watched).display()
-        );
+        println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     let packages: Vec<&str> = BUILTINS.iter().map(|(_, package)| *package).collect();
     let target = workspace.join("target").join("components");
@@ -47,8 +42,7 @@ fn run() -> Result<(), String> {
             folder.join(format!("{}.wasm", package.replace('-', "_"))),
             out.join(format!("{name}.wasm")),
         );
-        std::fs::copy(&from, &to)
-            .map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+        std::fs::copy(&from, &to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
         let _ = writeln!(code, "    ({name:?}, include_bytes!({to:?}).as_slice()),");
     }
     code.push_str("]\n");

@@ -34,7 +34,10 @@ fn run() -> Result<(), String> {
         let _ = writeln!(code, "        {name:?} => include_bytes!({path:?}),");
     }
     code.push_str("        other => panic!(\"there is no guest `{other}`\"),\n    }\n}\n\n");
-    code.push_str("/// Calls a macro with the name of every guest.\n#[macro_export]\nmacro_rules! foreach_guest {\n    ($each:ident) => {\n");
+    code.push_str(
+        "/// Calls a macro with the name of every guest.\n#[macro_export]\nmacro_rules! foreach_guest \
+         {\n    ($each:ident) => {\n",
+    );
     for (name, _) in &guests {
         let _ = writeln!(code, "        $each!({name});");
     }
@@ -45,9 +48,7 @@ fn run() -> Result<(), String> {
 /// Names of the examples in a manifest.
 fn examples(manifest: &Path) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(manifest).map_err(|error| error.to_string())?;
-    let manifest: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| error.to_string())?;
+    let manifest: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     Ok(manifest
         .get("example")
         .and_then(toml::Value::as_array)
@@ -70,8 +71,7 @@ fn texts(folder: &Path, out: &Path) -> Result<Vec<(String, PathBuf)>, String> {
             .and_then(|stem| stem.to_str())
             .unwrap_or_default()
             .to_owned();
-        let binary =
-            wat::parse_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let binary = wat::parse_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let to = out.join(format!("{name}.wasm"));
         std::fs::write(&to, binary).map_err(|error| error.to_string())?;
         found.push((name, to));

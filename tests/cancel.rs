@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use loadlock_gateway::{
-    Body, CancellationToken, Error, ErrorCode, File, Silent, Source, Target, UploadRequest,
-};
+use loadlock_gateway::{Body, CancellationToken, Error, ErrorCode, File, Silent, Source, Target, UploadRequest};
 use loadlock_journal::Journal;
 use loadlock_tests::{Opened, Shop, World};
 use loadlock_upstream::{Fault, Operation};
@@ -58,9 +56,7 @@ async fn cancelled_at(shop: &Shop, fault: Fault, until: fn(&loadlock_upstream::R
         let requests = shop.upstream.requests();
         requests
             .wait(|all| {
-                let mut creates = all
-                    .iter()
-                    .filter(|one| one.operation == Some(Operation::Create));
+                let mut creates = all.iter().filter(|one| one.operation == Some(Operation::Create));
                 creates.nth(number).is_some_and(until)
             })
             .await;
@@ -91,9 +87,7 @@ async fn what_cannot_be_asked_for_is_counted_as_unknown() {
     let shop = Shop::zai().await;
     let world = shop.join(World::new());
     let gateway = Arc::new(world.open().await);
-    shop.upstream
-        .faults()
-        .push(Operation::Create, Fault::HangAfter);
+    shop.upstream.faults().push(Operation::Create, Fault::HangAfter);
     let path = world.file("a.txt", "given up");
     let request = UploadRequest {
         idempotency_key: Some("once".into()),
@@ -161,9 +155,10 @@ async fn a_body_that_does_not_end_is_given_up_and_leaves_the_spool_empty() {
     let world = World::new();
     let gateway = Arc::new(world.open().await);
     let (bytes, body) = mpsc::channel::<std::io::Result<bytes::Bytes>>(1);
-    let stream = futures::stream::unfold(body, |mut body| async move {
-        body.recv().await.map(|chunk| (chunk, body))
-    });
+    let stream = futures::stream::unfold(
+        body,
+        |mut body| async move { body.recv().await.map(|chunk| (chunk, body)) },
+    );
     let source = Source::Body(Body {
         stream: stream.boxed(),
         name: "endless.txt".into(),
@@ -190,7 +185,8 @@ async fn what_is_cancelled_before_it_begins_opens_nothing() {
     ended(start(&gateway, request).0).await;
 }
 
-/// A vendor that does not answer when it is asked holds nobody up; what it has is found later and taken back, because the caller was told that there is nothing.
+/// A vendor that does not answer when it is asked holds nobody up; what it has is found later and taken back, because
+/// the caller was told that there is nothing.
 #[tokio::test]
 async fn a_vendor_that_is_silent_altogether_is_left_for_later() {
     let shop = Shop::kimi().await;
@@ -214,7 +210,8 @@ async fn a_vendor_that_is_silent_altogether_is_left_for_later() {
     nothing_left(&gateway, "kimi").await;
 }
 
-/// The ledger takes its time over a dedup hit. Whoever gave up meanwhile was told that there is nothing, so there is nothing later.
+/// The ledger takes its time over a dedup hit. Whoever gave up meanwhile was told that there is nothing, so there is
+/// nothing later.
 #[tokio::test]
 async fn a_file_that_the_ledger_makes_too_late_is_taken_back() {
     for key in [None, Some("once".to_owned())] {
@@ -246,7 +243,8 @@ async fn a_file_that_the_ledger_makes_too_late_is_taken_back() {
     }
 }
 
-/// The acceptance was in the journal's queue when the caller gave up, so the key answers the file from then on: it stays.
+/// The acceptance was in the journal's queue when the caller gave up, so the key answers the file from then on: it
+/// stays.
 #[tokio::test]
 async fn a_file_that_a_key_answers_is_not_taken_back() {
     let world = World::new();
@@ -271,17 +269,15 @@ async fn a_file_that_a_key_answers_is_not_taken_back() {
     assert_eq!(journal.get_state(&note).unwrap(), None);
 }
 
-/// More uploads than the provider may have at once wait for their turn, and the provider can still be asked for its files.
+/// More uploads than the provider may have at once wait for their turn, and the provider can still be asked for its
+/// files.
 #[tokio::test]
 async fn a_provider_never_has_more_than_its_number_of_uploads() {
     let shop = Shop::kimi().await.more("limits = { concurrency = 2 }");
     let world = shop.join(World::new()).config("[providers.local]");
     let gateway = Arc::new(world.open().await);
-    shop.upstream
-        .faults()
-        .always(Operation::Create, Fault::Hold);
-    let unanswered =
-        |all: &[loadlock_upstream::Recorded]| all.iter().filter(|one| one.status.is_none()).count();
+    shop.upstream.faults().always(Operation::Create, Fault::Hold);
+    let unanswered = |all: &[loadlock_upstream::Recorded]| all.iter().filter(|one| one.status.is_none()).count();
     let upload = |number: u32| {
         let path = world.file(&format!("{number}.txt"), format!("content {number}"));
         let request = UploadRequest {
@@ -291,10 +287,7 @@ async fn a_provider_never_has_more_than_its_number_of_uploads() {
         start(&gateway, request)
     };
     let uploads: Vec<_> = (0..6).map(upload).collect();
-    shop.upstream
-        .requests()
-        .wait(|all| unanswered(all) >= 2)
-        .await;
+    shop.upstream.requests().wait(|all| unanswered(all) >= 2).await;
     // Comes when both places are taken, so it never has one.
     let (last, cancel) = upload(6);
     // Others go on meanwhile, for long enough that a third would have come.

@@ -8,7 +8,8 @@ use loadlock_tests::{Shop, World};
 use loadlock_upstream::{Fault, Operation};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The vendor has the file, so its caller is not told that nothing was sent; once there is room it is found and recorded.
+/// The vendor has the file, so its caller is not told that nothing was sent; once there is room it is found and
+/// recorded.
 #[tokio::test]
 async fn what_the_vendor_took_and_nobody_could_write_down_is_found_later() {
     // With a handler the write fails instead of the process.

@@ -81,7 +81,8 @@ async fn listed(gateway: &Opened) -> Vec<File> {
     }
 }
 
-/// The ledger takes a reference, and its answer is lost: what nobody was told of does not stay, and what is stored has a record.
+/// The ledger takes a reference, and its answer is lost: what nobody was told of does not stay, and what is stored has
+/// a record.
 #[tokio::test]
 async fn a_reference_whose_answer_was_lost_leaves_nothing_that_nobody_knows() {
     for key in [false, true] {
@@ -120,11 +121,7 @@ async fn a_record_that_the_ledger_refuses_holds_up_no_other() {
     let refused = world.file("refused.txt", "refused");
     let refused = gateway.upload(refused).await.unwrap();
     let other = gateway.upload(world.file("c.txt", "other")).await.unwrap();
-    gateway
-        .gateway
-        .delete(&gateway.who, &well.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &well.id).await.unwrap();
     assert_eq!(listed(&gateway).await, [other]);
     let found = gateway.gateway.get(&gateway.who, &refused.id).await;
     assert_eq!(found.unwrap(), refused);

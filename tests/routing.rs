@@ -13,10 +13,7 @@ async fn route(gateway: &Opened, path: &std::path::Path) -> RouteView {
 }
 
 fn eligible(view: &RouteView) -> Vec<&str> {
-    view.eligible
-        .iter()
-        .map(|one| one.provider.as_str())
-        .collect()
+    view.eligible.iter().map(|one| one.provider.as_str()).collect()
 }
 
 fn refused(view: &RouteView) -> Vec<(&str, &str)> {
@@ -67,10 +64,7 @@ async fn a_file_goes_to_the_first_that_takes_it() {
 
 #[tokio::test]
 async fn nothing_eligible_is_an_error_that_names_everyone() {
-    let shops = [
-        Shop::kimi().await.settings("max_bytes = 10"),
-        Shop::zai().await,
-    ];
+    let shops = [Shop::kimi().await.settings("max_bytes = 10"), Shop::zai().await];
     let world = World::new().config("order = [\"kimi\", \"zai\"]");
     let world = shops.iter().fold(world, |world, shop| shop.join(world));
     let path = world.file("a.md", "# more than ten bytes");
@@ -87,18 +81,13 @@ async fn nothing_eligible_is_an_error_that_names_everyone() {
 #[tokio::test]
 async fn a_threshold_prefers_the_second_for_large_files() {
     let shops = [Shop::kimi().await, Shop::openai().await];
-    let world =
-        World::new().config("order = [\"kimi\", \"openai\"]\nrouter = { size_threshold = 100 }");
+    let world = World::new().config("order = [\"kimi\", \"openai\"]\nrouter = { size_threshold = 100 }");
     let world = shops.iter().fold(world, |world, shop| shop.join(world));
     let gateway = world.open().await;
     for (bytes, first) in [(99, "kimi"), (100, "kimi"), (101, "openai")] {
         let path = world.file(&format!("{bytes}.txt"), vec![b'x'; bytes]);
         assert_eq!(eligible(&route(&gateway, &path).await)[0], first, "{bytes}");
-        assert_eq!(
-            gateway.upload(&path).await.unwrap().provider,
-            first,
-            "{bytes}"
-        );
+        assert_eq!(gateway.upload(&path).await.unwrap().provider, first, "{bytes}");
     }
 }
 
@@ -109,14 +98,7 @@ async fn who_is_not_in_the_order_takes_pinned_uploads_alone() {
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     assert_eq!(eligible(&route(&gateway, &path).await), ["kimi"]);
-    assert_eq!(
-        gateway
-            .upload_pinned("openai", &path)
-            .await
-            .unwrap()
-            .provider,
-        "openai"
-    );
+    assert_eq!(gateway.upload_pinned("openai", &path).await.unwrap().provider, "openai");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Components are swapped by configuration, and the outcome changes with them; a component that is not there or not the pinned one is refused.
+//! Components are swapped by configuration, and the outcome changes with them; a component that is not there or not the
+//! pinned one is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use loadlock_gateway::{Door, ErrorCode, Gateway, Silent, UploadRequest};
@@ -27,17 +28,10 @@ async fn another_provider_stores() {
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
     // Its id is the content's digest, which is how this guest names what it stores.
-    assert_eq!(
-        (file.provider.as_str(), file.remote_id),
-        ("odd", digest(b"content"))
-    );
+    assert_eq!((file.provider.as_str(), file.remote_id), ("odd", digest(b"content")));
     // The one that is not configured is not there.
     assert_eq!(
-        gateway
-            .upload_pinned("local", &path)
-            .await
-            .unwrap_err()
-            .code,
+        gateway.upload_pinned("local", &path).await.unwrap_err().code,
         ErrorCode::ProviderUnknown
     );
 }
@@ -67,8 +61,8 @@ async fn another_auth_lets_nobody_in() {
     }
 }
 
-/// The component speaks for the installation's own key, which may speak for every tenant: the operator who swaps it in trusts it with that. It cannot be
-/// anybody for a key that may not; the suite `hostile` has that.
+/// The component speaks for the installation's own key, which may speak for every tenant: the operator who swaps it in
+/// trusts it with that. It cannot be anybody for a key that may not; the suite `hostile` has that.
 #[tokio::test]
 async fn another_auth_says_who_somebody_is() {
     let logs = Logs::start();
@@ -77,10 +71,7 @@ async fn another_auth_says_who_somebody_is() {
     let who = gateway.authenticate(Door::Network, None).await.unwrap();
     assert_eq!((who.subject(), who.tenant()), ("mallory", "victim"));
     let log = logs.take();
-    assert!(
-        log.contains("[AUTH] accepted") && log.contains("mallory"),
-        "{log}"
-    );
+    assert!(log.contains("[AUTH] accepted") && log.contains("mallory"), "{log}");
 }
 
 #[tokio::test]
@@ -92,12 +83,7 @@ async fn another_tracker_keeps_the_ledger() {
     let list = gateway.list().await.unwrap();
     assert!(list.files.is_empty(), "{list:?}");
     assert_eq!(
-        gateway
-            .gateway
-            .get(&gateway.who, &file.id)
-            .await
-            .unwrap_err()
-            .code,
+        gateway.gateway.get(&gateway.who, &file.id).await.unwrap_err().code,
         ErrorCode::FileNotFound
     );
     // No dedup is claimed that the ledger cannot show.
@@ -106,11 +92,7 @@ async fn another_tracker_keeps_the_ledger() {
 
 #[tokio::test]
 async fn a_tracker_that_fails_is_said_to_fail() {
-    let world = swapped(
-        "tracker",
-        "tracker_forgets",
-        "settings = { mode = \"fail\" }",
-    );
+    let world = swapped("tracker", "tracker_forgets", "settings = { mode = \"fail\" }");
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let error = gateway.list().await.unwrap_err();
@@ -122,12 +104,7 @@ async fn a_tracker_that_fails_is_said_to_fail() {
     let world = world.without_config();
     let gateway = world.open().await;
     assert_eq!(
-        gateway
-            .gateway
-            .get(&gateway.who, &file.id)
-            .await
-            .unwrap()
-            .sha256,
+        gateway.gateway.get(&gateway.who, &file.id).await.unwrap().sha256,
         digest(b"content")
     );
 }
@@ -147,10 +124,7 @@ async fn a_component_that_is_not_there_is_refused() {
         );
         let error = Gateway::open(setup).await.err().unwrap();
         assert_eq!(error.code, ErrorCode::ComponentRefused, "{table}: {error}");
-        assert!(
-            error.message.contains(&format!("{name}.wasm")),
-            "{table}: {error}"
-        );
+        assert!(error.message.contains(&format!("{name}.wasm")), "{table}: {error}");
     }
 }
 
@@ -163,13 +137,7 @@ async fn a_component_that_goes_away_is_missed_at_the_next_start() {
     std::fs::remove_file(world.path("components/good.wasm")).unwrap();
     gateway.upload(&path).await.unwrap();
     drop(gateway);
-    assert!(
-        world
-            .try_load()
-            .unwrap_err()
-            .to_string()
-            .contains("does not exist")
-    );
+    assert!(world.try_load().unwrap_err().to_string().contains("does not exist"));
 }
 
 #[tokio::test]
@@ -214,11 +182,7 @@ async fn a_name_that_is_not_built_in_is_refused() {
             let Ok(_) = world.try_load() else { continue };
             let error = world.try_open().await.err().unwrap();
             assert_eq!(error.code, ErrorCode::ComponentRefused, "{table}: {error}");
-            assert!(
-                error.hint.contains(&format!("`{builtin}`")),
-                "{table}: {}",
-                error.hint
-            );
+            assert!(error.hint.contains(&format!("`{builtin}`")), "{table}: {}", error.hint);
         }
     }
 }
@@ -229,11 +193,7 @@ async fn roles_are_not_mixed() {
     for (table, _, own) in ROLES {
         for (_, _, other) in ROLES.iter().filter(|(_, _, other)| *other != own) {
             let error = swapped(table, other, "").try_open().await.err().unwrap();
-            assert_eq!(
-                error.code,
-                ErrorCode::ComponentRefused,
-                "{table}: {other}: {error}"
-            );
+            assert_eq!(error.code, ErrorCode::ComponentRefused, "{table}: {other}: {error}");
             assert!(
                 error.message.contains("does not export `loadlock:upload/"),
                 "{table}: {other}: {error}"
@@ -245,11 +205,7 @@ async fn roles_are_not_mixed() {
 /// Each key answers for an upload of its own, also while the journal alone knows the content.
 #[tokio::test]
 async fn idempotency_keys_share_a_remote_file_while_the_tracker_is_away() {
-    let world = swapped(
-        "tracker",
-        "tracker_forgets",
-        "settings = { mode = \"fail\" }",
-    );
+    let world = swapped("tracker", "tracker_forgets", "settings = { mode = \"fail\" }");
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let upload = |key: &str| {

@@ -18,10 +18,7 @@ async fn a_file_is_stored_recorded_and_found_again() {
     assert_eq!(file.provider, "local");
     assert_eq!((file.deduplicated, file.attempts), (false, 1));
 
-    assert_eq!(
-        gateway.gateway.get(&gateway.who, &file.id).await.unwrap(),
-        file
-    );
+    assert_eq!(gateway.gateway.get(&gateway.who, &file.id).await.unwrap(), file);
     assert_eq!(gateway.content(&file.id).await.unwrap(), b"hello, vacuum");
     let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [file]);
@@ -35,10 +32,7 @@ async fn a_small_body_is_on_no_disk_until_it_is_stored() {
     let gateway = world.open().await;
     for (bytes, entries) in [(0, 0), (64 << 10, 0), ((64 << 10) + 1, 1)] {
         let content = vec![7_u8; bytes];
-        let chunks: Vec<_> = content
-            .chunks(10_000)
-            .map(|chunk| Ok(chunk.to_vec().into()))
-            .collect();
+        let chunks: Vec<_> = content.chunks(10_000).map(|chunk| Ok(chunk.to_vec().into())).collect();
         let source = Source::Body(Body {
             stream: Box::pin(futures::stream::iter(chunks)),
             name: "body.bin".into(),
@@ -81,12 +75,7 @@ async fn the_same_bytes_again_are_a_dedup_hit_over_one_remote_file() {
     assert_eq!(gateway.content(&b.id).await.unwrap(), b"same bytes");
     gateway.gateway.delete(&gateway.who, &b.id).await.unwrap();
     assert_eq!(
-        gateway
-            .gateway
-            .get(&gateway.who, &b.id)
-            .await
-            .unwrap_err()
-            .code,
+        gateway.gateway.get(&gateway.who, &b.id).await.unwrap_err().code,
         ErrorCode::FileNotFound
     );
     let stats = gateway.gateway.stats(&gateway.who).await.unwrap();
@@ -102,10 +91,7 @@ async fn records_survive_a_restart() {
         gateway.upload(&path).await.unwrap().id
     };
     let gateway = world.open().await;
-    assert_eq!(
-        gateway.gateway.get(&gateway.who, &id).await.unwrap().bytes,
-        7
-    );
+    assert_eq!(gateway.gateway.get(&gateway.who, &id).await.unwrap().bytes, 7);
     assert!(gateway.upload(&path).await.unwrap().deduplicated);
 }
 
@@ -115,28 +101,19 @@ async fn one_process_owns_the_home() {
     let _owner = world.open().await;
     let error = world.try_open().await.err().unwrap();
     assert_eq!(error.code, ErrorCode::HomeInUse);
-    assert!(
-        error.message.contains(&std::process::id().to_string()),
-        "{error}"
-    );
+    assert!(error.message.contains(&std::process::id().to_string()), "{error}");
 }
 
 #[tokio::test]
 async fn equal_uploads_at_the_same_time_make_one_remote_file() {
     let world = World::new();
     let content = vec![7u8; 300_000];
-    let paths: Vec<_> = (0..8)
-        .map(|i| world.file(&format!("{i}.bin"), &content))
-        .collect();
+    let paths: Vec<_> = (0..8).map(|i| world.file(&format!("{i}.bin"), &content)).collect();
     let gateway = world.open().await;
     let uploads = futures::future::join_all(paths.iter().map(|path| gateway.upload(path))).await;
     let files: Vec<_> = uploads.into_iter().map(|file| file.unwrap()).collect();
     assert_eq!(files.iter().filter(|file| !file.deduplicated).count(), 1);
-    assert!(
-        files
-            .iter()
-            .all(|file| file.remote_id == files[0].remote_id)
-    );
+    assert!(files.iter().all(|file| file.remote_id == files[0].remote_id));
 }
 
 #[tokio::test]
@@ -147,13 +124,8 @@ async fn equal_uploads_that_meet_at_a_fallback_make_one_remote_file() {
     let world = openai.join(kimi.join(world));
     let paths = [world.file("a.txt", "equal"), world.file("b.txt", "equal")];
     let gateway = world.open().await;
-    kimi.upstream
-        .faults()
-        .always(Operation::Create, Fault::status(503));
-    openai
-        .upstream
-        .faults()
-        .push(Operation::Create, Fault::Hold);
+    kimi.upstream.faults().always(Operation::Create, Fault::status(503));
+    openai.upstream.faults().push(Operation::Create, Fault::Hold);
     let pinned = gateway.upload_pinned("openai", &paths[0]);
     let falls_back = async {
         openai.upstream.requests().wait(|all| !all.is_empty()).await;

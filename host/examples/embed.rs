@@ -25,14 +25,9 @@ async fn main() -> anyhow::Result<()> {
     // Whoever asks is authenticated: here this program itself.
     let me = loadlock::local::authenticate(&gateway).await?;
     let progress = |event: Event| eprintln!("{event:?}");
-    let stored = gateway
-        .upload(&me, UploadRequest::path(&file), &progress)
-        .await?;
+    let stored = gateway.upload(&me, UploadRequest::path(&file), &progress).await?;
 
-    println!(
-        "{} → {} as {}",
-        stored.filename, stored.provider, stored.remote_id
-    );
+    println!("{} → {} as {}", stored.filename, stored.provider, stored.remote_id);
     println!("{} bytes, sha256 {}", stored.bytes, stored.sha256);
     println!("deduplicated: {}", stored.deduplicated);
     Ok(())

@@ -78,7 +78,8 @@ impl Builder {
     }
 
     /// Replaces the built-in component `name` (`local`, `validator` …) by other bytes. They are trusted as much as this
-    /// program is: they are compiled in this process. Name a component by its path in the configuration if they are not.
+    /// program is: they are compiled in this process. Name a component by its path in the configuration if they are
+    /// not.
     #[must_use]
     pub fn component(mut self, name: &'static str, bytes: &'static [u8]) -> Self {
         self.builtins.insert(name, bytes);
@@ -86,14 +87,10 @@ impl Builder {
     }
 
     /// The program that compiles components from files, with its arguments, under limits of memory and time. It must
-    /// call [`crate::sandbox::compile_child`]; the `loadlock` binary does with the argument `compile-component`. Without
-    /// one they are compiled in this process, bounded by their size alone.
+    /// call [`crate::sandbox::compile_child`]; the `loadlock` binary does with the argument `compile-component`.
+    /// Without one they are compiled in this process, bounded by their size alone.
     #[must_use]
-    pub fn compiler(
-        mut self,
-        program: impl Into<PathBuf>,
-        arguments: impl IntoIterator<Item = String>,
-    ) -> Self {
+    pub fn compiler(mut self, program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = String>) -> Self {
         self.compiler = Some((program.into(), arguments.into_iter().collect()));
         self
     }
@@ -131,16 +128,13 @@ impl Builder {
     fn parse(&self) -> Result<Config> {
         let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, message);
         let facts = Facts::of_this_process().map_err(|error| {
-            invalid(format!("the current directory cannot be read: {error}"))
-                .hint("change to a folder that exists")
+            invalid(format!("the current directory cannot be read: {error}")).hint("change to a folder that exists")
         })?;
         let (path, mut text) = match (&self.text, &self.file) {
             (Some(text), _) => (PathBuf::from("configuration"), text.clone()),
             (None, Some(file)) => (file.clone(), read(file)?),
             // A configuration without grants, so that the current directory is not one.
-            (None, None) if self.grants.is_empty() => {
-                (PathBuf::from("configuration"), "grants = []\n".to_owned())
-            }
+            (None, None) if self.grants.is_empty() => (PathBuf::from("configuration"), "grants = []\n".to_owned()),
             (None, None) => (PathBuf::from("configuration"), String::new()),
         };
         for grant in &self.grants {
@@ -183,10 +177,7 @@ fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| {
         Error::new(
             ErrorCode::ConfigInvalid,
-            format!(
-                "the configuration {} cannot be read: {error}",
-                file.display()
-            ),
+            format!("the configuration {} cannot be read: {error}", file.display()),
         )
         .hint("name a readable file")
     })
@@ -194,9 +185,7 @@ fn read(file: &Path) -> Result<String> {
 
 /// A TOML basic string. JSON's escapes are a subset of TOML's.
 fn toml_string(text: &str) -> String {
-    serde_json::Value::from(text)
-        .to_string()
-        .replace('\u{7f}', "\\u007f")
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]

@@ -8,7 +8,5 @@ use loadlock_gateway::Builtins;
 /// assert!(loadlock::builtins().contains_key("local"));
 /// ```
 pub fn builtins() -> Builtins {
-    include!(concat!(env!("OUT_DIR"), "/builtins.rs"))
-        .into_iter()
-        .collect()
+    include!(concat!(env!("OUT_DIR"), "/builtins.rs")).into_iter().collect()
 }

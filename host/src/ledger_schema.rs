@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// Migrations, oldest first. One that was released is never changed; what is to be different goes into a further one, which
-/// adds and takes nothing away, so that gateways of the version before go on working.
+/// Migrations, oldest first. One that was released is never changed; what is to be different goes into a further one,
+/// which adds and takes nothing away, so that gateways of the version before go on working.
 const MIGRATIONS: [&str; 5] = [
     include_str!("../../components/tracker-supabase/migrations/0001_ledger.sql"),
     include_str!("../../components/tracker-supabase/migrations/0002_access.sql"),
@@ -32,10 +32,7 @@ pub(crate) struct Names {
 /// What is wrong with it.
 pub(crate) fn schema_name(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let starts_well = text
-        .bytes()
-        .next()
-        .is_some_and(|byte| !byte.is_ascii_digit());
+    let starts_well = text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
     // PostgreSQL cuts names at 63 bytes.
     if starts_well && text.len() <= 63 && text.bytes().all(plain) {
         Ok(text.to_owned())
@@ -44,8 +41,9 @@ pub(crate) fn schema_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// The script that brings a ledger of any version to the newest one. It may be run any number of times, in any SQL client:
-/// each migration looks whether it is still to be done, and the whole is one transaction. A ledger of a newer version is refused.
+/// The script that brings a ledger of any version to the newest one. It may be run any number of times, in any SQL
+/// client: each migration looks whether it is still to be done, and the whole is one transaction. A ledger of a newer
+/// version is refused.
 pub(crate) fn script(names: &Names) -> String {
     let schema = &names.schema;
     let mut script = format!(
@@ -122,22 +120,13 @@ mod tests {
     #[test]
     fn every_name_is_filled_in_and_none_breaks_out() {
         let script = script(&names());
-        for placeholder in [
-            "{schema}",
-            "{role}",
-            "{role_name}",
-            "{reader}",
-            "{reader_name}",
-        ] {
+        for placeholder in ["{schema}", "{role}", "{role_name}", "{reader}", "{reader_name}"] {
             assert!(!script.contains(placeholder), "{placeholder}");
         }
         assert!(script.contains("create table books.files"));
         assert!(script.contains("to \"ser\"\"vice\""));
         assert!(script.contains("rolname = 'o''neil'"));
-        assert!(
-            !script.contains("loadlock."),
-            "a schema that is written out"
-        );
+        assert!(!script.contains("loadlock."), "a schema that is written out");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Loadlock: one gateway that takes a file, checks it, and loads it into an upstream file API through a sandboxed provider component.
+//! Loadlock: one gateway that takes a file, checks it, and loads it into an upstream file API through a sandboxed
+//! provider component.
 //!
 //! This crate is what others embed. [`builder`] opens a [`Gateway`]; somebody is authenticated with it
 //! ([`local::authenticate`] for this process itself, [`Gateway::authenticate`] for anybody else) and that
@@ -46,14 +47,14 @@ pub mod gateway {
 /// Components: inspection, limits, and the child process that compiles them.
 pub mod sandbox {
     pub use loadlock_sandbox::{
-        CompileOptions, EngineOptions, Import, ImportVerdict, InspectError, Inspection, Limits,
-        LoadError, Role, compile_child, inspect,
+        CompileOptions, EngineOptions, Import, ImportVerdict, InspectError, Inspection, Limits, LoadError, Role,
+        compile_child, inspect,
     };
 }
 
 pub use builder::{Builder, builder};
 pub use builtins::builtins;
 pub use loadlock_gateway::{
-    Body, CancellationToken, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway,
-    ListRequest, Peer, Principal, Progress, Result, Scope, Silent, Source, Target, UploadRequest,
+    Body, CancellationToken, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway, ListRequest, Peer,
+    Principal, Progress, Result, Scope, Silent, Source, Target, UploadRequest,
 };

@@ -1,7 +1,7 @@
 //! The local principal: who runs a program on this machine, vouched for by the installation's own key.
 //!
-//! The command line and an embedding program are principals like any other: they sign a token that lives for a minute and
-//! present it to the auth component. Whoever can read the key in `$LOADLOCK_HOME` owns the installation anyway.
+//! The command line and an embedding program are principals like any other: they sign a token that lives for a minute
+//! and present it to the auth component. Whoever can read the key in `$LOADLOCK_HOME` owns the installation anyway.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -11,8 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use loadlock_audit::{Appender, AuditError, Entry, Event, Options, Outcome};
 use loadlock_config::Config;
 use loadlock_gateway::{
-    DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal,
-    Result, local_key,
+    DEFAULT_AUDIENCE, Door, Error, ErrorCode, Gateway, LOCAL_ISSUER, LOCAL_KEY_ID, Principal, Result, local_key,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -88,7 +87,8 @@ pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
     gateway.authenticate(Door::Local, Some(&token)).await
 }
 
-/// The credential that [`authenticate`] presents, for a gateway that another process runs on the home of `config`. Good for a minute.
+/// The credential that [`authenticate`] presents, for a gateway that another process runs on the home of `config`. Good
+/// for a minute.
 ///
 /// # Errors
 /// [`ErrorCode::StateUnavailable`] if the key cannot be read.
@@ -97,11 +97,7 @@ pub fn token(config: &Config) -> Result<Zeroizing<String>> {
 }
 
 fn token_for(home: &Path, config: &Config) -> Result<Zeroizing<String>> {
-    let audience = config
-        .auth
-        .audiences
-        .first()
-        .map_or(DEFAULT_AUDIENCE, String::as_str);
+    let audience = config.auth.audiences.first().map_or(DEFAULT_AUDIENCE, String::as_str);
     let request = TokenRequest {
         subject: user_name(),
         tenant: TENANT.to_owned(),
@@ -112,19 +108,15 @@ fn token_for(home: &Path, config: &Config) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(sign(home, &request)?.token))
 }
 
-/// Signs a token with the installation's key, which is made if there is none, and records that in the audit log. Needs no
-/// lock on `home`: it works beside a running gateway.
+/// Signs a token with the installation's key, which is made if there is none, and records that in the audit log. Needs
+/// no lock on `home`: it works beside a running gateway.
 ///
 /// # Errors
 /// [`ErrorCode::StateUnavailable`] if the key cannot be read or made, or the log cannot be written: a token that is not
 /// recorded is not given out. [`ErrorCode::Internal`] if it cannot sign.
 pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
     let issued = sign(home, request)?;
-    let mut entry = Entry::new(
-        issued.issued_at.saturating_mul(1_000),
-        Event::Token,
-        Outcome::Ok,
-    );
+    let mut entry = Entry::new(issued.issued_at.saturating_mul(1_000), Event::Token, Outcome::Ok);
     entry.who.subject = Some(user_name());
     entry.who.door = Some("local".to_owned());
     entry.who.key_id = Some(LOCAL_KEY_ID.to_owned());
@@ -142,11 +134,8 @@ pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
         log.anchor()
     };
     record().map_err(|error: AuditError| {
-        Error::new(
-            ErrorCode::StateUnavailable,
-            format!("the audit log: {error}"),
-        )
-        .hint("a token that is not recorded is not given out; look at `loadlock audit verify`")
+        Error::new(ErrorCode::StateUnavailable, format!("the audit log: {error}"))
+            .hint("a token that is not recorded is not given out; look at `loadlock audit verify`")
     })?;
     Ok(issued)
 }
@@ -183,9 +172,8 @@ fn sign(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
         kid: Some(LOCAL_KEY_ID.to_owned()),
         ..Header::new(Algorithm::HS256)
     };
-    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key)).map_err(
-        |error| Error::new(ErrorCode::Internal, format!("cannot sign a token: {error}")),
-    )?;
+    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key))
+        .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot sign a token: {error}")))?;
     Ok(IssuedToken {
         token,
         id,
@@ -209,19 +197,11 @@ pub fn signed_here(home: &Path, token: &str) -> std::result::Result<(), String> 
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    match jsonwebtoken::decode::<serde_json::Value>(
-        token,
-        &DecodingKey::from_secret(&key),
-        &validation,
-    ) {
+    match jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_secret(&key), &validation) {
         Ok(_) => Ok(()),
         Err(error) => Err(match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => {
-                "another key signed it, or it was altered".to_owned()
-            }
-            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => {
-                "the key of this installation is for HS256".to_owned()
-            }
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => "another key signed it, or it was altered".to_owned(),
+            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => "the key of this installation is for HS256".to_owned(),
             _ => error.to_string(),
         }),
     }
@@ -273,11 +253,7 @@ mod tests {
     #[test]
     fn a_token_is_recognised_at_home_and_nowhere_else() {
         let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        assert!(
-            signed_here(here.path(), "x.y.z")
-                .unwrap_err()
-                .contains("no key yet")
-        );
+        assert!(signed_here(here.path(), "x.y.z").unwrap_err().contains("no key yet"));
         let issued = issue(here.path(), &request()).unwrap();
         assert_eq!(issued.expires_at - issued.issued_at, 60);
         assert_eq!(signed_here(here.path(), &issued.token), Ok(()));

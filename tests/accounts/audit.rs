@@ -10,17 +10,15 @@ use crate::{log, send};
 const LEGACY: &str = "correct-horse-battery-staple-legacy";
 
 fn of(records: &[Record], event: Event) -> Vec<&Record> {
-    records
-        .iter()
-        .filter(|record| record.event == event)
-        .collect()
+    records.iter().filter(|record| record.event == event).collect()
 }
 
 #[tokio::test]
 async fn every_event_is_recorded_and_no_secret_is() {
     let shop = Shop::kimi().await;
     let world = shop.join(World::new().config(&format!(
-        "[auth]\nlegacy_until = 2100-01-01T00:00:00Z\n[[auth.legacy]]\nsha256 = \"{}\"\nsubject = \"old-job\"\ntenant = \"acme\"\nscopes = [\"read\"]\n[providers.local]",
+        "[auth]\nlegacy_until = 2100-01-01T00:00:00Z\n[[auth.legacy]]\nsha256 = \"{}\"\nsubject = \"old-job\"\ntenant \
+         = \"acme\"\nscopes = [\"read\"]\n[providers.local]",
         sha256(LEGACY.as_bytes())
     )));
     let path = world.file("report.txt", "the content of the report");
@@ -42,10 +40,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
         .await
         .unwrap_err();
     assert_eq!(error.code, ErrorCode::Unauthenticated);
-    let old = gateway
-        .authenticate(Door::Network, Some(LEGACY))
-        .await
-        .unwrap();
+    let old = gateway.authenticate(Door::Network, Some(LEGACY)).await.unwrap();
 
     let stored = opened.upload_pinned("kimi", &path).await.unwrap();
     let disguised = world.file("re\u{202e}port.txt", "disguised");
@@ -53,14 +48,9 @@ async fn every_event_is_recorded_and_no_secret_is() {
         opened.upload(&disguised).await.unwrap_err().code,
         ErrorCode::FileRejected
     );
-    let mine = send(
-        gateway,
-        &ann.for_request("req-2"),
-        "a.txt",
-        b"body of ann".to_vec(),
-    )
-    .await
-    .unwrap();
+    let mine = send(gateway, &ann.for_request("req-2"), "a.txt", b"body of ann".to_vec())
+        .await
+        .unwrap();
     opened.content(&stored.id).await.unwrap();
     let refused = gateway
         .upload(
@@ -74,9 +64,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
         .await
         .unwrap_err();
     assert_eq!(refused.code, ErrorCode::PathNotAllowed);
-    let no_scope = send(gateway, &old, "b.txt", b"b".to_vec())
-        .await
-        .unwrap_err();
+    let no_scope = send(gateway, &old, "b.txt", b"b".to_vec()).await.unwrap_err();
     assert_eq!(no_scope.code, ErrorCode::Forbidden);
     assert!(
         gateway.delete(&ann, &stored.id).await.is_err(),
@@ -88,14 +76,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
 
     let records = log(&home);
     let configuration = of(&records, Event::Configuration)[0];
-    assert!(
-        configuration
-            .what
-            .path
-            .as_ref()
-            .unwrap()
-            .ends_with("loadlock.toml")
-    );
+    assert!(configuration.what.path.as_ref().unwrap().ends_with("loadlock.toml"));
     assert!(configuration.what.sha256.is_some());
 
     let authentications = of(&records, Event::Authentication);
@@ -124,13 +105,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
     let of_path = |end: &str| {
         admissions
             .iter()
-            .find(|record| {
-                record
-                    .what
-                    .path
-                    .as_ref()
-                    .is_some_and(|path| path.ends_with(end))
-            })
+            .find(|record| record.what.path.as_ref().is_some_and(|path| path.ends_with(end)))
             .unwrap()
     };
     assert_eq!(of_path("/report.txt").outcome, Outcome::Ok);
@@ -142,8 +117,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
     assert!(
         admissions
             .iter()
-            .any(|record| record.outcome == Outcome::Denied
-                && record.code.as_deref() == Some("path_not_allowed"))
+            .any(|record| record.outcome == Outcome::Denied && record.code.as_deref() == Some("path_not_allowed"))
     );
 
     let uploads = of(&records, Event::Upload);
@@ -156,10 +130,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
         (Outcome::Ok, Some("kimi"))
     );
     assert_eq!(upload.what.sha256.as_deref(), Some(stored.sha256.as_str()));
-    assert_eq!(
-        upload.what.remote_id.as_deref(),
-        Some(stored.remote_id.as_str())
-    );
+    assert_eq!(upload.what.remote_id.as_deref(), Some(stored.remote_id.as_str()));
     let with_request = uploads
         .iter()
         .find(|record| record.what.file_id.as_deref() == Some(&mine.id))
@@ -169,8 +140,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
         assert!(
             uploads
                 .iter()
-                .any(|record| record.outcome == Outcome::Denied
-                    && record.code.as_deref() == Some(code)),
+                .any(|record| record.outcome == Outcome::Denied && record.code.as_deref() == Some(code)),
             "{code}"
         );
     }
@@ -184,11 +154,13 @@ async fn every_event_is_recorded_and_no_secret_is() {
     assert!(
         deletes
             .iter()
-            .any(|record| record.outcome == Outcome::Denied
-                && record.who.subject.as_deref() == Some("ann"))
+            .any(|record| record.outcome == Outcome::Denied && record.who.subject.as_deref() == Some("ann"))
     );
-    assert!(deletes.iter().any(|record| record.outcome == Outcome::Ok
-        && record.what.file_id.as_deref() == Some(&stored.id)));
+    assert!(
+        deletes
+            .iter()
+            .any(|record| record.outcome == Outcome::Ok && record.what.file_id.as_deref() == Some(&stored.id))
+    );
     let at_vendor = deletes
         .iter()
         .find(|record| record.what.remote_id.as_deref() == Some(&stored.remote_id))
@@ -230,11 +202,7 @@ async fn a_caller_that_goes_away_is_recorded() {
         media_type: None,
     };
     let (gateway, who) = (opened.gateway.clone(), opened.who.clone());
-    let task = tokio::spawn(async move {
-        gateway
-            .upload(&who, Source::Body(body).into(), &Silent)
-            .await
-    });
+    let task = tokio::spawn(async move { gateway.upload(&who, Source::Body(body).into(), &Silent).await });
     begun.await.unwrap();
     task.abort();
     assert!(task.await.is_err());
@@ -266,10 +234,7 @@ async fn what_cannot_be_recorded_is_not_done() {
     let file = std::fs::read_dir(&dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "jsonl")
-        })
+        .find(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
         .unwrap();
     let good = std::fs::read(&file).unwrap();
     replace(&file, b"damaged\n");

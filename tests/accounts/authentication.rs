@@ -20,11 +20,7 @@ async fn failures_are_limited_by_address_and_do_not_lock_out_who_is_in() {
     );
     let enter = |credential: &str, address: &str| {
         let (gateway, credential, peer) = (gateway.clone(), credential.to_owned(), from(address));
-        async move {
-            gateway
-                .authenticate_from(Door::Network, Some(&credential), peer)
-                .await
-        }
+        async move { gateway.authenticate_from(Door::Network, Some(&credential), peer).await }
     };
     enter(&known, "192.0.2.1").await.unwrap();
     let mut codes = Vec::new();
@@ -43,10 +39,7 @@ async fn failures_are_limited_by_address_and_do_not_lock_out_who_is_in() {
     enter(&fresh, "192.0.2.2").await.unwrap();
     // This machine's own door is not limited.
     for _ in 0..30 {
-        let error = gateway
-            .authenticate(Door::Local, Some("guess"))
-            .await
-            .unwrap_err();
+        let error = gateway.authenticate(Door::Local, Some("guess")).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::Unauthenticated);
     }
     let home = gateway.home().to_owned();
@@ -57,6 +50,9 @@ async fn failures_are_limited_by_address_and_do_not_lock_out_who_is_in() {
         .filter(|record| record.who.address.is_some() && record.code.is_some())
         .count();
     assert!(of_address < 15, "a flood fills no disk: {of_address}");
-    assert!(records.iter().any(|record| record.what.detail.as_deref()
-        == Some("too many failures: this address has to wait")));
+    assert!(
+        records
+            .iter()
+            .any(|record| record.what.detail.as_deref() == Some("too many failures: this address has to wait"))
+    );
 }

@@ -13,12 +13,7 @@ use loadlock_audit::{Check, Record, last, verify};
 use loadlock_gateway::{Body, Gateway, Principal, Result, Silent, Source, UploadRequest};
 
 /// Uploads bytes for a caller.
-async fn send(
-    gateway: &Gateway,
-    who: &Principal,
-    name: &str,
-    content: Vec<u8>,
-) -> Result<loadlock_gateway::File> {
+async fn send(gateway: &Gateway, who: &Principal, name: &str, content: Vec<u8>) -> Result<loadlock_gateway::File> {
     let body = Body {
         stream: Box::pin(futures::stream::once(async { Ok(content.into()) })),
         name: name.into(),

@@ -27,16 +27,9 @@ async fn an_upload_is_counted_under_names_that_are_on_the_list() {
     opened.upload_pinned("kimi", &path).await.unwrap();
     opened.upload_pinned("kimi", &again).await.unwrap();
     let acme = opened.network("acme").await;
-    send(&opened.gateway, &acme, "c.txt", vec![b'c'; 60])
-        .await
-        .unwrap();
-    send(&opened.gateway, &acme, "d.txt", vec![b'd'; 60])
-        .await
-        .unwrap_err();
-    let _ = opened
-        .gateway
-        .authenticate(Door::Network, Some("guess"))
-        .await;
+    send(&opened.gateway, &acme, "c.txt", vec![b'c'; 60]).await.unwrap();
+    send(&opened.gateway, &acme, "d.txt", vec![b'd'; 60]).await.unwrap_err();
+    let _ = opened.gateway.authenticate(Door::Network, Some("guess")).await;
     opened.gateway.publish_gauges().await;
     let text = handle.render();
     let has = |line: &str| assert!(text.lines().any(|it| it == line), "{line}\n{text}");
@@ -72,7 +65,8 @@ async fn acceptances_in_the_grace_period_name_who_still_has_to_move() {
     let _installed = metrics::set_default_local_recorder(&recorder);
     let digest = loadlock_tests::sha256(b"old credential");
     let world = World::new().config(&format!(
-        "[auth]\nlegacy_until = 2100-01-01T00:00:00Z\n[[auth.legacy]]\nsha256 = \"{digest}\"\nsubject = \"job\"\ntenant = \"acme\"\nscopes = [\"read\"]"
+        "[auth]\nlegacy_until = 2100-01-01T00:00:00Z\n[[auth.legacy]]\nsha256 = \"{digest}\"\nsubject = \"job\"\n\
+         tenant = \"acme\"\nscopes = [\"read\"]"
     ));
     let gateway = Gateway::open(world.setup()).await.unwrap();
     gateway
@@ -120,10 +114,6 @@ fn the_dashboard_shows_names_that_there_are() {
         }
     }
     for metric in METRICS {
-        assert!(
-            used.contains(metric.name),
-            "`{}` is on no panel",
-            metric.name
-        );
+        assert!(used.contains(metric.name), "`{}` is on no panel", metric.name);
     }
 }

@@ -29,11 +29,9 @@ async fn fifty_uploads_at_once_never_pass_a_limit() {
             let mut content = vec![b'a' + (number % 13) as u8; bytes];
             content[0] = b'x';
             async move {
-                tokio::spawn(async move {
-                    send(&gateway, &who, &format!("{number}.txt"), content).await
-                })
-                .await
-                .unwrap()
+                tokio::spawn(async move { send(&gateway, &who, &format!("{number}.txt"), content).await })
+                    .await
+                    .unwrap()
             }
         }))
     };
@@ -55,14 +53,10 @@ async fn a_delete_makes_room_and_a_restart_none() {
     let first = {
         let opened = world.open().await;
         let who = opened.network("heavy").await;
-        let first = send(&opened.gateway, &who, "a.txt", vec![b'a'; 600])
-            .await
-            .unwrap();
+        let first = send(&opened.gateway, &who, "a.txt", vec![b'a'; 600]).await.unwrap();
         // What fails holds nothing.
         for _ in 0..3 {
-            let error = send(&opened.gateway, &who, "b.txt", vec![b'b'; 600])
-                .await
-                .unwrap_err();
+            let error = send(&opened.gateway, &who, "b.txt", vec![b'b'; 600]).await.unwrap_err();
             assert_eq!(error.code, ErrorCode::QuotaExceeded);
             assert!(error.message.contains("600 of 1000 bytes"), "{error}");
         }
@@ -70,24 +64,16 @@ async fn a_delete_makes_room_and_a_restart_none() {
     };
     let opened = world.open().await;
     let who = opened.network("heavy").await;
-    let error = send(&opened.gateway, &who, "b.txt", vec![b'b'; 600])
-        .await
-        .unwrap_err();
+    let error = send(&opened.gateway, &who, "b.txt", vec![b'b'; 600]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::QuotaExceeded);
     opened.gateway.delete(&who, &first.id).await.unwrap();
-    send(&opened.gateway, &who, "b.txt", vec![b'b'; 600])
-        .await
-        .unwrap();
+    send(&opened.gateway, &who, "b.txt", vec![b'b'; 600]).await.unwrap();
     // The same bytes again share the remote file and count all the same.
-    let error = send(&opened.gateway, &who, "c.txt", vec![b'b'; 600])
-        .await
-        .unwrap_err();
+    let error = send(&opened.gateway, &who, "c.txt", vec![b'b'; 600]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::QuotaExceeded);
     // Others are not concerned.
     let other = opened.network("other").await;
-    send(&opened.gateway, &other, "b.txt", vec![b'b'; 6_000])
-        .await
-        .unwrap();
+    send(&opened.gateway, &other, "b.txt", vec![b'b'; 6_000]).await.unwrap();
     let list = opened.gateway.list(
         &other,
         ListRequest {
@@ -107,15 +93,11 @@ async fn what_the_tracker_cannot_tell_is_not_passed() {
     ));
     let opened = world.open().await;
     let who = opened.network("small").await;
-    let error = send(&opened.gateway, &who, "a.txt", b"a".to_vec())
-        .await
-        .unwrap_err();
+    let error = send(&opened.gateway, &who, "a.txt", b"a".to_vec()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::TrackerFailed);
     // Without a limit there is nothing to tell.
     let other = opened.network("other").await;
-    send(&opened.gateway, &other, "a.txt", b"a".to_vec())
-        .await
-        .unwrap();
+    send(&opened.gateway, &other, "a.txt", b"a".to_vec()).await.unwrap();
 }
 
 #[tokio::test]
@@ -153,16 +135,12 @@ async fn uploads_at_once_are_counted_and_the_local_caller_waits() {
     let (second, begun_too) = slow(waiting_too);
     begun.await.unwrap();
     begun_too.await.unwrap();
-    let error = send(&opened.gateway, &who, "c.txt", b"c".to_vec())
-        .await
-        .unwrap_err();
+    let error = send(&opened.gateway, &who, "c.txt", b"c".to_vec()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::RateLimited);
     assert!(error.retry_after_ms.is_some());
     open.send(()).unwrap();
     first.await.unwrap().unwrap();
-    send(&opened.gateway, &who, "c.txt", b"c".to_vec())
-        .await
-        .unwrap();
+    send(&opened.gateway, &who, "c.txt", b"c".to_vec()).await.unwrap();
     // A caller that goes away gives its place back.
     second.abort();
     assert!(second.await.is_err());
@@ -173,14 +151,7 @@ async fn uploads_at_once_are_counted_and_the_local_caller_waits() {
     );
     one.unwrap();
     two.unwrap();
-    let local = join_all((0..6).map(|number| {
-        send(
-            &opened.gateway,
-            &opened.who,
-            "local.txt",
-            vec![b'0' + number; 9],
-        )
-    }));
+    let local = join_all((0..6).map(|number| send(&opened.gateway, &opened.who, "local.txt", vec![b'0' + number; 9])));
     for result in local.await {
         result.unwrap();
     }
@@ -190,20 +161,14 @@ async fn uploads_at_once_are_counted_and_the_local_caller_waits() {
 async fn requests_are_counted_by_tenant() {
     let world = World::new().config(LIMITS);
     let opened = world.open().await;
-    let (who, other) = (
-        opened.network("other").await,
-        opened.network("another").await,
-    );
+    let (who, other) = (opened.network("other").await, opened.network("another").await);
     for _ in 0..3 {
         opened.gateway.request_allowed(&who).await.unwrap();
     }
     for _ in 0..3 {
         let error = opened.gateway.request_allowed(&who).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::RateLimited);
-        assert!(
-            (1..=20_000).contains(&error.retry_after_ms.unwrap()),
-            "{error:?}"
-        );
+        assert!((1..=20_000).contains(&error.retry_after_ms.unwrap()), "{error:?}");
     }
     opened.gateway.request_allowed(&other).await.unwrap();
     let unlimited = opened.network("small").await;

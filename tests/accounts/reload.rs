@@ -44,7 +44,8 @@ async fn failures_under_a_new_key_are_counted_for_that_key() {
     let file = world.path("outside").join("new.key");
     std::fs::write(&file, secret).unwrap();
     let world = world.config(&format!(
-        "[[auth.keys]]\nkid = \"new\"\nalg = \"HS256\"\nvalue = \"${{file:{}}}\"\nissuers = [\"them\"]\ntenants = [\"acme\"]\n",
+        "[[auth.keys]]\nkid = \"new\"\nalg = \"HS256\"\nvalue = \"${{file:{}}}\"\nissuers = [\"them\"]\ntenants = \
+         [\"acme\"]\n",
         file.display()
     ));
     assert!(!gateway.reload(&world.load()).await.unwrap());
@@ -74,11 +75,7 @@ async fn uploads_under_way_count_against_limits_that_come_meanwhile() {
     };
     let slow = {
         let (gateway, who) = (opened.gateway.clone(), who.clone());
-        tokio::spawn(async move {
-            gateway
-                .upload(&who, Source::Body(body).into(), &Silent)
-                .await
-        })
+        tokio::spawn(async move { gateway.upload(&who, Source::Body(body).into(), &Silent).await })
     };
     begun.await.unwrap();
     let held = opened.gateway.allot(&who, 60, None).await.unwrap();
@@ -86,21 +83,15 @@ async fn uploads_under_way_count_against_limits_that_come_meanwhile() {
     let world = world.config(limits);
     opened.gateway.reload(&world.load()).await.unwrap();
     // The one that was begun without a limit has the only turn.
-    let error = send(&opened.gateway, &who, "b.txt", vec![b'b'; 10])
-        .await
-        .unwrap_err();
+    let error = send(&opened.gateway, &who, "b.txt", vec![b'b'; 10]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::RateLimited, "{error}");
     open.send(()).unwrap();
     slow.await.unwrap().unwrap();
     // The room that was taken without a limit is taken.
-    let error = send(&opened.gateway, &who, "c.txt", vec![b'c'; 60])
-        .await
-        .unwrap_err();
+    let error = send(&opened.gateway, &who, "c.txt", vec![b'c'; 60]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::QuotaExceeded, "{error}");
     drop(held);
-    send(&opened.gateway, &who, "c.txt", vec![b'c'; 60])
-        .await
-        .unwrap();
+    send(&opened.gateway, &who, "c.txt", vec![b'c'; 60]).await.unwrap();
 }
 
 #[tokio::test]
@@ -108,10 +99,7 @@ async fn an_upload_that_was_admitted_goes_on_when_its_folder_is_taken_away() {
     let shop = Shop::kimi().await;
     let one = "[limits]\nconcurrency = 1";
     let world = shop.join(World::new().config(one));
-    let (first, second) = (
-        world.file("a.txt", "the first"),
-        world.file("b.txt", "the second"),
-    );
+    let (first, second) = (world.file("a.txt", "the first"), world.file("b.txt", "the second"));
     let opened = Arc::new(world.open().await);
     let faults = shop.upstream.faults();
     faults.push(Operation::Create, Fault::Hold);
@@ -151,18 +139,13 @@ async fn a_configuration_that_cannot_be_taken_over_changes_nothing() {
     let good = token(opened.gateway.home(), "acme", "ann", "write");
     let path = world.path("outside");
     let world = world.config(&format!(
-        "[[grants]]\nroot = {path:?}\n[[tenants]]\nname = \"acme\"\nmax_bytes = \"1 B\"\n[auth]\naudiences = [\"other\"]\n"
+        "[[grants]]\nroot = {path:?}\n[[tenants]]\nname = \"acme\"\nmax_bytes = \"1 B\"\n[auth]\naudiences = \
+         [\"other\"]\n"
     ));
     let config = world.load();
     std::fs::remove_dir_all(&path).unwrap();
     let error = opened.gateway.reload(&config).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::ConfigInvalid);
-    let who = opened
-        .gateway
-        .authenticate(Door::Network, Some(&good))
-        .await
-        .unwrap();
-    send(&opened.gateway, &who, "a.txt", vec![b'a'; 10])
-        .await
-        .unwrap();
+    let who = opened.gateway.authenticate(Door::Network, Some(&good)).await.unwrap();
+    send(&opened.gateway, &who, "a.txt", vec![b'a'; 10]).await.unwrap();
 }

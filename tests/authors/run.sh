@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Two providers by strangers, made from wit/ alone: one in Rust outside of the workspace, one in Python. Each is inspected, takes a file, knows it
-# again, gives it back and deletes it, through the release binary. Installs componentize-py from PyPI below .cache.
+# Two providers by strangers, made from wit/ alone: one in Rust outside of the workspace, one in Python. Each is
+# inspected, takes a file, knows it again, gives it back and deletes it, through the release binary. Installs
+# componentize-py from PyPI below .cache.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=$root/.cache/authors

@@ -71,16 +71,9 @@ async fn the_second_one_stops_at_once() {
 
     // What it left open is settled by the next start.
     shop.upstream.faults().clear();
-    let mut results = shop
-        .run(&["upload", "--json", "batch"])
-        .await
-        .expect(0)
-        .objects();
+    let mut results = shop.run(&["upload", "--json", "batch"]).await.expect(0).objects();
     let summary = results.pop().unwrap()["summary"].clone();
-    assert_eq!(
-        (&summary["stored"], &summary["deduplicated"]),
-        (&8.into(), &4.into())
-    );
+    assert_eq!((&summary["stored"], &summary["deduplicated"]), (&8.into(), &4.into()));
     assert_eq!(shop.upstream.files().len(), 12);
 }
 
@@ -91,8 +84,7 @@ fn the_embedded_provider_keeps_no_part_of_a_file() {
     for name in ["d/1.bin", "d/2.bin"] {
         // Large enough that the signal comes in the middle.
         let file = std::fs::File::create(place.files().join(name)).unwrap();
-        file.set_len(if name == "d/1.bin" { 3 << 30 } else { 4 << 30 })
-            .unwrap();
+        file.set_len(if name == "d/1.bin" { 3 << 30 } else { 4 << 30 }).unwrap();
     }
     let incoming = place.0.path().join("home/providers/local/incoming");
     let parts = || {
@@ -112,8 +104,5 @@ fn the_embedded_provider_keeps_no_part_of_a_file() {
     assert!(!listed.err.contains("left open"), "{}", listed.err);
     assert_eq!(parts(), 0);
     let objects = place.0.path().join("home/providers/local/objects");
-    assert_eq!(
-        std::fs::read_dir(objects).map(Iterator::count).unwrap_or(0),
-        0
-    );
+    assert_eq!(std::fs::read_dir(objects).map(Iterator::count).unwrap_or(0), 0);
 }

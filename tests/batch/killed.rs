@@ -26,11 +26,7 @@ async fn the_same_command_again_finishes_the_rest_and_reports_every_file() {
     assert_eq!(shop.upstream.files().len(), 12);
     faults.clear();
 
-    let mut results = shop
-        .run(&["upload", "--json", "batch"])
-        .await
-        .expect(0)
-        .objects();
+    let mut results = shop.run(&["upload", "--json", "batch"]).await.expect(0).objects();
     let summary = results.pop().unwrap()["summary"].clone();
     assert_eq!(
         (&summary["stored"], &summary["deduplicated"]),
@@ -47,8 +43,8 @@ async fn the_same_command_again_finishes_the_rest_and_reports_every_file() {
     let contents: BTreeSet<_> = stored.iter().map(|file| &file.sha256).collect();
     assert_eq!((stored.len(), contents.len()), (FILES, FILES));
     assert!(results.iter().all(|result| {
-        stored.iter().any(|file| {
-            result["remote_id"] == file.id.as_str() && result["sha256"] == file.sha256.as_str()
-        })
+        stored
+            .iter()
+            .any(|file| result["remote_id"] == file.id.as_str() && result["sha256"] == file.sha256.as_str())
     }));
 }

@@ -12,10 +12,7 @@ use crate::shop::{Shop, answered, end};
 fn paths(results: &[Value]) -> Vec<&str> {
     let path = |result: &'_ Value| result["path"].as_str().map(str::to_owned);
     assert!(results.iter().all(|result| path(result).is_some()));
-    results
-        .iter()
-        .map(|result| result["path"].as_str().unwrap())
-        .collect()
+    results.iter().map(|result| result["path"].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -24,13 +21,7 @@ fn directories_and_patterns_stand_for_their_files() {
     for directory in ["d/sub", "d/.git", "empty"] {
         std::fs::create_dir_all(place.files().join(directory)).unwrap();
     }
-    for name in [
-        "d/b.txt",
-        "d/sub/a.txt",
-        "d/sub/b.txt",
-        "d/.git/config",
-        "top.md",
-    ] {
+    for name in ["d/b.txt", "d/sub/a.txt", "d/sub/b.txt", "d/.git/config", "top.md"] {
         // The same content and name in two directories are two files over one remote file.
         place.file(name, name.rsplit('/').next().unwrap());
     }
@@ -58,27 +49,11 @@ fn directories_and_patterns_stand_for_their_files() {
         assert_eq!(same["remote_id"], results[0]["remote_id"]);
         assert_ne!(same["id"], results[0]["id"]);
     }
-    assert_eq!(
-        place
-            .run(&["files", "ls", "-q"])
-            .expect(0)
-            .out
-            .lines()
-            .count(),
-        5
-    );
+    assert_eq!(place.run(&["files", "ls", "-q"]).expect(0).out.lines().count(), 5);
 
     let again = place.run(&["upload", "d"]).expect(0);
-    let columns: Vec<Vec<_>> = again
-        .out
-        .lines()
-        .map(|line| line.split('\t').collect())
-        .collect();
-    assert!(
-        columns.iter().all(|line| line[0] == "already stored"),
-        "{}",
-        again.out
-    );
+    let columns: Vec<Vec<_>> = again.out.lines().map(|line| line.split('\t').collect()).collect();
+    assert!(columns.iter().all(|line| line[0] == "already stored"), "{}", again.out);
     assert_eq!(columns[1][4], "d/sub/a.txt");
     assert!(
         again.err.contains("skipped 1 hidden name, 1 symbolic link"),
@@ -86,9 +61,7 @@ fn directories_and_patterns_stand_for_their_files() {
         again.err
     );
     assert!(
-        again
-            .err
-            .contains("3 files: 0 stored, 3 already there, 0 failed"),
+        again.err.contains("3 files: 0 stored, 3 already there, 0 failed"),
         "{}",
         again.err
     );
@@ -119,21 +92,11 @@ async fn a_slow_file_holds_up_its_result_and_nothing_else() {
 async fn overlapping_arguments_are_sent_once() {
     let shop = Shop::start().await;
     shop.files(6);
-    let arguments = [
-        "upload",
-        "--json",
-        "batch",
-        "batch/*.txt",
-        "batch/003.txt",
-        "batch",
-    ];
+    let arguments = ["upload", "--json", "batch", "batch/*.txt", "batch/003.txt", "batch"];
     let mut results = shop.run(&arguments).await.expect(0).objects();
     let summary = results.pop().unwrap();
     assert_eq!(
-        (
-            &summary["summary"]["stored"],
-            &summary["summary"]["deduplicated"]
-        ),
+        (&summary["summary"]["stored"], &summary["summary"]["deduplicated"]),
         (&6.into(), &13.into())
     );
     assert_eq!(results.len(), 19);

@@ -18,15 +18,14 @@ impl Shop {
     pub(crate) async fn start() -> Self {
         let (place, upstream) = (
             Place::new(),
-            Upstream::start(Vendor::Kimi, Options::with_key(KEY))
-                .await
-                .unwrap(),
+            Upstream::start(Vendor::Kimi, Options::with_key(KEY)).await.unwrap(),
         );
         let base = upstream.base_url();
         let text = format!(
             "grants = [{{ root = {:?} }}]\n[providers.kimi]\nsettings = {{ base_url = \"{base}\" }}\n\
              egress = [{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}]\n\
-             credential = {{ header = \"Authorization\", value = \"Bearer ${{env:SHOP_KEY}}\" }}\nretry = {{ base = \"1ms\" }}\n",
+             credential = {{ header = \"Authorization\", value = \"Bearer ${{env:SHOP_KEY}}\" }}\nretry = {{ base = \
+                  \"1ms\" }}\n",
             place.files()
         );
         let config = place.0.path().join("loadlock.toml");
@@ -42,16 +41,13 @@ impl Shop {
     pub(crate) fn files(&self, number: usize) {
         std::fs::create_dir(self.place.files().join("batch")).unwrap();
         for n in 0..number {
-            self.place
-                .file(&format!("batch/{n:03}.txt"), &format!("content {n}"));
+            self.place.file(&format!("batch/{n:03}.txt"), &format!("content {n}"));
         }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.place.command(arguments);
-        command
-            .args(["--config", &self.config])
-            .env("SHOP_KEY", KEY);
+        command.args(["--config", &self.config]).env("SHOP_KEY", KEY);
         command
     }
 

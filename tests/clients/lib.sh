@@ -13,7 +13,8 @@ cannot_install() { # registry, list, what the installer said
     exit 3
 }
 
-# A virtual environment with the packages of a list. The copy of the list beside it says that it is complete: a changed list installs again.
+# A virtual environment with the packages of a list. The copy of the list beside it says that it is complete: a changed
+# list installs again.
 python_packages() { # environment, list
     mkdir -p "$cache"
     if cmp -s "$2" "$1/requirements.txt" && "$1/bin/python" -c '' 2>/dev/null; then return; fi

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every suite of real clients, or those that are named, against one binary: LOADLOCK, or target/release/loadlock. Fails if one of them fails.
+# Runs every suite of real clients, or those that are named, against one binary: LOADLOCK, or target/release/loadlock.
+# Fails if one of them fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"

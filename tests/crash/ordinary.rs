@@ -15,12 +15,7 @@ fn features_of(package: &str) -> String {
 
 #[test]
 fn no_default_of_any_crate_turns_them_on() {
-    for package in [
-        "loadlock",
-        "loadlock-gateway",
-        "loadlock-tests",
-        "loadlock-crash",
-    ] {
+    for package in ["loadlock", "loadlock-gateway", "loadlock-tests", "loadlock-crash"] {
         let features = features_of(package);
         assert!(features.contains("loadlock-gateway"), "{features}");
         assert!(!features.contains("fault-points"), "{package}:\n{features}");

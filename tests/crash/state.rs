@@ -42,16 +42,11 @@ impl Stage {
     /// Nothing was sent, and a process that is not in this plight takes the same file.
     async fn nothing_was_sent(&self, upload: &Upload) {
         assert_eq!(
-            self.shop
-                .upstream
-                .requests()
-                .of(loadlock_upstream::Operation::Create),
+            self.shop.upstream.requests().of(loadlock_upstream::Operation::Create),
             []
         );
         let (gateway, who) = open(&self.world.path("loadlock.toml")).await.unwrap();
-        loadlock_crash::upload(&gateway, &who, upload)
-            .await
-            .unwrap();
+        loadlock_crash::upload(&gateway, &who, upload).await.unwrap();
         assert_eq!(self.shop.upstream.files().len(), 1);
     }
 }
@@ -92,10 +87,7 @@ async fn a_journal_that_cannot_grow_refuses_before_anything_is_sent() {
         .await;
     let (code, message) = refusal(&end);
     assert_eq!(code, ErrorCode::StateUnavailable.as_str(), "{end:?}");
-    assert!(
-        message.contains("no space is left for the journal"),
-        "{message}"
-    );
+    assert!(message.contains("no space is left for the journal"), "{message}");
     stage.nothing_was_sent(&upload).await;
 }
 

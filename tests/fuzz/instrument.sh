@@ -1,5 +1,6 @@
 #!/bin/sh
-# Stands between cargo and rustc for the crates of this workspace: coverage for libFuzzer where the parsers are. What they are built upon stays as it is, shared with every other build.
+# Stands between cargo and rustc for the crates of this workspace: coverage for libFuzzer where the parsers are. What
+# they are built upon stays as it is, shared with every other build.
 case " $* " in
   *" --crate-name loadlock_policy "* | *" --crate-name loadlock_egress "* | *" --crate-name loadlock_sdk "* | *" --crate-name loadlock_server "* | *" --crate-name loadlock_fuzz"*)
     exec "$@" --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for SECONDS_EACH (60), as many at once as there are cores. What it finds anew is kept in .cache/fuzz; a
-# crash is shown with the command that repeats it. SEED (1) is where chance begins: the same for every change, so that a change is
-# judged by what it breaks; another one explores.
+# Runs every fuzz target for SECONDS_EACH (60), as many at once as there are cores. What it finds anew is kept in
+# .cache/fuzz; a crash is shown with the command that repeats it. SEED (1) is where chance begins: the same for every
+# change, so that a change is judged by what it breaks; another one explores.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export each=${SECONDS_EACH:-60} seed=${SEED:-1} binary
-# With the packages that the tests have: features come out the same, and what is not instrumented is built once for both.
+# With the packages that the tests have: features come out the same, and what is not instrumented is built once for
+# both.
 binary=$(RUSTC_WORKSPACE_WRAPPER="$PWD/tests/fuzz/instrument.sh" cargo test --locked --workspace --exclude guests \
   --test fuzz --features loadlock-fuzz/libfuzzer --no-run --message-format=json-render-diagnostics |
   sed -n 's/.*"executable":"\([^"]*\/fuzz-[^"]*\)".*/\1/p')

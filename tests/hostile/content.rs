@@ -26,19 +26,15 @@ async fn drain(mut chunks: mpsc::Receiver<Bytes>) -> u64 {
 
 #[tokio::test]
 pub(crate) async fn content_empty_success() {
-    let world =
-        World::new()
-            .config("[providers.local]")
-            .with_guest("odd", "content_empty_success", "");
+    let world = World::new()
+        .config("[providers.local]")
+        .with_guest("odd", "content_empty_success", "");
     let path = world.file("a.txt", "not empty");
     let gateway = world.open().await;
     let file = gateway.upload_pinned("odd", &path).await.unwrap();
     let error = gateway.content(&file.id).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::ContentUnavailable, "{error}");
-    assert!(
-        error.message.contains("no content for a file of 9 bytes"),
-        "{error}"
-    );
+    assert!(error.message.contains("no content for a file of 9 bytes"), "{error}");
     let honest = gateway.upload_pinned("local", &path).await.unwrap();
     assert_eq!(gateway.content(&honest.id).await.unwrap(), b"not empty");
 }
@@ -91,10 +87,7 @@ pub(crate) async fn content_floods_stdout() {
         matches!(report.outcome, Err(CallError::Exhausted(Exhausted::Stdout))),
         "{report:?}"
     );
-    assert!(
-        read <= limits.stdout_bytes && read > limits.stdout_bytes / 2,
-        "{read}"
-    );
+    assert!(read <= limits.stdout_bytes && read > limits.stdout_bytes / 2, "{read}");
 }
 
 /// A client that reads nothing holds the guest at a few chunks, and one that leaves ends it.

@@ -36,11 +36,7 @@ impl Snapshot {
                 if metadata.is_dir() {
                     left.push(path.clone());
                 }
-                let honest = path
-                    .file_name()
-                    .unwrap()
-                    .to_string_lossy()
-                    .starts_with("honest-");
+                let honest = path.file_name().unwrap().to_string_lossy().starts_with("honest-");
                 if !honest {
                     let content = if metadata.is_file() {
                         std::fs::read(&path).unwrap()
@@ -95,22 +91,13 @@ fn assert_nothing_was_gained(report: &Upload) {
     );
     assert!(!report.log.is_empty());
     for line in report.log.iter().chain([&failure.message]) {
-        assert!(
-            !line.contains("ALLOWED") && !line.contains(SECRET),
-            "{line}"
-        );
+        assert!(!line.contains("ALLOWED") && !line.contains(SECRET), "{line}");
     }
 }
 
 /// How many attempts were refused, so that a guest that attempts nothing is no proof.
 fn refused(report: &Upload) -> usize {
-    let message = &report
-        .outcome
-        .as_ref()
-        .unwrap()
-        .as_ref()
-        .unwrap_err()
-        .message;
+    let message = &report.outcome.as_ref().unwrap().as_ref().unwrap_err().message;
     message
         .split("refused=")
         .nth(1)
@@ -180,11 +167,7 @@ pub(crate) async fn symlink_in_state() {
 async fn links_that_were_planted_in_state_are_not_followed() {
     let (cell, _) = scene().await;
     let (state, outside) = (cell.path("state"), cell.path("outside.txt"));
-    let climb = format!(
-        "{}{}",
-        "../".repeat(16),
-        outside.strip_prefix("/").unwrap().display()
-    );
+    let climb = format!("{}{}", "../".repeat(16), outside.strip_prefix("/").unwrap().display());
     symlink(climb, state.join("x")).unwrap();
     symlink(&outside, state.join("absolute")).unwrap();
     symlink("..", state.join("up")).unwrap();

@@ -7,18 +7,10 @@ use loadlock_tests::{Logs, World};
 /// Guests whose upload ends badly by itself, and what the caller is told.
 const HOSTILE: [(&str, ErrorCode, &str); 14] = [
     ("loop_in_upload", ErrorCode::OutcomeUnknown, "CPU time"),
-    (
-        "sleep_forever",
-        ErrorCode::OutcomeUnknown,
-        "wall-clock time",
-    ),
+    ("sleep_forever", ErrorCode::OutcomeUnknown, "wall-clock time"),
     ("memory_bomb", ErrorCode::OutcomeUnknown, "memory"),
     ("stack_overflow", ErrorCode::OutcomeUnknown, "stack"),
-    (
-        "ten_thousand_resources",
-        ErrorCode::OutcomeUnknown,
-        "open resources",
-    ),
+    ("ten_thousand_resources", ErrorCode::OutcomeUnknown, "open resources"),
     ("raw_sockets", ErrorCode::OutcomeUnknown, "wasi:sockets"),
     ("read_sibling", ErrorCode::ProviderRejected, "allowed=0"),
     ("write_attacks", ErrorCode::ProviderRejected, "allowed=0"),
@@ -35,9 +27,8 @@ const SECRET: &str = "WHAT-ANOTHER-FILE-HOLDS";
 #[tokio::test]
 async fn every_hostile_upload_costs_itself_alone() {
     let logs = Logs::start();
-    let mut world = World::new().config(
-        "[sandbox]\nmemory = \"32 MiB\"\ncpu = \"300ms\"\ntimeout = \"10s\"\n[providers.local]",
-    );
+    let mut world =
+        World::new().config("[sandbox]\nmemory = \"32 MiB\"\ncpu = \"300ms\"\ntimeout = \"10s\"\n[providers.local]");
     for (guest, _, _) in HOSTILE {
         let timeout = if guest == "sleep_forever" {
             "sandbox = { timeout = \"300ms\" }\nretry = { attempts = 1 }"
@@ -63,11 +54,7 @@ async fn every_hostile_upload_costs_itself_alone() {
                 .zip(&bait)
                 .map(|((guest, _, _), path)| gateway.upload_pinned(guest, path))
         ),
-        join_all(
-            honest
-                .iter()
-                .map(|path| gateway.upload_pinned("local", path))
-        ),
+        join_all(honest.iter().map(|path| gateway.upload_pinned("local", path))),
     );
     for ((guest, code, part), outcome) in HOSTILE.iter().zip(attacks) {
         let error = outcome.err().unwrap_or_else(|| panic!("{guest} succeeded"));

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use loadlock_gateway::ErrorCode;
 use loadlock_sandbox::{
-    CallError, CompileOptions, EngineOptions, ImportVerdict, InspectError, LoadError, Role, Source,
-    digest, inspect,
+    CallError, CompileOptions, EngineOptions, ImportVerdict, InspectError, LoadError, Role, Source, digest, inspect,
 };
 use loadlock_tests::{Cell, World, compile_options, guest, source};
 
@@ -20,11 +19,9 @@ fn bytes(name: &str, bytes: Vec<u8>) -> Source {
 
 /// The gateway does not start with it, and says why.
 async fn refused_at_start(guest: &str, part: &str) {
-    let world = World::new().config("[providers.local]").with_guest(
-        "odd",
-        guest,
-        "sandbox = { cpu = \"300ms\" }",
-    );
+    let world = World::new()
+        .config("[providers.local]")
+        .with_guest("odd", guest, "sandbox = { cpu = \"300ms\" }");
     let error = world.try_open().await.err().expect("the gateway started");
     assert_eq!(error.code, ErrorCode::ComponentRefused, "{error}");
     assert!(error.message.contains(part), "{error}");
@@ -35,10 +32,7 @@ async fn refused_at_start(guest: &str, part: &str) {
 pub(crate) async fn wrong_world() {
     let cell = Cell::new().await;
     let error = cell.beside(cell.refusal(&source("wrong_world"))).await;
-    let LoadError::WrongWorld {
-        expected, exports, ..
-    } = &error
-    else {
+    let LoadError::WrongWorld { expected, exports, .. } = &error else {
         panic!("{error}")
     };
     assert_eq!(*expected, Role::Provider);
@@ -48,11 +42,7 @@ pub(crate) async fn wrong_world() {
             .any(|export| export.starts_with("elsewhere:thing/greeter")),
         "{exports:?}"
     );
-    refused_at_start(
-        "wrong_world",
-        "does not export `loadlock:upload/provider@0.1.0`",
-    )
-    .await;
+    refused_at_start("wrong_world", "does not export `loadlock:upload/provider@0.1.0`").await;
 }
 
 #[tokio::test]
@@ -68,11 +58,7 @@ pub(crate) async fn missing_export() {
         cell.refusal(&source("validator_denies_all")).await,
         LoadError::WrongWorld { .. }
     ));
-    refused_at_start(
-        "missing_export",
-        "does not export `loadlock:upload/provider@0.1.0`",
-    )
-    .await;
+    refused_at_start("missing_export", "does not export `loadlock:upload/provider@0.1.0`").await;
 }
 
 #[tokio::test]
@@ -80,10 +66,7 @@ pub(crate) async fn profile_changes() {
     let cell = Cell::new().await;
     let guest = cell.guest("profile_changes").await;
     let (first, second) = (guest.profile().await, guest.profile().await);
-    assert_ne!(
-        first.outcome.unwrap().unwrap(),
-        second.outcome.unwrap().unwrap()
-    );
+    assert_ne!(first.outcome.unwrap().unwrap(), second.outcome.unwrap().unwrap());
     refused_at_start("profile_changes", "its profile is another at every call").await;
 }
 
@@ -153,20 +136,13 @@ async fn a_pin_is_checked_before_anything_else() {
         .is_ok()
     );
     let wrong = "0".repeat(64);
-    let error = cell
-        .refusal(&source("good").pinned(Some(wrong.clone())))
-        .await;
-    let LoadError::PinMismatch {
-        expected, found, ..
-    } = error
-    else {
+    let error = cell.refusal(&source("good").pinned(Some(wrong.clone()))).await;
+    let LoadError::PinMismatch { expected, found, .. } = error else {
         panic!("{error}")
     };
     assert_eq!((expected, found), (wrong.clone(), right));
     // Not even whether it is WebAssembly is looked at.
-    let error = cell
-        .refusal(&bytes("odd", b"text".to_vec()).pinned(Some(wrong)))
-        .await;
+    let error = cell.refusal(&bytes("odd", b"text".to_vec()).pinned(Some(wrong))).await;
     assert!(matches!(error, LoadError::PinMismatch { .. }));
 }
 
@@ -185,13 +161,8 @@ async fn a_component_is_no_larger_than_allowed() {
         compile,
     )
     .unwrap();
-    let error = sandbox
-        .examine(&source("good"), Role::Provider)
-        .unwrap_err();
-    assert!(
-        matches!(error, LoadError::TooLarge { limit: 1_000, .. }),
-        "{error}"
-    );
+    let error = sandbox.examine(&source("good"), Role::Provider).unwrap_err();
+    assert!(matches!(error, LoadError::TooLarge { limit: 1_000, .. }), "{error}");
     let file = tempfile::NamedTempFile::new().unwrap();
     // Sparse: it must not be read to be refused.
     file.as_file().set_len(1 << 40).unwrap();
@@ -212,17 +183,12 @@ pub(crate) async fn raw_sockets() {
         .filter(|import| import.name.starts_with("wasi:sockets/"))
         .collect();
     assert!(sockets.len() >= 4, "{inspection:?}");
-    assert!(
-        sockets
-            .iter()
-            .all(|import| import.verdict == ImportVerdict::Trapped)
-    );
+    assert!(sockets.iter().all(|import| import.verdict == ImportVerdict::Trapped));
     assert!(
         inspection
             .imports
             .iter()
-            .all(|import| import.name.starts_with("wasi:sockets/")
-                || import.verdict == ImportVerdict::Provided)
+            .all(|import| import.name.starts_with("wasi:sockets/") || import.verdict == ImportVerdict::Provided)
     );
 
     let cell = Cell::new().await;
@@ -336,9 +302,7 @@ async fn a_child_compiles_what_is_not_built_in() {
     let guest = cell.guest("good").await;
     assert!(guest.profile().await.outcome.unwrap().is_ok());
     // The types are looked at last: it compiles, and is not a provider.
-    let error = cell
-        .refusal(&bytes("small", component_of(1, &[0, 0x0b])))
-        .await;
+    let error = cell.refusal(&bytes("small", component_of(1, &[0, 0x0b]))).await;
     assert!(matches!(error, LoadError::Contract { .. }), "{error}");
     // Without its program there is no falling back to compiling in this process.
     let none = Some(("/nonexistent/compiler".into(), Vec::new()));

@@ -46,8 +46,7 @@ fn every_test_that_the_documentation_names_is_there() {
             continue;
         };
         let (module, function) = path.split_once("::").unwrap();
-        let source =
-            std::fs::read_to_string(tests.join(suite).join(format!("{module}.rs"))).unwrap();
+        let source = std::fs::read_to_string(tests.join(suite).join(format!("{module}.rs"))).unwrap();
         assert!(source.contains(&format!("async fn {function}()")), "{name}");
         named += 1;
     }

@@ -74,10 +74,7 @@ pub(crate) async fn ten_thousand_resources() {
     let guest = cell.guest("ten_thousand_resources").await;
     let report = cell.beside(cell.upload(&guest, "a.txt")).await;
     assert!(
-        matches!(
-            report.outcome,
-            Err(CallError::Exhausted(Exhausted::Resources))
-        ),
+        matches!(report.outcome, Err(CallError::Exhausted(Exhausted::Resources))),
         "{report:?}"
     );
     assert!(guest.profile().await.outcome.unwrap().is_ok());
@@ -117,10 +114,7 @@ async fn calls_beyond_the_concurrency_wait() {
         )
         .await;
         cell.file("a.txt", "content");
-        let limits = Limits {
-            concurrency,
-            ..tight()
-        };
+        let limits = Limits { concurrency, ..tight() };
         let sleeper = cell
             .guest_with(
                 "sleep_forever",
@@ -150,10 +144,7 @@ async fn calls_beyond_the_concurrency_wait() {
                 report = &mut holder => panic!("{report:?}"),
                 report = second.upload(&input, &facts, &options, soon) => report,
             };
-            assert!(
-                matches!(report.outcome, Err(CallError::Overloaded)),
-                "{report:?}"
-            );
+            assert!(matches!(report.outcome, Err(CallError::Overloaded)), "{report:?}");
             assert_eq!(report.usage, Usage::default());
         }
         // Its place is free again.

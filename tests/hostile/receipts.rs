@@ -8,9 +8,7 @@ use loadlock_tests::{Cell, Logs, Sink, World};
 /// Uploads to a liar beside `local`; answers the error and what was logged.
 async fn lie(guest: &str) -> (Error, String) {
     let logs = Logs::start();
-    let world = World::new()
-        .config("[providers.local]")
-        .with_guest("liar", guest, "");
+    let world = World::new().config("[providers.local]").with_guest("liar", guest, "");
     let lied = world.file("lied.txt", "bytes that somebody lies about");
     let honest = world.file("honest.txt", "bytes of an honest upload");
     let gateway = world.open().await;
@@ -22,10 +20,7 @@ async fn lie(guest: &str) -> (Error, String) {
     // Only the honest one is on record.
     let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [stored]);
-    assert_eq!(
-        gateway.gateway.stats(&gateway.who).await.unwrap().remotes,
-        1
-    );
+    assert_eq!(gateway.gateway.stats(&gateway.who).await.unwrap().remotes, 1);
     // And it may try again.
     assert_eq!(
         gateway.upload_pinned("liar", &lied).await.unwrap_err().code,
@@ -86,10 +81,9 @@ pub(crate) async fn lying_id() {
     // One that no response held may be anybody's: it is neither believed nor deleted.
     let logs = Logs::start();
     let sink = Sink::start().await;
-    let world =
-        World::new()
-            .config("[providers.local]")
-            .with_guest("liar", "lying_id", &sink.config());
+    let world = World::new()
+        .config("[providers.local]")
+        .with_guest("liar", "lying_id", &sink.config());
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let error = gateway.upload_pinned("liar", &path).await.unwrap_err();

@@ -1,9 +1,8 @@
-//! Components of the other roles that deny, forget and pretend. What swapping them does to a gateway is in the suite `swap`.
+//! Components of the other roles that deny, forget and pretend. What swapping them does to a gateway is in the suite
+//! `swap`.
 
 use loadlock_sandbox::auth::{Algorithm, Auth, AuthPolicy, Key};
-use loadlock_sandbox::tracker::{
-    DedupKey, FileRecord, FilesQuery, Release, Tracker, TrackerGrants,
-};
+use loadlock_sandbox::tracker::{DedupKey, FileRecord, FilesQuery, Release, Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Candidate, Rules, Validator};
 use loadlock_sandbox::{CallError, Exhausted, Limits};
 use loadlock_tests::{Cell, source};
@@ -35,25 +34,21 @@ fn candidate(name: &str) -> Candidate {
     }
 }
 
-/// An instance is kept as long as its calls end, and is not called again after one that did not: neither after a trap or a limit,
-/// nor when the caller gave up.
+/// An instance is kept as long as its calls end, and is not called again after one that did not: neither after a trap
+/// or a limit, nor when the caller gave up.
 #[tokio::test]
 pub(crate) async fn validator_remembers() {
     let cell = Cell::new().await;
     let validator = validator(&cell, "validator_remembers").await;
     let rules = Rules::default();
     let call = async |name| validator.inspect(candidate(name), &rules).await;
-    let kept =
-        async || [call("a").await, call("a").await].map(|answer| answer.unwrap().unwrap_err().code);
+    let kept = async || [call("a").await, call("a").await].map(|answer| answer.unwrap().unwrap_err().code);
     assert_eq!(kept().await, ["call_1", "call_2"]);
     let died = cell.beside(call("dies")).await.unwrap_err();
     assert!(matches!(died, CallError::Trap(_)), "{died}");
     assert_eq!(kept().await, ["call_1", "call_2"]);
     let ended = cell.beside(call("never_ends")).await.unwrap_err();
-    assert!(
-        matches!(ended, CallError::Exhausted(Exhausted::Cpu)),
-        "{ended}"
-    );
+    assert!(matches!(ended, CallError::Exhausted(Exhausted::Cpu)), "{ended}");
     assert_eq!(kept().await, ["call_1", "call_2"]);
     {
         let given_up = std::pin::pin!(call("never_ends"));
@@ -66,13 +61,9 @@ pub(crate) async fn validator_remembers() {
 #[tokio::test]
 pub(crate) async fn auth_accepts_nobody() {
     let cell = Cell::new().await;
-    let auth = Auth::load(
-        &cell.sandbox,
-        &source("auth_accepts_nobody"),
-        AuthPolicy::default(),
-    )
-    .await
-    .unwrap();
+    let auth = Auth::load(&cell.sandbox, &source("auth_accepts_nobody"), AuthPolicy::default())
+        .await
+        .unwrap();
     let denial = cell
         .beside(auth.authenticate(Some("a token".to_owned()), 0))
         .await
@@ -99,11 +90,7 @@ fn key(tenants: &[&str]) -> AuthPolicy {
 pub(crate) async fn auth_everyone_is_mallory() {
     let cell = Cell::new().await;
     // No key may speak for the tenant `victim`: what the component says does not count.
-    for policy in [
-        AuthPolicy::default(),
-        key(&[]),
-        key(&["acme", "Victim", "victims"]),
-    ] {
+    for policy in [AuthPolicy::default(), key(&[]), key(&["acme", "Victim", "victims"])] {
         let auth = Auth::load(&cell.sandbox, &source("auth_everyone_is_mallory"), policy)
             .await
             .unwrap();
@@ -114,18 +101,11 @@ pub(crate) async fn auth_everyone_is_mallory() {
         );
     }
     // A key that may: then it is the operator's component that decides.
-    let auth = Auth::load(
-        &cell.sandbox,
-        &source("auth_everyone_is_mallory"),
-        key(&["victim"]),
-    )
-    .await
-    .unwrap();
+    let auth = Auth::load(&cell.sandbox, &source("auth_everyone_is_mallory"), key(&["victim"]))
+        .await
+        .unwrap();
     let who = auth.authenticate(None, 0).await.unwrap().unwrap();
-    assert_eq!(
-        (who.subject.as_str(), who.tenant.as_str()),
-        ("mallory", "victim")
-    );
+    assert_eq!((who.subject.as_str(), who.tenant.as_str()), ("mallory", "victim"));
 }
 
 fn query() -> FilesQuery {
@@ -155,10 +135,7 @@ pub(crate) async fn tracker_answers_oddly() {
         assert!(futures::poll!(given_up).is_pending());
     }
     let released = tracker.tombstone("t".to_owned(), "f".to_owned()).await;
-    assert!(
-        matches!(released, Ok(Ok(Release::Released(1)))),
-        "{released:?}"
-    );
+    assert!(matches!(released, Ok(Ok(Release::Released(1)))), "{released:?}");
     assert_eq!(tracker.list(query()).await.unwrap().unwrap().items, []);
 }
 
@@ -187,13 +164,9 @@ fn file(id: &str) -> FileRecord {
 #[tokio::test]
 pub(crate) async fn tracker_forgets() {
     let cell = Cell::new().await;
-    let tracker = Tracker::load(
-        &cell.sandbox,
-        &source("tracker_forgets"),
-        TrackerGrants::default(),
-    )
-    .await
-    .unwrap();
+    let tracker = Tracker::load(&cell.sandbox, &source("tracker_forgets"), TrackerGrants::default())
+        .await
+        .unwrap();
     assert!(
         cell.beside(tracker.list(query()))
             .await

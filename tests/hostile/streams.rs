@@ -79,10 +79,7 @@ async fn one_host_call_carries_no_more_than_its_limit() {
         .await;
     let report = cell.beside(cell.upload(&guest, "a.txt")).await;
     assert!(
-        matches!(
-            report.outcome,
-            Err(CallError::Exhausted(Exhausted::HostCall))
-        ),
+        matches!(report.outcome, Err(CallError::Exhausted(Exhausted::HostCall))),
         "{report:?}"
     );
 }
@@ -121,9 +118,7 @@ async fn trapped(cell: &Cell, guest: &Provider, export: &str) -> bool {
 
 #[tokio::test]
 pub(crate) async fn trap_at_export() {
-    const EXPORTS: [&str; 7] = [
-        "profile", "upload", "stat", "list", "delete", "content", "probe",
-    ];
+    const EXPORTS: [&str; 7] = ["profile", "upload", "stat", "list", "delete", "content", "probe"];
     let cell = Cell::new().await;
     cell.file("a.txt", "content");
     for trapping in EXPORTS {
@@ -137,10 +132,7 @@ pub(crate) async fn trap_at_export() {
                 },
             )
             .await;
-        assert!(
-            cell.beside(trapped(&cell, &guest, trapping)).await,
-            "{trapping}"
-        );
+        assert!(cell.beside(trapped(&cell, &guest, trapping)).await, "{trapping}");
         for export in EXPORTS {
             assert_eq!(
                 trapped(&cell, &guest, export).await,
@@ -166,8 +158,5 @@ pub(crate) async fn good() {
             limit: 10,
         })
         .await;
-    assert_eq!(
-        list.outcome.unwrap().unwrap_err().kind,
-        FailureKind::Unsupported
-    );
+    assert_eq!(list.outcome.unwrap().unwrap_err().kind, FailureKind::Unsupported);
 }

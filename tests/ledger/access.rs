@@ -22,18 +22,13 @@ const AUDIT: &str = "tenant_audit";
 /// A ledger with a file of each of two tenants, one of them expired.
 async fn filled(sql: &Sql) -> String {
     let schema = schema();
-    for (id, tenant, expires) in [
-        ("f1", "acme", "null"),
-        ("f2", "beta", "null"),
-        ("f3", "acme", "2000"),
-    ] {
+    for (id, tenant, expires) in [("f1", "acme", "null"), ("f2", "beta", "null"), ("f3", "acme", "2000")] {
         let file = format!(
             r#"{{"id": "{id}", "key": {{"tenant": "{tenant}", "account": "main", "purpose": "p", "treatment": "", "sha256": "s{id}"}},
             "filename": "{id}.txt", "bytes": 10, "media_type": "text/plain", "provider": "kimi", "remote_id": "r-{id}",
             "deduplicated": false, "attempts": 1, "created_at_ms": 1000, "expires_at_ms": {expires}}}"#
         );
-        sql.run(&format!("select {schema}.record_many('[{file}]')"))
-            .await;
+        sql.run(&format!("select {schema}.record_many('[{file}]')")).await;
     }
     schema
 }
@@ -62,10 +57,7 @@ async fn nobody_but_the_gateways_role_touches_a_table_or_a_function() {
             }
         }
         for view in VIEWS.into_iter().chain([AUDIT]) {
-            let said = sql
-                .try_run(&format!("delete from {schema}.{view}"))
-                .await
-                .unwrap_err();
+            let said = sql.try_run(&format!("delete from {schema}.{view}")).await.unwrap_err();
             // 55000: it joins tables or adds up rows, and takes no changes from anybody.
             assert!(
                 said.starts_with("42501") || said.starts_with("55000"),
@@ -79,21 +71,16 @@ async fn nobody_but_the_gateways_role_touches_a_table_or_a_function() {
             "record_many('[]')",
             "tombstone('acme', 'f1')",
         ] {
-            let said = sql
-                .try_run(&format!("select {schema}.{call}"))
-                .await
-                .unwrap_err();
+            let said = sql.try_run(&format!("select {schema}.{call}")).await.unwrap_err();
             assert!(said.starts_with("42501"), "{role}: {call}: {said}");
         }
     }
     become_role(&sql, "service_role", "").await;
     assert_eq!(
-        sql.column(&format!("select id from {schema}.files order by id"))
-            .await,
+        sql.column(&format!("select id from {schema}.files order by id")).await,
         ["f1", "f2", "f3"]
     );
-    sql.run(&format!("select {schema}.tombstone('acme', 'f1')"))
-        .await;
+    sql.run(&format!("select {schema}.tombstone('acme', 'f1')")).await;
 }
 
 /// Supabase gives its roles rights on what is made in an exposed schema: row-level security holds all the same.
@@ -101,7 +88,10 @@ async fn nobody_but_the_gateways_role_touches_a_table_or_a_function() {
 async fn rights_that_somebody_grants_show_no_row() {
     let sql = Sql::connect().await;
     let schema = filled(&sql).await;
-    sql.run(&format!("grant usage on schema {schema} to anon; grant all on all tables in schema {schema} to anon, authenticated")).await;
+    sql.run(&format!(
+        "grant usage on schema {schema} to anon; grant all on all tables in schema {schema} to anon, authenticated"
+    ))
+    .await;
     for role in ["anon", "authenticated"] {
         become_role(&sql, role, r#"{"role": "x"}"#).await;
         for table in TABLES.iter().chain(&VIEWS).chain([&AUDIT]) {
@@ -125,15 +115,10 @@ async fn rights_that_somebody_grants_show_no_row() {
 async fn a_reader_sees_its_own_tenants_unexpired_files() {
     let sql = Sql::connect().await;
     let schema = filled(&sql).await;
-    for claims in [
-        r#"{"tenant": "acme"}"#,
-        r#"{"app_metadata": {"tenant": "acme"}}"#,
-    ] {
+    for claims in [r#"{"tenant": "acme"}"#, r#"{"app_metadata": {"tenant": "acme"}}"#] {
         become_role(&sql, "authenticated", claims).await;
         for view in VIEWS {
-            let ids = sql
-                .column(&format!("select id from {schema}.{view} order by id"))
-                .await;
+            let ids = sql.column(&format!("select id from {schema}.{view} order by id")).await;
             assert_eq!(ids, ["f1"], "{view} {claims}");
         }
     }
@@ -162,10 +147,8 @@ async fn a_reader_sees_its_own_tenants_unexpired_files() {
     become_role(&sql, "authenticated", r#"{"tenant": "acme"}"#).await;
     sql.take_notices();
     for view in VIEWS {
-        sql.run(&format!(
-            "select * from {schema}.{view} where {schema}.leak(filename)"
-        ))
-        .await;
+        sql.run(&format!("select * from {schema}.{view} where {schema}.leak(filename)"))
+            .await;
     }
     assert_eq!(sql.take_notices(), ["saw f1.txt", "saw f1.txt"]);
 }
@@ -174,22 +157,14 @@ async fn a_reader_sees_its_own_tenants_unexpired_files() {
 async fn a_reader_sees_how_often_what_happened_to_its_own_tenant() {
     let sql = Sql::connect().await;
     let schema = filled(&sql).await;
-    for (gateway, tenant, records) in [
-        ("g1", "acme", 2),
-        ("g2", "acme", 3),
-        ("g1", "beta", 5),
-        ("g1", "", 7),
-    ] {
+    for (gateway, tenant, records) in [("g1", "acme", 2), ("g2", "acme", 3), ("g1", "beta", 5), ("g1", "", 7)] {
         let count = format!(
             r#"{{"day": 20000, "since_ms": 1, "tenant": "{tenant}", "event": "upload", "outcome": "ok", "records": {records}}}"#
         );
-        sql.run(&format!(
-            "select {schema}.audit_counts('{gateway}', '[{count}]')"
-        ))
-        .await;
+        sql.run(&format!("select {schema}.audit_counts('{gateway}', '[{count}]')"))
+            .await;
     }
-    let seen =
-        format!("select format('%s %s %s %s', day, event, outcome, records) from {schema}.{AUDIT}");
+    let seen = format!("select format('%s %s %s %s', day, event, outcome, records) from {schema}.{AUDIT}");
     for (claims, expected) in [
         (r#"{"tenant": "acme"}"#, vec!["2024-10-04 upload ok 5"]),
         (
@@ -212,17 +187,14 @@ async fn dashboards_find_the_names_they_were_made_for() {
     become_role(&sql, "service_role", "").await;
     let rows = sql
         .column(&format!(
-            "select format('%s|%s|%s|%s|%s|%s|%s|%s|%s', file_id, user_id, provider, provider_file_id, file_size, sha256,
+            "select format('%s|%s|%s|%s|%s|%s|%s|%s|%s', file_id, user_id, provider, provider_file_id, file_size, \
+             sha256,
                 mime_type, upload_status, is_duplicate) from {schema}.file_uploads order by file_id limit 1"
         ))
         .await;
     assert_eq!(rows, ["f1|acme|kimi|r-f1|10|sf1|text/plain|completed|f"]);
-    sql.run(&format!(
-        "select {schema}.observe('main', 'r-f1', 'missing', 5000)"
-    ))
-    .await;
-    let status = format!(
-        "select upload_status || health_status from {schema}.file_uploads where file_id = 'f1'"
-    );
+    sql.run(&format!("select {schema}.observe('main', 'r-f1', 'missing', 5000)"))
+        .await;
+    let status = format!("select upload_status || health_status from {schema}.file_uploads where file_id = 'f1'");
     assert_eq!(sql.column(&status).await, ["failedunhealthy"]);
 }

@@ -20,7 +20,8 @@ pub fn world(url: &str, schema: &str, key: &str) -> World {
     world.config(&format!(
         "[tracker]\ncomponent = \"builtin:tracker-supabase\"\nsettings = {{ url = \"{url}\", schema = \"{schema}\" }}\n\
          egress = [{{ url = \"{url}/rpc\", methods = [\"POST\"], private = true }}]\n\
-         credential = [{{ header = \"apikey\", value = \"${{file:{0}}}\" }}, {{ header = \"Authorization\", value = \"Bearer ${{file:{0}}}\" }}]",
+         credential = [{{ header = \"apikey\", value = \"${{file:{0}}}\" }}, {{ header = \"Authorization\", value = \
+              \"Bearer ${{file:{0}}}\" }}]",
         file.display()
     ))
 }
@@ -33,12 +34,8 @@ async fn link() -> Link {
 async fn gauge(gateway: &Opened, metrics: &PrometheusHandle, name: &str) -> f64 {
     gateway.gateway.publish_gauges().await;
     let text = metrics.render();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("no {name}\n{text}"))
-        .parse()
-        .unwrap()
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name}\n{text}")).parse().unwrap()
 }
 
 async fn until<F: Future<Output = bool>>(what: &str, mut asked: impl FnMut() -> F) {
@@ -63,11 +60,7 @@ async fn what_is_wrong_refuses_to_start_with_what_to_do() {
         (&used, &weak, "service role"),
         ("nowhere", &good, "`nowhere`"),
     ] {
-        let error = world(&link.url, schema, key)
-            .try_open()
-            .await
-            .err()
-            .unwrap();
+        let error = world(&link.url, schema, key).try_open().await.err().unwrap();
         assert_eq!(error.code, ErrorCode::TrackerFailed, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
@@ -80,19 +73,12 @@ async fn what_is_wrong_refuses_to_start_with_what_to_do() {
             "migrate --apply",
         ),
         (
-            format!(
-                r#"{{"version": 99, "now_ms": {}}}"#,
-                now.as_millis() - 90_000
-            ),
+            format!(r#"{{"version": 99, "now_ms": {}}}"#, now.as_millis() - 90_000),
             "clock",
         ),
     ] {
         let fake = Fake::answering(vec![("200 OK", String::new(), body)]).await;
-        let error = world(&fake.url, "books", &good)
-            .try_open()
-            .await
-            .err()
-            .unwrap();
+        let error = world(&fake.url, "books", &good).try_open().await.err().unwrap();
         assert!(error.to_string().contains(words), "{error}");
     }
 }
@@ -134,15 +120,8 @@ async fn uploads_go_on_and_are_delivered_in_order_when_it_is_back() {
         gateway.list().await.is_err(),
         "a list without the ledger would leave files out"
     );
-    assert!(
-        sql.column(&format!("select id from {schema}.files"))
-            .await
-            .is_empty()
-    );
-    assert_eq!(
-        gauge(&gateway, &metrics, "loadlock_tracker_backlog_files").await,
-        6.0
-    );
+    assert!(sql.column(&format!("select id from {schema}.files")).await.is_empty());
+    assert_eq!(gauge(&gateway, &metrics, "loadlock_tracker_backlog_files").await, 6.0);
     until("the backlog gets older", || async {
         gauge(&gateway, &metrics, "loadlock_tracker_backlog_age_seconds").await > 0.1
     })
@@ -155,10 +134,7 @@ async fn uploads_go_on_and_are_delivered_in_order_when_it_is_back() {
     // Nothing of it is lost by a restart.
     drop(gateway);
     let gateway = world.open().await;
-    assert_eq!(
-        gauge(&gateway, &metrics, "loadlock_tracker_backlog_files").await,
-        6.0
-    );
+    assert_eq!(gauge(&gateway, &metrics, "loadlock_tracker_backlog_files").await, 6.0);
     link.set(Way::Open);
     let upkeep = gateway.gateway.start_upkeep();
     until("the backlog is delivered", || async {
@@ -197,12 +173,8 @@ async fn a_quota_goes_by_what_the_ledger_said_last() {
         .join(world(&link.url, &schema, &service_key()))
         .config("[[tenants]]\nname = \"local\"\nmax_files = 4");
     let gateway = world.open().await;
-    let upload = |number: u32| {
-        gateway.upload_pinned(
-            "kimi",
-            world.file(&format!("{number}.txt"), format!("c {number}")),
-        )
-    };
+    let upload =
+        |number: u32| gateway.upload_pinned("kimi", world.file(&format!("{number}.txt"), format!("c {number}")));
     upload(0).await.unwrap();
     upload(1).await.unwrap();
     link.set(Way::Cut);
@@ -238,9 +210,5 @@ async fn a_silent_ledger_holds_up_one_upload_and_not_each() {
     }
     assert_eq!(shop.posts().len(), 9);
     // Each upload has two calls for the ledger at least, and each call would wait for all before it.
-    assert!(
-        link.taken() - before <= 2,
-        "{} connections",
-        link.taken() - before
-    );
+    assert!(link.taken() - before <= 2, "{} connections", link.taken() - before);
 }

@@ -1,6 +1,7 @@
 //! What the server of this harness answers beside PostgREST as that is documented
-//! (<https://docs.postgrest.org/en/stable/references/errors.html>): the first two tests hold a difference each, the others that there
-//! is none. A newer server that changed is noticed; the component takes both, and `fake` shows it what PostgREST itself would say.
+//! (<https://docs.postgrest.org/en/stable/references/errors.html>): the first two tests hold a difference each, the
+//! others that there is none. A newer server that changed is noticed; the component takes both, and `fake` shows it
+//! what PostgREST itself would say.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,10 +42,7 @@ async fn a_null_argument_arrives_as_an_empty_text() {
     .await;
     let (_, of_null) = call(&schema, "stats", &service_key(), &json!({ "tenant": null })).await;
     let (_, of_none) = call(&schema, "stats", &service_key(), &json!({})).await;
-    assert_eq!(
-        (&of_null["files"], &of_none["files"]),
-        (&json!(0), &json!(7))
-    );
+    assert_eq!((&of_null["files"], &of_none["files"]), (&json!(0), &json!(7)));
 }
 
 /// PostgREST answers 403 if the key was good and its role has no right, and 401 only without a key.

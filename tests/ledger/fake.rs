@@ -1,5 +1,5 @@
-//! What PostgREST documents and the server of this harness does not do, or does only when PostgreSQL is ill: each code from a
-//! server that answers nothing else. <https://docs.postgrest.org/en/stable/references/errors.html>
+//! What PostgREST documents and the server of this harness does not do, or does only when PostgreSQL is ill: each code
+//! from a server that answers nothing else. <https://docs.postgrest.org/en/stable/references/errors.html>
 
 use std::sync::{Arc, Mutex};
 
@@ -46,13 +46,10 @@ impl Fake {
                     }
                 };
                 let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-                let length = head
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length: "));
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
                 let chunked = head.contains("transfer-encoding: chunked");
                 let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
-                while request.len() < end + length || (chunked && !request.ends_with(b"0\r\n\r\n"))
-                {
+                while request.len() < end + length || (chunked && !request.ends_with(b"0\r\n\r\n")) {
                     if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
                         break;
                     }
@@ -64,7 +61,8 @@ impl Fake {
                 };
                 let (status, headers, body) = &answers[number.min(answers.len() - 1)];
                 let answer = format!(
-                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: \
+                     {}\r\n{headers}\r\n{body}",
                     body.len()
                 );
                 let _ = stream.write_all(answer.as_bytes()).await;
@@ -118,31 +116,11 @@ async fn each_documented_code_is_said_with_what_to_do() {
             Unauthorized,
             "tracker.credential",
         ),
-        (
-            "401 Unauthorized",
-            "PGRST301",
-            Unauthorized,
-            "tracker.credential",
-        ),
-        (
-            "401 Unauthorized",
-            "PGRST302",
-            Unauthorized,
-            "tracker.credential",
-        ),
-        (
-            "401 Unauthorized",
-            "PGRST303",
-            Unauthorized,
-            "set the clock",
-        ),
+        ("401 Unauthorized", "PGRST301", Unauthorized, "tracker.credential"),
+        ("401 Unauthorized", "PGRST302", Unauthorized, "tracker.credential"),
+        ("401 Unauthorized", "PGRST303", Unauthorized, "set the clock"),
         ("403 Forbidden", "42501", Unauthorized, "--role"),
-        (
-            "406 Not Acceptable",
-            "PGRST106",
-            Internal,
-            "expose schema `books`",
-        ),
+        ("406 Not Acceptable", "PGRST106", Internal, "expose schema `books`"),
         ("404 Not Found", "PGRST202", Internal, "migrate --apply"),
         ("400 Bad Request", "PGRST204", Internal, "migrate --apply"),
         ("404 Not Found", "PGRST205", Internal, "migrate --apply"),
@@ -166,24 +144,9 @@ async fn each_documented_code_is_said_with_what_to_do() {
             Unavailable,
             "is PostgreSQL running",
         ),
-        (
-            "504 Gateway Timeout",
-            "PGRST003",
-            Unavailable,
-            "is PostgreSQL running",
-        ),
-        (
-            "503 Service Unavailable",
-            "53300",
-            Unavailable,
-            "out of connections",
-        ),
-        (
-            "500 Internal Server Error",
-            "XX002",
-            Internal,
-            "loadlock fsck",
-        ),
+        ("504 Gateway Timeout", "PGRST003", Unavailable, "is PostgreSQL running"),
+        ("503 Service Unavailable", "53300", Unavailable, "out of connections"),
+        ("500 Internal Server Error", "XX002", Internal, "loadlock fsck"),
     ];
     for (status, code, kind, words) in cases {
         let fake = Fake::answering(vec![problem(status, code)]).await;
@@ -247,7 +210,8 @@ async fn a_lost_race_is_run_again() {
     }
 }
 
-/// PostgREST answers a function that returned nothing with 204 or with `null`; the server of this harness with `null` alone.
+/// PostgREST answers a function that returned nothing with 204 or with `null`; the server of this harness with `null`
+/// alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_nothing_in_both_forms() {
     for nothing in [
@@ -256,19 +220,11 @@ async fn nothing_is_nothing_in_both_forms() {
     ] {
         let fake = Fake::answering(vec![opened(99, 0), nothing]).await;
         let tracker = fake.tracker().await;
-        let found = tracker
-            .get("acme".into(), "f1".into(), 0)
-            .await
-            .unwrap()
-            .unwrap();
+        let found = tracker.get("acme".into(), "f1".into(), 0).await.unwrap().unwrap();
         assert_eq!(found, None);
         let head = fake.asked().pop().unwrap();
         assert!(head.starts_with("post /rpc/get http/1.1"), "{head}");
-        for line in [
-            "content-profile: books",
-            "apikey: ",
-            "authorization: bearer ",
-        ] {
+        for line in ["content-profile: books", "apikey: ", "authorization: bearer "] {
             assert!(head.contains(line), "{line}\n{head}");
         }
     }
@@ -278,11 +234,7 @@ async fn nothing_is_nothing_in_both_forms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_postgrest_is_told_by_its_status() {
     let cases = [
-        (
-            "502 Bad Gateway",
-            "<html>bad gateway</html>",
-            FailureKind::Unavailable,
-        ),
+        ("502 Bad Gateway", "<html>bad gateway</html>", FailureKind::Unavailable),
         ("200 OK", "<html>welcome</html>", FailureKind::Protocol),
         ("200 OK", r#"{"surprise": true}"#, FailureKind::Protocol),
         ("302 Found", "", FailureKind::Protocol),

@@ -65,20 +65,14 @@ async fn what_was_completed_is_taken_over_once() {
         )
     };
     let glm = ("of a provider that is not configured", 1);
-    assert_eq!(
-        import(&["--dry-run"]).await,
-        expected(&[("could be recorded", 3)])
-    );
-    assert!(
-        sql.column(&format!("select id from {schema}.files"))
-            .await
-            .is_empty()
-    );
+    assert_eq!(import(&["--dry-run"]).await, expected(&[("could be recorded", 3)]));
+    assert!(sql.column(&format!("select id from {schema}.files")).await.is_empty());
     assert_eq!(import(&[]).await, expected(&[glm, ("recorded", 2)]));
     assert_eq!(import(&[]).await, expected(&[glm, ("recorded before", 2)]));
     let rows = sql
         .column(&format!(
-            "select concat_ws('|', user_id, provider, provider_file_id, filename, file_size, created_at at time zone 'UTC')
+            "select concat_ws('|', user_id, provider, provider_file_id, filename, file_size, created_at at time zone \
+             'UTC')
             from {schema}.file_uploads order by provider_file_id"
         ))
         .await;

@@ -1,4 +1,5 @@
-//! The contract of the tracker, kept by the shared ledger over a real PostgreSQL; and what is its own. `run.sh` starts the servers.
+//! The contract of the tracker, kept by the shared ledger over a real PostgreSQL; and what is its own. `run.sh` starts
+//! the servers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -38,7 +38,8 @@ async fn refused(schema: &str, more: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Without `--schema` the configuration is read for its name, and the variable that names the database is none of its settings.
+/// Without `--schema` the configuration is read for its name, and the variable that names the database is none of its
+/// settings.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_schema_is_the_configured_one() {
     let home = tempfile::tempdir().unwrap();
@@ -54,10 +55,7 @@ async fn the_schema_is_the_configured_one() {
         .await
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(
-        versions(&Sql::connect().await, "configured").await,
-        all_versions()
-    );
+    assert_eq!(versions(&Sql::connect().await, "configured").await, all_versions());
 }
 
 /// Everything that a schema is made of, as one text: columns, constraints, indexes, functions, policies and rights.
@@ -84,10 +82,8 @@ async fn shape(sql: &Sql, schema: &str) -> Vec<String> {
 }
 
 async fn versions(sql: &Sql, schema: &str) -> Vec<String> {
-    sql.column(&format!(
-        "select version from {schema}.migrations order by version"
-    ))
-    .await
+    sql.column(&format!("select version from {schema}.migrations order by version"))
+        .await
 }
 
 fn all_versions() -> Vec<String> {
@@ -119,15 +115,12 @@ async fn from_every_earlier_version_with_its_rows() {
         let mut parts: Vec<_> = script.split("\ndo $migration$").collect();
         assert_eq!(parts.len(), VERSION + 1);
         parts.truncate(version + 1);
-        sql.run(&format!("{}\ncommit;", parts.join("\ndo $migration$")))
-            .await;
+        sql.run(&format!("{}\ncommit;", parts.join("\ndo $migration$"))).await;
         assert_eq!(versions(&sql, &schema).await, all_versions()[..version]);
         let file = r#"{"id": "f1", "key": {"tenant": "acme", "account": "main", "purpose": "p", "treatment": "", "sha256": "s"},
             "filename": "a", "bytes": 5000000000, "media_type": "", "provider": "some provider", "remote_id": "r1",
             "deduplicated": false, "attempts": 1, "created_at_ms": 1000, "expires_at_ms": null}"#;
-        let recorded = sql
-            .column(&format!("select {schema}.record_many('[{file}]')"))
-            .await;
+        let recorded = sql.column(&format!("select {schema}.record_many('[{file}]')")).await;
         assert_eq!(recorded, ["[\"inserted\"]"]);
         if version == 3 {
             // What a gateway left that was forgotten then: from the next version on it goes with it.
@@ -139,9 +132,7 @@ async fn from_every_earlier_version_with_its_rows() {
         applied(&schema).await;
         assert_eq!(versions(&sql, &schema).await, all_versions());
         assert_eq!(shape(&sql, &schema).await, now, "from version {version}");
-        let bytes = sql
-            .column(&format!("select bytes from {schema}.files"))
-            .await;
+        let bytes = sql.column(&format!("select bytes from {schema}.files")).await;
         assert_eq!(bytes, ["5000000000"]);
     }
 }
@@ -168,8 +159,7 @@ async fn what_fails_says_why_and_changes_nothing() {
     let sql = Sql::connect().await;
     let said = refused("without_role", &["--apply", "--role", "nobody_here"]).await;
     assert!(
-        said.contains("role \"nobody_here\" does not exist")
-            && said.contains("nothing was changed"),
+        said.contains("role \"nobody_here\" does not exist") && said.contains("nothing was changed"),
         "{said}"
     );
     assert!(
@@ -186,17 +176,10 @@ async fn what_fails_says_why_and_changes_nothing() {
     assert!(said.contains("refused"), "{said}");
     let said = refused(
         "wrong_url",
-        &[
-            "--apply",
-            "--database",
-            "postgresql://u:s3cret@host:notaport/db",
-        ],
+        &["--apply", "--database", "postgresql://u:s3cret@host:notaport/db"],
     )
     .await;
-    assert!(
-        said.contains("connection string") && !said.contains("s3cret"),
-        "{said}"
-    );
+    assert!(said.contains("connection string") && !said.contains("s3cret"), "{said}");
     let said = refused("Wrong-Name", &["--print"]).await;
     assert!(said.contains("lower-case"), "{said}");
 }

@@ -60,12 +60,7 @@ pub fn secret() -> String {
 
 /// A tracker on a schema with a key.
 pub async fn tracker(schema: &str, key: &str) -> Tracker {
-    tracker_at(
-        &format!("http://127.0.0.1:{}", variable("LEDGER_PORT")),
-        schema,
-        key,
-    )
-    .await
+    tracker_at(&format!("http://127.0.0.1:{}", variable("LEDGER_PORT")), schema, key).await
 }
 
 /// A tracker on another server.
@@ -84,10 +79,7 @@ pub async fn coordination(schema: &str) -> Coordination {
 
 fn parts(url: &str, schema: &str, key: &str) -> (Sandbox, Source, TrackerGrants) {
     let sandbox = Sandbox::new(&EngineOptions::default(), compile_options()).unwrap();
-    let source = Source::built_in(
-        "builtin:tracker-supabase",
-        loadlock::builtins()["tracker-supabase"],
-    );
+    let source = Source::built_in("builtin:tracker-supabase", loadlock::builtins()["tracker-supabase"]);
     let grants = TrackerGrants {
         settings: vec![
             ("url".to_owned(), url.to_owned()),
@@ -147,19 +139,8 @@ pub fn port() -> u16 {
 pub fn sql(statement: &str) {
     let psql = std::path::Path::new(&variable("LEDGER_PROGRAMS")).join("psql");
     let run = std::process::Command::new(psql)
-        .args([
-            "--host",
-            &variable("LEDGER_SOCKET"),
-            "--username",
-            "postgres",
-        ])
-        .args([
-            "--quiet",
-            "--set",
-            "ON_ERROR_STOP=1",
-            "--command",
-            statement,
-        ])
+        .args(["--host", &variable("LEDGER_SOCKET"), "--username", "postgres"])
+        .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--command", statement])
         .status();
     assert!(run.unwrap().success(), "{statement}");
 }

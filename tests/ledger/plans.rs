@@ -5,13 +5,7 @@ use crate::sql::Sql;
 
 /// Tables that grow with the files, the uploads under way and the days. `totals` has 16 rows a tenant, `gateways` and
 /// `provider_states` a few a gateway, and `migrations` a handful.
-const LARGE: [&str; 5] = [
-    "files",
-    "remote_files",
-    "claims",
-    "attempts",
-    "audit_summary",
-];
+const LARGE: [&str; 5] = ["files", "remote_files", "claims", "attempts", "audit_summary"];
 
 async fn fill(sql: &Sql, schema: &str) {
     // Indexes that nothing depends on are made afterwards, which is faster.
@@ -121,9 +115,7 @@ fn coordination_calls(file: &dyn Fn(&str, &str) -> String) -> Vec<(&'static str,
     let ids = (1..100).map(|n| format!("\"x{}\"", 20 * n + 1));
     let ids = ids.collect::<Vec<_>>().join(",");
     let count = |day: u32| {
-        format!(
-            r#"{{"day": {day}, "since_ms": 0, "tenant": "t7", "event": "upload", "outcome": "ok", "records": 9}}"#
-        )
+        format!(r#"{{"day": {day}, "since_ms": 0, "tenant": "t7", "event": "upload", "outcome": "ok", "records": 9}}"#)
     };
     let counts: Vec<_> = (19_800..20_500).map(count).collect();
     vec![
@@ -145,28 +137,16 @@ fn coordination_calls(file: &dyn Fn(&str, &str) -> String) -> Vec<(&'static str,
                 attempt("fourth", "4", ", 1"),
             ],
         ),
-        (
-            "record_leased",
-            vec![format!("('g1', '[{}]')", records.join(","))],
-        ),
+        ("record_leased", vec![format!("('g1', '[{}]')", records.join(","))]),
         (
             "ended",
-            vec![
-                format!("('g1', '[{ids}]', true)"),
-                format!("('g1', '[{ids}]', false)"),
-            ],
+            vec![format!("('g1', '[{ids}]', true)"), format!("('g1', '[{ids}]', false)")],
         ),
         ("lost", vec![format!("('g2', '[{ids}]')")]),
         ("others", all(&["('g1', 1000)", "('g1', 10000, 'x500')"])),
-        (
-            "take_over",
-            all(&[r#"('g1', '["a1", "a3"]', 20)"#, "('g1', '[]', 20)"]),
-        ),
+        ("take_over", all(&[r#"('g1', '["a1", "a3"]', 20)"#, "('g1', '[]', 20)"])),
         ("resume", vec![format!("('g1', '[{ids}]')")]),
-        (
-            "audit_counts",
-            vec![format!("('g1', '[{}]')", counts.join(","))],
-        ),
+        ("audit_counts", vec![format!("('g1', '[{}]')", counts.join(","))]),
     ]
 }
 
@@ -185,10 +165,7 @@ fn calls() -> Vec<(&'static str, Vec<String>)> {
     let all = |calls: &[&str]| calls.iter().map(ToString::to_string).collect();
     let mut calls = vec![
         ("ledger_open", all(&["()"])),
-        (
-            "find",
-            all(&["('t7', 'a3', 'p1', 'pdf', lpad('7', 16, '0'), 8000)"]),
-        ),
+        ("find", all(&["('t7', 'a3', 'p1', 'pdf', lpad('7', 16, '0'), 8000)"])),
         ("has_size", all(&["('t7', 'a3', 70)", "('t7', 'a3', 71)"])),
         (
             "record_many",
@@ -222,10 +199,7 @@ fn calls() -> Vec<(&'static str, Vec<String>)> {
         ("forget", all(&["('a1', 'r1001')", "('a3', 'r7')"])),
         (
             "observe",
-            all(&[
-                "('a3', 'r107', 'missing', 8000)",
-                "('a3', 'r107', 'live', 9000)",
-            ]),
+            all(&["('a3', 'r107', 'missing', 8000)", "('a3', 'r107', 'live', 9000)"]),
         ),
         ("remote", all(&["('a3', 'r107')", "('a3', 'nowhere')"])),
         (
@@ -266,7 +240,8 @@ async fn no_statement_reads_a_million_rows() {
     let schema = schema();
     fill(&sql, &schema).await;
     sql.run(
-        "load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on;
+        "load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set \
+         auto_explain.log_analyze = on;
         set auto_explain.log_level = notice; set client_min_messages = notice",
     )
     .await;
@@ -289,12 +264,14 @@ async fn no_statement_reads_a_million_rows() {
         sql.run("rollback").await;
     }
     assert!(all_wrong.is_empty(), "{}", all_wrong.join("\n"));
-    // People's questions, as a reader: the tenant's rows and no others. That they come in order is not asked, since a view that
-    // keeps a reader's functions from other tenants' rows is planned for all of its own.
-    sql.run("begin; select set_config('request.jwt.claims', '{\"tenant\": \"t7\"}', true); set local role authenticated").await;
+    // People's questions, as a reader: the tenant's rows and no others. That they come in order is not asked, since a
+    // view that keeps a reader's functions from other tenants' rows is planned for all of its own.
+    sql.run(
+        "begin; select set_config('request.jwt.claims', '{\"tenant\": \"t7\"}', true); set local role authenticated",
+    )
+    .await;
     sql.take_notices();
-    let query =
-        format!("select filename from {schema}.tenant_files order by created_at desc limit 20");
+    let query = format!("select filename from {schema}.tenant_files order by created_at desc limit 20");
     assert_eq!(sql.column(&query).await.len(), 20);
     let plans = sql.take_notices();
     assert!(
@@ -309,10 +286,8 @@ async fn no_statement_reads_a_million_rows() {
     );
 
     // And what it looks for it finds.
-    sql.run(&format!(
-        "rollback; begin; drop index {schema}.files_expiry"
-    ))
-    .await;
+    sql.run(&format!("rollback; begin; drop index {schema}.files_expiry"))
+        .await;
     let found = look(&sql, &format!("{schema}.expire(40000, 10)")).await;
     assert!(found.is_err_and(|wrong| wrong.contains("reads all of files")));
 }

@@ -27,9 +27,7 @@ impl Sql {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let heard = notices.clone();
         tokio::spawn(async move {
-            while let Some(Ok(message)) =
-                std::future::poll_fn(|context| connection.poll_message(context)).await
-            {
+            while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notice(notice) = message {
                     heard.lock().unwrap().push(notice.message().to_owned());
                 }
@@ -47,10 +45,7 @@ impl Sql {
 
     /// As [`Sql::run`]; otherwise PostgreSQL's code and words.
     pub async fn try_run(&self, text: &str) -> Result<(), String> {
-        self.client
-            .batch_execute(text)
-            .await
-            .map_err(|error| said(&error))
+        self.client.batch_execute(text).await.map_err(|error| said(&error))
     }
 
     /// The first column of every row, as text.
@@ -62,11 +57,7 @@ impl Sql {
 
     /// As [`Sql::column`]; otherwise PostgreSQL's code and words.
     pub async fn try_column(&self, text: &str) -> Result<Vec<String>, String> {
-        let messages = self
-            .client
-            .simple_query(text)
-            .await
-            .map_err(|error| said(&error))?;
+        let messages = self.client.simple_query(text).await.map_err(|error| said(&error))?;
         let rows = messages.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
             _ => None,

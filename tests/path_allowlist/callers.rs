@@ -23,10 +23,7 @@ async fn a_tenant_names_paths_where_it_is_named() {
     let world = two_grants();
     let gate = Gate::open(&world).await;
     let acme = gate.opened.network("acme").await;
-    let file = gate
-        .upload_as(&acme, world.path("files/shared/a.txt"))
-        .await
-        .unwrap();
+    let file = gate.upload_as(&acme, world.path("files/shared/a.txt")).await.unwrap();
     assert_eq!(file.bytes, 6);
     // The other grant has no tenants, and other tenants have no grant. Names are compared whole.
     let other = gate
@@ -68,10 +65,7 @@ async fn a_caller_without_a_grant_learns_nothing() {
         let path = world.path(path);
         let error = gate.upload_as(&stranger, &path).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::PathNotAllowed, "{}", path.display());
-        answers.insert((
-            error.message.replace(&path.display().to_string(), "PATH"),
-            error.hint,
-        ));
+        answers.insert((error.message.replace(&path.display().to_string(), "PATH"), error.hint));
     }
     assert_eq!(answers.len(), 1, "{answers:?}");
 }
@@ -105,10 +99,7 @@ async fn a_tenant_names_absolute_plain_paths() {
     stored.unwrap();
     // A link in its grant that leads into another's.
     std::os::unix::fs::symlink("../private/a.txt", world.path("files/shared/link")).unwrap();
-    let error = gate
-        .upload_as(&acme, format!("{shared}/link"))
-        .await
-        .unwrap_err();
+    let error = gate.upload_as(&acme, format!("{shared}/link")).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::PathNotAllowed, "{error}");
 }
 
@@ -150,15 +141,9 @@ async fn a_body_is_taken_from_anybody() {
             .unwrap();
         assert_eq!(
             (file.bytes, file.sha256),
-            (
-                content.len() as u64,
-                loadlock_tests::sha256(content.as_bytes())
-            )
+            (content.len() as u64, loadlock_tests::sha256(content.as_bytes()))
         );
     }
     // Nothing stays in the spool.
-    assert_eq!(
-        std::fs::read_dir(world.path("home/spool")).unwrap().count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(world.path("home/spool")).unwrap().count(), 0);
 }

@@ -19,19 +19,13 @@ fn refused(world: World, root: &str) -> String {
 async fn the_whole_file_system_is_never_granted() {
     for root in ["/", "//", "/.", "/..", "/usr/..", "/proc/self/root"] {
         let why = refused(World::new(), root);
-        assert!(
-            why.contains("the whole file system is never granted"),
-            "{root}: {why}"
-        );
+        assert!(why.contains("the whole file system is never granted"), "{root}: {why}");
     }
     let world = World::new();
     let link = world.path("innocent");
     symlink("/", &link).unwrap();
     let why = refused(world, link.to_str().unwrap());
-    assert!(
-        why.contains("the whole file system is never granted"),
-        "{why}"
-    );
+    assert!(why.contains("the whole file system is never granted"), "{why}");
 }
 
 #[tokio::test]
@@ -39,10 +33,7 @@ async fn what_is_no_folder_is_not_granted() {
     let world = World::new();
     let missing = world.path("missing").display().to_string();
     let why = refused(world, &missing);
-    assert!(
-        why.contains("grants[0].root") && why.contains(&missing),
-        "{why}"
-    );
+    assert!(why.contains("grants[0].root") && why.contains(&missing), "{why}");
     let world = World::new();
     let file = world.file("a.txt", "").display().to_string();
     let why = refused(world, &file);
@@ -51,13 +42,7 @@ async fn what_is_no_folder_is_not_granted() {
 
 #[tokio::test]
 async fn the_state_is_not_granted() {
-    for below in [
-        "home",
-        "home/spool",
-        "home/keys",
-        "files/../home",
-        "innocent",
-    ] {
+    for below in ["home", "home/spool", "home/keys", "files/../home", "innocent"] {
         let world = World::new();
         for folder in ["home/spool", "home/keys"] {
             std::fs::create_dir_all(world.path(folder)).unwrap();

@@ -36,10 +36,7 @@ async fn only_regular_files_are_taken() {
         }
     }
     // A file is no folder, and has nothing beneath it.
-    assert_eq!(
-        gate.refusal("folder/a.txt/b").await,
-        ErrorCode::PathNotFound
-    );
+    assert_eq!(gate.refusal("folder/a.txt/b").await, ErrorCode::PathNotFound);
     gate.upload("folder/a.txt").await.unwrap();
 }
 
@@ -49,20 +46,13 @@ async fn devices_are_refused() {
     let world = World::new();
     let gate = Gate::open(&world).await;
     for device in ["/dev/null", "/dev/zero", "/dev/stdin", "/dev/full"] {
-        assert_eq!(
-            gate.refusal(device).await,
-            ErrorCode::PathNotAllowed,
-            "{device}"
-        );
+        assert_eq!(gate.refusal(device).await, ErrorCode::PathNotAllowed, "{device}");
     }
     let root = GrantRoot::open(Path::new("/dev"), Protected::default()).unwrap();
     for device in ["null", "zero", "tty"] {
         let error = root.open_file(Path::new(device)).unwrap_err();
         // Without a terminal there is nothing behind `tty`.
-        assert!(
-            matches!(error, OpenError::NotRegular(_)),
-            "{device}: {error}"
-        );
+        assert!(matches!(error, OpenError::NotRegular(_)), "{device}: {error}");
     }
 }
 
@@ -70,11 +60,7 @@ async fn devices_are_refused() {
 async fn hard_links_are_refused() {
     let world = World::new();
     std::fs::write(world.path("outside/secret.txt"), "outside").unwrap();
-    std::fs::hard_link(
-        world.path("outside/secret.txt"),
-        world.path("files/innocent.txt"),
-    )
-    .unwrap();
+    std::fs::hard_link(world.path("outside/secret.txt"), world.path("files/innocent.txt")).unwrap();
     // Two names within the grant look the same from here: refused too, and the error says what to do.
     let path = world.file("one.txt", "inside");
     std::fs::hard_link(&path, world.path("files/two.txt")).unwrap();
@@ -82,10 +68,7 @@ async fn hard_links_are_refused() {
     for name in ["innocent.txt", "one.txt", "two.txt"] {
         let error = gate.upload(name).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::PathNotAllowed, "{name}: {error}");
-        assert!(
-            error.message.contains("2 names (hard links)"),
-            "{name}: {error}"
-        );
+        assert!(error.message.contains("2 names (hard links)"), "{name}: {error}");
         assert!(error.hint.contains("copy"), "{}", error.hint);
     }
     // The last name left is an ordinary file.
@@ -99,10 +82,7 @@ async fn nothing_is_nothing() {
     let gate = Gate::open(&world).await;
     assert_eq!(gate.refusal("missing.txt").await, ErrorCode::PathNotFound);
     assert_eq!(gate.refusal("missing/a.txt").await, ErrorCode::PathNotFound);
-    assert_eq!(
-        gate.refusal("missing/../missing.txt").await,
-        ErrorCode::PathNotFound
-    );
+    assert_eq!(gate.refusal("missing/../missing.txt").await, ErrorCode::PathNotFound);
     // Outside of every grant it is the same whether there is something or not.
     std::fs::write(world.path("outside/there.txt"), "outside").unwrap();
     for name in ["there.txt", "missing.txt"] {

@@ -49,11 +49,7 @@ async fn links_out_of_the_grant_are_refused() {
         "out-folder/../outside/secret.txt",
         through_root.to_str().unwrap(),
     ] {
-        assert_eq!(
-            gate.refusal(path).await,
-            ErrorCode::PathNotAllowed,
-            "{path}"
-        );
+        assert_eq!(gate.refusal(path).await, ErrorCode::PathNotAllowed, "{path}");
         assert_eq!(
             gate.refusal(world.path("files").join(path)).await,
             ErrorCode::PathNotAllowed,
@@ -91,18 +87,11 @@ async fn links_to_nothing_are_nothing() {
     let gate = Gate::open(&world).await;
     assert_eq!(gate.refusal("dangling").await, ErrorCode::PathNotFound);
     for path in ["loop-a", "loop-b", "loop-a/x"] {
-        assert_eq!(
-            gate.refusal(path).await,
-            ErrorCode::PathNotAllowed,
-            "{path}"
-        );
+        assert_eq!(gate.refusal(path).await, ErrorCode::PathNotAllowed, "{path}");
     }
     let error = gate.upload("dangling-out").await.unwrap_err();
     assert!(
-        matches!(
-            error.code,
-            ErrorCode::PathNotFound | ErrorCode::PathNotAllowed
-        ),
+        matches!(error.code, ErrorCode::PathNotFound | ErrorCode::PathNotAllowed),
         "{error}"
     );
     assert!(!error.message.contains("nowhere"), "{error}");
@@ -140,17 +129,10 @@ async fn magic_links_are_refused() {
         "magic-exe".to_owned(),
         "magic-cwd/Cargo.toml".to_owned(),
     ] {
-        assert_eq!(
-            gate.refusal(&path).await,
-            ErrorCode::PathNotAllowed,
-            "{path}"
-        );
+        assert_eq!(gate.refusal(&path).await, ErrorCode::PathNotAllowed, "{path}");
     }
     // The long way round to a granted file leads to that file, or nowhere.
-    for path in [
-        format!("/proc/self/root{plain}"),
-        format!("magic-root{plain}"),
-    ] {
+    for path in [format!("/proc/self/root{plain}"), format!("magic-root{plain}")] {
         match gate.upload(&path).await {
             Ok(file) => assert_eq!(gate.content(&file).await, b"inside"),
             Err(error) => assert_eq!(error.code, ErrorCode::PathNotAllowed),
@@ -172,16 +154,12 @@ async fn a_root_that_is_a_link_is_resolved_once() {
     assert_eq!(gate.content(&by_name).await, b"inside");
     // Naming the file through the link works as long as it leads there.
     assert_eq!(
-        gate.content(&gate.upload(link.join("a.txt")).await.unwrap())
-            .await,
+        gate.content(&gate.upload(link.join("a.txt")).await.unwrap()).await,
         b"inside"
     );
     std::fs::remove_file(&link).unwrap();
     symlink(world.path("outside"), &link).unwrap();
-    assert_eq!(
-        gate.refusal(link.join("a.txt")).await,
-        ErrorCode::PathNotAllowed
-    );
+    assert_eq!(gate.refusal(link.join("a.txt")).await, ErrorCode::PathNotAllowed);
     gate.upload(world.path("files/a.txt")).await.unwrap();
 }
 
@@ -202,12 +180,7 @@ async fn the_walk_follows_no_link_at_all() {
         let error = root.open_file(Path::new(path)).unwrap_err();
         assert!(matches!(error, OpenError::Link(_)), "{path}: {error}");
     }
-    for path in [
-        "..",
-        "../outside/secret.txt",
-        "/etc/passwd",
-        "sub/../sub/a.txt",
-    ] {
+    for path in ["..", "../outside/secret.txt", "/etc/passwd", "sub/../sub/a.txt"] {
         let error = root.open_file(Path::new(path)).unwrap_err();
         assert!(matches!(error, OpenError::NotBeneath), "{path}: {error}");
     }

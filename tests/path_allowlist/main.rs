@@ -65,11 +65,7 @@ impl Gate {
     /// The code that a path is refused with.
     async fn refusal(&self, path: impl AsRef<Path>) -> ErrorCode {
         match self.upload(path.as_ref()).await {
-            Ok(file) => panic!(
-                "{} was uploaded as {}",
-                path.as_ref().display(),
-                file.filename
-            ),
+            Ok(file) => panic!("{} was uploaded as {}", path.as_ref().display(), file.filename),
             Err(error) => {
                 assert!(!error.hint.is_empty());
                 error.code

@@ -29,11 +29,7 @@ async fn nothing_of_loadlocks_own_is_admitted() {
         sink.config(),
         credential.display()
     );
-    let world = everything(
-        world
-            .config("[providers.local]")
-            .with_guest("far", "good_http", &more),
-    );
+    let world = everything(world.config("[providers.local]").with_guest("far", "good_http", &more));
     let path = world.file("a.txt", "inside");
     symlink("../home/keys/local.key", world.path("files/key.txt")).unwrap();
     symlink("../home", world.path("files/folder")).unwrap();
@@ -53,12 +49,7 @@ async fn nothing_of_loadlocks_own_is_admitted() {
             if path.is_dir() && !path.is_symlink() {
                 left.push(path);
             } else if path.is_file() && !path.is_symlink() {
-                own.push(
-                    path.strip_prefix(world.path(""))
-                        .unwrap()
-                        .display()
-                        .to_string(),
-                );
+                own.push(path.strip_prefix(world.path("")).unwrap().display().to_string());
             }
         }
     }
@@ -104,11 +95,7 @@ async fn a_credential_that_is_replaced_stays_protected() {
         sink.config(),
         credential.display()
     );
-    let world = everything(
-        world
-            .config("[providers.local]")
-            .with_guest("far", "good_http", &more),
-    );
+    let world = everything(world.config("[providers.local]").with_guest("far", "good_http", &more));
     let gate = Gate::open(&world).await;
     for path in [credential, world.path("loadlock.toml")] {
         let new = world.path("outside/new");
@@ -135,8 +122,7 @@ async fn a_home_that_is_moved_stays_protected() {
     );
     std::fs::rename(world.path("home"), world.path("files/elsewhere")).unwrap();
     assert_eq!(
-        gate.refusal(world.path("files/elsewhere/keys/local.key"))
-            .await,
+        gate.refusal(world.path("files/elsewhere/keys/local.key")).await,
         ErrorCode::PathNotAllowed
     );
     std::fs::rename(world.path("files/elsewhere"), world.path("home")).unwrap();
@@ -161,28 +147,16 @@ async fn the_spool_is_not_admitted() {
     let seen = std::sync::Mutex::new(None);
     let look = |event: Event| {
         if matches!(event, Event::Admitted { .. }) {
-            let entry = std::fs::read_dir(&spool)
-                .unwrap()
-                .next()
-                .unwrap()
-                .unwrap()
-                .path();
+            let entry = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
             let body = entry.join("body");
             assert!(std::fs::read(&body).unwrap() == content);
             let relative = body.strip_prefix(world.path("")).unwrap();
-            assert!(matches!(
-                root.open_file(relative),
-                Err(OpenError::Protected)
-            ));
+            assert!(matches!(root.open_file(relative), Err(OpenError::Protected)));
             *seen.lock().unwrap() = Some(body);
         }
     };
     let opened = &gate.opened;
-    opened
-        .gateway
-        .upload(&opened.who, request, &look)
-        .await
-        .unwrap();
+    opened.gateway.upload(&opened.who, request, &look).await.unwrap();
     let body = seen.lock().unwrap().take().expect("nothing was spooled");
     assert_eq!(gate.refusal(&body).await, ErrorCode::PathNotAllowed);
 }
@@ -200,25 +174,13 @@ async fn no_root_lies_within_the_state() {
     std::fs::create_dir_all(world.path("home/spool/entry")).unwrap();
     symlink(world.path("home/spool"), world.path("innocent")).unwrap();
     let home = protected(&world.path("home"));
-    for root in [
-        "home",
-        "home/spool",
-        "home/spool/entry",
-        "innocent",
-        "files/../home",
-    ] {
+    for root in ["home", "home/spool", "home/spool/entry", "innocent", "files/../home"] {
         let error = GrantRoot::open(&world.path("").join(root), home.clone()).unwrap_err();
-        assert!(
-            matches!(error, RootError::Protected { .. }),
-            "{root}: {error}"
-        );
+        assert!(matches!(error, RootError::Protected { .. }), "{root}: {error}");
     }
     for root in ["/", "/..", "/proc/self/root"] {
         let error = GrantRoot::open(Path::new(root), home.clone()).unwrap_err();
-        assert!(
-            matches!(error, RootError::Everything { .. }),
-            "{root}: {error}"
-        );
+        assert!(matches!(error, RootError::Everything { .. }), "{root}: {error}");
     }
     let error = GrantRoot::open(&world.path("missing"), home.clone()).unwrap_err();
     assert!(matches!(error, RootError::Open { .. }), "{error}");

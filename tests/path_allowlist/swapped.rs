@@ -52,9 +52,7 @@ async fn another_file_at_the_path_is_not_uploaded() {
     let opened = world.open().await;
     type Swap = (&'static str, fn(&PathBuf, &PathBuf));
     let swaps: [Swap; 4] = [
-        ("renamed over", |path, evil| {
-            std::fs::rename(evil, path).unwrap()
-        }),
+        ("renamed over", |path, evil| std::fs::rename(evil, path).unwrap()),
         ("linked", |path, evil| {
             std::fs::remove_file(path).unwrap();
             symlink(evil, path).unwrap();
@@ -101,11 +99,9 @@ async fn other_bytes_in_the_file_are_a_failure() {
     let path = world.file("a.txt", "admitted");
     let opened = world.open().await;
     for content in ["replaced", "longer than it was"] {
-        let error = upload_and(&opened, &path, admitted, || {
-            std::fs::write(&path, content).unwrap()
-        })
-        .await
-        .unwrap_err();
+        let error = upload_and(&opened, &path, admitted, || std::fs::write(&path, content).unwrap())
+            .await
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::FileChanged, "{content}: {error}");
         nothing_is_recorded(&opened).await;
         std::fs::write(&path, "admitted").unwrap();
@@ -121,11 +117,9 @@ async fn a_file_that_became_shorter_is_a_change() {
     let path = world.file("a.txt", "admitted");
     let opened = world.open().await;
     for content in ["less", ""] {
-        let error = upload_and(&opened, &path, admitted, || {
-            std::fs::write(&path, content).unwrap()
-        })
-        .await
-        .unwrap_err();
+        let error = upload_and(&opened, &path, admitted, || std::fs::write(&path, content).unwrap())
+            .await
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::FileChanged, "{content}: {error}");
         nothing_is_recorded(&opened).await;
         std::fs::write(&path, "admitted").unwrap();
@@ -135,11 +129,7 @@ async fn a_file_that_became_shorter_is_a_change() {
 /// In the middle of the read, with a provider that takes its time.
 #[tokio::test]
 async fn a_change_under_way_is_a_failure() {
-    let world = World::new().with_guest(
-        "slow",
-        "slow_reader",
-        "settings = { chunk = 4096, sleep_ms = 5 }",
-    );
+    let world = World::new().with_guest("slow", "slow_reader", "settings = { chunk = 4096, sleep_ms = 5 }");
     let path = world.file("a.bin", vec![1; 256 << 10]);
     let opened = world.open().await;
     let error = upload_and(&opened, &path, under_way, || {
@@ -161,7 +151,8 @@ async fn the_remote_file_of_a_changed_file_is_deleted() {
     let key = world.path("outside/key");
     std::fs::write(&key, "sk-test").unwrap();
     let world = world.config(&format!(
-        "[providers.openai]\nsettings = {{ base_url = {url:?} }}\ncredential = {{ header = \"Authorization\", value = \"Bearer ${{file:{key}}}\" }}\n\
+        "[providers.openai]\nsettings = {{ base_url = {url:?} }}\ncredential = {{ header = \"Authorization\", value = \
+         \"Bearer ${{file:{key}}}\" }}\n\
          egress = [{{ url = {files:?}, methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}]",
         url = upstream.base_url(),
         key = key.display(),
@@ -262,8 +253,5 @@ async fn a_call_under_way_keeps_its_inode() {
     std::fs::rename(&other, &path).unwrap();
     let report = call.await;
     assert!(report.outcome.unwrap().is_ok());
-    assert_eq!(
-        report.read.unwrap().sha256.unwrap(),
-        loadlock_tests::sha256(&content)
-    );
+    assert_eq!(report.read.unwrap().sha256.unwrap(), loadlock_tests::sha256(&content));
 }

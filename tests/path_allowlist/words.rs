@@ -20,17 +20,9 @@ async fn dots_lead_nowhere_that_is_not_granted() {
         "./../outside/secret.txt",
         "sub/../sub/../../outside/secret.txt",
     ] {
-        assert_eq!(
-            gate.refusal(path).await,
-            ErrorCode::PathNotAllowed,
-            "{path}"
-        );
+        assert_eq!(gate.refusal(path).await, ErrorCode::PathNotAllowed, "{path}");
         let absolute = world.path("files").join(path);
-        assert_eq!(
-            gate.refusal(absolute).await,
-            ErrorCode::PathNotAllowed,
-            "{path}"
-        );
+        assert_eq!(gate.refusal(absolute).await, ErrorCode::PathNotAllowed, "{path}");
     }
     // `..` that stays within the grant is what it leads to.
     let file = gate.upload("sub/../sub/./a.txt").await.unwrap();
@@ -61,26 +53,12 @@ async fn slashes_and_dots_are_only_another_spelling() {
 #[tokio::test]
 async fn a_longer_name_is_another_directory() {
     let world = World::new();
-    for evil in [
-        "files-evil",
-        "filesx",
-        "files.bak",
-        "Files",
-        "FILES",
-        "file",
-    ] {
+    for evil in ["files-evil", "filesx", "files.bak", "Files", "FILES", "file"] {
         std::fs::create_dir(world.path(evil)).unwrap();
         std::fs::write(world.path(evil).join("a.txt"), "evil").unwrap();
     }
     let gate = Gate::open(&world).await;
-    for evil in [
-        "files-evil",
-        "filesx",
-        "files.bak",
-        "Files",
-        "FILES",
-        "file",
-    ] {
+    for evil in ["files-evil", "filesx", "files.bak", "Files", "FILES", "file"] {
         assert_eq!(
             gate.refusal(world.path(evil).join("a.txt")).await,
             ErrorCode::PathNotAllowed,
@@ -103,10 +81,7 @@ async fn other_spellings_of_a_name_are_other_names() {
     world.file(composed, "composed");
     std::fs::write(world.path("outside/a.txt"), "outside").unwrap();
     let gate = Gate::open(&world).await;
-    assert_eq!(
-        gate.content(&gate.upload(composed).await.unwrap()).await,
-        b"composed"
-    );
+    assert_eq!(gate.content(&gate.upload(composed).await.unwrap()).await, b"composed");
     for name in [
         decomposed,
         "CAF\u{c9}.TXT",
@@ -146,24 +121,14 @@ async fn what_is_no_path_is_refused() {
         "\u{1b}[2Ja.txt",
         "a\u{85}.txt",
     ] {
-        assert_eq!(
-            gate.refusal(path).await,
-            ErrorCode::PathNotAllowed,
-            "{path:?}"
-        );
+        assert_eq!(gate.refusal(path).await, ErrorCode::PathNotAllowed, "{path:?}");
     }
     assert_eq!(
         gate.refusal(OsStr::from_bytes(b"a\xff.txt")).await,
         ErrorCode::PathNotAllowed
     );
-    assert_eq!(
-        gate.refusal("a/".repeat(3_000)).await,
-        ErrorCode::PathNotAllowed
-    );
-    assert_eq!(
-        gate.refusal("a".repeat(300)).await,
-        ErrorCode::PathNotReadable
-    );
+    assert_eq!(gate.refusal("a/".repeat(3_000)).await, ErrorCode::PathNotAllowed);
+    assert_eq!(gate.refusal("a".repeat(300)).await, ErrorCode::PathNotReadable);
 }
 
 /// A decision is one line, whatever the path says.
@@ -193,10 +158,7 @@ async fn known_traversals_reach_nothing() {
         let path = line
             .replace("{target}", &target)
             .replace("{root}", target.trim_start_matches('/'));
-        for path in [
-            path.clone(),
-            format!("{}/{path}", world.path("files").display()),
-        ] {
+        for path in [path.clone(), format!("{}/{path}", world.path("files").display())] {
             match gate.upload(&path).await {
                 Ok(file) => panic!("{path} was uploaded as {}", file.filename),
                 Err(error) => assert!(

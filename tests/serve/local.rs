@@ -89,14 +89,8 @@ async fn bytes_and_many_files_go_through_the_server() {
     assert_eq!(file["bytes"], 3 << 20, "{file}");
     let id = file["id"].as_str().unwrap();
     let (status, gone) = place.run(&["files", "rm", id]).await;
-    assert_eq!(
-        (status, gone),
-        (0, vec![json!({ "id": id, "deleted": true })])
-    );
-    assert_eq!(
-        code(&place.run(&["files", "show", id]).await),
-        "file_not_found"
-    );
+    assert_eq!((status, gone), (0, vec![json!({ "id": id, "deleted": true })]));
+    assert_eq!(code(&place.run(&["files", "show", id]).await), "file_not_found");
 }
 
 #[tokio::test]

@@ -56,9 +56,7 @@ async fn all(client: &Client) -> [Answer; 5] {
     [
         client.get("/v1/loadlock/providers").await,
         client.get("/v1/loadlock/fsck").await,
-        client
-            .post_json("/v1/loadlock/providers/local/probe", json!({}))
-            .await,
+        client.post_json("/v1/loadlock/providers/local/probe", json!({})).await,
         client.post_json("/v1/loadlock/route", path).await,
         client
             .post_json("/v1/loadlock/reconcile", json!({ "dry_run": true }))
@@ -135,13 +133,7 @@ async fn reconciling_through_the_server_puts_right_what_a_dry_run_names() {
 
     let steps = |lines: &[Value]| -> Vec<(Value, Value, Value)> {
         let steps = lines.iter().filter(|line| line["action"].is_string());
-        let told = |line: &Value| {
-            (
-                line["action"].clone(),
-                line["remote_id"].clone(),
-                line["end"].clone(),
-            )
-        };
+        let told = |line: &Value| (line["action"].clone(), line["remote_id"].clone(), line["end"].clone());
         steps.map(told).collect()
     };
     let expected = |end: &str| {
@@ -164,11 +156,7 @@ async fn reconciling_through_the_server_puts_right_what_a_dry_run_names() {
     assert_eq!(place.run(&["fsck"]).await.0, 1);
 
     let (status, done) = place.run(&["reconcile", "--provider", "kimi"]).await;
-    assert_eq!(
-        (status, steps(&done)),
-        (0, expected("done").to_vec()),
-        "{done:?}"
-    );
+    assert_eq!((status, steps(&done)), (0, expected("done").to_vec()), "{done:?}");
     let left: Vec<_> = vendor.files().all().into_iter().map(|one| one.id).collect();
     assert_eq!(left, [stored[0]["remote_id"].as_str().unwrap()]);
     let (status, sheet) = place.run(&["fsck"]).await;
@@ -229,22 +217,15 @@ async fn a_request_that_is_not_understood_does_nothing() {
         ("reconcile", json!({ "dry_run": false, "provider": null })),
         ("reconcile", json!({})),
     ] {
-        let refused = client
-            .post_json(&format!("/v1/loadlock/{path}"), wrong.clone())
-            .await;
+        let refused = client.post_json(&format!("/v1/loadlock/{path}"), wrong.clone()).await;
         assert_eq!(refused.expect(400).code(), "request_invalid", "{wrong}");
     }
     for (path, wish) in [
         ("providers/nobody/probe", json!({})),
         ("route", json!({ "path": "/x", "provider": "nobody" })),
-        (
-            "reconcile",
-            json!({ "dry_run": false, "provider": "nobody" }),
-        ),
+        ("reconcile", json!({ "dry_run": false, "provider": "nobody" })),
     ] {
-        let refused = client
-            .post_json(&format!("/v1/loadlock/{path}"), wish)
-            .await;
+        let refused = client.post_json(&format!("/v1/loadlock/{path}"), wish).await;
         assert_eq!(refused.code(), "provider_unknown", "{path}");
     }
     let wrong = client.get("/v1/loadlock/reconcile").await.expect(405);

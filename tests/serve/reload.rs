@@ -53,15 +53,9 @@ async fn a_configuration_with_a_mistake_changes_nothing() {
     let place = place();
     let served = place.serve().await;
     let token = place.token("acme", &["read"]).await;
-    place.configure(&format!(
-        "[auth]\nrevoked = [\"{}\"]\nrevokd = 1\n",
-        id_of(&token)
-    ));
+    place.configure(&format!("[auth]\nrevoked = [\"{}\"]\nrevokd = 1\n", id_of(&token)));
     let line = served.log.wait_for(0, "the old one stays").await;
-    assert!(
-        served.log.lines()[line].contains("revokd"),
-        "the mistake is named"
-    );
+    assert!(served.log.lines()[line].contains("revokd"), "the mistake is named");
     served.client(&token).get(FILES).await.expect(200);
 }
 
@@ -128,9 +122,7 @@ async fn folders_are_granted_and_taken_away_with_no_restart() {
     std::fs::write(other.join("b.txt"), "elsewhere").unwrap();
     let path = place.file("a.txt", "here");
     let grants = |tenants: &str| {
-        place.configure(&format!(
-            "[[grants]]\nroot = \"{{files}}\"\ntenants = [{tenants}]\n"
-        ));
+        place.configure(&format!("[[grants]]\nroot = \"{{files}}\"\ntenants = [{tenants}]\n"));
     };
     grants("");
     let served = place.serve().await;
@@ -147,9 +139,7 @@ async fn folders_are_granted_and_taken_away_with_no_restart() {
     hangup(&served).await;
     assert_eq!(send(&path).await.0, 200);
     assert_eq!(send(&other.join("b.txt")).await, refused);
-    place.configure(&format!(
-        "[[grants]]\nroot = {other:?}\ntenants = [\"acme\"]\n"
-    ));
+    place.configure(&format!("[[grants]]\nroot = {other:?}\ntenants = [\"acme\"]\n"));
     hangup(&served).await;
     assert_eq!(send(&path).await, refused);
     assert_eq!(send(&other.join("b.txt")).await.0, 200);

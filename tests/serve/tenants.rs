@@ -1,4 +1,5 @@
-//! Two tenants at every door at once: cursors, keys, parts, paths and events of one are nothing to the other. What each door does with a foreign id is in its own suite.
+//! Two tenants at every door at once: cursors, keys, parts, paths and events of one are nothing to the other. What each
+//! door does with a foreign id is in its own suite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use loadlock_served::{Answer, Client, Mcp, Place, Served, form, mcp_error};
@@ -22,9 +23,7 @@ async fn both(place: &Place) -> (Served, String, String) {
 }
 
 async fn file(client: &Client, name: &str, content: &[u8]) -> Value {
-    let answer = client
-        .upload(name, content, &[("purpose", "user_data")])
-        .await;
+    let answer = client.upload(name, content, &[("purpose", "user_data")]).await;
     answer.expect(200).json()
 }
 
@@ -70,10 +69,7 @@ async fn a_foreign_cursor_shows_only_ones_own() {
     let mut foreign_socket = served.socket(&umbrella).await;
     for seen in [
         foreign_agent.done("list_files", cursor.clone()).await,
-        foreign_socket
-            .call("files.list", cursor.clone())
-            .await
-            .unwrap(),
+        foreign_socket.call("files.list", cursor.clone()).await.unwrap(),
     ] {
         let seen = ids(&seen["files"]);
         assert!(seen.iter().all(|id| *id == own), "{seen:?}");
@@ -100,9 +96,7 @@ async fn keys_and_contents_are_each_tenants_own() {
     assert_eq!(keyed(&owner, b"the same bytes").await.json(), first);
     // Under another tenant's key there is no conflict, under one's own there is.
     let third = place.token("third", ALL).await;
-    keyed(&served.client(&third), b"other bytes")
-        .await
-        .expect(200);
+    keyed(&served.client(&third), b"other bytes").await.expect(200);
     let conflict = keyed(&owner, b"other bytes").await.expect(409);
     assert_eq!(conflict.code(), "idempotency_conflict");
 
@@ -119,11 +113,7 @@ async fn a_foreign_part_completes_nothing() {
     let (owner, other) = (served.client(&acme), served.client(&umbrella));
     let begin = async |client: &Client| {
         let wish = json!({ "filename": "b", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain" });
-        id(&client
-            .post_json("/v1/uploads", wish)
-            .await
-            .expect(200)
-            .json())
+        id(&client.post_json("/v1/uploads", wish).await.expect(200).json())
     };
     let (theirs, own) = (begin(&owner).await, begin(&other).await);
     let (kind, body) = form(&[], &[("data", "upload", b"x")]);
@@ -191,9 +181,7 @@ async fn what_happens_at_any_door_is_told_to_ones_own_tenant_alone() {
         .expect(201);
     stored.push(resumable.header("loadlock-file-id").to_owned());
     let mut agent = Mcp::open(served.client(&acme)).await;
-    stored.push(id(&agent
-        .done("upload_path", json!({ "path": path }))
-        .await));
+    stored.push(id(&agent.done("upload_path", json!({ "path": path })).await));
     let (kind, body) = form(&[], &[("file", "b.txt", b"and later")]);
     let later = [("content-type", kind.as_str()), ("prefer", "respond-async")];
     let order = owner.send("POST", "/v1/files", &later, body).await;

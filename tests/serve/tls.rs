@@ -13,14 +13,9 @@ use tokio_rustls::TlsConnector;
 
 /// Writes a new certificate where the configuration names it.
 fn certify(place: &Place) -> CertificateDer<'static> {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(place.home().join("../server.pem"), cert.pem()).unwrap();
-    std::fs::write(
-        place.home().join("../server.key"),
-        signing_key.serialize_pem(),
-    )
-    .unwrap();
+    std::fs::write(place.home().join("../server.key"), signing_key.serialize_pem()).unwrap();
     cert.der().clone()
 }
 
@@ -43,9 +38,7 @@ async fn ready(served: &Served, trusted: &CertificateDer<'static>) -> std::io::R
         .with_no_client_auth();
     let stream = TcpStream::connect(&served.address).await?;
     let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await?;
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
     let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await?;
     let mut answer = String::new();
@@ -57,20 +50,10 @@ async fn ready(served: &Served, trusted: &CertificateDer<'static>) -> std::io::R
 async fn https_is_spoken_and_a_new_certificate_is_taken_over() {
     let (place, first) = place();
     let served = place.serve().await;
-    assert!(
-        ready(&served, &first)
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 200")
-    );
+    assert!(ready(&served, &first).await.unwrap().starts_with("HTTP/1.1 200"));
     let second = certify(&place);
     served.log.wait_for(0, "configuration reloaded").await;
-    assert!(
-        ready(&served, &second)
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 200")
-    );
+    assert!(ready(&served, &second).await.unwrap().starts_with("HTTP/1.1 200"));
     assert!(ready(&served, &first).await.is_err());
 }
 
@@ -80,10 +63,5 @@ async fn a_key_that_does_not_fit_is_named_at_start() {
     std::fs::write(place.home().join("../server.key"), "not a key").unwrap();
     let (status, lines) = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
     assert_eq!(status, 2, "{lines:?}");
-    assert!(
-        lines[0]["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("server.key")
-    );
+    assert!(lines[0]["error"]["message"].as_str().unwrap().contains("server.key"));
 }

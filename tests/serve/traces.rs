@@ -28,10 +28,7 @@ credential = {{ header = "Authorization", value = "Bearer ${{env:OPENAI_API_KEY}
     let served = place.serve().await;
     let client = served.client(&place.token("acme", &["write"]).await);
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
-    let (kind, body) = loadlock_served::form(
-        &[("purpose", "user_data")],
-        &[("file", "a.txt", b"hello there")],
-    );
+    let (kind, body) = loadlock_served::form(&[("purpose", "user_data")], &[("file", "a.txt", b"hello there")]);
     client
         .send(
             "POST",

@@ -21,42 +21,23 @@ async fn bytes_with_the_wrong_digest_are_discarded() {
     for (index, checksum) in HELLO.iter().enumerate() {
         let path = make(&client, 100).await;
         patch(&client, &path, 0, "before ").await.expect(204);
-        let headers = [
-            OCTETS,
-            ("upload-offset", "7"),
-            ("upload-checksum", checksum),
-        ];
-        let no = tus(&client, "PATCH", &path, &headers, "hello worms")
-            .await
-            .expect(460);
+        let headers = [OCTETS, ("upload-offset", "7"), ("upload-checksum", checksum)];
+        let no = tus(&client, "PATCH", &path, &headers, "hello worms").await.expect(460);
         assert_eq!(no.code(), "checksum_mismatch");
         assert_eq!(offset(&client, &path).await, 7);
-        tus(&client, "PATCH", &path, &headers, "hello world")
-            .await
-            .expect(204);
+        tus(&client, "PATCH", &path, &headers, "hello world").await.expect(204);
         assert_eq!(offset(&client, &path).await, 18, "{index}");
     }
     let path = make(&client, 100).await;
     for no in ["sha512 YQ==", "sha1", "sha1 YQ=="] {
         let headers = [OCTETS, ("upload-offset", "0"), ("upload-checksum", no)];
-        tus(&client, "PATCH", &path, &headers, "hello world")
-            .await
-            .expect(400);
+        tus(&client, "PATCH", &path, &headers, "hello world").await.expect(400);
     }
-    let made = [
-        OCTETS,
-        ("upload-length", "11"),
-        TEXT,
-        ("upload-checksum", HELLO[0]),
-    ];
+    let made = [OCTETS, ("upload-length", "11"), TEXT, ("upload-checksum", HELLO[0])];
     let before = left(&place).0;
-    tus(&client, "POST", "/v1/tus", &made, "hello worms")
-        .await
-        .expect(460);
+    tus(&client, "POST", "/v1/tus", &made, "hello worms").await.expect(460);
     assert_eq!(left(&place).0, before);
-    tus(&client, "POST", "/v1/tus", &made, "hello world")
-        .await
-        .expect(201);
+    tus(&client, "POST", "/v1/tus", &made, "hello world").await.expect(201);
 }
 
 /// Their digest cannot be known, so none of them may stay.
@@ -66,20 +47,12 @@ async fn bytes_that_break_off_under_a_digest_are_discarded() {
     let (_served, client) = serve(&place).await;
     let path = make(&client, 100).await;
     let (mut feed, body) = feed();
-    let headers = [
-        VERSION,
-        OCTETS,
-        ("upload-offset", "0"),
-        ("upload-checksum", HELLO[0]),
-    ];
+    let headers = [VERSION, OCTETS, ("upload-offset", "0"), ("upload-checksum", HELLO[0])];
     let request = client.send_body("PATCH", &path, &headers, body);
     let broken = async {
         feed.send("hello ").await;
         until("the first bytes", async || {
-            std::fs::read_dir(place.home().join("sessions/tus"))
-                .unwrap()
-                .count()
-                == 1
+            std::fs::read_dir(place.home().join("sessions/tus")).unwrap().count() == 1
         })
         .await;
         feed.abort().await;
@@ -97,18 +70,9 @@ async fn a_digest_can_come_after_the_bytes() {
     let digest = sha2::Sha256::digest(&content);
     let right = format!("sha256 {}", base64(&digest));
     let path = make(&client, content.len()).await;
-    for (status, trailer) in [
-        (460, HELLO[2]),
-        (400, "sha256 nonsense"),
-        (204, right.as_str()),
-    ] {
+    for (status, trailer) in [(460, HELLO[2]), (400, "sha256 nonsense"), (204, right.as_str())] {
         let (mut feed, body) = feed();
-        let headers = [
-            VERSION,
-            OCTETS,
-            ("upload-offset", "0"),
-            ("trailer", "Upload-Checksum"),
-        ];
+        let headers = [VERSION, OCTETS, ("upload-offset", "0"), ("trailer", "Upload-Checksum")];
         let request = client.send_body("PATCH", &path, &headers, body);
         let send = async {
             for piece in content.chunks(100_000) {
@@ -118,11 +82,7 @@ async fn a_digest_can_come_after_the_bytes() {
         };
         let (answer, ()) = tokio::join!(request, send);
         answer.unwrap().expect(status);
-        let expected = if status == 204 {
-            content.len() as u64
-        } else {
-            0
-        };
+        let expected = if status == 204 { content.len() as u64 } else { 0 };
         assert_eq!(offset(&client, &path).await, expected);
     }
     assert_eq!(stored(&place, &content), 1);
@@ -131,10 +91,7 @@ async fn a_digest_can_come_after_the_bytes() {
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |three: &[u8]| {
-        let bits = three
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - three.len()));
+        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
         (0..4)
             .map(move |index| {
                 if index > three.len() {

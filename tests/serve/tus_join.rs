@@ -25,10 +25,7 @@ async fn parts_become_one_file_in_the_order_of_the_request() {
         assert_eq!(now.header("loadlock-status"), "received");
     }
     assert_eq!(stored(&place, &content[..300_000]), 0, "a part is no file");
-    let urls = format!(
-        "final;http://{}{} {} {}",
-        served.address, paths[0], paths[1], paths[2]
-    );
+    let urls = format!("final;http://{}{} {} {}", served.address, paths[0], paths[1], paths[2]);
     let join = [("upload-concat", urls.as_str()), TEXT];
     let whole = tus(&client, "POST", "/v1/tus", &join, "").await.expect(201);
     let path = whole.header("location").to_owned();
@@ -38,24 +35,15 @@ async fn parts_become_one_file_in_the_order_of_the_request() {
         (now.header("upload-offset"), now.header("upload-length")),
         ("900000", "900000")
     );
-    assert_eq!(
-        now.header("upload-concat"),
-        format!("final;{}", paths.join(" "))
-    );
-    assert_eq!(
-        now.header("loadlock-file-id"),
-        whole.header("loadlock-file-id")
-    );
+    assert_eq!(now.header("upload-concat"), format!("final;{}", paths.join(" ")));
+    assert_eq!(now.header("loadlock-file-id"), whole.header("loadlock-file-id"));
     patch(&client, &path, 900_000, "").await.expect(403);
     assert_eq!(left(&place), (4, 0), "no bytes stay");
 
     // Whose answer was lost asks again, and gets the same file.
     let again = tus(&client, "POST", "/v1/tus", &join, "").await.expect(201);
     assert_eq!(again.header("location"), path);
-    assert_eq!(
-        again.header("loadlock-file-id"),
-        whole.header("loadlock-file-id")
-    );
+    assert_eq!(again.header("loadlock-file-id"), whole.header("loadlock-file-id"));
     assert_eq!(offset(&client, &paths[0]).await, 300_000);
     // Its parts are used up for any other.
     let other = format!("final;{} {}", paths[1], paths[0]);
@@ -81,12 +69,9 @@ async fn what_cannot_be_joined() {
     patch(&client, &part, 0, "abc").await.expect(204);
     join(&part, &[("upload-length", "3")]).await.expect(400);
     join(&format!("{part} {part}"), &[]).await.expect(400);
-    join(
-        &format!("{part} /v1/tus/00000000000000000000000000000000"),
-        &[],
-    )
-    .await
-    .expect(404);
+    join(&format!("{part} /v1/tus/00000000000000000000000000000000"), &[])
+        .await
+        .expect(404);
     join("/v1/files/x", &[]).await.expect(400);
     assert_eq!(left(&place), (2, 2));
     // Nothing of all this has used the part up.

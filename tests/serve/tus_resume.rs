@@ -31,9 +31,7 @@ async fn what_came_before_the_connection_broke_stays() {
     assert!(answer.is_err());
     let here = usize::try_from(offset(&client, &path).await).unwrap();
     assert!(here > 1_000_000 && here <= 2_000_000, "{here}");
-    patch(&client, &path, here, &content[here..])
-        .await
-        .expect(204);
+    patch(&client, &path, here, &content[here..]).await.expect(204);
     assert_eq!(stored(&place, &content), 1);
 }
 
@@ -43,9 +41,7 @@ async fn a_killed_server_has_everything_that_it_acknowledged_and_what_it_synced_
     let (served, client) = serve(&place).await;
     let content = bytes(50 << 20);
     let path = make(&client, content.len()).await;
-    patch(&client, &path, 0, &content[..1_000])
-        .await
-        .expect(204);
+    patch(&client, &path, 0, &content[..1_000]).await.expect(204);
     let (mut feed, body) = feed();
     let headers = [VERSION, OCTETS, ("upload-offset", "1000")];
     let request = client.send_body("PATCH", &path, &headers, body);
@@ -73,14 +69,9 @@ async fn a_killed_server_has_everything_that_it_acknowledged_and_what_it_synced_
     let here = usize::try_from(offset(&client, &path).await).unwrap();
     // Synced every 16 MiB, so at most so much is sent twice; and nothing that was not synced is claimed.
     assert!((16 << 20..=40 << 20).contains(&here), "{here}");
-    assert_eq!(
-        std::fs::metadata(data.join("data")).unwrap().len(),
-        here as u64
-    );
+    assert_eq!(std::fs::metadata(data.join("data")).unwrap().len(), here as u64);
     assert_eq!(std::fs::read(data.join("data")).unwrap(), content[..here]);
-    patch(&client, &path, here, &content[here..])
-        .await
-        .expect(204);
+    patch(&client, &path, here, &content[here..]).await.expect(204);
     assert_eq!(stored(&place, &content), 1);
 }
 
@@ -129,13 +120,8 @@ async fn an_upload_under_way_ends_when_the_server_stops_and_goes_on_later() {
     let (_served, client) = serve(&place).await;
     let here = offset(&client, &path).await;
     assert!(here == 5 || here == 0);
-    patch(
-        &client,
-        &path,
-        here as usize,
-        &b"0123456789"[here as usize..],
-    )
-    .await
-    .expect(204);
+    patch(&client, &path, here as usize, &b"0123456789"[here as usize..])
+        .await
+        .expect(204);
     assert_eq!(stored(&place, b"0123456789"), 1);
 }

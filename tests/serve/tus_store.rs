@@ -15,7 +15,9 @@ async fn with_kimi() -> (Place, Upstream) {
     place.env("KEY", "sk-test");
     let base = upstream.base_url();
     place.configure(&format!(
-        "[providers.kimi]\nsettings = {{ base_url = \"{base}\" }}\negress = [{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}]\n         credential = {{ header = \"Authorization\", value = \"Bearer ${{env:KEY}}\" }}\nretry = {{ attempts = 1 }}\n[validator]\nskip = [\"mismatch\"]\n"
+        "[providers.kimi]\nsettings = {{ base_url = \"{base}\" }}\negress = [{{ url = \"{base}/files\", methods = \
+         [\"GET\", \"POST\", \"DELETE\"], private = true }}]\n         credential = {{ header = \"Authorization\", \
+         value = \"Bearer ${{env:KEY}}\" }}\nretry = {{ attempts = 1 }}\n[validator]\nskip = [\"mismatch\"]\n"
     ));
     (place, upstream)
 }
@@ -26,9 +28,7 @@ async fn a_refused_file_is_asked_for_again_by_its_last_byte() {
     let (_served, client) = serve(&place).await;
     let content = bytes(5_000);
     let path = make(&client, content.len()).await;
-    upstream
-        .faults()
-        .push(Operation::Create, Fault::status(500));
+    upstream.faults().push(Operation::Create, Fault::status(500));
     let failed = patch(&client, &path, 0, content.clone()).await;
     assert!(failed.status.is_server_error(), "{}", failed.text());
     assert!(!failed.code().is_empty());
@@ -48,9 +48,7 @@ async fn a_refused_file_is_asked_for_again_by_its_last_byte() {
     patch(&client, &path, 4_999, "?").await.expect(400);
     patch(&client, &path, 4_999, "").await.expect(409);
     patch(&client, &path, 4_999, "??").await.expect(413);
-    let done = patch(&client, &path, 4_999, &content[4_999..])
-        .await
-        .expect(204);
+    let done = patch(&client, &path, 4_999, &content[4_999..]).await.expect(204);
     assert_eq!(
         (done.header("upload-offset"), done.header("loadlock-status")),
         ("5000", "stored")
@@ -65,9 +63,7 @@ async fn a_client_that_lost_the_connection_waits_for_the_same_end() {
     let (_served, client) = serve(&place).await;
     let content = bytes(3_000);
     let path = make(&client, content.len()).await;
-    upstream
-        .faults()
-        .push(Operation::Create, Fault::Delay { ms: 1_500 });
+    upstream.faults().push(Operation::Create, Fault::Delay { ms: 1_500 });
     let first = patch(&client, &path, 0, content.clone());
     let begun = until("the upload", async || upstream.faults().waiting() == 0);
     // The first request is dropped in the middle: its client is gone.
@@ -84,10 +80,7 @@ async fn a_client_that_lost_the_connection_waits_for_the_same_end() {
     let second = second.expect(204);
     assert_eq!(second.header("loadlock-status"), "stored");
     assert_eq!(
-        (
-            upstream.files().len(),
-            upstream.requests().of(Operation::Create).len()
-        ),
+        (upstream.files().len(), upstream.requests().of(Operation::Create).len()),
         (1, 1)
     );
 }
@@ -96,24 +89,14 @@ async fn a_client_that_lost_the_connection_waits_for_the_same_end() {
 async fn a_refused_join_can_be_asked_for_again() {
     let (place, upstream) = with_kimi().await;
     let (_served, client) = serve(&place).await;
-    let part = create(
-        &client,
-        &[("upload-concat", "partial"), ("upload-length", "5")],
-    )
-    .await;
+    let part = create(&client, &[("upload-concat", "partial"), ("upload-length", "5")]).await;
     patch(&client, &part, 0, "parts").await.expect(204);
     let urls = format!("final;{part}");
     let join = [("upload-concat", urls.as_str()), TEXT];
-    upstream
-        .faults()
-        .push(Operation::Create, Fault::status(500));
+    upstream.faults().push(Operation::Create, Fault::status(500));
     let failed = tus(&client, "POST", "/v1/tus", &join, "").await;
     assert!(failed.status.is_server_error());
-    assert_eq!(
-        left(&place),
-        (2, 1),
-        "the bytes are in the final upload alone"
-    );
+    assert_eq!(left(&place), (2, 1), "the bytes are in the final upload alone");
     let done = tus(&client, "POST", "/v1/tus", &join, "").await.expect(201);
     assert_eq!(done.header("loadlock-status"), "stored");
     assert_eq!((upstream.files().len(), left(&place)), (1, (2, 0)));
@@ -124,19 +107,10 @@ async fn a_refused_join_can_be_asked_for_again() {
 async fn an_empty_file_is_refused_at_once() {
     let place = place();
     let (_served, client) = serve(&place).await;
-    let no = tus(
-        &client,
-        "POST",
-        "/v1/tus",
-        &[("upload-length", "0"), TEXT],
-        "",
-    )
-    .await
-    .expect(422);
-    assert_eq!(
-        (no.code().as_str(), left(&place)),
-        ("file_rejected", (0, 0))
-    );
+    let no = tus(&client, "POST", "/v1/tus", &[("upload-length", "0"), TEXT], "")
+        .await
+        .expect(422);
+    assert_eq!((no.code().as_str(), left(&place)), ("file_rejected", (0, 0)));
     let path = create(&client, &[("upload-defer-length", "1"), TEXT]).await;
     let end = [OCTETS, ("upload-offset", "0"), ("upload-length", "0")];
     tus(&client, "PATCH", &path, &end, "").await.expect(422);

@@ -29,9 +29,7 @@ async fn a_new_request_ends_the_earlier_one_and_keeps_its_bytes() {
                 "HEAD" => {
                     let here = offset(&client, &path).await as usize;
                     assert!(here > 1_000_000);
-                    patch(&client, &path, here, &content[here..])
-                        .await
-                        .expect(204);
+                    patch(&client, &path, here, &content[here..]).await.expect(204);
                     assert!(stored(&place, &content) > 0);
                 }
                 "PATCH" => {

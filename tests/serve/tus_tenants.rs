@@ -9,16 +9,10 @@ use tus::*;
 async fn a_foreign_upload_is_not_there_for_any_verb() {
     let place = place();
     let (served, acme) = serve(&place).await;
-    let token = place
-        .token("bolt", &["read", "write", "delete", "admin"])
-        .await;
+    let token = place.token("bolt", &["read", "write", "delete", "admin"]).await;
     let bolt = served.client(&token);
     let path = make(&acme, 10).await;
-    let part = create(
-        &acme,
-        &[("upload-concat", "partial"), ("upload-length", "3")],
-    )
-    .await;
+    let part = create(&acme, &[("upload-concat", "partial"), ("upload-length", "3")]).await;
     patch(&acme, &part, 0, "abc").await.expect(204);
     let urls = format!("final;{part}");
     for (method, on, headers) in [
@@ -40,15 +34,9 @@ async fn a_foreign_upload_is_not_there_for_any_verb() {
     assert_eq!(offset(&acme, &path).await, 0);
     // A foreign request does not end one's own either.
     patch(&acme, &path, 0, "0123456789").await.expect(204);
-    tus(
-        &acme,
-        "POST",
-        "/v1/tus",
-        &[("upload-concat", &urls), TEXT],
-        "",
-    )
-    .await
-    .expect(201);
+    tus(&acme, "POST", "/v1/tus", &[("upload-concat", &urls), TEXT], "")
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
@@ -75,9 +63,7 @@ async fn bytes_count_against_the_spool() {
     let first = make(&client, 1_000_000).await;
     patch(&client, &first, 0, content.clone()).await.expect(204);
     let second = make(&client, 1_000_000).await;
-    let full = patch(&client, &second, 0, content.clone())
-        .await
-        .expect(507);
+    let full = patch(&client, &second, 0, content.clone()).await.expect(507);
     assert_eq!(full.code(), "spool_full");
     let here = offset(&client, &second).await;
     assert!(here < 400_000);
@@ -89,7 +75,5 @@ async fn bytes_count_against_the_spool() {
         .expect(507);
     tus(&client, "DELETE", &first, &[], "").await.expect(204);
     let here = offset(&client, &second).await as usize;
-    patch(&client, &second, here, &content[here..])
-        .await
-        .expect(204);
+    patch(&client, &second, here, &content[here..]).await.expect(204);
 }

@@ -14,9 +14,7 @@ fn place() -> Place {
 
 /// A place whose files go to a fake of a vendor.
 async fn place_with_vendor() -> (Place, Upstream) {
-    let upstream = Upstream::start(Vendor::Kimi, Options::default())
-        .await
-        .unwrap();
+    let upstream = Upstream::start(Vendor::Kimi, Options::default()).await.unwrap();
     let mut place = place();
     place.env("KIMI_API_KEY", "sk-test").configure(&format!(
         "order = [\"kimi\"]\n\
@@ -45,10 +43,7 @@ async fn nobody_gets_in_without_a_credential_and_no_token_comes_back() {
         &[][..],
         &[("authorization", "Bearer nonsense")],
         &[("sec-websocket-protocol", "loadlock.v1")],
-        &[(
-            "sec-websocket-protocol",
-            "loadlock.v1, loadlock.bearer.nonsense",
-        )],
+        &[("sec-websocket-protocol", "loadlock.v1, loadlock.bearer.nonsense")],
         &[header, protocols],
     ] {
         let refused = served.upgrade("/v1/ws", headers).await.err().unwrap();
@@ -60,11 +55,7 @@ async fn nobody_gets_in_without_a_credential_and_no_token_comes_back() {
     let query = format!("/v1/ws?token={token}&access_token={token}");
     let refused = served.upgrade(&query, &[]).await.err().unwrap();
     assert_eq!(refused.status, 401);
-    assert!(
-        refused.text().contains("never in the query"),
-        "{}",
-        refused.text()
-    );
+    assert!(refused.text().contains("never in the query"), "{}", refused.text());
     // Before anything else: a request that is no upgrade at all is told the same.
     served.stranger().get("/v1/ws").await.expect(401);
     let plain = served.client(&token).get("/v1/ws").await;
@@ -101,28 +92,17 @@ async fn every_method_does_what_it_says() {
     let started = socket.call("uploads.start", start).await.unwrap();
     let events = socket.events_until("done").await;
     assert!(
-        events
-            .iter()
-            .all(|event| event["upload"] == started["upload"]),
+        events.iter().all(|event| event["upload"] == started["upload"]),
         "{events:?}"
     );
-    let names: Vec<_> = events
-        .iter()
-        .map(|event| event["event"].as_str().unwrap())
-        .collect();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(&names[..3], ["queued", "admitted", "attempt"], "{events:?}");
     let file = &events.last().unwrap()["file"];
-    assert_eq!(
-        (&file["filename"], &file["bytes"]),
-        (&json!("renamed.txt"), &json!(19))
-    );
+    assert_eq!((&file["filename"], &file["bytes"]), (&json!("renamed.txt"), &json!(19)));
 
     let listed = socket.call("files.list", json!({})).await.unwrap();
     assert_eq!(listed["files"], json!([file]));
-    let got = socket
-        .call("files.get", json!({ "id": file["id"] }))
-        .await
-        .unwrap();
+    let got = socket.call("files.get", json!({ "id": file["id"] })).await.unwrap();
     assert_eq!(&got, file);
     assert_eq!(
         socket.call("uploads.list", json!({})).await.unwrap(),
@@ -168,10 +148,7 @@ async fn every_method_does_what_it_says() {
     );
     let unknown = socket.call("files.delete", json!({})).await.unwrap_err();
     assert_eq!(unknown["code"], -32601);
-    let misspelt = socket
-        .call("files.get", json!({ "file": "x" }))
-        .await
-        .unwrap_err();
+    let misspelt = socket.call("files.get", json!({ "file": "x" })).await.unwrap_err();
     assert_eq!(misspelt["code"], -32602);
 }
 
@@ -189,11 +166,7 @@ async fn scopes_are_asked_for() {
         ("uploads.start", json!({ "path": path })),
         ("uploads.cancel", json!({ "upload": "upl_0" })),
     ] {
-        assert_eq!(
-            reader.refused(method, params).await,
-            "forbidden",
-            "{method}"
-        );
+        assert_eq!(reader.refused(method, params).await, "forbidden", "{method}");
     }
     for (method, params) in [
         ("uploads.subscribe", json!({})),
@@ -201,17 +174,10 @@ async fn scopes_are_asked_for() {
         ("files.list", json!({})),
         ("files.get", json!({ "id": "file-0" })),
     ] {
-        assert_eq!(
-            writer.refused(method, params).await,
-            "forbidden",
-            "{method}"
-        );
+        assert_eq!(writer.refused(method, params).await, "forbidden", "{method}");
     }
     // Whoever starts an upload hears how it ends.
-    writer
-        .call("uploads.start", json!({ "path": path }))
-        .await
-        .unwrap();
+    writer.call("uploads.start", json!({ "path": path })).await.unwrap();
     writer.events_until("done").await;
 }
 
@@ -219,10 +185,7 @@ async fn scopes_are_asked_for() {
 async fn a_tenant_sees_nothing_of_another_and_cancelling_leaves_nothing() {
     let (place, upstream) = place_with_vendor().await;
     let path = place.file("a.txt", "held at the vendor");
-    let (acme, umbrella) = (
-        place.token("acme", ALL).await,
-        place.token("umbrella", ALL).await,
-    );
+    let (acme, umbrella) = (place.token("acme", ALL).await, place.token("umbrella", ALL).await);
     let served = place.serve().await;
     upstream.faults().push(Operation::Create, Fault::Hang);
 
@@ -231,10 +194,7 @@ async fn a_tenant_sees_nothing_of_another_and_cancelling_leaves_nothing() {
     let mut watcher = served.socket(&acme).await;
     watcher.call("uploads.subscribe", json!({})).await.unwrap();
     let mut owner = served.socket(&acme).await;
-    let started = owner
-        .call("uploads.start", json!({ "path": path }))
-        .await
-        .unwrap();
+    let started = owner.call("uploads.start", json!({ "path": path })).await.unwrap();
     let upload = &started["upload"];
     // Another socket of the same tenant hears of it while it is held.
     let events = watcher.events_until("attempt").await;
@@ -245,10 +205,7 @@ async fn a_tenant_sees_nothing_of_another_and_cancelling_leaves_nothing() {
         .await;
 
     for method in ["uploads.cancel", "uploads.subscribe"] {
-        let foreign = stranger
-            .call(method, json!({ "upload": upload }))
-            .await
-            .unwrap_err();
+        let foreign = stranger.call(method, json!({ "upload": upload })).await.unwrap_err();
         let unknown = stranger
             .call(method, json!({ "upload": "upl_000000000000000000000000" }))
             .await
@@ -275,10 +232,7 @@ async fn a_tenant_sees_nothing_of_another_and_cancelling_leaves_nothing() {
     let events = owner.events_until("failed").await;
     assert_eq!(events.last().unwrap()["error"]["code"], "cancelled");
     assert!(upstream.files().is_empty());
-    assert_eq!(
-        owner.call("files.list", json!({})).await.unwrap()["files"],
-        json!([])
-    );
+    assert_eq!(owner.call("files.list", json!({})).await.unwrap()["files"], json!([]));
     assert_eq!(stranger.waiting(), 0);
 }
 
@@ -292,10 +246,7 @@ async fn what_is_not_the_protocol_is_answered_or_closed_by_its_code() {
     for (text, code) in [
         ("nonsense", -32700),
         ("[]", -32600),
-        (
-            r#"[{"jsonrpc":"2.0","id":1,"method":"uploads.list"}]"#,
-            -32600,
-        ),
+        (r#"[{"jsonrpc":"2.0","id":1,"method":"uploads.list"}]"#, -32600),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"uploads.list","params":[]}"#,
             -32602,
@@ -305,9 +256,7 @@ async fn what_is_not_the_protocol_is_answered_or_closed_by_its_code() {
         assert_eq!(socket.answer().await["error"]["code"], code, "{text}");
     }
     // A notification is carried out and not answered: the next answer is another call's.
-    socket
-        .send(r#"{"jsonrpc":"2.0","method":"uploads.subscribe"}"#)
-        .await;
+    socket.send(r#"{"jsonrpc":"2.0","method":"uploads.subscribe"}"#).await;
     socket.call("uploads.list", json!({})).await.unwrap();
 
     for _ in 0..16 {
@@ -350,10 +299,7 @@ async fn a_socket_ends_with_its_token_and_with_the_server() {
 #[tokio::test]
 async fn a_tenant_has_only_so_many_sockets() {
     let place = place();
-    let (acme, umbrella) = (
-        place.token("acme", ALL).await,
-        place.token("umbrella", ALL).await,
-    );
+    let (acme, umbrella) = (place.token("acme", ALL).await, place.token("umbrella", ALL).await);
     let served = place.serve().await;
     let mut sockets = Vec::new();
     for _ in 0..256 {

@@ -9,9 +9,7 @@ use std::time::Duration;
 use loadlock_policy::model::{Failure, RemoteFile};
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, Protected, Watch};
 use loadlock_sandbox::provider::{AdmittedFile, Provider, ProviderGrants, UploadOptions};
-use loadlock_sandbox::{
-    CallReport, CompileOptions, EngineOptions, Limits, LoadError, Sandbox, Source,
-};
+use loadlock_sandbox::{CallReport, CompileOptions, EngineOptions, Limits, LoadError, Sandbox, Source};
 use tempfile::TempDir;
 
 use crate::{cache, guest, sha256};
@@ -59,8 +57,7 @@ impl Cell {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
         let sandbox = Sandbox::new(&engine, compile).unwrap();
-        let root =
-            Arc::new(GrantRoot::open(&dir.path().join("files"), Protected::default()).unwrap());
+        let root = Arc::new(GrantRoot::open(&dir.path().join("files"), Protected::default()).unwrap());
         let source = Source::built_in("builtin:local", loadlock::builtins()["local"]);
         let state = dir.path().join("local");
         std::fs::create_dir(&state).unwrap();
@@ -111,7 +108,8 @@ impl Cell {
         (input, facts)
     }
 
-    /// What a guest is granted unless a test says otherwise: the root, a directory of its own, tight limits, no network.
+    /// What a guest is granted unless a test says otherwise: the root, a directory of its own, tight limits, no
+    /// network.
     pub fn grants(&self) -> ProviderGrants {
         ProviderGrants {
             roots: vec![self.root.clone()],
@@ -147,7 +145,8 @@ impl Cell {
         provider.upload(&input, &facts, &options(), None).await
     }
 
-    /// Uploads to `local` while `call` runs and once more afterwards; each must succeed. Both share one thread, so a call that does not yield stops this.
+    /// Uploads to `local` while `call` runs and once more afterwards; each must succeed. Both share one thread, so a
+    /// call that does not yield stops this.
     pub async fn beside<T>(&self, call: impl Future<Output = T>) -> T {
         let (outcome, ()) = tokio::join!(call, async {
             for _ in 0..2 {
@@ -161,18 +160,12 @@ impl Cell {
     /// One upload of new content to `local`.
     pub async fn store(&self) {
         let number = self.stored.fetch_add(1, Ordering::Relaxed);
-        let (name, content) = (
-            format!("honest-{number}.txt"),
-            format!("honest content {number}"),
-        );
+        let (name, content) = (format!("honest-{number}.txt"), format!("honest content {number}"));
         self.file(&name, &content);
         let report = self.upload(&self.local, &name).await;
         let stored = report.outcome.unwrap().unwrap();
         assert_eq!(stored.bytes, content.len() as u64);
-        assert_eq!(
-            report.read.unwrap().sha256.unwrap(),
-            sha256(content.as_bytes())
-        );
+        assert_eq!(report.read.unwrap().sha256.unwrap(), sha256(content.as_bytes()));
     }
 }
 

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use loadlock_config::{Config, ConfigErrors, Facts, load_with};
 use loadlock_gateway::{
-    Door, File, FilePage, Gateway, ListRequest, Principal, Result, Setup, Silent, Source, Target,
-    UploadRequest,
+    Door, File, FilePage, Gateway, ListRequest, Principal, Result, Setup, Silent, Source, Target, UploadRequest,
 };
 use loadlock_sandbox::EngineOptions;
 use tempfile::TempDir;
@@ -131,11 +130,7 @@ impl World {
         let text = if self.config.contains("grants") {
             self.config.clone()
         } else {
-            format!(
-                "{}\n[[grants]]\nroot = {:?}\n",
-                self.config,
-                self.path("files")
-            )
+            format!("{}\n[[grants]]\nroot = {:?}\n", self.config, self.path("files"))
         };
         let file = self.path("loadlock.toml");
         std::fs::write(&file, text).unwrap();
@@ -183,12 +178,7 @@ impl World {
 
     async fn try_open_with(&self, setup: Setup) -> Result<Opened> {
         let gateway = Gateway::open(setup).await?;
-        let token = token(
-            &self.path("home"),
-            "local",
-            "tester",
-            "read write delete admin",
-        );
+        let token = token(&self.path("home"), "local", "tester", "read write delete admin");
         let who = gateway.authenticate(Door::Local, Some(&token)).await?;
         Ok(Opened {
             gateway,
@@ -212,12 +202,7 @@ pub fn token(home: &Path, tenant: &str, subject: &str, scope: &str) -> String {
         "iss": loadlock_gateway::LOCAL_ISSUER, "aud": loadlock_gateway::DEFAULT_AUDIENCE,
         "sub": subject, "tenant": tenant, "scope": scope, "exp": exp,
     });
-    jsonwebtoken::encode(
-        &header,
-        &claims,
-        &jsonwebtoken::EncodingKey::from_secret(&key),
-    )
-    .unwrap()
+    jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(&key)).unwrap()
 }
 
 /// An open gateway and its local caller.
@@ -255,10 +240,7 @@ impl Opened {
     /// A caller of a tenant at a network door.
     pub async fn network(&self, tenant: &str) -> Principal {
         let token = token(self.gateway.home(), tenant, "somebody", "read write delete");
-        self.gateway
-            .authenticate(Door::Network, Some(&token))
-            .await
-            .unwrap()
+        self.gateway.authenticate(Door::Network, Some(&token)).await.unwrap()
     }
 
     /// The local caller's newest files.

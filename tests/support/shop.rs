@@ -29,12 +29,7 @@ impl Shop {
     }
 
     pub async fn bigmodel() -> Self {
-        Self::start(
-            "bigmodel",
-            Vendor::Glm(Site::Bigmodel),
-            Options::with_key(KEY),
-        )
-        .await
+        Self::start("bigmodel", Vendor::Glm(Site::Bigmodel), Options::with_key(KEY)).await
     }
 
     /// The shop's name is the provider's.
@@ -78,9 +73,8 @@ impl Shop {
     /// The grants that the provider needs.
     pub fn egress(&self) -> String {
         let base = self.upstream.base_url();
-        let mut grants = format!(
-            "{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}"
-        );
+        let mut grants =
+            format!("{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}");
         if self.component() == "openai" {
             grants.push_str(&format!(
                 ", {{ url = \"{base}/uploads\", methods = [\"POST\"], private = true }}"
@@ -101,7 +95,8 @@ impl Shop {
         std::fs::write(&key, KEY).unwrap();
         let text = format!(
             "[providers.{}]\ncomponent = \"builtin:{}\"\nsettings = {{ base_url = \"{}\"{} }}\n{egress}\n\
-             credential = {{ header = \"Authorization\", value = \"Bearer ${{file:{}}}\" }}\nretry = {{ base = \"1ms\" }}\n{}",
+             credential = {{ header = \"Authorization\", value = \"Bearer ${{file:{}}}\" }}\nretry = {{ base = \
+                  \"1ms\" }}\n{}",
             self.name,
             self.component(),
             self.upstream.base_url(),

@@ -48,19 +48,12 @@ impl Sink {
         let url = format!("http://{}/files", listener.local_addr().unwrap());
         let received = Arc::default();
         let task = tokio::spawn(serve(listener, pace, Arc::clone(&received)));
-        Self {
-            url,
-            received,
-            task,
-        }
+        Self { url, received, task }
     }
 
     /// The requests so far.
     pub fn received(&self) -> Vec<Received> {
-        self.received
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Configuration that lets a provider post to it.
@@ -73,19 +66,11 @@ impl Sink {
 
     /// A provider's settings and grant to post to it.
     pub fn config(&self) -> String {
-        format!(
-            "settings = {{ target = {:?} }}\n{}",
-            self.url,
-            self.egress()
-        )
+        format!("settings = {{ target = {:?} }}\n{}", self.url, self.egress())
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    pace: Option<(usize, Duration)>,
-    received: Arc<Mutex<Vec<Received>>>,
-) {
+async fn serve(listener: TcpListener, pace: Option<(usize, Duration)>, received: Arc<Mutex<Vec<Received>>>) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(answer(stream, pace, Arc::clone(&received)));
     }
@@ -118,7 +103,8 @@ async fn answer(
                 };
                 let answer = format!("{{\"id\":\"file-{number}\"}}");
                 let response = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\
+                     \r\n{answer}",
                     answer.len()
                 );
                 return stream.write_all(response.as_bytes()).await.ok();

@@ -12,21 +12,14 @@ async fn leave(world: &World, shop: &Shop, gateway: &Opened) {
     let file = gateway.upload(&path).await.unwrap();
     let faults = shop.upstream.faults();
     faults.push(Operation::Delete, Fault::status(503));
-    gateway
-        .gateway
-        .delete(&gateway.who, &file.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     faults.push(Operation::Create, Fault::ResetAfter);
     faults.push(Operation::List, Fault::Hang);
     let (open, who) = (gateway.gateway.clone(), gateway.who.clone());
     let request = gateway.request(world.file("b.txt", "another"));
     let before = faults.injected().len();
     let task = tokio::spawn(async move { open.upload(&who, request, &Silent).await });
-    until("it is looked for", || async {
-        faults.injected().len() == before + 2
-    })
-    .await;
+    until("it is looked for", || async { faults.injected().len() == before + 2 }).await;
     task.abort();
     let _ = task.await;
     assert_eq!(shop.upstream.files().len(), 2);
@@ -61,10 +54,7 @@ async fn content_is_asked_for_at_no_other_account() {
     let other = Shop::kimi().await.more("account = \"after\"");
     let world = shop.join(World::new());
     let gateway = world.open().await;
-    let file = gateway
-        .upload(world.file("a.txt", "content"))
-        .await
-        .unwrap();
+    let file = gateway.upload(world.file("a.txt", "content")).await.unwrap();
     drop(gateway);
     let world = other.join(world.without_config());
     let gateway = world.open().await;

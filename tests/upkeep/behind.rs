@@ -23,18 +23,11 @@ async fn what_was_answered_is_listed_found_counted_and_deleted_at_once() {
         let file = gateway.upload(&path).await.unwrap();
         let found = gateway.gateway.get(&gateway.who, &file.id).await.unwrap();
         assert_eq!(found.remote_id, file.remote_id);
-        let path = world.file(
-            &format!("{turn}-c.txt"),
-            format!("content {turn}, once more"),
-        );
+        let path = world.file(&format!("{turn}-c.txt"), format!("content {turn}, once more"));
         let file = gateway.upload(&path).await.unwrap();
         let stats = gateway.gateway.stats(&gateway.who).await.unwrap();
         assert_eq!(stats.files, 2 * turn as u64 + 3);
-        gateway
-            .gateway
-            .delete(&gateway.who, &file.id)
-            .await
-            .unwrap();
+        gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
         assert_eq!(shop.upstream.files().len(), 2 * turn + 2);
     }
     upkeep.stop().await;

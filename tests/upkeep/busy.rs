@@ -63,21 +63,13 @@ async fn fsck_balances_while_the_disk_takes_uploads() {
 }
 
 /// Does something while a list is on its way that was read before.
-async fn meanwhile<T>(
-    shop: &Shop,
-    compare: impl Future<Output = T>,
-    work: impl Future<Output = ()>,
-) -> T {
-    shop.upstream
-        .faults()
-        .push(Operation::List, Fault::HoldAnswer);
+async fn meanwhile<T>(shop: &Shop, compare: impl Future<Output = T>, work: impl Future<Output = ()>) -> T {
+    shop.upstream.faults().push(Operation::List, Fault::HoldAnswer);
     let lists = || shop.upstream.requests().of(Operation::List).len();
     let before = lists();
     let (compared, ()) = tokio::join!(compare, async {
         let requests = shop.upstream.requests();
-        let read = |one: &loadlock_upstream::Recorded| {
-            one.operation == Some(Operation::List) && one.status.is_some()
-        };
+        let read = |one: &loadlock_upstream::Recorded| one.operation == Some(Operation::List) && one.status.is_some();
         requests
             .wait(|all| all.iter().filter(|one| read(one)).count() > before)
             .await;
@@ -87,7 +79,8 @@ async fn meanwhile<T>(
     compared
 }
 
-/// Stored and recorded, or only accepted; deleted; and an upload that is still on its way: the list has nothing to say of them.
+/// Stored and recorded, or only accepted; deleted; and an upload that is still on its way: the list has nothing to say
+/// of them.
 #[tokio::test]
 async fn what_happens_after_the_list_was_read_is_not_judged_by_it() {
     let shop = Shop::kimi().await;
@@ -116,13 +109,7 @@ async fn what_happens_after_the_list_was_read_is_not_judged_by_it() {
     .unwrap();
     assert!(done.succeeded(), "{done:?}");
     assert_eq!(done.providers[0].steps, [], "{done:?}");
-    assert!(
-        shop.upstream
-            .files()
-            .all()
-            .iter()
-            .any(|one| one.id == kept.remote_id)
-    );
+    assert!(shop.upstream.files().all().iter().any(|one| one.id == kept.remote_id));
     upkeep.stop().await;
     assert!(super::sheet(&gateway).await.balanced);
 }

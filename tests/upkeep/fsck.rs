@@ -9,12 +9,11 @@ use loadlock_upstream::{Answer, Fault, Operation};
 
 use super::{count, sheet};
 
-/// Uploads, dedup hits, deletes, refusals and lost answers at a vendor, at one that cannot be asked, and at the local store.
+/// Uploads, dedup hits, deletes, refusals and lost answers at a vendor, at one that cannot be asked, and at the local
+/// store.
 async fn worked() -> (World, Shop, Shop) {
     let (shop, silent) = (Shop::kimi().await, Shop::zai().await);
-    let world = silent
-        .join(shop.join(World::new()))
-        .config("[providers.local]");
+    let world = silent.join(shop.join(World::new())).config("[providers.local]");
     let gateway = world.open().await;
     for provider in ["kimi", "local"] {
         let mut files = Vec::new();
@@ -24,11 +23,7 @@ async fn worked() -> (World, Shop, Shop) {
         }
         assert_eq!(files.iter().filter(|file| file.deduplicated).count(), 2);
         for file in &files[3..5] {
-            gateway
-                .gateway
-                .delete(&gateway.who, &file.id)
-                .await
-                .unwrap();
+            gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
         }
     }
     let faults = shop.upstream.faults();
@@ -40,15 +35,8 @@ async fn worked() -> (World, Shop, Shop) {
     faults.push(Operation::Delete, Fault::status(503));
     let dying = world.file("dying.txt", "dying");
     let dying = gateway.upload_pinned("kimi", &dying).await.unwrap();
-    gateway
-        .gateway
-        .delete(&gateway.who, &dying.id)
-        .await
-        .unwrap();
-    silent
-        .upstream
-        .faults()
-        .push(Operation::Create, Fault::ResetAfter);
+    gateway.gateway.delete(&gateway.who, &dying.id).await.unwrap();
+    silent.upstream.faults().push(Operation::Create, Fault::ResetAfter);
     gateway.upload_pinned("zai", &path).await.unwrap_err();
     shop.upstream
         .files()
@@ -159,10 +147,7 @@ async fn a_leftover_of_a_failed_upload_tips_it() {
     let path = world.file("refused.txt", "refused");
     gateway.upload_pinned("kimi", path).await.unwrap_err();
     drop(gateway);
-    assert_eq!(
-        unbalanced(&look(&world).await),
-        ["leftovers of failed uploads"]
-    );
+    assert_eq!(unbalanced(&look(&world).await), ["leftovers of failed uploads"]);
 }
 
 #[tokio::test]
@@ -170,10 +155,7 @@ async fn a_body_that_belongs_to_nobody_tips_it() {
     let (world, _shop, _silent) = worked().await;
     let body = world.path("home/spool/0123");
     std::fs::create_dir(&body).unwrap();
-    assert_eq!(
-        unbalanced(&look(&world).await),
-        ["spooled bodies without an owner"]
-    );
+    assert_eq!(unbalanced(&look(&world).await), ["spooled bodies without an owner"]);
     // The next start cleans it away.
     drop(world.open().await);
     assert!(!body.exists());

@@ -40,11 +40,7 @@ async fn sheet(gateway: &Opened) -> BalanceSheet {
 
 /// The count on a line of the sheet, summed over providers.
 fn count(sheet: &BalanceSheet, name: &str) -> u64 {
-    let lines: Vec<_> = sheet
-        .lines
-        .iter()
-        .filter(|line| line.name == name)
-        .collect();
+    let lines: Vec<_> = sheet.lines.iter().filter(|line| line.name == name).collect();
     assert!(!lines.is_empty(), "there is no line `{name}`");
     lines.iter().map(|line| line.count).sum()
 }

@@ -79,9 +79,7 @@ async fn a_vendor_that_does_not_say_gets_the_file_again_and_loses_no_row() {
     let (a, b) = (world.file("a.txt", "same"), world.file("b.txt", "same"));
     let gateway = world.open().await;
     let first = gateway.upload(&a).await.unwrap();
-    shop.upstream
-        .faults()
-        .always(Operation::Retrieve, Fault::status(503));
+    shop.upstream.faults().always(Operation::Retrieve, Fault::status(503));
     let second = gateway.upload(&b).await.unwrap();
     assert!(!second.deduplicated);
     assert_ne!(second.remote_id, first.remote_id);

@@ -8,8 +8,8 @@ use super::sheet;
 
 const ROUNDS: u32 = 60;
 
-/// The last file over a remote file is deleted while the same content is uploaded. Whoever is first: an upload that succeeds
-/// is there afterwards, at the vendor and in the books.
+/// The last file over a remote file is deleted while the same content is uploaded. Whoever is first: an upload that
+/// succeeds is there afterwards, at the vendor and in the books.
 async fn race(gateway: &Opened, provider: &str, path: &std::path::Path, readable: bool) {
     let mut last = gateway.upload_pinned(provider, path).await.unwrap();
     for round in 0..ROUNDS {
@@ -22,10 +22,7 @@ async fn race(gateway: &Opened, provider: &str, path: &std::path::Path, readable
         deleted.unwrap();
         let file = uploaded.unwrap_or_else(|error| panic!("round {round}: {error}"));
         let found = gateway.gateway.get(&gateway.who, &file.id).await;
-        assert_eq!(
-            found.unwrap_or_else(|error| panic!("round {round}: {error}")),
-            file
-        );
+        assert_eq!(found.unwrap_or_else(|error| panic!("round {round}: {error}")), file);
         if readable {
             let content = gateway.content(&file.id).await;
             let content = content.unwrap_or_else(|error| panic!("round {round}: {error}"));
@@ -36,11 +33,7 @@ async fn race(gateway: &Opened, provider: &str, path: &std::path::Path, readable
     gateway.gateway.settle().await.unwrap();
     let sheet = sheet(gateway).await;
     assert!(sheet.balanced, "{sheet:#?}");
-    gateway
-        .gateway
-        .delete(&gateway.who, &last.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &last.id).await.unwrap();
 }
 
 /// Equal content has one id here, so the delete is for the very object that the upload stores.

@@ -53,11 +53,7 @@ async fn mess(world: &World, shop: &Shop, gateway: &Opened) -> Mess {
     let faults = shop.upstream.faults();
     for file in [&dying, &gone] {
         faults.push(Operation::Delete, Fault::status(503));
-        gateway
-            .gateway
-            .delete(&gateway.who, &file.id)
-            .await
-            .unwrap();
+        gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     }
     assert_eq!(faults.waiting(), 0);
     // An upload that the vendor refused and stored all the same, under the name with its mark.
@@ -95,8 +91,7 @@ async fn each_class_is_put_right_or_left_alone() {
     assert_eq!((remote_ids(&shop), sheet(&gateway).await), (ids, before));
     let ends = planned.providers[0].steps.iter().map(|step| &step.end);
     assert!(
-        ends.clone()
-            .all(|end| matches!(end, StepEnd::Planned | StepEnd::Told)),
+        ends.clone().all(|end| matches!(end, StepEnd::Planned | StepEnd::Told)),
         "{planned:?}"
     );
 
@@ -125,10 +120,7 @@ async fn each_class_is_put_right_or_left_alone() {
     is(&mess.gone, &forget, &StepEnd::Done);
     is(&mess.leftover, &deleted(Reason::Leftover), &StepEnd::Done);
     let (action, end) = step(&done, &mess.foreign).unwrap();
-    assert_eq!(
-        (kind(action), end),
-        ("leave foreign".into(), &StepEnd::Told)
-    );
+    assert_eq!((kind(action), end), ("leave foreign".into(), &StepEnd::Told));
     let mut left = vec![mess.stored.clone(), mess.foreign.clone()];
     left.sort();
     assert_eq!(remote_ids(&shop), left);
@@ -211,9 +203,7 @@ async fn without_a_complete_list_nothing_is_changed() {
     let gateway = world.open().await;
     let file = gateway.upload_pinned("kimi", &path).await.unwrap();
     shop.upstream.files().lose(&file.remote_id);
-    shop.upstream
-        .faults()
-        .always(Operation::List, Fault::status(503));
+    shop.upstream.faults().always(Operation::List, Fault::status(503));
     let done = reconcile(&gateway, Reconcile::default()).await;
     assert!(!done.succeeded());
     let verdicts: Vec<&Verdict> = done.providers.iter().map(|one| &one.verdict).collect();
@@ -248,9 +238,7 @@ async fn a_file_that_only_the_list_leaves_out_is_not_marked() {
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
     shop.upstream.files().lose(&file.remote_id);
-    shop.upstream
-        .faults()
-        .always(Operation::Retrieve, Fault::status(503));
+    shop.upstream.faults().always(Operation::Retrieve, Fault::status(503));
     let done = reconcile(&gateway, Reconcile::default()).await;
     let (_, end) = step(&done, &file.remote_id).unwrap();
     assert!(matches!(end, StepEnd::Failed(_)), "{done:?}");
@@ -265,14 +253,8 @@ async fn an_unreadable_ledger_refuses_everything() {
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
-    shop.upstream
-        .faults()
-        .push(Operation::Delete, Fault::status(503));
-    gateway
-        .gateway
-        .delete(&gateway.who, &file.id)
-        .await
-        .unwrap();
+    shop.upstream.faults().push(Operation::Delete, Fault::status(503));
+    gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     drop(gateway);
     let ledger = world.path("home/tracker/ledger");
     for entry in std::fs::read_dir(ledger).unwrap() {

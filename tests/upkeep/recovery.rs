@@ -45,10 +45,7 @@ async fn a_breaker_closes_with_no_users_upload() {
 /// What defeated the predecessor: both open, and nobody ever asked again.
 #[tokio::test]
 async fn both_providers_open_and_both_come_back() {
-    let shops = [
-        one_strike(Shop::kimi().await),
-        one_strike(Shop::openai().await),
-    ];
+    let shops = [one_strike(Shop::kimi().await), one_strike(Shop::openai().await)];
     let world = World::new().config("order = [\"kimi\", \"openai\"]");
     let world = shops.iter().fold(world, |world, shop| shop.join(world));
     let world = world.clock(fast());
@@ -104,9 +101,7 @@ async fn uploads_until_open(shop: &Shop) -> usize {
 #[tokio::test]
 async fn a_suspect_that_answers_is_shut_out_at_twice_the_faults() {
     let shop = Shop::kimi().await;
-    shop.upstream
-        .faults()
-        .always(Operation::Create, Fault::status(503));
+    shop.upstream.faults().always(Operation::Create, Fault::status(503));
     assert_eq!(uploads_until_open(&shop).await, 10);
 }
 
@@ -146,9 +141,7 @@ async fn a_routine_probe_that_fails_is_shown_and_opens_nothing() {
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     assert_eq!(provider(&gateway, "kimi").await.health, None);
-    shop.upstream
-        .faults()
-        .always(Operation::List, Fault::status(503));
+    shop.upstream.faults().always(Operation::List, Fault::status(503));
     let upkeep = gateway.gateway.start_upkeep();
     let lists = || shop.upstream.requests().of(Operation::List).len();
     until("it is probed again and again", || async { lists() >= 4 }).await;
@@ -173,9 +166,6 @@ async fn upkeep_does_not_keep_a_gateway_open() {
     let gateway = world.open().await;
     let upkeep = gateway.gateway.start_upkeep();
     drop(gateway);
-    until("the home is free again", || async {
-        world.try_open().await.is_ok()
-    })
-    .await;
+    until("the home is free again", || async { world.try_open().await.is_ok() }).await;
     upkeep.stop().await;
 }

@@ -17,14 +17,9 @@ fn fast() -> Clock {
 async fn an_upload_whose_caller_went_away_is_settled_and_one_under_way_is_not() {
     let shop = Shop::kimi().await;
     let world = shop.join(World::new()).clock(Clock::scaled(60));
-    let (left, kept) = (
-        world.file("left.txt", "left"),
-        world.file("kept.txt", "kept!"),
-    );
+    let (left, kept) = (world.file("left.txt", "left"), world.file("kept.txt", "kept!"));
     let gateway = world.open().await;
-    shop.upstream
-        .faults()
-        .push_times(Operation::Create, &Fault::Hang, 2);
+    shop.upstream.faults().push_times(Operation::Create, &Fault::Hang, 2);
     let arrived = || shop.upstream.faults().injected().len();
     let start = |path: &std::path::Path| {
         let (open, who) = (gateway.gateway.clone(), gateway.who.clone());
@@ -38,10 +33,7 @@ async fn an_upload_whose_caller_went_away_is_settled_and_one_under_way_is_not() 
     left.abort();
     let _ = left.await;
     let before = sheet(&gateway).await;
-    assert_eq!(
-        (count(&before, OPEN), count(&before, "uploads under way")),
-        (1, 1)
-    );
+    assert_eq!((count(&before, OPEN), count(&before, "uploads under way")), (1, 1));
     assert!(!before.balanced);
 
     let upkeep = gateway.gateway.start_upkeep();
@@ -67,9 +59,7 @@ async fn what_the_vendor_stored_for_a_caller_that_went_away_is_recorded() {
     let (open, who) = (gateway.gateway.clone(), gateway.who.clone());
     let request = gateway.request(&path);
     // The answer is lost, and the look for the upload never ends.
-    shop.upstream
-        .faults()
-        .push(Operation::Create, Fault::ResetAfter);
+    shop.upstream.faults().push(Operation::Create, Fault::ResetAfter);
     shop.upstream.faults().push(Operation::List, Fault::Hang);
     let task = tokio::spawn(async move { open.upload(&who, request, &Silent).await });
     until("the caller waits for the list", || async {
@@ -94,14 +84,8 @@ async fn a_delete_that_the_vendor_refused_is_made_again() {
     let path = world.file("a.txt", "content");
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
-    shop.upstream
-        .faults()
-        .push(Operation::Delete, Fault::status(503));
-    gateway
-        .gateway
-        .delete(&gateway.who, &file.id)
-        .await
-        .unwrap();
+    shop.upstream.faults().push(Operation::Delete, Fault::status(503));
+    gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     assert_eq!(shop.upstream.files().len(), 1);
     assert_eq!(count(&sheet(&gateway).await, "dying remote files"), 1);
     let _upkeep = gateway.gateway.start_upkeep();
@@ -193,7 +177,8 @@ async fn an_upload_that_only_a_key_protects_is_unknown() {
     assert_eq!(settled, loadlock_gateway::Settled::default());
 }
 
-/// Is told when bytes are about to leave. Until then an upload that nobody waits for any more is forgotten, entry and all.
+/// Is told when bytes are about to leave. Until then an upload that nobody waits for any more is forgotten, entry and
+/// all.
 #[derive(Default)]
 struct Sending(tokio::sync::Notify);
 
@@ -206,12 +191,7 @@ impl Progress for Sending {
 }
 
 /// An upload whose caller goes away then.
-async fn abandoned(
-    gateway: &Opened,
-    path: &std::path::Path,
-    progress: &dyn Progress,
-    then: impl Future<Output = ()>,
-) {
+async fn abandoned(gateway: &Opened, path: &std::path::Path, progress: &dyn Progress, then: impl Future<Output = ()>) {
     let (open, request) = (&gateway.gateway, gateway.request(path));
     tokio::select! {
         ended = open.upload(&gateway.who, request, progress) => panic!("{ended:?}"),
@@ -245,9 +225,6 @@ async fn how_settling_ended_an_upload_is_in_the_audit_log() {
         .collect();
     assert_eq!(
         ends,
-        [
-            (Outcome::Failed, "a.txt".to_owned()),
-            (Outcome::Ok, "b.txt".to_owned())
-        ]
+        [(Outcome::Failed, "a.txt".to_owned()), (Outcome::Ok, "b.txt".to_owned())]
     );
 }

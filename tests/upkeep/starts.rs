@@ -36,11 +36,7 @@ async fn a_silent_vendor_is_asked_once_by_a_start() {
     for (shop, file) in [(&silent, &kept), (&well, &file)] {
         let faults = shop.upstream.faults();
         faults.push(Operation::Delete, Fault::status(503));
-        gateway
-            .gateway
-            .delete(&gateway.who, &file.id)
-            .await
-            .unwrap();
+        gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     }
     drop(gateway);
     faults.always(None, Fault::Hang);
@@ -66,11 +62,7 @@ async fn a_vendor_whose_breaker_is_open_is_not_asked_by_a_start() {
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
     shop.upstream.faults().always(None, Fault::status(503));
-    gateway
-        .gateway
-        .delete(&gateway.who, &file.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     let other = world.file("b.txt", "other");
     gateway.upload(&other).await.unwrap_err();
     drop(gateway);

@@ -90,10 +90,7 @@ async fn unknown_outcomes_that_can_be_asked_about_are_not_hidden_by_others() {
     .await;
     let gateway = world.open().await;
     assert_eq!(gateway.list().await.unwrap().files.len(), 1);
-    assert_eq!(
-        count(&sheet(&gateway).await, "unknown outcomes"),
-        MOST as u64
-    );
+    assert_eq!(count(&sheet(&gateway).await, "unknown outcomes"), MOST as u64);
 }
 
 /// Their marks are on two files of the list, so that whoever asks learns nothing, each time.
@@ -117,10 +114,7 @@ async fn rounds_get_to_outcomes_behind_those_that_stay_unknown() {
         gateway.list().await.unwrap().files.len() == 1
     })
     .await;
-    assert_eq!(
-        count(&sheet(&gateway).await, "unknown outcomes"),
-        MOST as u64
-    );
+    assert_eq!(count(&sheet(&gateway).await, "unknown outcomes"), MOST as u64);
 }
 
 #[tokio::test]
@@ -137,9 +131,7 @@ async fn deletes_of_a_removed_provider_do_not_hide_others() {
     let requests = shop.upstream.requests();
     let upload = gateway.gateway.upload(&gateway.who, request, &Silent);
     let (ended, ()) = tokio::join!(upload, async {
-        requests
-            .wait(|all| all.iter().any(|one| one.status.is_some()))
-            .await;
+        requests.wait(|all| all.iter().any(|one| one.status.is_some())).await;
         cancel.cancel();
     });
     assert_eq!(ended.unwrap_err().code, ErrorCode::Cancelled);

@@ -23,10 +23,7 @@ async fn a_413_while_the_body_comes_ends_the_upload() {
             },
         );
         // The bound only keeps a hang from stopping the suite.
-        let upload = tokio::time::timeout(
-            Duration::from_secs(60),
-            gateway.upload_pinned("kimi", &path),
-        );
+        let upload = tokio::time::timeout(Duration::from_secs(60), gateway.upload_pinned("kimi", &path));
         let error = upload.await.expect("it hangs").unwrap_err();
         if linger {
             assert_eq!(error.code, ErrorCode::ProviderRejected, "{error}");
@@ -55,10 +52,7 @@ async fn a_redirect_is_not_followed() {
             shop.upstream.faults().always(Operation::Create, fault);
             let error = gateway.upload_pinned("kimi", &path).await.unwrap_err();
             assert!(
-                matches!(
-                    error.code,
-                    ErrorCode::ProviderFailed | ErrorCode::ProviderRejected
-                ),
+                matches!(error.code, ErrorCode::ProviderFailed | ErrorCode::ProviderRejected),
                 "{error}"
             );
             assert!(elsewhere.upstream.requests().is_empty());
@@ -70,11 +64,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_secret_that_comes_back_reaches_nobody() {
     for status in [400, 401, 429, 500] {
-        for shop in [
-            Shop::kimi().await,
-            Shop::openai().await,
-            Shop::bigmodel().await,
-        ] {
+        for shop in [Shop::kimi().await, Shop::openai().await, Shop::bigmodel().await] {
             let logs = Logs::start();
             let world = shop.join(World::new());
             let path = world.file("a.txt", "content");
@@ -83,16 +73,10 @@ async fn a_secret_that_comes_back_reaches_nobody() {
                 .faults()
                 .always(Operation::Create, Fault::EchoSecret { status });
             let error = gateway.upload_pinned(shop.name, &path).await.unwrap_err();
-            let told = format!(
-                "{error:?} {error} {}",
-                serde_json::to_string(&error).unwrap()
-            );
+            let told = format!("{error:?} {error} {}", serde_json::to_string(&error).unwrap());
             let log = logs.take();
             assert!(
-                shop.posts()[0]
-                    .header("authorization")
-                    .unwrap()
-                    .contains(KEY),
+                shop.posts()[0].header("authorization").unwrap().contains(KEY),
                 "it was sent"
             );
             for text in [&told, &log] {
@@ -110,9 +94,7 @@ async fn a_secret_that_comes_back_reaches_nobody() {
 #[tokio::test]
 async fn a_secret_in_content_reaches_nobody() {
     let shop = Shop::kimi().await;
-    let world = shop
-        .join(World::new())
-        .config("[validator]\nskip = [\"secrets\"]");
+    let world = shop.join(World::new()).config("[validator]\nskip = [\"secrets\"]");
     let path = world.file("a.txt", format!("before {KEY} after"));
     let gateway = world.open().await;
     let file = gateway.upload_pinned("kimi", &path).await.unwrap();
@@ -136,11 +118,7 @@ async fn a_wrong_key_is_named() {
         let path = world.file("a.txt", "content");
         let gateway = world.open().await;
         let error = gateway.upload_pinned(name, &path).await.unwrap_err();
-        assert_eq!(
-            error.code,
-            ErrorCode::ProviderUnauthorized,
-            "{name}: {error}"
-        );
+        assert_eq!(error.code, ErrorCode::ProviderUnauthorized, "{name}: {error}");
         assert_eq!(shop.posts().len(), 1, "{name}");
         assert!(!error.to_string().contains(KEY));
     }

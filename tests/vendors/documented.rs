@@ -8,9 +8,7 @@ const README: &str = include_str!("../../README.md");
 
 fn blocks(page: &'static str) -> Vec<&'static str> {
     let rests = page.split("```toml\n").skip(1);
-    rests
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect()
+    rests.map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 /// Each starts with its keys set, and grants all that its component asks for.

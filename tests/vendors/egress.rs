@@ -14,21 +14,13 @@ async fn without_a_grant_the_denial_names_the_line() {
             let path = world.file("a.txt", "must not leave");
             let gateway = world.open().await;
             let error = gateway.upload_pinned(shop.name, &path).await.unwrap_err();
-            assert_eq!(
-                error.code,
-                ErrorCode::EgressDenied,
-                "{} {egress}: {error}",
-                shop.name
-            );
+            assert_eq!(error.code, ErrorCode::EgressDenied, "{} {egress}: {error}", shop.name);
             let log = logs.take();
             let denial = log
                 .lines()
                 .find(|line| line.contains("loadlock::egress") && line.contains("denied"))
                 .expect(&log);
-            assert!(
-                denial.contains("egress = [") && denial.contains("POST"),
-                "{denial}"
-            );
+            assert!(denial.contains("egress = [") && denial.contains("POST"), "{denial}");
             assert!(shop.upstream.requests().is_empty());
         }
     }
@@ -38,11 +30,7 @@ async fn without_a_grant_the_denial_names_the_line() {
 async fn a_private_address_needs_a_word() {
     let shop = Shop::kimi().await;
     let open = shop.egress().replace(", private = true", "");
-    let errors = shop
-        .join_with(World::new(), &open)
-        .try_load()
-        .unwrap_err()
-        .to_string();
+    let errors = shop.join_with(World::new(), &open).try_load().unwrap_err().to_string();
     assert!(errors.contains("`private = true`"), "{errors}");
 }
 

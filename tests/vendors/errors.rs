@@ -22,11 +22,7 @@ async fn after(shop: &Shop, answers: &[Answer]) -> Result<File> {
 async fn retried(shop: Shop, answer: Answer) {
     let file = after(&shop, std::slice::from_ref(&answer)).await.unwrap();
     assert_eq!(
-        (
-            file.attempts,
-            shop.posts().len(),
-            shop.upstream.files().len()
-        ),
+        (file.attempts, shop.posts().len(), shop.upstream.files().len()),
         (2, 2, 1),
         "{} {answer:?}",
         shop.name
@@ -34,9 +30,7 @@ async fn retried(shop: Shop, answer: Answer) {
 }
 
 async fn ends(shop: Shop, answer: Answer, code: ErrorCode) {
-    let error = after(&shop, std::slice::from_ref(&answer))
-        .await
-        .unwrap_err();
+    let error = after(&shop, std::slice::from_ref(&answer)).await.unwrap_err();
     assert_eq!(error.code, code, "{} {answer:?}: {error}", shop.name);
     assert_eq!(
         (shop.posts().len(), shop.upstream.files().len()),
@@ -74,45 +68,21 @@ async fn glm_slow_down_is_not_pay_your_bill() {
 
 #[tokio::test]
 async fn kimi_overloaded_is_not_out_of_money() {
-    retried(
-        Shop::kimi().await,
-        Answer::status(429).kind("engine_overloaded_error"),
-    )
-    .await;
-    retried(
-        Shop::kimi().await,
-        Answer::status(429).kind("rate_limit_reached_error"),
-    )
-    .await;
+    retried(Shop::kimi().await, Answer::status(429).kind("engine_overloaded_error")).await;
+    retried(Shop::kimi().await, Answer::status(429).kind("rate_limit_reached_error")).await;
     let quota = Answer::status(429).kind("exceeded_current_quota_error");
     ends(Shop::kimi().await, quota, ErrorCode::ProviderQuotaExhausted).await;
     let balance = Answer::status(403)
         .kind("permission_denied_error")
         .message("insufficient balance");
-    ends(
-        Shop::kimi().await,
-        balance,
-        ErrorCode::ProviderQuotaExhausted,
-    )
-    .await;
-    let permission = Answer::status(403)
-        .kind("permission_denied_error")
-        .message("not open");
-    ends(
-        Shop::kimi().await,
-        permission,
-        ErrorCode::ProviderUnauthorized,
-    )
-    .await;
+    ends(Shop::kimi().await, balance, ErrorCode::ProviderQuotaExhausted).await;
+    let permission = Answer::status(403).kind("permission_denied_error").message("not open");
+    ends(Shop::kimi().await, permission, ErrorCode::ProviderUnauthorized).await;
 }
 
 #[tokio::test]
 async fn openai_rate_is_not_quota() {
-    retried(
-        Shop::openai().await,
-        Answer::status(429).code("rate_limit_exceeded"),
-    )
-    .await;
+    retried(Shop::openai().await, Answer::status(429).code("rate_limit_exceeded")).await;
     ends(
         Shop::openai().await,
         Answer::status(429).code("insufficient_quota"),
@@ -131,21 +101,10 @@ async fn openai_rate_is_not_quota() {
 async fn attempts_are_counted_and_end() {
     let shop = Shop::kimi().await;
     let slow = Answer::status(429).kind("rate_limit_reached_error");
-    assert_eq!(
-        after(&shop, &[slow.clone(), slow.clone()])
-            .await
-            .unwrap()
-            .attempts,
-        3
-    );
+    assert_eq!(after(&shop, &[slow.clone(), slow.clone()]).await.unwrap().attempts, 3);
     let shop = Shop::kimi().await;
-    let error = after(&shop, &[slow.clone(), slow.clone(), slow])
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.code, shop.posts().len()),
-        (ErrorCode::ProviderRateLimited, 3)
-    );
+    let error = after(&shop, &[slow.clone(), slow.clone(), slow]).await.unwrap_err();
+    assert_eq!((error.code, shop.posts().len()), (ErrorCode::ProviderRateLimited, 3));
 }
 
 #[derive(Default)]
@@ -176,19 +135,12 @@ async fn retry_after_is_waited_for() {
         let world = shop.join(World::new()).clock(Clock::scaled(20));
         let path = world.file("a.txt", "content");
         let gateway = world.open().await;
-        let answer = Answer::status(429)
-            .code("rate_limit_exceeded")
-            .header(header, value);
-        shop.upstream
-            .faults()
-            .push(Operation::Create, Fault::Answer(answer));
+        let answer = Answer::status(429).code("rate_limit_exceeded").header(header, value);
+        shop.upstream.faults().push(Operation::Create, Fault::Answer(answer));
         let (end, waits) = watched(&gateway, "openai", &path).await;
         assert_eq!(end.unwrap().attempts, 2);
         // 2 s at twenty times the speed, and at most `retry.base` more.
-        assert!(
-            waits.len() == 1 && (100..110).contains(&waits[0]),
-            "{waits:?}"
-        );
+        assert!(waits.len() == 1 && (100..110).contains(&waits[0]), "{waits:?}");
     }
 }
 
@@ -202,9 +154,7 @@ async fn an_absurd_retry_after_is_not_waited_for() {
         let answer = Answer::status(429)
             .code("rate_limit_exceeded")
             .header("retry-after", value);
-        shop.upstream
-            .faults()
-            .always(Operation::Create, Fault::Answer(answer));
+        shop.upstream.faults().always(Operation::Create, Fault::Answer(answer));
         let (end, waits) = watched(&gateway, "openai", &path).await;
         let error = end.unwrap_err();
         assert_eq!(
@@ -229,9 +179,7 @@ async fn auto_falls_back_and_pinned_does_not() {
     let second = world.file("b.txt", "anywhere");
     let gateway = world.open().await;
     let quota = Answer::status(429).kind("exceeded_current_quota_error");
-    kimi.upstream
-        .faults()
-        .always(Operation::Create, Fault::Answer(quota));
+    kimi.upstream.faults().always(Operation::Create, Fault::Answer(quota));
     let error = gateway.upload_pinned("kimi", &first).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::ProviderQuotaExhausted, "{error}");
     assert!(openai.upstream.requests().is_empty());

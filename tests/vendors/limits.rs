@@ -35,11 +35,7 @@ async fn boundaries(shop: &Shop, cases: &[(&str, &str, u64, &str)]) {
                 purpose: Some((*purpose).to_owned()),
                 ..gateway.request(&path)
             };
-            let view = gateway
-                .gateway
-                .route(&gateway.who, request())
-                .await
-                .unwrap();
+            let view = gateway.gateway.route(&gateway.who, request()).await.unwrap();
             assert_eq!(
                 view.eligible.len(),
                 usize::from(fits),
@@ -48,10 +44,7 @@ async fn boundaries(shop: &Shop, cases: &[(&str, &str, u64, &str)]) {
             );
             if !fits {
                 assert_eq!(view.refused[0].reason, *reason, "{view:?}");
-                assert!(
-                    view.refused[0].detail.contains(&limit.to_string()),
-                    "{view:?}"
-                );
+                assert!(view.refused[0].detail.contains(&limit.to_string()), "{view:?}");
                 let error = gateway
                     .gateway
                     .upload(&gateway.who, request(), &loadlock_gateway::Silent)
@@ -171,26 +164,15 @@ async fn a_full_account_gets_nothing_more() {
     ] {
         let shop = shop.settings("max_count = 2");
         let world = shop.join(World::new());
-        let paths: Vec<_> = (0..3)
-            .map(|i| world.file(&format!("{i}.txt"), i.to_string()))
-            .collect();
+        let paths: Vec<_> = (0..3).map(|i| world.file(&format!("{i}.txt"), i.to_string())).collect();
         let gateway = world.open().await;
         gateway.upload_pinned(shop.name, &paths[0]).await.unwrap();
         gateway.upload_pinned(shop.name, &paths[1]).await.unwrap();
-        let error = gateway
-            .upload_pinned(shop.name, &paths[2])
-            .await
-            .unwrap_err();
+        let error = gateway.upload_pinned(shop.name, &paths[2]).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::NoProviderAvailable, "{error}");
         assert!(error.message.contains("full"), "{error}");
         assert_eq!(shop.posts().len(), 2);
         // What it holds already needs no room.
-        assert!(
-            gateway
-                .upload_pinned(shop.name, &paths[0])
-                .await
-                .unwrap()
-                .deduplicated
-        );
+        assert!(gateway.upload_pinned(shop.name, &paths[0]).await.unwrap().deduplicated);
     }
 }

@@ -9,12 +9,8 @@ async fn adopted(shop: Shop, fault: Fault) {
     let path = world.file("a.txt", "sent once");
     let gateway = world.open().await;
     // Another file of the account is not taken for ours.
-    shop.upstream
-        .files()
-        .put("a.txt", "user_data", b"sent once");
-    shop.upstream
-        .faults()
-        .push(Operation::Create, fault.clone());
+    shop.upstream.files().put("a.txt", "user_data", b"sent once");
+    shop.upstream.faults().push(Operation::Create, fault.clone());
     let file = match gateway.upload_pinned(shop.name, &path).await {
         Ok(file) => file,
         Err(error) => panic!("{} {fault:?}: {error}", shop.name),
@@ -26,10 +22,7 @@ async fn adopted(shop: Shop, fault: Fault) {
         shop.name
     );
     assert_eq!(file.sha256, sha256(b"sent once"));
-    assert_eq!(
-        shop.upstream.files().get(&file.remote_id).unwrap().sha256,
-        file.sha256
-    );
+    assert_eq!(shop.upstream.files().get(&file.remote_id).unwrap().sha256, file.sha256);
     assert_ne!(shop.upstream.files().all()[0].id, file.remote_id);
     let list = gateway.list().await.unwrap();
     assert_eq!(list.files, [file]);
@@ -102,9 +95,7 @@ async fn zai_leaves_the_outcome_unknown() {
         let world = shop.join(World::new());
         let path = world.file("a.txt", "sent once");
         let gateway = world.open().await;
-        shop.upstream
-            .faults()
-            .push(Operation::Create, fault.clone());
+        shop.upstream.faults().push(Operation::Create, fault.clone());
         let error = gateway.upload_pinned("zai", &path).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{fault:?}: {error}");
         assert_eq!(shop.posts().len(), 1);
@@ -116,22 +107,13 @@ async fn zai_leaves_the_outcome_unknown() {
 /// Nothing was stored, the vendor says so when asked, and the file is sent again.
 #[tokio::test]
 async fn what_was_not_stored_is_sent_again() {
-    for fault in [
-        Fault::ResetBefore,
-        Fault::ResetMiddle { after_bytes: 1_000 },
-    ] {
+    for fault in [Fault::ResetBefore, Fault::ResetMiddle { after_bytes: 1_000 }] {
         let shop = Shop::kimi().await;
         let world = shop.join(World::new());
         let path = world.file("a.txt", vec![b'x'; 100_000]);
         let gateway = world.open().await;
-        shop.upstream
-            .faults()
-            .push(Operation::Create, fault.clone());
+        shop.upstream.faults().push(Operation::Create, fault.clone());
         let file = gateway.upload_pinned("kimi", &path).await.unwrap();
-        assert_eq!(
-            (file.attempts, shop.upstream.files().len()),
-            (2, 1),
-            "{fault:?}"
-        );
+        assert_eq!((file.attempts, shop.upstream.files().len()), (2, 1), "{fault:?}");
     }
 }

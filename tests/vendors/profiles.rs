@@ -1,4 +1,5 @@
-//! Every size limit that any profile states, for every purpose and dialect: one byte less, exactly, one byte more. Asked as a route: nothing is sent.
+//! Every size limit that any profile states, for every purpose and dialect: one byte less, exactly, one byte more.
+//! Asked as a route: nothing is sent.
 
 use loadlock_gateway::{Target, UploadRequest};
 use loadlock_policy::model::PurposeProfile;
@@ -11,15 +12,9 @@ fn name(purpose: &PurposeProfile, image: bool) -> Option<String> {
     let extension = if purpose.extensions.is_empty() && purpose.media_types.is_empty() {
         Some(if image { "png" } else { "bin" }.to_owned())
     } else {
-        let found = purpose
-            .extensions
-            .iter()
-            .find(|extension| is_image(extension) == image);
+        let found = purpose.extensions.iter().find(|extension| is_image(extension) == image);
         found.cloned().or_else(|| {
-            let typed = purpose
-                .media_types
-                .iter()
-                .find(|t| t.starts_with("image/") == image);
+            let typed = purpose.media_types.iter().find(|t| t.starts_with("image/") == image);
             typed.map(|t| match t.split_once('/') {
                 Some(("image", _)) => "png".to_owned(),
                 Some(("video", _)) => "mp4".to_owned(),
@@ -35,11 +30,7 @@ async fn every_limit(shop: Shop) {
     let world = shop.join(World::new().config("[limits]\nmax_upload_size = \"20 GB\""));
     let gateway = world.open().await;
     let providers = gateway.gateway.providers(&gateway.who).await.unwrap();
-    let profile = &providers
-        .iter()
-        .find(|view| view.name == shop.name)
-        .unwrap()
-        .profile;
+    let profile = &providers.iter().find(|view| view.name == shop.name).unwrap().profile;
     let mut checked = 0;
     for purpose in &profile.purposes {
         for image in [false, true] {
@@ -89,11 +80,6 @@ async fn of_every_vendor() {
 #[tokio::test]
 async fn of_every_dialect() {
     for dialect in ["compatible", "mistral", "openrouter"] {
-        every_limit(
-            Shop::openai()
-                .await
-                .settings(&format!("dialect = \"{dialect}\"")),
-        )
-        .await;
+        every_limit(Shop::openai().await.settings(&format!("dialect = \"{dialect}\""))).await;
     }
 }

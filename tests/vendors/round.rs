@@ -14,28 +14,18 @@ async fn stored(shop: &Shop, world: &World, name: &str) -> (Opened, loadlock_gat
         (&received[0].sha256, received[0].bytes),
         (&sha256(content.as_bytes()), content.len() as u64)
     );
-    assert_eq!(
-        (&file.sha256, &file.remote_id),
-        (&received[0].sha256, &received[0].id)
-    );
+    assert_eq!((&file.sha256, &file.remote_id), (&received[0].sha256, &received[0].id));
     assert_eq!(
         (file.provider.as_str(), &file.purpose, file.attempts),
         (shop.name, &received[0].purpose, 1)
     );
-    assert_eq!(
-        gateway.gateway.get(&gateway.who, &file.id).await.unwrap(),
-        file
-    );
+    assert_eq!(gateway.gateway.get(&gateway.who, &file.id).await.unwrap(), file);
 
     // The same bytes again are known.
     let again = gateway.upload_pinned(shop.name, &path).await.unwrap();
     assert!(again.deduplicated && again.remote_id == file.remote_id);
     assert_eq!(shop.posts().len(), 1);
-    gateway
-        .gateway
-        .delete(&gateway.who, &again.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &again.id).await.unwrap();
     assert_eq!(shop.upstream.files().len(), 1);
     (gateway, file)
 }
@@ -52,18 +42,8 @@ async fn kimi_keeps_gives_text_and_deletes() {
     let world = shop.join(World::new());
     let (gateway, file) = stored(&shop, &world, "report.txt").await;
     assert_eq!(file.purpose, "file-extract");
-    assert_eq!(
-        gateway.content(&file.id).await.unwrap(),
-        b"what kimi is to hold"
-    );
-    assert!(
-        gateway
-            .gateway
-            .probe(&gateway.who, "kimi")
-            .await
-            .unwrap()
-            .healthy
-    );
+    assert_eq!(gateway.content(&file.id).await.unwrap(), b"what kimi is to hold");
+    assert!(gateway.gateway.probe(&gateway.who, "kimi").await.unwrap().healthy);
     deleted(&shop, &gateway, &file.id).await;
 }
 
@@ -77,23 +57,14 @@ async fn openai_keeps_gives_nothing_back_and_deletes() {
         gateway.content(&file.id).await.unwrap_err().code,
         ErrorCode::ContentUnavailable
     );
-    assert!(
-        gateway
-            .gateway
-            .probe(&gateway.who, "openai")
-            .await
-            .unwrap()
-            .healthy
-    );
+    assert!(gateway.gateway.probe(&gateway.who, "openai").await.unwrap().healthy);
     deleted(&shop, &gateway, &file.id).await;
 }
 
 #[tokio::test]
 async fn bigmodel_gives_extracted_text_alone_and_deletes() {
     let shop = Shop::bigmodel().await;
-    let world = shop
-        .join(World::new())
-        .config("purposes = { text = \"file-extract\" }");
+    let world = shop.join(World::new()).config("purposes = { text = \"file-extract\" }");
     let (gateway, file) = stored(&shop, &world, "report.txt").await;
     assert_eq!(file.purpose, "agent");
     assert_eq!(
@@ -125,18 +96,9 @@ async fn zai_only_takes() {
         gateway.content(&file.id).await.unwrap_err().code,
         ErrorCode::ContentUnavailable
     );
-    gateway
-        .gateway
-        .delete(&gateway.who, &file.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     assert_eq!(
-        gateway
-            .gateway
-            .get(&gateway.who, &file.id)
-            .await
-            .unwrap_err()
-            .code,
+        gateway.gateway.get(&gateway.who, &file.id).await.unwrap_err().code,
         ErrorCode::FileNotFound
     );
     assert_eq!(shop.upstream.files().len(), 1);
@@ -150,7 +112,8 @@ async fn glm_takes_a_signed_token() {
     let key = world.path("outside/glm.key");
     std::fs::write(&key, loadlock_tests::KEY).unwrap();
     let world = world.config(&format!(
-        "[providers.bigmodel]\ncomponent = \"builtin:glm\"\nsettings = {{ base_url = \"{}\", region = \"bigmodel\" }}\n{}\n\
+        "[providers.bigmodel]\ncomponent = \"builtin:glm\"\nsettings = {{ base_url = \"{}\", region = \"bigmodel\" \
+         }}\n{}\n\
          credential = {{ kind = \"glm-signed\", value = \"${{file:{}}}\" }}",
         shop.upstream.base_url(),
         shop.egress(),
@@ -179,10 +142,7 @@ async fn a_large_file_goes_in_parts() {
     assert_eq!(file.sha256, sha256(&content));
     assert_eq!(shop.posts().len(), 0);
     assert_eq!(
-        shop.upstream
-            .requests()
-            .of(loadlock_upstream::Operation::AddPart)
-            .len(),
+        shop.upstream.requests().of(loadlock_upstream::Operation::AddPart).len(),
         3
     );
 }

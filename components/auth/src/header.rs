@@ -1,4 +1,5 @@
-//! What a token's header may say. It is read before the signature is checked, so it chooses nothing but which pinned key to try.
+//! What a token's header may say. It is read before the signature is checked, so it chooses nothing but which pinned
+//! key to try.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};

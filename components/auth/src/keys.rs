@@ -19,19 +19,13 @@ pub(crate) const MAX_RSA_BITS: usize = 4096;
 pub(crate) enum KeyDefect {
     #[error("the secret is shorter than {MIN_SECRET_BYTES} bytes; generate a longer one")]
     ShortSecret,
-    #[error(
-        "the secret is a PEM block; HS256 needs a random secret, a public key would let anyone sign"
-    )]
+    #[error("the secret is a PEM block; HS256 needs a random secret, a public key would let anyone sign")]
     PemSecret,
-    #[error(
-        "the material is not a PEM `PUBLIC KEY` block; export it as SubjectPublicKeyInfo (`openssl pkey -pubout`)"
-    )]
+    #[error("the material is not a PEM `PUBLIC KEY` block; export it as SubjectPublicKeyInfo (`openssl pkey -pubout`)")]
     NotPublicKeyPem,
     #[error("the PEM block does not hold a {0} public key")]
     WrongKind(&'static str),
-    #[error(
-        "the RSA modulus has {0} bits; it must have {MIN_RSA_BITS} to {MAX_RSA_BITS}, generate another key"
-    )]
+    #[error("the RSA modulus has {0} bits; it must have {MIN_RSA_BITS} to {MAX_RSA_BITS}, generate another key")]
     RsaSize(usize),
     #[error("the Ed25519 key is a point of small order, under which forged signatures verify")]
     WeakPoint,
@@ -60,9 +54,7 @@ impl VerifyingKey {
 
     /// Whether the operator lets this key speak for the tenant.
     pub(crate) fn speaks_for(&self, tenant: &str) -> bool {
-        self.tenants
-            .iter()
-            .any(|name| name == "*" || name == tenant)
+        self.tenants.iter().any(|name| name == "*" || name == tenant)
     }
 }
 
@@ -78,14 +70,9 @@ pub(crate) fn name(algorithm: Algorithm) -> &'static str {
 
 /// The algorithm of that name, if it is one of ours. `none` is not.
 pub(crate) fn named(alg: &str) -> Option<Algorithm> {
-    [
-        Algorithm::Hs256,
-        Algorithm::Es256,
-        Algorithm::Eddsa,
-        Algorithm::Rs256,
-    ]
-    .into_iter()
-    .find(|algorithm| name(*algorithm) == alg)
+    [Algorithm::Hs256, Algorithm::Es256, Algorithm::Eddsa, Algorithm::Rs256]
+        .into_iter()
+        .find(|algorithm| name(*algorithm) == alg)
 }
 
 fn parse(algorithm: Algorithm, material: &[u8]) -> Result<DecodingKey, KeyDefect> {
@@ -93,10 +80,7 @@ fn parse(algorithm: Algorithm, material: &[u8]) -> Result<DecodingKey, KeyDefect
         return parse_secret(material);
     }
     // The library would also take certificates and private keys.
-    if !material
-        .trim_ascii_start()
-        .starts_with(b"-----BEGIN PUBLIC KEY-----")
-    {
+    if !material.trim_ascii_start().starts_with(b"-----BEGIN PUBLIC KEY-----") {
         return Err(KeyDefect::NotPublicKeyPem);
     }
     match algorithm {
@@ -121,7 +105,8 @@ fn parse_rsa(material: &[u8]) -> Result<DecodingKey, KeyDefect> {
     const WRONG: KeyDefect = KeyDefect::WrongKind("RSA");
     let key = DecodingKey::from_rsa_pem(material).map_err(|_| WRONG)?;
     let der = key.try_get_as_bytes().map_err(|_| WRONG)?;
-    // The parser that verification uses refuses anything above 4,096 bits, so the size is read by a more patient one first.
+    // The parser that verification uses refuses anything above 4,096 bits, so the size is read by a more patient one
+    // first.
     let bits = rsa::pkcs1::RsaPublicKey::try_from(der)
         .map_err(|_| WRONG)
         .map(|parts| rsa::BigUint::from_bytes_be(parts.modulus.as_bytes()).bits())?;

@@ -1,8 +1,6 @@
 //! Credentials from before tokens: known by digest, good until an absolute date.
 
-use crate::bindings::exports::loadlock::upload::auth::{
-    Denial, DenialCode, LegacyCredential, Method, Principal,
-};
+use crate::bindings::exports::loadlock::upload::auth::{Denial, DenialCode, LegacyCredential, Method, Principal};
 use crate::denial::denied;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -16,12 +14,7 @@ pub(crate) struct Known {
 /// Finds the credential among the known ones and holds it against the date.
 ///
 /// Every known digest is compared in constant time, also after a match.
-pub(crate) fn judge(
-    known: &[Known],
-    until: Option<u64>,
-    credential: &str,
-    now: u64,
-) -> Result<Principal, Denial> {
+pub(crate) fn judge(known: &[Known], until: Option<u64>, credential: &str, now: u64) -> Result<Principal, Denial> {
     let digest: [u8; 32] = Sha256::digest(credential.as_bytes()).into();
     let mut found = None;
     for candidate in known {

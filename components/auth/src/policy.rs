@@ -1,8 +1,6 @@
 //! The policy, compiled: every key parsed, every defect found before anything is replaced.
 
-use crate::bindings::exports::loadlock::upload::auth::{
-    Denial, DenialCode, LegacyCredential, Policy, Principal,
-};
+use crate::bindings::exports::loadlock::upload::auth::{Denial, DenialCode, LegacyCredential, Policy, Principal};
 use crate::claims::SCOPES;
 use crate::denial::denied;
 use crate::keys::{KeyDefect, VerifyingKey};
@@ -39,7 +37,8 @@ pub(crate) enum PolicyDefect {
     #[error("legacy credential number {0} is there twice; remove one")]
     LegacyDuplicate(usize),
     #[error(
-        "legacy credential number {0}: subject and tenant must be 1 to {MAX_NAME_BYTES} bytes without control characters, and the tenant no `*`"
+        "legacy credential number {0}: subject and tenant must be 1 to {MAX_NAME_BYTES} bytes without control \
+         characters, and the tenant no `*`"
     )]
     LegacyName(usize),
     #[error("legacy credential number {0}: unknown scope {1:?}; use read, write, delete or admin")]
@@ -93,11 +92,7 @@ impl Compiled {
     }
 
     /// Who presents this credential, at the instant `now` (seconds since 1970).
-    pub(crate) fn authenticate(
-        &self,
-        credential: Option<&str>,
-        now: u64,
-    ) -> Result<Principal, Denial> {
+    pub(crate) fn authenticate(&self, credential: Option<&str>, now: u64) -> Result<Principal, Denial> {
         let credential = match credential {
             None | Some("") => {
                 return Err(denied(DenialCode::Missing, "no credential was presented"));
@@ -113,7 +108,8 @@ impl Compiled {
                 ),
             ));
         }
-        // What has the shape of a token is never looked up as a legacy credential: a forged token must not get a second chance.
+        // What has the shape of a token is never looked up as a legacy credential: a forged token must not get a second
+        // chance.
         if credential.split('.').count() == 3 {
             token::judge(self, credential, now)
         } else {
@@ -133,11 +129,7 @@ fn compile_legacy(credentials: Vec<LegacyCredential>) -> Result<Vec<legacy::Know
         if !is_name(&credential.subject) || !is_tenant(&credential.tenant) {
             return Err(PolicyDefect::LegacyName(number));
         }
-        if let Some(odd) = credential
-            .scopes
-            .iter()
-            .find(|scope| !SCOPES.contains(&scope.as_str()))
-        {
+        if let Some(odd) = credential.scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
             return Err(PolicyDefect::LegacyScope(number, odd.clone()));
         }
         known.push(legacy::Known { digest, credential });

@@ -27,11 +27,7 @@ pub(crate) fn judge(policy: &Compiled, token: &str, now: u64) -> Result<Principa
     check_times(&claims, policy.leeway_s, now, key)?;
     check_origin(&claims, policy, key)?;
     let (subject, tenant) = check_names(&claims, key)?;
-    if let Some(id) = claims
-        .jti
-        .as_ref()
-        .filter(|id| policy.revoked.contains(*id))
-    {
+    if let Some(id) = claims.jti.as_ref().filter(|id| policy.revoked.contains(*id)) {
         return Err(denied(
             DenialCode::Revoked,
             format!("token {} has been revoked", quoted(id)),
@@ -56,12 +52,7 @@ fn choose<'a>(policy: &'a Compiled, header: &Header) -> Result<&'a VerifyingKey,
             .keys
             .iter()
             .find(|key| key.kid == *kid)
-            .ok_or_else(|| {
-                denied(
-                    DenialCode::UnknownKey,
-                    format!("no key has the kid {}", quoted(kid)),
-                )
-            })?;
+            .ok_or_else(|| denied(DenialCode::UnknownKey, format!("no key has the kid {}", quoted(kid))))?;
         if keys::name(key.algorithm) != header.alg {
             return Err(denied(
                 DenialCode::WrongAlgorithm,
@@ -144,19 +135,13 @@ fn check_times(claims: &Claims, leeway_s: u64, now: u64, key: &VerifyingKey) -> 
     if now >= exp.0.saturating_add(leeway_s) {
         return Err(denied(
             DenialCode::Expired,
-            format!(
-                "a token of key {:?} expired at {}, now is {now}",
-                key.kid, exp.0
-            ),
+            format!("a token of key {:?} expired at {}, now is {now}", key.kid, exp.0),
         ));
     }
     match claims.nbf {
         Some(nbf) if now.saturating_add(leeway_s) < nbf.0 => Err(denied(
             DenialCode::NotYetValid,
-            format!(
-                "a token of key {:?} is valid from {}, now is {now}",
-                key.kid, nbf.0
-            ),
+            format!("a token of key {:?} is valid from {}, now is {now}", key.kid, nbf.0),
         )),
         _ => Ok(()),
     }
@@ -168,11 +153,7 @@ fn check_origin(claims: &Claims, policy: &Compiled, key: &VerifyingKey) -> Resul
         Some(issuer) => {
             return Err(denied(
                 DenialCode::WrongIssuer,
-                format!(
-                    "key {:?} may not speak for issuer {}",
-                    key.kid,
-                    quoted(issuer)
-                ),
+                format!("key {:?} may not speak for issuer {}", key.kid, quoted(issuer)),
             ));
         }
         None => {
@@ -182,20 +163,12 @@ fn check_origin(claims: &Claims, policy: &Compiled, key: &VerifyingKey) -> Resul
             ));
         }
     }
-    if claims
-        .aud
-        .names()
-        .iter()
-        .any(|name| policy.audiences.contains(name))
-    {
+    if claims.aud.names().iter().any(|name| policy.audiences.contains(name)) {
         return Ok(());
     }
     Err(denied(
         DenialCode::WrongAudience,
-        format!(
-            "a token of key {:?} is not for any of our audiences",
-            key.kid
-        ),
+        format!("a token of key {:?} is not for any of our audiences", key.kid),
     ))
 }
 
@@ -217,11 +190,7 @@ fn check_names(claims: &Claims, key: &VerifyingKey) -> Result<(String, String), 
     if !is_tenant(&tenant) || !key.speaks_for(&tenant) {
         return Err(denied(
             DenialCode::WrongTenant,
-            format!(
-                "key {:?} may not speak for tenant {}",
-                key.kid,
-                quoted(&tenant)
-            ),
+            format!("key {:?} may not speak for tenant {}", key.kid, quoted(&tenant)),
         ));
     }
     Ok((subject, tenant))

@@ -11,8 +11,8 @@ const PAGE: u32 = 100;
 /// Most pages that `stat` looks through: twice the documented number of files for one purpose.
 const STAT_PAGES: usize = 20;
 
-/// Longest extracted text that is read, with the JSON around it. Taking a text out of JSON needs up to four times its size,
-/// and a call has 64 MiB by default; a longer text is an error, never a part.
+/// Longest extracted text that is read, with the JSON around it. Taking a text out of JSON needs up to four times its
+/// size, and a call has 64 MiB by default; a longer text is an error, never a part.
 const TEXT_BYTES: u64 = 8 << 20;
 
 #[derive(Deserialize)]
@@ -38,11 +38,7 @@ pub(crate) fn stat(api: &Api, remote: &RemoteRef) -> Result<RemoteFile, Failure>
 }
 
 /// Without a purpose, every purpose is listed in turn: the cursor is `<purpose>:<vendor's cursor>`.
-pub(crate) fn list(
-    api: &Api,
-    purposes: &[PurposeProfile],
-    query: &ListQuery,
-) -> Result<RemotePage, Failure> {
+pub(crate) fn list(api: &Api, purposes: &[PurposeProfile], query: &ListQuery) -> Result<RemotePage, Failure> {
     let limit = query.limit.clamp(1, PAGE);
     if let Some(purpose) = &query.purpose {
         return api.page(Some(purpose), query.cursor.as_deref(), limit);
@@ -61,10 +57,7 @@ pub(crate) fn list(
     };
     Ok(RemotePage {
         files: page.files,
-        next: page
-            .next
-            .map(|next| format!("{purpose}:{next}"))
-            .or_else(following),
+        next: page.next.map(|next| format!("{purpose}:{next}")).or_else(following),
     })
 }
 
@@ -75,27 +68,15 @@ fn split(cursor: &str) -> Result<(&str, Option<&str>), Failure> {
     Ok((purpose, Some(after).filter(|after| !after.is_empty())))
 }
 
-pub(crate) fn content(
-    api: &Api,
-    purposes: &[PurposeProfile],
-    remote: &RemoteRef,
-) -> Result<ContentInfo, Failure> {
-    let purpose = purposes
-        .iter()
-        .find(|purpose| purpose.purpose == remote.purpose);
+pub(crate) fn content(api: &Api, purposes: &[PurposeProfile], remote: &RemoteRef) -> Result<ContentInfo, Failure> {
+    let purpose = purposes.iter().find(|purpose| purpose.purpose == remote.purpose);
     match purpose.map_or(ContentKind::Never, |purpose| purpose.content) {
         ContentKind::Never => Err(unsupported(&format!("content for `{}`", remote.purpose))),
-        ContentKind::Raw => pipe_answer(
-            &api.content(&remote.id)?,
-            ContentKind::Raw,
-            "application/octet-stream",
-        ),
+        ContentKind::Raw => pipe_answer(&api.content(&remote.id)?, ContentKind::Raw, "application/octet-stream"),
         ContentKind::Extracted => {
             let text: Extracted = api.content(&remote.id)?.json(TEXT_BYTES)?;
             if text.content.is_empty() {
-                return Err(Failure::protocol(
-                    "bigmodel.cn extracted no text from this file",
-                ));
+                return Err(Failure::protocol("bigmodel.cn extracted no text from this file"));
             }
             Ok(ContentInfo {
                 media_type: "text/plain; charset=utf-8".to_owned(),

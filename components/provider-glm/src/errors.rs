@@ -1,4 +1,5 @@
-//! What GLM's business codes mean. They stand in the body; the status is 429 for a used-up balance as well as for a rate.
+//! What GLM's business codes mean. They stand in the body; the status is 429 for a used-up balance as well as for a
+//! rate.
 
 use loadlock_sdk::openai_shape::VendorError;
 use loadlock_sdk::types::FailureKind;
@@ -10,9 +11,7 @@ pub(crate) fn classify(status: u16, error: &VendorError) -> Option<FailureKind> 
         // The model is busy; the platform's own network failed.
         Some("1312" | "1234") => Some(FailureKind::Unavailable),
         // Arrears, daily cap, used-up or expired plans, fair use.
-        Some("1113" | "1304" | "1308" | "1309" | "1310" | "1313") => {
-            Some(FailureKind::QuotaExhausted)
-        }
+        Some("1113" | "1304" | "1308" | "1309" | "1310" | "1313") => Some(FailureKind::QuotaExhausted),
         // Credentials, locked accounts, what the account or plan may not do.
         Some("1000" | "1001" | "1002" | "1003" | "1004" | "1112" | "1121" | "1220" | "1311") => {
             Some(FailureKind::Unauthorized)

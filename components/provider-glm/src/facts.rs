@@ -1,5 +1,5 @@
-//! What the two GLM platforms take, from their documentation; they differ in nearly everything. The settings `purposes`,
-//! `max_bytes` and `max_count` override it.
+//! What the two GLM platforms take, from their documentation; they differ in nearly everything. The settings
+//! `purposes`, `max_bytes` and `max_count` override it.
 
 use loadlock_sdk::profile::{DAY_S, MB, PurposeFacts};
 use loadlock_sdk::types::{ContentKind, Retention};

@@ -1,7 +1,7 @@
 //! GLM (Zhipu): z.ai, which only takes files, and bigmodel.cn, which also lists, deletes and extracts.
 //!
-//! Settings: `base_url` (default `https://api.z.ai/api/paas/v4`), `region` (`zai` or `bigmodel`, follows from `base_url`),
-//! `purposes`, `max_bytes`, `max_count`, `max_concurrency`.
+//! Settings: `base_url` (default `https://api.z.ai/api/paas/v4`), `region` (`zai` or `bigmodel`, follows from
+//! `base_url`), `purposes`, `max_bytes`, `max_count`, `max_concurrency`.
 
 mod bigmodel;
 mod errors;
@@ -52,9 +52,7 @@ impl Provider for Glm {
         match (asked, region) {
             (Ok(_), _) => Ok("answers".to_owned()),
             // z.ai documents no list: that it knows the credential and refuses the question is all that can be learnt.
-            (Err(failure), Region::Zai)
-                if matches!(failure.kind, FailureKind::NotFound | FailureKind::Rejected) =>
-            {
+            (Err(failure), Region::Zai) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Rejected) => {
                 Ok("answers, but has no list to try the credential on".to_owned())
             }
             (Err(failure), _) => Err(failure),
@@ -103,11 +101,7 @@ fn profile(settings: &Settings) -> Result<Profile, Failure> {
     Ok(Profile {
         title: format!("GLM {name} ({})", base.host()),
         purposes: purposes(table, unknown, settings)?,
-        verify: if full {
-            VerifyMethod::Mark
-        } else {
-            VerifyMethod::None
-        },
+        verify: if full { VerifyMethod::Mark } else { VerifyMethod::None },
         delete: if full {
             DeleteSemantics::Hard
         } else {
@@ -134,16 +128,10 @@ mod tests {
     #[test]
     fn zai_takes_and_never_gives() {
         let zai = with("zai");
-        assert_eq!(
-            (zai.verify, zai.delete),
-            (VerifyMethod::None, DeleteSemantics::Never)
-        );
+        assert_eq!((zai.verify, zai.delete), (VerifyMethod::None, DeleteSemantics::Never));
         assert!(!zai.can_stat && !zai.can_list);
         let agent = zai.purposes.first().unwrap();
-        assert_eq!(
-            (agent.purpose.as_str(), agent.max_bytes),
-            ("agent", Some(100_000_000))
-        );
+        assert_eq!((agent.purpose.as_str(), agent.max_bytes), ("agent", Some(100_000_000)));
         assert_eq!(agent.retention, Retention::Fixed(15_552_000));
         assert!(zai.egress.iter().all(|need| need.methods != ["DELETE"]));
     }
@@ -152,24 +140,12 @@ mod tests {
     fn bigmodel_has_limits_for_each_purpose() {
         let bigmodel = with("bigmodel");
         let limits = |name: &str| {
-            let found = bigmodel
-                .purposes
-                .iter()
-                .find(|purpose| purpose.purpose == name);
-            found.map(|purpose| {
-                (
-                    purpose.max_bytes.unwrap(),
-                    purpose.image_max_bytes,
-                    purpose.content,
-                )
-            })
+            let found = bigmodel.purposes.iter().find(|purpose| purpose.purpose == name);
+            found.map(|purpose| (purpose.max_bytes.unwrap(), purpose.image_max_bytes, purpose.content))
         };
         let never = ContentKind::Never;
         assert_eq!(limits("agent"), Some((20_000_000, Some(5_000_000), never)));
-        assert_eq!(
-            limits("code-interpreter"),
-            Some((20_000_000, Some(5_000_000), never))
-        );
+        assert_eq!(limits("code-interpreter"), Some((20_000_000, Some(5_000_000), never)));
         assert_eq!(
             limits("file-extract"),
             Some((50_000_000, Some(5_000_000), ContentKind::Extracted))

@@ -16,8 +16,8 @@ pub(crate) enum Region {
 const ZAI: &str = "https://api.z.ai/api/paas/v4";
 const BIGMODEL: &str = "https://open.bigmodel.cn/api/paas/v4";
 
-/// Reads `base_url` and `region`. Either follows from the other; with neither it is z.ai. A server that is neither (a proxy,
-/// a test) needs both.
+/// Reads `base_url` and `region`. Either follows from the other; with neither it is z.ai. A server that is neither (a
+/// proxy, a test) needs both.
 pub(crate) fn read(settings: &Settings) -> Result<(Base, Region), Failure> {
     let chosen = match settings.text("region") {
         None => None,
@@ -33,10 +33,7 @@ pub(crate) fn read(settings: &Settings) -> Result<(Base, Region), Failure> {
     let base = settings.base("base_url", default)?;
     let within = |domain: &str| {
         let host = base.host();
-        host == domain
-            || host
-                .strip_suffix(domain)
-                .is_some_and(|rest| rest.ends_with('.'))
+        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
     };
     let region = match chosen {
         Some(region) => region,
@@ -45,7 +42,8 @@ pub(crate) fn read(settings: &Settings) -> Result<(Base, Region), Failure> {
         None => {
             return Err(wrong(
                 "region",
-                "is missing: `base_url` is neither z.ai nor bigmodel.cn, so say which of them it stands for, `zai` or `bigmodel`",
+                "is missing: `base_url` is neither z.ai nor bigmodel.cn, so say which of them it stands for, `zai` or \
+                 `bigmodel`",
             ));
         }
     };
@@ -68,16 +66,8 @@ mod tests {
             assert_eq!(region(pairs).unwrap(), (host.to_owned(), expected));
         };
         is(&[], "api.z.ai", Region::Zai);
-        is(
-            &[("region", "bigmodel")],
-            "open.bigmodel.cn",
-            Region::Bigmodel,
-        );
-        is(
-            &[("base_url", BIGMODEL)],
-            "open.bigmodel.cn",
-            Region::Bigmodel,
-        );
+        is(&[("region", "bigmodel")], "open.bigmodel.cn", Region::Bigmodel);
+        is(&[("base_url", BIGMODEL)], "open.bigmodel.cn", Region::Bigmodel);
         let fake = ("base_url", "http://127.0.0.1:1");
         is(&[fake, ("region", "zai")], "127.0.0.1", Region::Zai);
         assert!(region(&[fake]).unwrap_err().message.contains("`region`"));

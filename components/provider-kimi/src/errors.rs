@@ -1,5 +1,5 @@
-//! What Kimi's errors mean. The status alone is not enough: 429 is sent for rates, for an overloaded engine and for a used-up
-//! balance, and 403 for a balance as well as for a permission.
+//! What Kimi's errors mean. The status alone is not enough: 429 is sent for rates, for an overloaded engine and for a
+//! used-up balance, and 403 for a balance as well as for a permission.
 
 use loadlock_sdk::openai_shape::VendorError;
 use loadlock_sdk::types::FailureKind;
@@ -42,11 +42,7 @@ mod tests {
 
     #[test]
     fn one_status_has_three_meanings() {
-        let overloaded = kind(
-            429,
-            "engine_overloaded_error",
-            "The engine is currently overloaded",
-        );
+        let overloaded = kind(429, "engine_overloaded_error", "The engine is currently overloaded");
         assert_eq!(overloaded, Some(FailureKind::Unavailable));
         let rate = kind(429, "rate_limit_reached_error", "max RPM: 3");
         assert_eq!(rate, Some(FailureKind::RateLimited));
@@ -63,11 +59,7 @@ mod tests {
     fn a_balance_is_not_a_permission() {
         let balance = kind(403, "permission_denied_error", "insufficient balance");
         assert_eq!(balance, Some(FailureKind::QuotaExhausted));
-        let permission = kind(
-            403,
-            "permission_denied_error",
-            "The API you are accessing is not open",
-        );
+        let permission = kind(403, "permission_denied_error", "The API you are accessing is not open");
         assert_eq!(permission, Some(FailureKind::Unauthorized));
         let full = kind(
             400,
@@ -75,9 +67,6 @@ mod tests {
             "The number of files you have uploaded exceeded the max file count 1000",
         );
         assert_eq!(full, Some(FailureKind::QuotaExhausted));
-        assert_eq!(
-            kind(400, "invalid_request_error", "File size is zero"),
-            None
-        );
+        assert_eq!(kind(400, "invalid_request_error", "File size is zero"), None);
     }
 }

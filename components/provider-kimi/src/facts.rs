@@ -1,5 +1,5 @@
-//! What Kimi takes, from its documentation. The enumeration of purposes has changed before: it is data, and the settings
-//! `purposes`, `max_bytes` and `max_count` override it.
+//! What Kimi takes, from its documentation. The enumeration of purposes has changed before: it is data, and the
+//! settings `purposes`, `max_bytes` and `max_count` override it.
 
 use loadlock_sdk::profile::{GB, MB, PurposeFacts};
 use loadlock_sdk::types::ContentKind;
@@ -51,9 +51,8 @@ pub(crate) const PURPOSES: [PurposeFacts; 4] = [
 ];
 
 const DOCUMENTS: [&str; 55] = [
-    "pdf", "txt", "csv", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "md", "jpeg", "jpg", "png",
-    "bmp", "gif", "svg", "svgz", "webp", "ico", "xbm", "dib", "pjp", "tif", "pjpeg", "avif", "dot",
-    "apng", "epub", "tiff", "jfif", "html", "json", "mobi", "log", "go", "h", "c", "cpp", "cxx",
-    "cc", "cs", "java", "js", "css", "jsp", "php", "py", "py3", "asp", "yaml", "yml", "ini",
-    "conf", "ts", "tsx",
+    "pdf", "txt", "csv", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "md", "jpeg", "jpg", "png", "bmp", "gif", "svg",
+    "svgz", "webp", "ico", "xbm", "dib", "pjp", "tif", "pjpeg", "avif", "dot", "apng", "epub", "tiff", "jfif", "html",
+    "json", "mobi", "log", "go", "h", "c", "cpp", "cxx", "cc", "cs", "java", "js", "css", "jsp", "php", "py", "py3",
+    "asp", "yaml", "yml", "ini", "conf", "ts", "tsx",
 ];

@@ -1,7 +1,7 @@
 //! Kimi (Moonshot AI): documents whose extracted text can be fetched, images, videos and batches.
 //!
-//! Settings: `base_url` (default `https://api.moonshot.ai/v1`; the mainland's is `https://api.moonshot.cn/v1`, with keys of its
-//! own), `purposes`, `max_bytes`, `max_count`, `max_concurrency`.
+//! Settings: `base_url` (default `https://api.moonshot.ai/v1`; the mainland's is `https://api.moonshot.cn/v1`, with
+//! keys of its own), `purposes`, `max_bytes`, `max_count`, `max_concurrency`.
 
 mod errors;
 mod facts;
@@ -104,7 +104,8 @@ fn profile(settings: &Settings) -> Result<Profile, Failure> {
 fn with_hint(failure: Failure) -> Failure {
     match failure.kind {
         FailureKind::Unauthorized => failure.with_hint(
-            "keys of api.moonshot.ai and api.moonshot.cn are not interchangeable: check that `base_url` belongs to the key",
+            "keys of api.moonshot.ai and api.moonshot.cn are not interchangeable: check that `base_url` belongs to \
+             the key",
         ),
         _ => failure,
     }
@@ -141,10 +142,7 @@ mod tests {
             assert_eq!(need.origin, "http://127.0.0.1:9");
             assert_eq!(need.path_prefix, "/fake/v1/files");
         }
-        let deletes = profile
-            .egress
-            .iter()
-            .filter(|need| need.methods == ["DELETE"]);
+        let deletes = profile.egress.iter().filter(|need| need.methods == ["DELETE"]);
         assert!(
             deletes.eq(profile
                 .egress

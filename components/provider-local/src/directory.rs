@@ -40,7 +40,8 @@ impl Directory {
     /// Opens a subdirectory whose name lasts, making it if need be.
     pub(crate) fn child_or_new(&self, name: &str) -> Result<Self, Failure> {
         if let Some(child) = self.child(name)? {
-            // Whoever puts something in has synced the name before. An empty one may be of a call that was cut off in between, or has not come to it yet.
+            // Whoever puts something in has synced the name before. An empty one may be of a call that was cut off in
+            // between, or has not come to it yet.
             if child.is_empty()? {
                 self.sync()?;
             }
@@ -61,9 +62,8 @@ impl Directory {
             Ok(()) | Err(ErrorCode::Exist) => {}
             Err(code) => return Err(fault::of(code, &format!("make the directory `{name}`"))),
         }
-        self.child(name)?.ok_or_else(|| {
-            Failure::internal(format!("the directory `{name}` vanished as it was made"))
-        })
+        self.child(name)?
+            .ok_or_else(|| Failure::internal(format!("the directory `{name}` vanished as it was made")))
     }
 
     /// Makes a new file for writing; it must not exist.
@@ -128,9 +128,7 @@ impl Directory {
 
     /// Makes the names in this directory durable.
     pub(crate) fn sync(&self) -> Result<(), Failure> {
-        self.0
-            .sync()
-            .map_err(|code| fault::of(code, "sync a directory"))
+        self.0.sync().map_err(|code| fault::of(code, "sync a directory"))
     }
 }
 

@@ -90,9 +90,6 @@ mod tests {
             assert!(Digest::of_id(&odd).is_err(), "{odd}");
         }
         assert_eq!(Digest::of_record("ab", &digest[2..]), None);
-        assert_eq!(
-            Digest::of_record("abc", &format!("{}.json", &digest[3..])),
-            None
-        );
+        assert_eq!(Digest::of_record("abc", &format!("{}.json", &digest[3..])), None);
     }
 }

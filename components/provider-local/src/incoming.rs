@@ -1,4 +1,5 @@
-//! Files that are being written: a name of the call's own, then a sync, then a rename. One that is not kept is removed; one whose call was cut off, by the next call that looks.
+//! Files that are being written: a name of the call's own, then a sync, then a rename. One that is not kept is removed;
+//! one whose call was cut off, by the next call that looks.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,8 @@ use loadlock_sdk::wasip2::filesystem::types::Descriptor;
 use crate::directory::Directory;
 use crate::fault;
 
-/// Age after which a leftover was left by a crash, on a host that does not say which calls are under way. A file that is being written is younger: each write renews it.
+/// Age after which a leftover was left by a crash, on a host that does not say which calls are under way. A file that
+/// is being written is younger: each write renews it.
 const LEFTOVER: Duration = Duration::from_secs(3_600);
 
 /// What the host calls the call that is under way.
@@ -20,7 +22,8 @@ const OLDEST_CALL: &str = "LOADLOCK_OLDEST_CALL";
 
 const SUFFIX: &str = ".part";
 
-/// A call of this component: the host's run, and a number that grows within it. Only one run at a time has this directory.
+/// A call of this component: the host's run, and a number that grows within it. Only one run at a time has this
+/// directory.
 #[derive(Debug, PartialEq, Eq)]
 struct Call {
     run: String,
@@ -110,9 +113,7 @@ impl<'a> Incoming<'a> {
     }
 
     pub(crate) fn sync(&self) -> Result<(), Failure> {
-        self.file
-            .sync()
-            .map_err(|code| fault::of(code, "sync a file"))
+        self.file.sync().map_err(|code| fault::of(code, "sync a file"))
     }
 }
 
@@ -146,11 +147,7 @@ pub(crate) fn remove_leftovers(directory: &Directory) {
 }
 
 fn written(directory: &Directory, name: &str) -> Option<SystemTime> {
-    let at = directory
-        .stat(name)
-        .ok()
-        .flatten()?
-        .data_modification_timestamp?;
+    let at = directory.stat(name).ok().flatten()?.data_modification_timestamp?;
     Some(UNIX_EPOCH + Duration::new(at.seconds, at.nanoseconds.min(999_999_999)))
 }
 

@@ -8,10 +8,10 @@
 //! objects/ab/cdef….json      its record: size, media type, and the name under each purpose
 //! ```
 //!
-//! Everything is written under a temporary name, synced and renamed, the bytes before the record, and an object exists only
-//! if both are there and agree on the size: what `stat` and `list` show is complete, whatever crashed in between. Equal
-//! content shares one object and one id, so `delete` is for all of them and the host counts references. No symbolic link
-//! beneath `/state` is ever followed.
+//! Everything is written under a temporary name, synced and renamed, the bytes before the record, and an object exists
+//! only if both are there and agree on the size: what `stat` and `list` show is complete, whatever crashed in between.
+//! Equal content shares one object and one id, so `delete` is for all of them and the host counts references. No
+//! symbolic link beneath `/state` is ever followed.
 
 mod directory;
 mod fault;
@@ -69,11 +69,7 @@ impl Provider for Local {
     fn list(query: ListQuery) -> Result<RemotePage, Failure> {
         let store = Store::open()?;
         store.clean_up();
-        store.page(
-            query.purpose.as_deref(),
-            query.cursor.as_deref(),
-            query.limit,
-        )
+        store.page(query.purpose.as_deref(), query.cursor.as_deref(), query.limit)
     }
 
     fn delete(remote: RemoteRef) -> Result<Deletion, Failure> {

@@ -39,13 +39,11 @@ impl Record {
         }
     }
 
-    /// A record of this object, or nothing if it is not one: a torn, foreign or misplaced record counts as absent, and the
-    /// next upload of the content replaces it.
+    /// A record of this object, or nothing if it is not one: a torn, foreign or misplaced record counts as absent, and
+    /// the next upload of the content replaces it.
     pub(crate) fn parse(digest: &Digest, json: &[u8]) -> Option<Self> {
         let record: Self = serde_json::from_slice(json).ok()?;
-        let ours = record.version == VERSION
-            && record.sha256 == digest.as_str()
-            && !record.names.is_empty();
+        let ours = record.version == VERSION && record.sha256 == digest.as_str() && !record.names.is_empty();
         ours.then_some(record)
     }
 
@@ -56,8 +54,7 @@ impl Record {
 
     /// Adds one more upload of the same content.
     pub(crate) fn with_upload(mut self, options: &UploadOptions) -> Self {
-        self.names
-            .insert(options.purpose.clone(), options.remote_name.clone());
+        self.names.insert(options.purpose.clone(), options.remote_name.clone());
         self
     }
 
@@ -65,7 +62,8 @@ impl Record {
         self.names.contains_key(purpose)
     }
 
-    /// This as the contract's record, under `purpose` if the content was uploaded for it, else under the first that it was.
+    /// This as the contract's record, under `purpose` if the content was uploaded for it, else under the first that it
+    /// was.
     pub(crate) fn remote_file(&self, purpose: Option<&str>) -> RemoteFile {
         let named = purpose
             .and_then(|purpose| self.names.get_key_value(purpose))

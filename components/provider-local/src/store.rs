@@ -63,9 +63,7 @@ impl Store {
         let mut beside = Incoming::create(&self.incoming)?;
         beside.write(&record.to_json())?;
         beside.keep_as(&shard, &digest.record())?;
-        shard
-            .sync()
-            .map_err(|failure| failure.with_outcome_unknown(true))?;
+        shard.sync().map_err(|failure| failure.with_outcome_unknown(true))?;
 
         // A deletion that ran at the same time may have taken the bytes: then this upload has not happened.
         if shard.file_bytes(digest.object())? != Some(bytes) {
@@ -104,12 +102,7 @@ impl Store {
     }
 
     /// Objects in the order of their digests, after `cursor`.
-    pub(crate) fn page(
-        &self,
-        purpose: Option<&str>,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<RemotePage, Failure> {
+    pub(crate) fn page(&self, purpose: Option<&str>, cursor: Option<&str>, limit: u32) -> Result<RemotePage, Failure> {
         let after = cursor
             .map(Digest::of_id)
             .transpose()
@@ -117,9 +110,7 @@ impl Store {
         let limit = limit.max(1) as usize;
         let mut files: Vec<RemoteFile> = Vec::new();
         for shard_name in self.objects.names()? {
-            let passed = after
-                .as_ref()
-                .is_some_and(|after| shard_name.as_str() < after.shard());
+            let passed = after.as_ref().is_some_and(|after| shard_name.as_str() < after.shard());
             if shard_name.len() != SHARD_CHARS || passed {
                 continue;
             }
@@ -132,8 +123,7 @@ impl Store {
                     continue;
                 };
                 let record = complete(&shard, &digest)?;
-                let wanted =
-                    |record: &Record| purpose.is_none_or(|purpose| record.has_purpose(purpose));
+                let wanted = |record: &Record| purpose.is_none_or(|purpose| record.has_purpose(purpose));
                 let Some(record) = record.filter(wanted) else {
                     continue;
                 };

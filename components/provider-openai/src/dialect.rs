@@ -65,11 +65,7 @@ impl Server {
         let base = &self.base;
         let (name, table, unknown): (_, &[PurposeFacts], _) = match self.dialect {
             Dialect::OpenAi => ("OpenAI", &facts::OPENAI, &facts::COMPATIBLE_COMMON),
-            Dialect::Compatible => (
-                "OpenAI-compatible",
-                &facts::COMPATIBLE,
-                &facts::COMPATIBLE_COMMON,
-            ),
+            Dialect::Compatible => ("OpenAI-compatible", &facts::COMPATIBLE, &facts::COMPATIBLE_COMMON),
             Dialect::Mistral => ("Mistral", &facts::MISTRAL, &facts::COMPATIBLE_COMMON),
             Dialect::OpenRouter => ("OpenRouter", &facts::OPENROUTER, &facts::OPENROUTER[0]),
         };
@@ -137,20 +133,10 @@ mod tests {
         let openai = with(&[]).unwrap();
         assert_eq!(max_bytes(&openai, "user_data"), Some(8_000_000_000));
         assert_eq!(max_bytes(&openai, "batch"), Some(200_000_000));
-        assert!(
-            openai
-                .egress
-                .iter()
-                .any(|need| need.path_prefix == "/v1/uploads")
-        );
+        assert!(openai.egress.iter().any(|need| need.path_prefix == "/v1/uploads"));
         let without = with(&[("uploads_api", "false")]).unwrap();
         assert_eq!(max_bytes(&without, "user_data"), Some(512_000_000));
-        assert!(
-            without
-                .egress
-                .iter()
-                .all(|need| need.path_prefix == "/v1/files")
-        );
+        assert!(without.egress.iter().all(|need| need.path_prefix == "/v1/files"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What each dialect takes, from the vendors' documentation. The settings `purposes`, `max_bytes` and `max_count` override it.
+//! What each dialect takes, from the vendors' documentation. The settings `purposes`, `max_bytes` and `max_count`
+//! override it.
 
 use loadlock_sdk::profile::{DAY_S, GB, MB, PurposeFacts};
 use loadlock_sdk::types::{ContentKind, Retention};
@@ -6,7 +7,8 @@ use loadlock_sdk::types::{ContentKind, Retention};
 /// Largest file of one `POST /files`; OpenAI takes larger ones through `/uploads`.
 pub(crate) const SINGLE_MAX_BYTES: u64 = 512 * MB;
 
-/// Size of a part of `/uploads`. The documented largest is 64 MB; whether that means 10^6 or 2^20, this many bytes pass.
+/// Size of a part of `/uploads`. The documented largest is 64 MB; whether that means 10^6 or 2^20, this many bytes
+/// pass.
 pub(crate) const PART_BYTES: u64 = 64 * MB;
 
 /// OpenAI itself. Content comes back for the inputs and outputs of jobs, not for what users attach.

@@ -1,8 +1,9 @@
 //! OpenAI and the servers that speak its Files API.
 //!
-//! Settings: `dialect` (`openai`, `compatible`, `mistral`, `openrouter`), `base_url` (the vendor's by default; a compatible
-//! server has none), `purposes`, `max_bytes`, `max_count`, `max_concurrency`, `uploads_api` (whether files beyond one request
-//! go through `/uploads`; OpenAI only by default), `single_max_bytes` and `part_bytes` (512 MB and 64 MB).
+//! Settings: `dialect` (`openai`, `compatible`, `mistral`, `openrouter`), `base_url` (the vendor's by default; a
+//! compatible server has none), `purposes`, `max_bytes`, `max_count`, `max_concurrency`, `uploads_api` (whether files
+//! beyond one request go through `/uploads`; OpenAI only by default), `single_max_bytes` and `part_bytes` (512 MB and
+//! 64 MB).
 
 mod dialect;
 mod errors;
@@ -40,11 +41,7 @@ impl Provider for OpenAi {
     fn list(query: ListQuery) -> Result<RemotePage, Failure> {
         match connect()? {
             (server, api) if server.dialect == Dialect::Mistral => mistral::list(&api, &query),
-            (_, api) => api.page(
-                query.purpose.as_deref(),
-                query.cursor.as_deref(),
-                query.limit,
-            ),
+            (_, api) => api.page(query.purpose.as_deref(), query.cursor.as_deref(), query.limit),
         }
     }
 
@@ -54,10 +51,7 @@ impl Provider for OpenAi {
 
     fn content(remote: RemoteRef) -> Result<ContentInfo, Failure> {
         let profile = Self::profile()?;
-        let known = profile
-            .purposes
-            .iter()
-            .find(|known| known.purpose == remote.purpose);
+        let known = profile.purposes.iter().find(|known| known.purpose == remote.purpose);
         if known.is_none_or(|purpose| purpose.content == ContentKind::Never) {
             return Err(unsupported(&format!("content for `{}`", remote.purpose)));
         }

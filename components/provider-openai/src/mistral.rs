@@ -12,10 +12,7 @@ pub(crate) fn list(api: &Api, query: &ListQuery) -> Result<RemotePage, Failure> 
         None => (query.limit.clamp(1, PAGE), 0),
         Some(cursor) => parse(cursor)?,
     };
-    let listed = api.list(&[
-        ("page", &number.to_string()),
-        ("page_size", &size.to_string()),
-    ])?;
+    let listed = api.list(&[("page", &number.to_string()), ("page_size", &size.to_string())])?;
     let next = next(&listed, size, number);
     let files = listed.page(None)?.files.into_iter();
     let wanted = |file: &RemoteFile| query.purpose.is_none() || file.purpose == query.purpose;
@@ -48,8 +45,7 @@ mod tests {
 
     fn listed(count: usize, total: u64) -> ListObject {
         let file = serde_json::json!({"id": "a"});
-        serde_json::from_value(serde_json::json!({"data": vec![file; count], "total": total}))
-            .unwrap()
+        serde_json::from_value(serde_json::json!({"data": vec![file; count], "total": total})).unwrap()
     }
 
     #[test]

@@ -30,9 +30,7 @@ pub(crate) fn upload(
     let request = Request::post(&api.base, "/uploads")
         .json(&description(file, options))
         .stores_nothing();
-    let mut answer = api
-        .call(request)
-        .map_err(|failure| api.misplaced(failure))?;
+    let mut answer = api.call(request).map_err(|failure| api.misplaced(failure))?;
     let created: Created = api.read(&mut answer, JSON_BYTES)?;
     drop(answer);
     let path = format!("/uploads/{}", segment(&created.id)?);
@@ -76,14 +74,13 @@ fn send_part(api: &Api, path: &str, part: FileRange<'_>) -> Result<String, Failu
 
 /// Only this makes a file, so only this can leave the outcome open.
 fn complete(api: &Api, path: &str, parts: &[String], size: u64) -> Result<RemoteFile, Failure> {
-    let request =
-        Request::post(&api.base, &format!("{path}/complete")).json(&json!({ "part_ids": parts }));
+    let request = Request::post(&api.base, &format!("{path}/complete")).json(&json!({ "part_ids": parts }));
     let mut answer = api.call(request)?;
     let completed: Completed = api.read(&mut answer, JSON_BYTES)?;
     match completed.file {
-        Some(file) if completed.status == "completed" => file
-            .remote_file(size)
-            .map_err(|failure| answer.describe(failure)),
+        Some(file) if completed.status == "completed" => {
+            file.remote_file(size).map_err(|failure| answer.describe(failure))
+        }
         _ => Err(answer.describe(Failure::protocol(format!(
             "the upload was completed, but is `{}` and names no file",
             completed.status
@@ -124,9 +121,6 @@ mod tests {
         assert_eq!(description(&file, &options), plain);
         options.expires_in_s = Some(3_600);
         let expires = json!({"anchor": "created_at", "seconds": 3_600});
-        assert_eq!(
-            description(&file, &options).get("expires_after"),
-            Some(&expires)
-        );
+        assert_eq!(description(&file, &options).get("expires_after"), Some(&expires));
     }
 }

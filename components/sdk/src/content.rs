@@ -24,11 +24,7 @@ const IDLE_SPLICES: u32 = 64;
 ///
 /// # Errors
 /// `transport` if either side broke off, or the answer is shorter than it declared.
-pub fn pipe_answer(
-    answer: &Answer,
-    kind: ContentKind,
-    media_type: &str,
-) -> Result<ContentInfo, Failure> {
+pub fn pipe_answer(answer: &Answer, kind: ContentKind, media_type: &str) -> Result<ContentInfo, Failure> {
     let media_type = answer.media_type().unwrap_or(media_type).to_owned();
     let bytes = pipe(&answer.stream().0, None, of_stream)?;
     if let Some(declared) = answer.content_length()
@@ -55,15 +51,13 @@ pub fn pipe_stream(input: &InputStream, limit: Option<u64>) -> Result<u64, Failu
     pipe(input, limit, plain)
 }
 
-/// What an error of a stream means. A parameter, so that a provider without network does not import `wasi:http` for its errors.
+/// What an error of a stream means. A parameter, so that a provider without network does not import `wasi:http` for its
+/// errors.
 type Describe = fn(&Fault) -> Failure;
 
 fn plain(error: &Fault) -> Failure {
     let text = error.to_debug_string();
-    Failure::new(
-        FailureKind::Transport,
-        text.lines().next().unwrap_or_default(),
-    )
+    Failure::new(FailureKind::Transport, text.lines().next().unwrap_or_default())
 }
 
 fn pipe(input: &InputStream, limit: Option<u64>, describe: Describe) -> Result<u64, Failure> {
@@ -71,9 +65,7 @@ fn pipe(input: &InputStream, limit: Option<u64>, describe: Describe) -> Result<u
     let mut moved = 0u64;
     let mut idle = 0;
     loop {
-        let left = limit.map_or(SPLICE_BYTES, |limit| {
-            limit.saturating_sub(moved).min(SPLICE_BYTES)
-        });
+        let left = limit.map_or(SPLICE_BYTES, |limit| limit.saturating_sub(moved).min(SPLICE_BYTES));
         if left == 0 {
             break;
         }
@@ -121,10 +113,7 @@ fn broke_off(error: &StreamError, moved: u64, describe: Describe) -> Failure {
         StreamError::LastOperationFailed(error) => describe(error),
     };
     Failure {
-        message: format!(
-            "the content broke off after {moved} bytes: {}",
-            cause.message
-        ),
+        message: format!("the content broke off after {moved} bytes: {}", cause.message),
         ..cause
     }
 }

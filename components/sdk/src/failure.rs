@@ -99,9 +99,9 @@ pub fn kind_of_status(status: u16) -> FailureKind {
     }
 }
 
-/// Whether the vendor may have stored a file that was sent whole although its answer cannot be taken for a success: the answer
-/// is an unreadable success, or a gateway lost the vendor's (502, 504, and Cloudflare's 520 and 524), or the result was only
-/// moved elsewhere (303).
+/// Whether the vendor may have stored a file that was sent whole although its answer cannot be taken for a success: the
+/// answer is an unreadable success, or a gateway lost the vendor's (502, 504, and Cloudflare's 520 and 524), or the
+/// result was only moved elsewhere (303).
 pub fn may_have_stored(status: u16) -> bool {
     matches!(status, 200..=299 | 303 | 502 | 504 | 520 | 524)
 }
@@ -109,15 +109,8 @@ pub fn may_have_stored(status: u16) -> bool {
 /// `text` on one line: control characters become spaces, ends are trimmed, at most `max` bytes, cut between characters.
 pub(crate) fn clean(text: &str, max: usize) -> String {
     let mut line = String::with_capacity(text.len().min(max));
-    for character in text
-        .trim_matches(|c: char| c.is_whitespace() || c.is_control())
-        .chars()
-    {
-        let character = if character.is_control() {
-            ' '
-        } else {
-            character
-        };
+    for character in text.trim_matches(|c: char| c.is_whitespace() || c.is_control()).chars() {
+        let character = if character.is_control() { ' ' } else { character };
         if line.len() + character.len_utf8() > max {
             break;
         }
@@ -135,18 +128,13 @@ mod tests {
         let retryable = |status| {
             matches!(
                 kind_of_status(status),
-                FailureKind::RateLimited
-                    | FailureKind::Unavailable
-                    | FailureKind::Timeout
-                    | FailureKind::Transport
+                FailureKind::RateLimited | FailureKind::Unavailable | FailureKind::Timeout | FailureKind::Transport
             )
         };
         for status in [408, 429, 500, 502, 503, 504, 529] {
             assert!(retryable(status), "{status}");
         }
-        for status in [
-            301, 400, 401, 402, 403, 404, 413, 415, 422, 431, 434, 435, 507,
-        ] {
+        for status in [301, 400, 401, 402, 403, 404, 413, 415, 422, 431, 434, 435, 507] {
             assert!(!retryable(status), "{status}");
         }
     }

@@ -8,8 +8,8 @@ use crate::types::{AdmittedFile, Failure, FailureKind};
 
 /// An admitted file, opened read-only.
 ///
-/// The host guarantees that this is the very inode it checked. The bytes are not read here: a [`FileRange`] is moved from
-/// host to host when a request is sent.
+/// The host guarantees that this is the very inode it checked. The bytes are not read here: a [`FileRange`] is moved
+/// from host to host when a request is sent.
 #[derive(Debug)]
 pub struct AdmittedReader {
     descriptor: Descriptor,
@@ -35,12 +35,7 @@ impl AdmittedReader {
             let Some(path) = below(&root, &file.path) else {
                 continue;
             };
-            let opened = directory.open_at(
-                PathFlags::empty(),
-                path,
-                OpenFlags::empty(),
-                DescriptorFlags::READ,
-            );
+            let opened = directory.open_at(PathFlags::empty(), path, OpenFlags::empty(), DescriptorFlags::READ);
             match opened {
                 Ok(descriptor) => {
                     return Ok(Self {
@@ -62,9 +57,9 @@ impl AdmittedReader {
     /// # Errors
     /// `internal` if the host refuses.
     pub fn stream(&self, offset: u64) -> Result<InputStream, Failure> {
-        self.descriptor.read_via_stream(offset).map_err(|code| {
-            Failure::internal(format!("cannot read the admitted file: {}", code.name()))
-        })
+        self.descriptor
+            .read_via_stream(offset)
+            .map_err(|code| Failure::internal(format!("cannot read the admitted file: {}", code.name())))
     }
 
     /// Size in bytes when the host admitted the file.

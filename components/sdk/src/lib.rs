@@ -1,10 +1,10 @@
 //! The guest library for authors of Loadlock providers.
 //!
 //! A provider is one type that implements [`Provider`], compiled to `wasm32-wasip2` as a `cdylib` and exported with
-//! [`export_provider!`]. This crate gives it typed [`settings`], classified [failures](crate::types::Failure), streaming
-//! [`http`] with [`multipart`] and raw bodies, capped JSON answers, [`content`](mod@content) piped to standard output, and the
-//! shape that most file APIs share, [`openai_shape`]. The author's guide is `docs/providers/writing-a-provider.md`; a whole
-//! provider is `examples/minimal.rs`.
+//! [`export_provider!`]. This crate gives it typed [`settings`], classified [failures](crate::types::Failure),
+//! streaming [`http`] with [`multipart`] and raw bodies, capped JSON answers, [`content`](mod@content) piped to
+//! standard output, and the shape that most file APIs share, [`openai_shape`]. The author's guide is
+//! `docs/providers/writing-a-provider.md`; a whole provider is `examples/minimal.rs`.
 //!
 //! Nothing here imports anything but stable WASI 0.2: the same component runs on any host that has `wasi:http`.
 
@@ -31,8 +31,8 @@ pub use wasip2;
 pub mod types {
     pub use crate::bindings::exports::loadlock::upload::provider::{
         ContentInfo, ContentKind, DeleteSemantics, Deletion, EgressNeed, ListQuery, Operation,
-        ProviderProfile as Profile, PurposeProfile, RemoteFile, RemotePage, RemoteRef,
-        RemoteStatus, Retention, Treatment, UploadOptions, VerifyMethod,
+        ProviderProfile as Profile, PurposeProfile, RemoteFile, RemotePage, RemoteRef, RemoteStatus, Retention,
+        Treatment, UploadOptions, VerifyMethod,
     };
     pub use crate::bindings::loadlock::upload::types::{AdmittedFile, Failure, FailureKind};
 }

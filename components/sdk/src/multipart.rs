@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::failure::clean;
 use crate::types::Failure;
 
-/// Most times that a boundary is drawn. One draw in 2^128 meets a field by accident, so a second refusal is no accident.
+/// Most times that a boundary is drawn. One draw in 2^128 meets a field by accident, so a second refusal is no
+/// accident.
 const DRAWS: usize = 4;
 
 /// A form. Parts are sent in this order: every field as added, then the file.
@@ -68,8 +69,8 @@ impl Form {
         self
     }
 
-    /// Sends the file name a second time as `filename*` (RFC 5987) where it is not ASCII. RFC 7578 forbids this; only for
-    /// vendors that are known to want it.
+    /// Sends the file name a second time as `filename*` (RFC 5987) where it is not ASCII. RFC 7578 forbids this; only
+    /// for vendors that are known to want it.
     pub fn with_extended_name(mut self) -> Self {
         if let Some(file) = &mut self.file {
             file.extended = true;
@@ -82,17 +83,11 @@ impl Form {
     /// # Errors
     /// `internal` if the form is longer than 2^64 bytes.
     pub fn frame(&self, file_bytes: u64) -> Result<Frame, Failure> {
-        self.frame_with(file_bytes, || {
-            format!("loadlock-{}", crate::random::token())
-        })
+        self.frame_with(file_bytes, || format!("loadlock-{}", crate::random::token()))
     }
 
     /// As [`frame`](Form::frame), with the boundaries that `draw` gives.
-    fn frame_with(
-        &self,
-        file_bytes: u64,
-        mut draw: impl FnMut() -> String,
-    ) -> Result<Frame, Failure> {
+    fn frame_with(&self, file_bytes: u64, mut draw: impl FnMut() -> String) -> Result<Frame, Failure> {
         for _ in 0..DRAWS {
             let boundary = draw();
             if !self.holds(&boundary) {
@@ -105,8 +100,7 @@ impl Form {
     }
 
     fn holds(&self, boundary: &str) -> bool {
-        let field =
-            |(name, value): &(String, String)| name.contains(boundary) || value.contains(boundary);
+        let field = |(name, value): &(String, String)| name.contains(boundary) || value.contains(boundary);
         let file = |part: &Part| {
             [&part.field, &part.name, &part.media_type]
                 .iter()
@@ -212,21 +206,14 @@ mod tests {
     #[test]
     fn a_form_without_a_file_has_its_own_length() {
         let frame = Form::new().field("a", "b").frame(99).unwrap();
-        assert_eq!(
-            frame.length,
-            (frame.prefix.len() + frame.suffix.len()) as u64
-        );
+        assert_eq!(frame.length, (frame.prefix.len() + frame.suffix.len()) as u64);
     }
 
     #[test]
     fn a_name_cannot_leave_its_quotes() {
         let frame = Form::new()
             .field("x\"\r\n", "v")
-            .file(
-                "file",
-                "a\"; filename=\"b\r\nX: y",
-                "text/plain\r\nX-Evil: 1",
-            )
+            .file("file", "a\"; filename=\"b\r\nX: y", "text/plain\r\nX-Evil: 1")
             .frame_with(0, || "B".to_owned())
             .unwrap();
         let text = String::from_utf8(frame.prefix).unwrap();
@@ -253,10 +240,7 @@ mod tests {
     #[test]
     fn boundaries_are_random_and_legal() {
         let boundary = |frame: Frame| frame.content_type.split_once('=').unwrap().1.to_owned();
-        let (one, two) = (
-            boundary(form().frame(0).unwrap()),
-            boundary(form().frame(0).unwrap()),
-        );
+        let (one, two) = (boundary(form().frame(0).unwrap()), boundary(form().frame(0).unwrap()));
         assert_ne!(one, two);
         assert!(one.len() <= 70 && one.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
     }
@@ -267,9 +251,7 @@ mod tests {
         assert!(!text(form()).contains("filename*"));
         let extended = text(form().with_extended_name());
         assert!(extended.contains("; filename*=UTF-8''r%C3%A9p%C3%B6r%D1%82.pdf\r\n"));
-        let plain = Form::new()
-            .file("file", "a b.txt", "text/plain")
-            .with_extended_name();
+        let plain = Form::new().file("file", "a b.txt", "text/plain").with_extended_name();
         assert!(!text(plain).contains("filename*"));
     }
 

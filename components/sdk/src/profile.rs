@@ -32,8 +32,8 @@ pub struct PurposeFacts {
     pub max_bytes: Option<u64>,
     /// Largest image in bytes where it differs.
     pub image_max_bytes: Option<u64>,
-    /// Accepted extensions, lower case, no dot. A file passes if its extension or its media type is accepted, and any file
-    /// passes where both lists are empty.
+    /// Accepted extensions, lower case, no dot. A file passes if its extension or its media type is accepted, and any
+    /// file passes where both lists are empty.
     pub extensions: &'static [&'static str],
     /// Accepted media types; `image/*` is a pattern.
     pub media_types: &'static [&'static str],
@@ -78,7 +78,8 @@ impl PurposeFacts {
     }
 }
 
-/// The purposes of `table`, with what the operator overrides. Vendors change their limits faster than components are rebuilt.
+/// The purposes of `table`, with what the operator overrides. Vendors change their limits faster than components are
+/// rebuilt.
 ///
 /// - `purposes`: a list; only these, in this order. One that the table does not know gets the facts of `unknown`.
 /// - `max_bytes`: the largest file for every purpose, in place of the table's.
@@ -166,23 +167,15 @@ mod tests {
     fn limits(pairs: &[(&str, &str)]) -> Result<Vec<(String, Option<u64>)>, Failure> {
         let settings = Settings::from_pairs(pairs.iter().copied());
         let purposes = purposes(&TABLE, &UNKNOWN, &settings)?.into_iter();
-        Ok(purposes
-            .map(|purpose| (purpose.purpose, purpose.max_bytes))
-            .collect())
+        Ok(purposes.map(|purpose| (purpose.purpose, purpose.max_bytes)).collect())
     }
 
     #[test]
     fn the_operator_overrides_the_table() {
         let plain = limits(&[]).unwrap();
-        assert_eq!(
-            plain,
-            [("one".to_owned(), Some(10)), ("two".to_owned(), Some(20))]
-        );
+        assert_eq!(plain, [("one".to_owned(), Some(10)), ("two".to_owned(), Some(20))]);
         let chosen = limits(&[("purposes", "new,two")]).unwrap();
-        assert_eq!(
-            chosen,
-            [("new".to_owned(), Some(5)), ("two".to_owned(), Some(20))]
-        );
+        assert_eq!(chosen, [("new".to_owned(), Some(5)), ("two".to_owned(), Some(20))]);
         let larger = limits(&[("max_bytes", "99")]).unwrap();
         assert!(larger.iter().all(|(_, max)| *max == Some(99)));
     }

@@ -3,15 +3,16 @@
 use std::marker::PhantomData;
 
 use crate::types::{
-    AdmittedFile, ContentInfo, Deletion, Failure, FailureKind, ListQuery, Profile, RemoteFile,
-    RemotePage, RemoteRef, UploadOptions,
+    AdmittedFile, ContentInfo, Deletion, Failure, FailureKind, ListQuery, Profile, RemoteFile, RemotePage, RemoteRef,
+    UploadOptions,
 };
 
 /// One upstream file API.
 ///
 /// The host makes a fresh instance for every call: nothing survives in memory, and nothing needs to be thread safe.
-/// [`profile`](Provider::profile) and [`upload`](Provider::upload) must be written; an operation that the vendor does not
-/// have keeps its default, which answers `unsupported`, and the profile says so (`can_stat`, `can_list`, `delete: never`).
+/// [`profile`](Provider::profile) and [`upload`](Provider::upload) must be written; an operation that the vendor does
+/// not have keeps its default, which answers `unsupported`, and the profile says so (`can_stat`, `can_list`, `delete:
+/// never`).
 ///
 /// Export the implementation with [`export_provider!`](crate::export_provider).
 pub trait Provider {
@@ -79,10 +80,7 @@ pub trait Provider {
 /// assert_eq!(unsupported("stat").kind, FailureKind::Unsupported);
 /// ```
 pub fn unsupported(operation: &str) -> Failure {
-    Failure::new(
-        FailureKind::Unsupported,
-        format!("this provider has no {operation}"),
-    )
+    Failure::new(FailureKind::Unsupported, format!("this provider has no {operation}"))
 }
 
 /// Carries a [`Provider`] into the generated trait, which has no defaults. Made by `export_provider!`.
@@ -116,8 +114,8 @@ impl<P: Provider> crate::bindings::exports::loadlock::upload::provider::Guest fo
 
 /// Exports a type that implements [`Provider`] as this component's provider. Once per component.
 ///
-/// Outside of WebAssembly nothing is exported, so that a provider's pure code can be tested on the author's machine: the
-/// names of component exports are no names for a native linker.
+/// Outside of WebAssembly nothing is exported, so that a provider's pure code can be tested on the author's machine:
+/// the names of component exports are no names for a native linker.
 #[macro_export]
 macro_rules! export_provider {
     ($provider:ty) => {

@@ -7,9 +7,9 @@ pub const MAX_RETRY_AFTER_MS: u64 = 3_600_000;
 
 /// Reads `retry-after-ms` (milliseconds) and, failing that, `retry-after` (seconds, or an HTTP date).
 ///
-/// `header` looks a header up by its lower-case name. A date counts from the answer's own `date`, so that a wrong clock on
-/// either side does not matter; `now` stands in where there is none. Fractions are rounded up, a date in the past is 0,
-/// anything above [`MAX_RETRY_AFTER_MS`] becomes it, and what cannot be read is ignored.
+/// `header` looks a header up by its lower-case name. A date counts from the answer's own `date`, so that a wrong clock
+/// on either side does not matter; `now` stands in where there is none. Fractions are rounded up, a date in the past is
+/// 0, anything above [`MAX_RETRY_AFTER_MS`] becomes it, and what cannot be read is ignored.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -29,17 +29,14 @@ pub fn parse(header: impl Fn(&str) -> Option<String>, now: SystemTime) -> Option
         .and_then(|date| httpdate::parse_http_date(date.trim()).ok())
         .unwrap_or(now);
     let wait = until.duration_since(now).unwrap_or(Duration::ZERO);
-    Some(
-        u64::try_from(wait.as_millis()).map_or(MAX_RETRY_AFTER_MS, |ms| ms.min(MAX_RETRY_AFTER_MS)),
-    )
+    Some(u64::try_from(wait.as_millis()).map_or(MAX_RETRY_AFTER_MS, |ms| ms.min(MAX_RETRY_AFTER_MS)))
 }
 
-/// A non-negative decimal number times `scale`, rounded up and capped. `inf`, `nan` and hexadecimal are not numbers here.
+/// A non-negative decimal number times `scale`, rounded up and capped. `inf`, `nan` and hexadecimal are not numbers
+/// here.
 fn number(value: &str, scale: f64) -> Option<u64> {
     let value = value.trim();
-    let decimal = value
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    let decimal = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && value.bytes().any(|byte| byte.is_ascii_digit());
     let scaled = decimal.then(|| value.parse::<f64>().ok()).flatten()? * scale;
     // A cast saturates, but the cap makes the intent plain; NaN cannot come from digits.
@@ -66,14 +63,8 @@ mod tests {
 
     #[test]
     fn milliseconds_win_over_seconds() {
-        assert_eq!(
-            read(&[("retry-after", "9"), ("retry-after-ms", "250")]),
-            Some(250)
-        );
-        assert_eq!(
-            read(&[("retry-after", "9"), ("retry-after-ms", "soon")]),
-            Some(9_000)
-        );
+        assert_eq!(read(&[("retry-after", "9"), ("retry-after-ms", "250")]), Some(250));
+        assert_eq!(read(&[("retry-after", "9"), ("retry-after-ms", "soon")]), Some(9_000));
     }
 
     #[test]
@@ -86,14 +77,8 @@ mod tests {
     fn a_date_counts_from_the_answers_own_date() {
         let until = ("retry-after", "Mon, 02 Nov 2026 10:00:20 GMT");
         assert_eq!(read(&[until]), Some(20_000));
-        assert_eq!(
-            read(&[until, ("date", "Mon, 02 Nov 2026 10:00:15 GMT")]),
-            Some(5_000)
-        );
-        assert_eq!(
-            read(&[("retry-after", "Sunday, 01-Nov-26 10:00:00 GMT")]),
-            Some(0)
-        );
+        assert_eq!(read(&[until, ("date", "Mon, 02 Nov 2026 10:00:15 GMT")]), Some(5_000));
+        assert_eq!(read(&[("retry-after", "Sunday, 01-Nov-26 10:00:00 GMT")]), Some(0));
     }
 
     #[test]
@@ -101,10 +86,7 @@ mod tests {
         let cap = Some(MAX_RETRY_AFTER_MS);
         assert_eq!(read(&[("retry-after", "9223372036854775807")]), cap);
         assert_eq!(read(&[("retry-after-ms", &"9".repeat(400))]), cap);
-        assert_eq!(
-            read(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]),
-            cap
-        );
+        assert_eq!(read(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]), cap);
     }
 
     #[test]

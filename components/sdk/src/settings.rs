@@ -11,8 +11,8 @@ pub const PREFIX: &str = "LOADLOCK_SETTING_";
 
 /// Where settings come from: the environment inside a host, a list in a test.
 ///
-/// Names are written in lower case, as in the operator's configuration. Values are trimmed, and an empty value counts as
-/// absent. Every failure is `internal` and names the setting.
+/// Names are written in lower case, as in the operator's configuration. Values are trimmed, and an empty value counts
+/// as absent. Every failure is `internal` and names the setting.
 ///
 /// ```
 /// use loadlock_sdk::settings::Settings;
@@ -38,9 +38,7 @@ impl Settings {
     }
 
     /// Settings for a test.
-    pub fn from_pairs<K: Into<String>, V: Into<String>>(
-        pairs: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
+    pub fn from_pairs<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         let pairs = pairs.into_iter().map(|(k, v)| (k.into(), v.into()));
         Self(Source::Pairs(pairs.collect()))
     }
@@ -48,9 +46,7 @@ impl Settings {
     /// A text, if set.
     pub fn text(&self, name: &str) -> Option<String> {
         let value = match &self.0 {
-            Source::Environment => {
-                std::env::var(format!("{PREFIX}{}", name.to_ascii_uppercase())).ok()
-            }
+            Source::Environment => std::env::var(format!("{PREFIX}{}", name.to_ascii_uppercase())).ok(),
             Source::Pairs(pairs) => pairs
                 .iter()
                 .find(|(key, _)| key == name)
@@ -104,10 +100,7 @@ impl Settings {
         };
         chosen.copied().ok_or_else(|| {
             let value = value.unwrap_or_default();
-            wrong(
-                name,
-                &format!("`{value}` is not one of: {}", choices.join(", ")),
-            )
+            wrong(name, &format!("`{value}` is not one of: {}", choices.join(", ")))
         })
     }
 

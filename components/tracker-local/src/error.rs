@@ -9,14 +9,13 @@ use std::io;
 pub(crate) enum LedgerError {
     #[error("the ledger is not open; call `open` first")]
     NotOpen,
-    #[error(
-        "the ledger cannot be read or written: {0}; check free space and permissions of the state directory"
-    )]
+    #[error("the ledger cannot be read or written: {0}; check free space and permissions of the state directory")]
     Io(#[source] io::Error),
     #[error("the ledger is damaged: {0}; restore it from a backup, or move it away and reconcile")]
     Damaged(String),
     #[error(
-        "the ledger has schema version {found}, but this component knows versions up to {known}; use the component that wrote it, or a newer one"
+        "the ledger has schema version {found}, but this component knows versions up to {known}; use the component \
+         that wrote it, or a newer one"
     )]
     NewerSchema { found: u64, known: u32 },
     #[error("limit is {0}; use 1 to {max}", max = crate::list::MAX_LIMIT)]
@@ -72,9 +71,7 @@ impl From<redb::Error> for LedgerError {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::Io(error) => Self::Io(error),
-            redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
-                Self::Io(io::Error::other(error.to_string()))
-            }
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed => Self::Io(io::Error::other(error.to_string())),
             other => Self::Damaged(other.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! Writes that wait for the next sync, so that pages side by side are one call.
 //!
-//! Nothing is promised about a write before it is synced: after a crash it may be there or not, in whatever order. What waits
-//! here is lost by the end of the process as by that of the power, and redb is made for that.
+//! Nothing is promised about a write before it is synced: after a crash it may be there or not, in whatever order. What
+//! waits here is lost by the end of the process as by that of the power, and redb is made for that.
 
 use redb::StorageBackend;
 use std::io;
@@ -54,8 +54,8 @@ impl Waiting {
         self.bytes.extend_from_slice(data);
     }
 
-    /// Writes everything, neighbours together. After an error nothing waits any more: redb gives up then, and must not be
-    /// followed by what it had in mind.
+    /// Writes everything, neighbours together. After an error nothing waits any more: redb gives up then, and must not
+    /// be followed by what it had in mind.
     fn write_to(&mut self, storage: &impl StorageBackend) -> io::Result<()> {
         self.writes.sort_unstable_by_key(|write| write.offset);
         let outcome = self
@@ -123,9 +123,7 @@ impl<S: StorageBackend> StorageBackend for Gathered<S> {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.with(
-            |waiting| {
-                waiting.overlaps(offset, data.len()) || waiting.bytes.len() + data.len() > MAX_BYTES
-            },
+            |waiting| waiting.overlaps(offset, data.len()) || waiting.bytes.len() + data.len() > MAX_BYTES,
             |waiting| {
                 waiting.add(offset, data);
                 Ok(())

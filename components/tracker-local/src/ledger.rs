@@ -4,8 +4,8 @@ use crate::error::LedgerError;
 use crate::rows::{RemoteEntry, decode, encode};
 use crate::schema::{self, ClaimKey, META, Sums, VERSION, VERSION_KEY};
 use redb::{
-    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageBackend, Table, WriteTransaction,
+    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table,
+    WriteTransaction,
 };
 
 /// Memory for pages, in bytes. The component's memory limit has to leave room for it.
@@ -22,10 +22,7 @@ impl Ledger {
         Self::open_with_cache(storage, CACHE_BYTES)
     }
 
-    pub(crate) fn open_with_cache(
-        storage: impl StorageBackend,
-        cache_bytes: usize,
-    ) -> Result<Self, LedgerError> {
+    pub(crate) fn open_with_cache(storage: impl StorageBackend, cache_bytes: usize) -> Result<Self, LedgerError> {
         let database = Builder::new()
             .set_cache_size(cache_bytes)
             .create_with_backend(storage)?;
@@ -48,10 +45,7 @@ impl Ledger {
                 tables.meta.insert(VERSION_KEY, u64::from(VERSION))?;
                 Ok(())
             }),
-            Some(found) => Err(LedgerError::NewerSchema {
-                found,
-                known: VERSION,
-            }),
+            Some(found) => Err(LedgerError::NewerSchema { found, known: VERSION }),
         }
     }
 
@@ -121,11 +115,7 @@ impl<'t> Tables<'t> {
     }
 
     /// The remote file of that account and id, in whatever state.
-    pub(crate) fn remote(
-        &self,
-        account: &str,
-        remote_id: &str,
-    ) -> Result<Option<RemoteEntry>, LedgerError> {
+    pub(crate) fn remote(&self, account: &str, remote_id: &str) -> Result<Option<RemoteEntry>, LedgerError> {
         let stored = self.remotes.get((account, remote_id))?;
         stored.map(|bytes| decode(bytes.value())).transpose()
     }
@@ -138,17 +128,12 @@ impl<'t> Tables<'t> {
         entry: &RemoteEntry,
     ) -> Result<(), LedgerError> {
         let bytes = encode(entry)?;
-        self.remotes
-            .insert((account, remote_id), bytes.as_slice())?;
+        self.remotes.insert((account, remote_id), bytes.as_slice())?;
         Ok(())
     }
 
     /// The tenants whose files name a remote file, each with how many.
-    pub(crate) fn holders_of(
-        &self,
-        account: &str,
-        remote_id: &str,
-    ) -> Result<Vec<(String, u64)>, LedgerError> {
+    pub(crate) fn holders_of(&self, account: &str, remote_id: &str) -> Result<Vec<(String, u64)>, LedgerError> {
         let end = schema::after(remote_id);
         self.holders
             .range((account, remote_id, "")..(account, end.as_str(), ""))?

@@ -36,8 +36,8 @@ mod tally;
 mod tests;
 
 use bindings::exports::loadlock::upload::tracker::{
-    DedupKey, Failure, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow,
-    RemoteState, RemotesPage, RemotesQuery, Totals, UsageRow,
+    DedupKey, Failure, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesPage,
+    RemotesQuery, Totals, UsageRow,
 };
 use error::LedgerError;
 use ledger::Ledger;
@@ -120,12 +120,7 @@ impl Guest for Component {
         with(|ledger| ledger.forget(&account, &remote_id))
     }
 
-    fn observe(
-        account: String,
-        remote_id: String,
-        state: RemoteState,
-        now_ms: u64,
-    ) -> Result<bool, Failure> {
+    fn observe(account: String, remote_id: String, state: RemoteState, now_ms: u64) -> Result<bool, Failure> {
         with(|ledger| ledger.observe(&account, &remote_id, state, now_ms))
     }
 

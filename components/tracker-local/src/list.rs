@@ -150,11 +150,7 @@ impl Ledger {
     }
 
     /// True if the end was reached.
-    fn scan_all(
-        &self,
-        from: Option<&(String, String)>,
-        scan: &mut Scan<'_>,
-    ) -> Result<bool, LedgerError> {
+    fn scan_all(&self, from: Option<&(String, String)>, scan: &mut Scan<'_>) -> Result<bool, LedgerError> {
         let remotes = self.read()?.open_table(schema::REMOTES)?;
         let account = scan.query.account.as_deref();
         let account_end = account.map(after);
@@ -205,9 +201,7 @@ impl Ledger {
             }
             let (_, account, id) = key.value();
             let Some(stored) = remotes.get((account, id))? else {
-                return Err(LedgerError::Damaged(format!(
-                    "remote file {id:?} has no row"
-                )));
+                return Err(LedgerError::Damaged(format!("remote file {id:?} has no row")));
             };
             scan.take(account, id, stored.value())?;
         }
@@ -225,11 +219,7 @@ fn bounds<K>(ascending: bool, from: Option<K>, first: K, end: K) -> (Bound<K>, B
 }
 
 fn next<T>(range: &mut impl DoubleEndedIterator<Item = T>, ascending: bool) -> Option<T> {
-    if ascending {
-        range.next()
-    } else {
-        range.next_back()
-    }
+    if ascending { range.next() } else { range.next_back() }
 }
 
 /// A page of `remotes` in the making.

@@ -1,8 +1,6 @@
 //! Lookups and totals: none of them scans.
 
-use crate::bindings::exports::loadlock::upload::tracker::{
-    DedupKey, FileRecord, RemoteRow, Totals, UsageRow,
-};
+use crate::bindings::exports::loadlock::upload::tracker::{DedupKey, FileRecord, RemoteRow, Totals, UsageRow};
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::rows::{FileRow, RemoteEntry, decode, is_expired};
@@ -13,11 +11,7 @@ impl Ledger {
     /// The live, unexpired remote file that the tenant claims under this key; of several the one verified last.
     ///
     /// The row's key is the one asked for, not that of the file that came first, which may be another tenant's.
-    pub(crate) fn find(
-        &self,
-        key: &DedupKey,
-        now_ms: u64,
-    ) -> Result<Option<RemoteRow>, LedgerError> {
+    pub(crate) fn find(&self, key: &DedupKey, now_ms: u64) -> Result<Option<RemoteRow>, LedgerError> {
         let view = self.read()?;
         let remotes = view.open_table(schema::REMOTES)?;
         let digest_end = schema::after(&key.sha256);
@@ -54,23 +48,13 @@ impl Ledger {
     }
 
     /// Whether the tenant holds a live remote file of this size in this account.
-    pub(crate) fn has_size(
-        &self,
-        tenant: &str,
-        account: &str,
-        bytes: u64,
-    ) -> Result<bool, LedgerError> {
+    pub(crate) fn has_size(&self, tenant: &str, account: &str, bytes: u64) -> Result<bool, LedgerError> {
         let sizes = self.read()?.open_table(schema::SIZES)?;
         Ok(sizes.get((tenant, account, bytes))?.is_some())
     }
 
     /// One file of a tenant, if it is there and not expired.
-    pub(crate) fn get(
-        &self,
-        tenant: &str,
-        id: &str,
-        now_ms: u64,
-    ) -> Result<Option<FileRecord>, LedgerError> {
+    pub(crate) fn get(&self, tenant: &str, id: &str, now_ms: u64) -> Result<Option<FileRecord>, LedgerError> {
         let view = self.read()?;
         let ids = view.open_table(schema::IDS)?;
         let created = match ids.get(id)? {
@@ -85,25 +69,18 @@ impl Ledger {
     }
 
     /// The remote file of that account and id, in whatever state.
-    pub(crate) fn remote(
-        &self,
-        account: &str,
-        remote_id: &str,
-    ) -> Result<Option<RemoteRow>, LedgerError> {
+    pub(crate) fn remote(&self, account: &str, remote_id: &str) -> Result<Option<RemoteRow>, LedgerError> {
         let remotes = self.read()?.open_table(schema::REMOTES)?;
         let stored = remotes.get((account, remote_id))?;
         let entry = stored.map(|bytes| decode::<RemoteEntry>(bytes.value()));
-        Ok(entry
-            .transpose()?
-            .map(|entry| entry.into_row(account, remote_id)))
+        Ok(entry.transpose()?.map(|entry| entry.into_row(account, remote_id)))
     }
 
     /// Totals of a tenant or over everything. Files that have expired count until `expire` removes them.
     pub(crate) fn stats(&self, tenant: Option<&str>) -> Result<Totals, LedgerError> {
         let totals = self.read()?.open_table(schema::TOTALS)?;
-        let (files, bytes, remotes, remote_bytes, dying, missing) = totals
-            .get(tenant)?
-            .map_or(Sums::default(), |sums| sums.value());
+        let (files, bytes, remotes, remote_bytes, dying, missing) =
+            totals.get(tenant)?.map_or(Sums::default(), |sums| sums.value());
         Ok(Totals {
             files,
             bytes,

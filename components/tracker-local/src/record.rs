@@ -19,9 +19,7 @@ impl Ledger {
                     }
                     match tables.remote(&file.key.account, &file.remote_id)? {
                         None => tables.first_file(file),
-                        Some(entry) if entry.state == State::Live => {
-                            tables.further_file(file, entry)
-                        }
+                        Some(entry) if entry.state == State::Live => tables.further_file(file, entry),
                         Some(_) => Ok(Recorded::RemoteNotLive),
                     }
                 })
@@ -36,9 +34,7 @@ impl Ledger {
                 return Ok(Recorded::Existing);
             }
             match tables.remote(&file.key.account, &file.remote_id)? {
-                Some(entry) if entry.is_usable(file.created_at_ms) => {
-                    tables.further_file(file, entry)
-                }
+                Some(entry) if entry.is_usable(file.created_at_ms) => tables.further_file(file, entry),
                 _ => Ok(Recorded::RemoteNotLive),
             }
         })
@@ -58,11 +54,7 @@ impl Tables<'_> {
     }
 
     /// A file over a live remote file.
-    fn further_file(
-        &mut self,
-        file: &FileRecord,
-        mut entry: RemoteEntry,
-    ) -> Result<Recorded, LedgerError> {
+    fn further_file(&mut self, file: &FileRecord, mut entry: RemoteEntry) -> Result<Recorded, LedgerError> {
         let (account, remote_id) = (file.key.account.as_str(), file.remote_id.as_str());
         if self.insert_file(file)? {
             self.tally_holder(&file.key.tenant, account, &entry, Change::Add)?;

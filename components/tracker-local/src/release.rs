@@ -75,9 +75,7 @@ impl Tables<'_> {
             self.tally_holder(&tenant, account, &entry, Change::Take)?;
         }
         entry.references = entry.references.checked_sub(1).ok_or_else(|| {
-            LedgerError::Damaged(format!(
-                "remote file {remote_id:?} has no reference left to give back"
-            ))
+            LedgerError::Damaged(format!("remote file {remote_id:?} has no reference left to give back"))
         })?;
         if entry.references > 0 {
             self.put_remote(account, remote_id, &entry)?;

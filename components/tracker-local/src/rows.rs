@@ -1,8 +1,6 @@
 //! The stored form of files and remote files: one byte of format, then postcard.
 
-use crate::bindings::exports::loadlock::upload::tracker::{
-    DedupKey, FileRecord, RemoteRow, RemoteState,
-};
+use crate::bindings::exports::loadlock::upload::tracker::{DedupKey, FileRecord, RemoteRow, RemoteState};
 use crate::error::LedgerError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -192,13 +190,9 @@ pub(crate) fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, LedgerError
         Some((&FORMAT, row)) => match postcard::take_from_bytes(row) {
             Ok((row, [])) => Ok(row),
             Ok(_) => Err(LedgerError::Damaged("a row is too long".to_owned())),
-            Err(error) => Err(LedgerError::Damaged(format!(
-                "a row cannot be read: {error}"
-            ))),
+            Err(error) => Err(LedgerError::Damaged(format!("a row cannot be read: {error}"))),
         },
-        Some((format, _)) => Err(LedgerError::Damaged(format!(
-            "a row has the unknown format {format}"
-        ))),
+        Some((format, _)) => Err(LedgerError::Damaged(format!("a row has the unknown format {format}"))),
         None => Err(LedgerError::Damaged("a row is empty".to_owned())),
     }
 }

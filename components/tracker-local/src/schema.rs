@@ -1,7 +1,8 @@
 //! The tables. Keys are tuples, compared element by element, so that every question is a lookup or a short range.
 //!
-//! A remote file's *holders* are the tenants whose files refer to it. Rows of `HOLDERS` and `CLAIMS` outlive a forgotten
-//! remote row while files still name it: should the vendor give the same id out again, those files count again.
+//! A remote file's *holders* are the tenants whose files refer to it. Rows of `HOLDERS` and `CLAIMS` outlive a
+//! forgotten remote row while files still name it: should the vendor give the same id out again, those files count
+//! again.
 
 use redb::TableDefinition as Table;
 

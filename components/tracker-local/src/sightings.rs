@@ -42,9 +42,7 @@ impl Ledger {
         self.write(|tables| match tables.remote(account, remote_id)? {
             Some(entry) if entry.state != State::Live => {
                 tables.tally_remote_and_holders(account, remote_id, &entry, Change::Take)?;
-                tables
-                    .marked
-                    .remove((entry.state.mark(), account, remote_id))?;
+                tables.marked.remove((entry.state.mark(), account, remote_id))?;
                 tables.remotes.remove((account, remote_id))?;
                 Ok(true)
             }
@@ -62,8 +60,7 @@ impl Tables<'_> {
         entry: &mut RemoteEntry,
         state: State,
     ) -> Result<(), LedgerError> {
-        self.marked
-            .remove((entry.state.mark(), account, remote_id))?;
+        self.marked.remove((entry.state.mark(), account, remote_id))?;
         entry.state = state;
         if state != State::Live {
             self.marked.insert((state.mark(), account, remote_id), ())?;

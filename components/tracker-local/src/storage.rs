@@ -1,7 +1,7 @@
 //! The ledger's file: one call of the host for each page.
 //!
-//! The standard library would do the same by way of C's: a stream for every page, which is made, asked how much it takes,
-//! written to and dropped, and at every commit a sync of the file's times besides its bytes.
+//! The standard library would do the same by way of C's: a stream for every page, which is made, asked how much it
+//! takes, written to and dropped, and at every commit a sync of the file's times besides its bytes.
 
 #[cfg(target_family = "wasm")]
 pub(crate) use sandboxed::open;
@@ -93,9 +93,7 @@ mod sandboxed {
 
 /// Outside of a sandbox, where the tests run, a file is redb's business.
 #[cfg(not(target_family = "wasm"))]
-pub(crate) fn open(
-    path: &std::path::Path,
-) -> Result<impl redb::StorageBackend, crate::error::LedgerError> {
+pub(crate) fn open(path: &std::path::Path) -> Result<impl redb::StorageBackend, crate::error::LedgerError> {
     let file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)

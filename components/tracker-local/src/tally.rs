@@ -26,12 +26,7 @@ impl Change {
 
 impl Tables<'_> {
     /// A file of a tenant.
-    pub(crate) fn tally_file(
-        &mut self,
-        tenant: &str,
-        bytes: u64,
-        change: Change,
-    ) -> Result<(), LedgerError> {
+    pub(crate) fn tally_file(&mut self, tenant: &str, bytes: u64, change: Change) -> Result<(), LedgerError> {
         for scope in [None, Some(tenant)] {
             self.tally(scope, (1, bytes, 0, 0, 0, 0), change)?;
         }
@@ -92,12 +87,7 @@ impl Tables<'_> {
         Ok(())
     }
 
-    fn tally_usage(
-        &mut self,
-        account: &str,
-        entry: &RemoteEntry,
-        change: Change,
-    ) -> Result<(), LedgerError> {
+    fn tally_usage(&mut self, account: &str, entry: &RemoteEntry, change: Change) -> Result<(), LedgerError> {
         let key = (account, entry.purpose.as_str());
         let (remotes, bytes) = self.usage.get(key)?.map_or((0, 0), |old| old.value());
         let new = (change.apply(remotes, 1), change.apply(bytes, entry.bytes));
@@ -108,16 +98,8 @@ impl Tables<'_> {
         Ok(())
     }
 
-    fn tally(
-        &mut self,
-        scope: Option<&str>,
-        amounts: Sums,
-        change: Change,
-    ) -> Result<(), LedgerError> {
-        let old = self
-            .totals
-            .get(scope)?
-            .map_or(Sums::default(), |old| old.value());
+    fn tally(&mut self, scope: Option<&str>, amounts: Sums, change: Change) -> Result<(), LedgerError> {
+        let old = self.totals.get(scope)?.map_or(Sums::default(), |old| old.value());
         let new = (
             change.apply(old.0, amounts.0),
             change.apply(old.1, amounts.1),

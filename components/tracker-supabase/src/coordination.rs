@@ -183,18 +183,11 @@ impl Coordination {
                 attempt,
                 alive,
             }),
-            Acquired::OverQuota { files, bytes } => {
-                contract::Acquired::OverQuota(contract::HeldUsage { files, bytes })
-            }
+            Acquired::OverQuota { files, bytes } => contract::Acquired::OverQuota(contract::HeldUsage { files, bytes }),
         })
     }
 
-    pub(crate) fn ended(
-        &self,
-        gateway: &str,
-        ids: &[String],
-        lease_only: bool,
-    ) -> Result<u64, Failure> {
+    pub(crate) fn ended(&self, gateway: &str, ids: &[String], lease_only: bool) -> Result<u64, Failure> {
         let arguments = json!({ "gateway": gateway, "ids": ids, "lease_only": lease_only });
         self.rest.call("ended", &arguments)
     }
@@ -205,10 +198,7 @@ impl Coordination {
         files: Vec<contract::FileRecord>,
     ) -> Result<Vec<contract::LeasedRecord>, Failure> {
         let count = files.len();
-        let files: Vec<wire::File> = files
-            .into_iter()
-            .map(wire::File::new)
-            .collect::<Result<_, _>>()?;
+        let files: Vec<wire::File> = files.into_iter().map(wire::File::new).collect::<Result<_, _>>()?;
         let arguments = json!({ "gateway": gateway, "files": files });
         let outcome: Vec<Leased> = self.rest.call("record_leased", &arguments)?;
         if outcome.len() != count {
@@ -263,11 +253,7 @@ impl Coordination {
         self.attempts("others", &arguments)
     }
 
-    pub(crate) fn audit_counts(
-        &self,
-        gateway: &str,
-        counts: Vec<contract::AuditCount>,
-    ) -> Result<u64, Failure> {
+    pub(crate) fn audit_counts(&self, gateway: &str, counts: Vec<contract::AuditCount>) -> Result<u64, Failure> {
         let counts: Vec<AuditCount> = counts
             .into_iter()
             .map(|count| AuditCount {
@@ -283,11 +269,7 @@ impl Coordination {
         self.rest.call("audit_counts", &arguments)
     }
 
-    fn attempts(
-        &self,
-        function: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<Vec<contract::Attempt>, Failure> {
+    fn attempts(&self, function: &str, arguments: &serde_json::Value) -> Result<Vec<contract::Attempt>, Failure> {
         let attempts: Vec<Attempt> = self.rest.call(function, arguments)?;
         Ok(attempts.into_iter().map(Into::into).collect())
     }

@@ -14,8 +14,7 @@ pub(crate) enum Cursor {
 
 impl Cursor {
     pub(crate) fn write(&self) -> Result<String, Failure> {
-        let text =
-            serde_json::to_vec(self).map_err(|error| Failure::internal(error.to_string()))?;
+        let text = serde_json::to_vec(self).map_err(|error| Failure::internal(error.to_string()))?;
         Ok(hex::encode(text))
     }
 

@@ -9,8 +9,8 @@ use loadlock_sdk::types::{Failure, FailureKind};
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The version of the schema that this code was written for. A newer one is taken: migrations add and never take away, so that
-/// gateways can be replaced one after the other.
+/// The version of the schema that this code was written for. A newer one is taken: migrations add and never take away,
+/// so that gateways can be replaced one after the other.
 const SCHEMA_VERSION: u32 = 5;
 
 /// Most rows of a page, by the contract.
@@ -19,8 +19,8 @@ const MAX_LIMIT: u32 = 10_000;
 /// Most rows of `remotes` that one call looks at; past them the page is short and has a cursor.
 const WINDOW_ROWS: u32 = 50_000;
 
-/// How far this machine's clock and the database's may be apart: what PostgREST allows for the times in a key. Beyond it keys
-/// are refused, expiry differs between gateways, and pages come out of order.
+/// How far this machine's clock and the database's may be apart: what PostgREST allows for the times in a key. Beyond
+/// it keys are refused, expiry differs between gateways, and pages come out of order.
 const MAX_SKEW_MS: u64 = 30_000;
 
 /// The ledger behind one REST interface.
@@ -35,18 +35,12 @@ impl Ledger {
         let opened: wire::Opened = self.0.call("ledger_open", &json!({}))?;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| {
-                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-            });
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
         check_clock(now, opened.now_ms)?;
         check_version(opened.version)
     }
 
-    pub(crate) fn find(
-        &self,
-        key: contract::DedupKey,
-        now_ms: u64,
-    ) -> Result<Option<contract::RemoteRow>, Failure> {
+    pub(crate) fn find(&self, key: contract::DedupKey, now_ms: u64) -> Result<Option<contract::RemoteRow>, Failure> {
         let arguments = json!({
             "tenant": key.tenant, "account": key.account, "purpose": key.purpose,
             "treatment": key.treatment, "sha256": key.sha256, "now_ms": instant(now_ms),
@@ -55,12 +49,7 @@ impl Ledger {
         Ok(row.map(wire::Remote::into_row))
     }
 
-    pub(crate) fn has_size(
-        &self,
-        tenant: &str,
-        account: &str,
-        bytes: u64,
-    ) -> Result<bool, Failure> {
+    pub(crate) fn has_size(&self, tenant: &str, account: &str, bytes: u64) -> Result<bool, Failure> {
         if i64::try_from(bytes).is_err() {
             return Ok(false);
         }
@@ -68,17 +57,10 @@ impl Ledger {
         self.0.call("has_size", &arguments)
     }
 
-    pub(crate) fn record_many(
-        &self,
-        files: Vec<contract::FileRecord>,
-    ) -> Result<Vec<contract::Recorded>, Failure> {
+    pub(crate) fn record_many(&self, files: Vec<contract::FileRecord>) -> Result<Vec<contract::Recorded>, Failure> {
         let count = files.len();
-        let files: Vec<wire::File> = files
-            .into_iter()
-            .map(wire::File::new)
-            .collect::<Result<_, _>>()?;
-        let outcome: Vec<wire::Recorded> =
-            self.0.call("record_many", &json!({ "files": files }))?;
+        let files: Vec<wire::File> = files.into_iter().map(wire::File::new).collect::<Result<_, _>>()?;
+        let outcome: Vec<wire::Recorded> = self.0.call("record_many", &json!({ "files": files }))?;
         if outcome.len() != count {
             return Err(Failure::protocol(format!(
                 "the ledger answered {} of {count} records",
@@ -88,21 +70,13 @@ impl Ledger {
         Ok(outcome.into_iter().map(Into::into).collect())
     }
 
-    pub(crate) fn reference(
-        &self,
-        file: contract::FileRecord,
-    ) -> Result<contract::Recorded, Failure> {
+    pub(crate) fn reference(&self, file: contract::FileRecord) -> Result<contract::Recorded, Failure> {
         let file = wire::File::new(file)?;
         let outcome: wire::Recorded = self.0.call("reference", &json!({ "file": file }))?;
         Ok(outcome.into())
     }
 
-    pub(crate) fn get(
-        &self,
-        tenant: &str,
-        id: &str,
-        now_ms: u64,
-    ) -> Result<Option<contract::FileRecord>, Failure> {
+    pub(crate) fn get(&self, tenant: &str, id: &str, now_ms: u64) -> Result<Option<contract::FileRecord>, Failure> {
         let arguments = json!({ "tenant": tenant, "id": id, "now_ms": instant(now_ms) });
         let file: Option<wire::File> = self.0.call("get", &arguments)?;
         Ok(file.map(wire::File::into_record))
@@ -119,14 +93,11 @@ impl Ledger {
             "count": limit + 1,
         });
         let files: Vec<wire::File> = self.0.call("list", &arguments)?;
-        let mut files: Vec<contract::FileRecord> =
-            files.into_iter().map(wire::File::into_record).collect();
+        let mut files: Vec<contract::FileRecord> = files.into_iter().map(wire::File::into_record).collect();
         let has_more = files.len() > limit as usize;
         files.truncate(limit as usize);
         let next = match files.last() {
-            Some(last) if has_more => {
-                Some(Cursor::File(last.created_at_ms, last.id.clone()).write()?)
-            }
+            Some(last) if has_more => Some(Cursor::File(last.created_at_ms, last.id.clone()).write()?),
             _ => None,
         };
         Ok(contract::Page { files, next })
@@ -142,11 +113,7 @@ impl Ledger {
         })
     }
 
-    pub(crate) fn expire(
-        &self,
-        now_ms: u64,
-        limit: u32,
-    ) -> Result<Vec<contract::RemoteRow>, Failure> {
+    pub(crate) fn expire(&self, now_ms: u64, limit: u32) -> Result<Vec<contract::RemoteRow>, Failure> {
         let arguments = json!({ "now_ms": instant(now_ms), "count": limit.min(MAX_LIMIT) });
         let rows: Vec<wire::Remote> = self.0.call("expire", &arguments)?;
         Ok(rows.into_iter().map(wire::Remote::into_row).collect())
@@ -175,20 +142,13 @@ impl Ledger {
         self.0.call("observe", &arguments)
     }
 
-    pub(crate) fn remote(
-        &self,
-        account: &str,
-        remote_id: &str,
-    ) -> Result<Option<contract::RemoteRow>, Failure> {
+    pub(crate) fn remote(&self, account: &str, remote_id: &str) -> Result<Option<contract::RemoteRow>, Failure> {
         let arguments = json!({ "account": account, "remote_id": remote_id });
         let row: Option<wire::Remote> = self.0.call("remote", &arguments)?;
         Ok(row.map(wire::Remote::into_row))
     }
 
-    pub(crate) fn remotes(
-        &self,
-        query: &contract::RemotesQuery,
-    ) -> Result<contract::RemotesPage, Failure> {
+    pub(crate) fn remotes(&self, query: &contract::RemotesQuery) -> Result<contract::RemotesPage, Failure> {
         let limit = limit(query.limit)?;
         let (after_account, after_id) = Cursor::remote(query.cursor.as_deref())?.unzip();
         let arguments = json!({
@@ -203,11 +163,7 @@ impl Ledger {
             .map(|(account, id)| Cursor::Remote(account, id).write())
             .transpose()?;
         Ok(contract::RemotesPage {
-            remotes: page
-                .remotes
-                .into_iter()
-                .map(wire::Remote::into_row)
-                .collect(),
+            remotes: page.remotes.into_iter().map(wire::Remote::into_row).collect(),
             next,
         })
     }
@@ -269,7 +225,8 @@ fn check_version(found: Option<u32>) -> Result<u32, Failure> {
     match found {
         Some(version) if version >= SCHEMA_VERSION => Ok(version),
         older => Err(Failure::internal(format!(
-            "the ledger's schema has version {}, and {SCHEMA_VERSION} is needed; run `loadlock tracker migrate --apply`",
+            "the ledger's schema has version {}, and {SCHEMA_VERSION} is needed; run `loadlock tracker migrate \
+             --apply`",
             older.unwrap_or(0)
         ))
         .with_code("schema_older")),
@@ -290,16 +247,10 @@ mod tests {
 
     #[test]
     fn an_older_schema_is_refused_and_a_newer_one_taken() {
-        assert_eq!(
-            check_version(Some(SCHEMA_VERSION + 1)),
-            Ok(SCHEMA_VERSION + 1)
-        );
+        assert_eq!(check_version(Some(SCHEMA_VERSION + 1)), Ok(SCHEMA_VERSION + 1));
         for older in [None, Some(0)] {
             let failure = check_version(older).err();
-            assert_eq!(
-                failure.and_then(|f| f.code).as_deref(),
-                Some("schema_older")
-            );
+            assert_eq!(failure.and_then(|f| f.code).as_deref(), Some("schema_older"));
         }
     }
 }

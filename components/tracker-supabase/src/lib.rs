@@ -1,12 +1,13 @@
 //! The shared ledger: the `tracker` role of `loadlock:upload` over PostgREST, as Supabase serves it, in PostgreSQL.
 //!
-//! Every call of the contract is one call of a function that `migrations/` makes in the ledger's schema, and so one transaction
-//! of the database: references are counted under row locks there, and gateways that share the ledger cannot race. A table
-//! request with `resolution=ignore-duplicates` could not count, and would need a second request to tell a row that was there
-//! from one that was not.
+//! Every call of the contract is one call of a function that `migrations/` makes in the ledger's schema, and so one
+//! transaction of the database: references are counted under row locks there, and gateways that share the ledger cannot
+//! race. A table request with `resolution=ignore-duplicates` could not count, and would need a second request to tell a
+//! row that was there from one that was not.
 //!
-//! Settings: `url`, the address of the REST interface (`https://PROJECT.supabase.co/rest/v1`), `schema` (`loadlock`), and
-//! `gateway_url`, where clients reach this gateway, for other gateways to send them to. The key is the host's to add: `apikey` and `Authorization` are credentials of the tracker.
+//! Settings: `url`, the address of the REST interface (`https://PROJECT.supabase.co/rest/v1`), `schema` (`loadlock`),
+//! and `gateway_url`, where clients reach this gateway, for other gateways to send them to. The key is the host's to
+//! add: `apikey` and `Authorization` are credentials of the tracker.
 //!
 //! | module | job |
 //! |---|---|
@@ -27,8 +28,8 @@ mod wire;
 
 use bindings::exports::loadlock::upload::coordination as together;
 use bindings::exports::loadlock::upload::tracker::{
-    DedupKey, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState,
-    RemotesPage, RemotesQuery, Totals, UsageRow,
+    DedupKey, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesPage, RemotesQuery,
+    Totals, UsageRow,
 };
 use coordination::Coordination;
 use ledger::Ledger;
@@ -77,12 +78,7 @@ impl Guest for Component {
         Ledger::from_settings()?.forget(&account, &remote_id)
     }
 
-    fn observe(
-        account: String,
-        remote_id: String,
-        state: RemoteState,
-        now_ms: u64,
-    ) -> Result<bool, Failure> {
+    fn observe(account: String, remote_id: String, state: RemoteState, now_ms: u64) -> Result<bool, Failure> {
         Ledger::from_settings()?.observe(&account, &remote_id, state, now_ms)
     }
 
@@ -104,11 +100,7 @@ impl Guest for Component {
 }
 
 impl together::Guest for Component {
-    fn beat(
-        gateway: String,
-        lease_ms: u64,
-        states: Vec<together::ProviderState>,
-    ) -> Result<together::News, Failure> {
+    fn beat(gateway: String, lease_ms: u64, states: Vec<together::ProviderState>) -> Result<together::News, Failure> {
         Coordination::from_settings()?.beat(&gateway, lease_ms, states)
     }
 
@@ -127,18 +119,11 @@ impl together::Guest for Component {
         Coordination::from_settings()?.ended(&gateway, &ids, lease_only)
     }
 
-    fn record_leased(
-        gateway: String,
-        files: Vec<FileRecord>,
-    ) -> Result<Vec<together::LeasedRecord>, Failure> {
+    fn record_leased(gateway: String, files: Vec<FileRecord>) -> Result<Vec<together::LeasedRecord>, Failure> {
         Coordination::from_settings()?.record_leased(&gateway, files)
     }
 
-    fn take_over(
-        gateway: String,
-        accounts: Vec<String>,
-        limit: u32,
-    ) -> Result<Vec<together::Attempt>, Failure> {
+    fn take_over(gateway: String, accounts: Vec<String>, limit: u32) -> Result<Vec<together::Attempt>, Failure> {
         Coordination::from_settings()?.take_over(&gateway, &accounts, limit)
     }
 
@@ -150,11 +135,7 @@ impl together::Guest for Component {
         Coordination::from_settings()?.lost(&gateway, &ids)
     }
 
-    fn others(
-        gateway: String,
-        after: Option<String>,
-        limit: u32,
-    ) -> Result<Vec<together::Attempt>, Failure> {
+    fn others(gateway: String, after: Option<String>, limit: u32) -> Result<Vec<together::Attempt>, Failure> {
         Coordination::from_settings()?.others(&gateway, after.as_deref(), limit)
     }
 

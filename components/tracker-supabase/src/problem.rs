@@ -33,16 +33,14 @@ pub(crate) fn read(status: u16, body: &[u8], wait_ms: Option<u64>, schema: &str)
 
 /// Whether two gateways were in each other's way: the same call may be made again at once.
 pub(crate) fn is_race(failure: &Failure) -> bool {
-    failure
-        .code
-        .as_deref()
-        .is_some_and(|code| RACES.contains(&code))
+    failure.code.as_deref().is_some_and(|code| RACES.contains(&code))
 }
 
 /// Serialization, deadlock, lock not available, the same row.
 const RACES: [&str; 4] = ["40001", "40P01", "55P03", "23505"];
 
-const MIGRATE: &str = "run `loadlock tracker migrate --apply` for schema `{schema}`, and see that PostgREST's schema cache is reloaded (`notify pgrst, 'reload schema'`)";
+const MIGRATE: &str = "run `loadlock tracker migrate --apply` for schema `{schema}`, and see that PostgREST's schema \
+     cache is reloaded (`notify pgrst, 'reload schema'`)";
 
 fn meaning(code: &str) -> Option<(FailureKind, String)> {
     use FailureKind::{Internal, Rejected, Unauthorized, Unavailable};
@@ -55,24 +53,25 @@ fn meaning(code: &str) -> Option<(FailureKind, String)> {
         // Expired, not yet valid, or for another audience. PostgREST allows 30 s of skew.
         "PGRST303" => (
             Unauthorized,
-            "the key in `tracker.credential` has expired or is not valid yet: issue another, or set the clock that is wrong",
+            "the key in `tracker.credential` has expired or is not valid yet: issue another, or set the clock that is \
+             wrong",
         ),
         "42501" => (
             Unauthorized,
-            "the key's role may not use schema `{schema}`: use the service role's key, or name the role in `loadlock tracker migrate --role`",
+            "the key's role may not use schema `{schema}`: use the service role's key, or name the role in `loadlock \
+             tracker migrate --role`",
         ),
         "PGRST106" => (
             Internal,
             "expose schema `{schema}` (Supabase: Settings, API, Exposed schemas; PostgREST: `db-schemas`)",
         ),
         // No such function, relation or column, or not in the schema cache; no such constraint.
-        "PGRST200" | "PGRST202" | "PGRST203" | "PGRST204" | "PGRST205" | "3F000" | "42P01"
-        | "42703" | "42883" | "42P10" => (Internal, MIGRATE),
+        "PGRST200" | "PGRST202" | "PGRST203" | "PGRST204" | "PGRST205" | "3F000" | "42P01" | "42703" | "42883"
+        | "42P10" => (Internal, MIGRATE),
         // Could not connect, connection lost, no schema cache, no connection free in time.
-        "PGRST000" | "PGRST001" | "PGRST002" | "PGRST003" => (
-            Unavailable,
-            "is PostgreSQL running and reachable for PostgREST?",
-        ),
+        "PGRST000" | "PGRST001" | "PGRST002" | "PGRST003" => {
+            (Unavailable, "is PostgreSQL running and reachable for PostgREST?")
+        }
         code if RACES.contains(&code) => (Unavailable, ""),
         // Cancelled by a timeout or by an operator; shutting down; read-only while a standby takes over.
         "57014" | "57P01" | "57P02" | "57P03" | "25006" => (Unavailable, ""),
@@ -82,10 +81,9 @@ fn meaning(code: &str) -> Option<(FailureKind, String)> {
             "PostgreSQL is out of connections, memory or disk, or out of reach",
         ),
         code if code.starts_with("22") => (Rejected, ""),
-        code if code.starts_with("23") || code.starts_with("XX") => (
-            Internal,
-            "the ledger's rows contradict each other: run `loadlock fsck`",
-        ),
+        code if code.starts_with("23") || code.starts_with("XX") => {
+            (Internal, "the ledger's rows contradict each other: run `loadlock fsck`")
+        }
         _ => return None,
     };
     Some((kind, hint.to_owned()))
@@ -133,11 +131,7 @@ mod tests {
             assert_eq!(failure.kind, kind, "{code}");
             assert_eq!(failure.code.as_deref(), Some(code));
             assert!(failure.message.contains("it said no"), "{code}");
-            assert!(
-                failure.message.contains(hint),
-                "{code}: {}",
-                failure.message
-            );
+            assert!(failure.message.contains(hint), "{code}: {}", failure.message);
             assert_eq!(failure.retry_after_ms, Some(5_000));
         }
     }

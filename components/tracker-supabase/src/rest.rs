@@ -27,11 +27,8 @@ impl Rest {
     /// `internal` for settings that are missing or wrong.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
         let url = settings.required("url")?;
-        let base =
-            Base::parse(&url).map_err(|wrong| loadlock_sdk::settings::wrong("url", wrong))?;
-        let schema = settings
-            .text("schema")
-            .unwrap_or_else(|| "loadlock".to_owned());
+        let base = Base::parse(&url).map_err(|wrong| loadlock_sdk::settings::wrong("url", wrong))?;
+        let schema = settings.text("schema").unwrap_or_else(|| "loadlock".to_owned());
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         if schema.is_empty() || !schema.bytes().all(plain) {
             let wrong = "use lower-case letters, digits and underscores";
@@ -44,11 +41,7 @@ impl Rest {
     ///
     /// # Errors
     /// See `problem`.
-    pub(crate) fn call<T: DeserializeOwned>(
-        &self,
-        function: &str,
-        arguments: &Value,
-    ) -> Result<T, Failure> {
+    pub(crate) fn call<T: DeserializeOwned>(&self, function: &str, arguments: &Value) -> Result<T, Failure> {
         let arguments = without_nulls(arguments);
         let mut outcome = self.call_once(function, &arguments);
         for _ in 1..RACES {
@@ -62,17 +55,14 @@ impl Rest {
         outcome
     }
 
-    fn call_once<T: DeserializeOwned>(
-        &self,
-        function: &str,
-        arguments: &Value,
-    ) -> Result<T, Failure> {
+    fn call_once<T: DeserializeOwned>(&self, function: &str, arguments: &Value) -> Result<T, Failure> {
         let mut answer = Request::post(&self.base, &format!("/rpc/{function}"))
             .header("accept", "application/json")
             .header("content-profile", &self.schema)
             .header("accept-profile", &self.schema)
             .json(arguments)
-            // Every function may be called again: a file id that was recorded is `existing`, a file that went is not found.
+            // Every function may be called again: a file id that was recorded is `existing`, a file that went is not
+            // found.
             .stores_nothing()
             .send()?;
         if !answer.is_success() {
@@ -82,15 +72,15 @@ impl Rest {
         }
         // PostgREST answers a function that returned null with `null`, or with nothing and 204.
         if answer.status() == 204 {
-            return serde_json::from_value(Value::Null).map_err(|error| {
-                Failure::protocol(format!("`{function}` answered nothing: {error}"))
-            });
+            return serde_json::from_value(Value::Null)
+                .map_err(|error| Failure::protocol(format!("`{function}` answered nothing: {error}")));
         }
         answer.json(ANSWER_BYTES)
     }
 }
 
-/// Postrust, which speaks PostgREST's protocol, takes `null` for an empty text; an argument that is not there is none for both.
+/// Postrust, which speaks PostgREST's protocol, takes `null` for an empty text; an argument that is not there is none
+/// for both.
 fn without_nulls(arguments: &Value) -> Value {
     match arguments {
         Value::Object(fields) => fields

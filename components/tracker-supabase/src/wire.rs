@@ -57,7 +57,8 @@ pub(crate) struct File {
 
 impl File {
     /// # Errors
-    /// `rejected` for what PostgreSQL cannot hold: a NUL in a text, a size of 2⁶³ bytes, an instant after the year 9999.
+    /// `rejected` for what PostgreSQL cannot hold: a NUL in a text, a size of 2⁶³ bytes, an instant after the year
+    /// 9999.
     pub(crate) fn new(file: contract::FileRecord) -> Result<Self, Failure> {
         let file = Self {
             id: file.id,
@@ -73,15 +74,9 @@ impl File {
             expires_at_ms: file.expires_at_ms,
         };
         let instants = [Some(file.created_at_ms), file.expires_at_ms];
-        let has_late = instants
-            .into_iter()
-            .flatten()
-            .any(|ms| ms > LAST_INSTANT_MS);
+        let has_late = instants.into_iter().flatten().any(|ms| ms > LAST_INSTANT_MS);
         if has_late || i64::try_from(file.bytes).is_err() {
-            return Err(unstorable(
-                &file.id,
-                "a size or an instant beyond its range",
-            ));
+            return Err(unstorable(&file.id, "a size or an instant beyond its range"));
         }
         Ok(file)
     }

@@ -72,17 +72,13 @@ pub(crate) fn as_text(head: &[u8]) -> Option<Cow<'_, str>> {
     }
     let valid = match std::str::from_utf8(head) {
         Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(&head[..error.valid_up_to()]).ok()?
-        }
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&head[..error.valid_up_to()]).ok()?,
         Err(_) => return None,
     };
     if has_binary(valid.as_bytes()) {
         return None;
     }
-    Some(Cow::Borrowed(
-        valid.strip_prefix('\u{FEFF}').unwrap_or(valid),
-    ))
+    Some(Cow::Borrowed(valid.strip_prefix('\u{FEFF}').unwrap_or(valid)))
 }
 
 /// The head in UTF-8, if it begins with UTF-16's byte order mark. What is no character becomes a replacement character.
@@ -92,15 +88,9 @@ fn from_utf16(head: &[u8]) -> Option<String> {
         [0xFE, 0xFF, ..] => u16::from_be_bytes,
         _ => return None,
     };
-    let units = head[2..]
-        .chunks_exact(2)
-        .map(|pair| decode([pair[0], pair[1]]));
+    let units = head[2..].chunks_exact(2).map(|pair| decode([pair[0], pair[1]]));
     let characters = char::decode_utf16(units);
-    Some(
-        characters
-            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect(),
-    )
+    Some(characters.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 /// The head as bytes in which ASCII stands for itself: UTF-16 text in UTF-8, and anything else as it is.
@@ -111,13 +101,12 @@ pub(crate) fn as_ascii_superset(head: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Whether a byte is there that no text holds. Looks at a block whole, which becomes vector instructions, before it stops.
+/// Whether a byte is there that no text holds. Looks at a block whole, which becomes vector instructions, before it
+/// stops.
 fn has_binary(bytes: &[u8]) -> bool {
-    bytes.chunks(256).any(|block| {
-        block
-            .iter()
-            .fold(false, |found, byte| found | is_binary(*byte))
-    })
+    bytes
+        .chunks(256)
+        .any(|block| block.iter().fold(false, |found, byte| found | is_binary(*byte)))
 }
 
 /// Bytes that no text holds (WHATWG MIME Sniffing §3, "binary data byte").
@@ -127,15 +116,8 @@ fn is_binary(byte: u8) -> bool {
 
 fn look_at_text(text: &str) -> Content {
     let start = text.trim_start();
-    let lower: String = start
-        .chars()
-        .take(16)
-        .flat_map(char::to_lowercase)
-        .collect();
-    if let Some((_, media)) = SCRIPT_STARTS
-        .iter()
-        .find(|(begin, _)| lower.starts_with(begin))
-    {
+    let lower: String = start.chars().take(16).flat_map(char::to_lowercase).collect();
+    if let Some((_, media)) = SCRIPT_STARTS.iter().find(|(begin, _)| lower.starts_with(begin)) {
         return Content::Script(media);
     }
     match infer::get(start.as_bytes()).map(|found| found.mime_type()) {

@@ -1,8 +1,6 @@
 //! The rules in their order.
 
-use crate::bindings::exports::loadlock::upload::validator::{
-    Acceptance, Candidate, Refusal, Rules,
-};
+use crate::bindings::exports::loadlock::upload::validator::{Acceptance, Candidate, Refusal, Rules};
 use crate::content::{self, Content};
 use crate::glob::{fold, matches};
 use crate::refuse::Code;
@@ -69,26 +67,15 @@ fn check_size(size: u64, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
-fn check_type(
-    content: &Content,
-    extension: &str,
-    media_type: &str,
-    rules: &Rules,
-) -> Result<(), Refusal> {
+fn check_type(content: &Content, extension: &str, media_type: &str, rules: &Rules) -> Result<(), Refusal> {
     // A denied type must not get through under another extension, nor under another signature.
     let mut types = vec![media_type];
     types.extend(content.media_type());
     types.extend(media::all_by_extension(extension));
     for found in types {
         let found = fold(found);
-        if rules
-            .deny_types
-            .iter()
-            .any(|denied| matches(&fold(denied), &found))
-        {
-            return Err(Code::TypeDenied.because(format!(
-                "Files of the type {found} are denied by the operator."
-            )));
+        if rules.deny_types.iter().any(|denied| matches(&fold(denied), &found)) {
+            return Err(Code::TypeDenied.because(format!("Files of the type {found} are denied by the operator.")));
         }
     }
     if rules.deny_mismatch && media::contradicts(content, extension) {

@@ -65,8 +65,7 @@ pub(crate) fn promise(extension: &str) -> Promise {
 pub(crate) fn contradicts(content: &Content, extension: &str) -> bool {
     matches!(
         (content, promise(extension)),
-        (Content::Program(_), Promise::Text | Promise::Passive)
-            | (Content::Script(_), Promise::Passive)
+        (Content::Program(_), Promise::Text | Promise::Passive) | (Content::Script(_), Promise::Passive)
     )
 }
 
@@ -102,15 +101,11 @@ fn refines(guess: &str, found: &str) -> bool {
             guess.starts_with("application/") && guess != "application/pdf" && !is_textual(guess)
                 || guess == "image/svg+xml" && found == "application/gzip"
         }
-        "text/xml"
-        | "text/html"
-        | "text/x-shellscript"
-        | "application/x-httpd-php"
-        | "application/x-bat" => is_textual(guess) || is_program(guess),
-        "video/mp4" | "video/webm" | "video/x-matroska" | "video/quicktime" | "audio/ogg"
-        | "application/ogg" | "video/ogg" | "audio/m4a" => {
-            guess.starts_with("audio/") || guess.starts_with("video/")
+        "text/xml" | "text/html" | "text/x-shellscript" | "application/x-httpd-php" | "application/x-bat" => {
+            is_textual(guess) || is_program(guess)
         }
+        "video/mp4" | "video/webm" | "video/x-matroska" | "video/quicktime" | "audio/ogg" | "application/ogg"
+        | "video/ogg" | "audio/m4a" => guess.starts_with("audio/") || guess.starts_with("video/"),
         "application/vnd.microsoft.portable-executable" | "application/java" => is_program(guess),
         _ => false,
     }
@@ -179,10 +174,7 @@ fn is_program(media: &str) -> bool {
 pub(crate) fn is_media_type(claim: &str) -> bool {
     let is_token = |part: &str| {
         (1..=127).contains(&part.len())
-            && part
-                .bytes()
-                .next()
-                .is_some_and(|b| b.is_ascii_alphanumeric())
+            && part.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
             && part
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))

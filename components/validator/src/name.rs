@@ -21,8 +21,7 @@ pub(crate) fn clean(raw: &[u8]) -> Result<String, Refusal> {
     if raw.len() > MAX_RAW_BYTES {
         return Err(too_long(raw.len()));
     }
-    let text = std::str::from_utf8(raw)
-        .map_err(|_| Code::NameNotUtf8.because("The name is not UTF-8."))?;
+    let text = std::str::from_utf8(raw).map_err(|_| Code::NameNotUtf8.because("The name is not UTF-8."))?;
     let name: String = if text.is_ascii() {
         text.to_owned()
     } else {
@@ -36,9 +35,8 @@ pub(crate) fn clean(raw: &[u8]) -> Result<String, Refusal> {
         return Err(Code::NameDotSegment.because("The name stands for a folder."));
     }
     if name.trim() != name || name.ends_with('.') {
-        return Err(Code::NameEdge.because(
-            "The name starts or ends with a space or ends with a dot, which some systems cut off.",
-        ));
+        return Err(Code::NameEdge
+            .because("The name starts or ends with a space or ends with a dot, which some systems cut off."));
     }
     if is_reserved(&name) {
         return Err(Code::NameReserved.because("The name is a device on Windows."));
@@ -55,9 +53,7 @@ pub(crate) fn extension(name: &str) -> String {
 }
 
 fn too_long(bytes: usize) -> Refusal {
-    Code::NameTooLong.because(format!(
-        "The name has {bytes} bytes, the limit is {MAX_NAME_BYTES}."
-    ))
+    Code::NameTooLong.because(format!("The name has {bytes} bytes, the limit is {MAX_NAME_BYTES}."))
 }
 
 fn check_characters(name: &str) -> Result<(), Refusal> {
@@ -69,9 +65,9 @@ fn check_characters(name: &str) -> Result<(), Refusal> {
             return Err(Code::NameSeparator.because("The name holds a path separator."));
         }
         if is_control(c) {
-            return Err(Code::NameControlCharacter.because(format!(
-                "The name holds the control character U+{point:04X}."
-            )));
+            return Err(
+                Code::NameControlCharacter.because(format!("The name holds the control character U+{point:04X}."))
+            );
         }
         if is_bidi(c) {
             return Err(Code::NameBidiCharacter.because(format!(
@@ -79,9 +75,9 @@ fn check_characters(name: &str) -> Result<(), Refusal> {
             )));
         }
         if is_invisible(c) || (is_joiner(c) && !joins(before, rest.peek().copied())) {
-            return Err(Code::NameInvisibleCharacter.because(format!(
-                "The name holds the invisible character U+{point:04X}."
-            )));
+            return Err(
+                Code::NameInvisibleCharacter.because(format!("The name holds the invisible character U+{point:04X}."))
+            );
         }
         before = Some(c);
     }
@@ -128,7 +124,8 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200C}' | '\u{200D}')
 }
 
-/// Whether a joiner stands where it can have a meaning. Beside ASCII, another joiner or nothing it has none, and only hides.
+/// Whether a joiner stands where it can have a meaning. Beside ASCII, another joiner or nothing it has none, and only
+/// hides.
 fn joins(before: Option<char>, after: Option<char>) -> bool {
     [before, after]
         .into_iter()

@@ -69,10 +69,7 @@ impl Code {
         match self {
             Self::NameEmpty => ("name_empty", "Give the file a name."),
             Self::NameNotUtf8 => ("name_not_utf8", "Rename the file in UTF-8."),
-            Self::NameSeparator => (
-                "name_separator",
-                "Send the file's own name, without a folder.",
-            ),
+            Self::NameSeparator => ("name_separator", "Send the file's own name, without a folder."),
             Self::NameDotSegment => ("name_dot_segment", "Give the file a name of its own."),
             Self::NameControlCharacter => (
                 "name_control_character",
@@ -97,7 +94,8 @@ impl Code {
             Self::NameTooLong => ("name_too_long", "Shorten the name to at most 255 bytes."),
             Self::SecretName => (
                 "secret_name",
-                "Do not upload credentials; if it is none, rename it or ask the operator to put `secrets` into `validator.skip`.",
+                "Do not upload credentials; if it is none, rename it or ask the operator to put `secrets` into \
+                 `validator.skip`.",
             ),
             Self::SecretContent => (
                 "secret_content",

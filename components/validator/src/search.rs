@@ -1,8 +1,8 @@
 //! Searches the first bytes of a file for texts that look like a credential.
 //!
-//! What is searched for is ASCII without line ends, so the bytes are searched as they are, in a file that is no text as well:
-//! whatever stands around an ASCII byte, in any UTF-8, valid or not, it stands for itself. A library finds the first part of
-//! a rule; only around what it finds is anything else looked at.
+//! What is searched for is ASCII without line ends, so the bytes are searched as they are, in a file that is no text as
+//! well: whatever stands around an ASCII byte, in any UTF-8, valid or not, it stands for itself. A library finds the
+//! first part of a rule; only around what it finds is anything else looked at.
 
 use crate::secret_rules::{TEXTS, TextRule};
 use memchr::{memchr, memmem};
@@ -67,7 +67,8 @@ fn holds_cloud_key(bytes: &[u8]) -> bool {
             .any(|(lower, line)| is_cloud_key(lower, line))
 }
 
-/// `aws_secret_access_key = <40 characters of base64>`, as a variable or in JSON; the vendor's own sample is let through.
+/// `aws_secret_access_key = <40 characters of base64>`, as a variable or in JSON; the vendor's own sample is let
+/// through.
 fn is_cloud_key(lower: &[u8], line: &[u8]) -> bool {
     let Some(at) = CLOUD_KEY_LABELS
         .iter()

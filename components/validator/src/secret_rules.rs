@@ -46,12 +46,7 @@ const fn name(pattern: &'static str, what: &'static str) -> NameRule {
     }
 }
 
-const fn folder(
-    folder: &'static str,
-    deep: bool,
-    pattern: &'static str,
-    what: &'static str,
-) -> FolderRule {
+const fn folder(folder: &'static str, deep: bool, pattern: &'static str, what: &'static str) -> FolderRule {
     FolderRule {
         folder,
         deep,

@@ -25,9 +25,7 @@ pub(crate) fn check(name: &str, folder: &str, head: &[u8]) -> Result<(), Refusal
         return Err(Code::SecretName.because(format!("By its name the file looks like {what}.")));
     }
     if let Some(what) = in_content(head) {
-        return Err(
-            Code::SecretContent.because(format!("By its content the file looks like {what}."))
-        );
+        return Err(Code::SecretContent.because(format!("By its content the file looks like {what}.")));
     }
     Ok(())
 }
@@ -35,25 +33,17 @@ pub(crate) fn check(name: &str, folder: &str, head: &[u8]) -> Result<(), Refusal
 fn name_applies(rule: &NameRule, name: &str, head: &[u8]) -> bool {
     matches(rule.pattern, name)
         && !rule.except.iter().any(|except| matches(except, name))
-        && !rule
-            .except_content
-            .iter()
-            .any(|start| head.starts_with(start))
+        && !rule.except_content.iter().any(|start| head.starts_with(start))
 }
 
 fn folder_applies(rule: &FolderRule, name: &str, folder: &str) -> bool {
     if !matches(rule.pattern, name) {
         return false;
     }
-    let segments: Vec<&str> = folder
-        .split('/')
-        .filter(|s| !s.is_empty() && *s != ".")
-        .collect();
+    let segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty() && *s != ".").collect();
     let wanted: Vec<&str> = rule.folder.split('/').collect();
     if rule.deep {
-        segments
-            .windows(wanted.len())
-            .any(|window| window == wanted)
+        segments.windows(wanted.len()).any(|window| window == wanted)
     } else {
         segments.ends_with(&wanted)
     }

@@ -1,7 +1,8 @@
 //! Writing under the lock.
 //!
-//! Every append takes the lock and looks whether the disk is as this process left it, because `loadlock token issue` writes beside a running gateway. The chain on the disk is the only state: whoever holds
-//! the lock continues it from there.
+//! Every append takes the lock and looks whether the disk is as this process left it, because `loadlock token issue`
+//! writes beside a running gateway. The chain on the disk is the only state: whoever holds the lock continues it from
+//! there.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -22,9 +23,7 @@ pub struct Options {
 impl Default for Options {
     /// 64 MiB: some 150,000 records, read in a second, and small enough to ship away.
     fn default() -> Self {
-        Self {
-            rotate_at: 64 << 20,
-        }
+        Self { rotate_at: 64 << 20 }
     }
 }
 
@@ -83,8 +82,8 @@ impl Appender {
         })
     }
 
-    /// Writes records, in order, and takes them out of `entries`: after an error those that are left are not in the log.
-    /// What is written survives the end of this process, but not a power loss before [`Self::sync`].
+    /// Writes records, in order, and takes them out of `entries`: after an error those that are left are not in the
+    /// log. What is written survives the end of this process, but not a power loss before [`Self::sync`].
     ///
     /// # Errors
     /// [`AuditError::Io`]; [`AuditError::Damaged`] if the chain cannot be continued.
@@ -159,10 +158,7 @@ impl Appender {
         self.put_head()
     }
 
-    fn locked<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, AuditError>,
-    ) -> Result<T, AuditError> {
+    fn locked<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, AuditError>) -> Result<T, AuditError> {
         let io = |error| AuditError::io(&self.dir.join("lock"), error);
         self.lock.lock().map_err(io)?;
         let done = work(self);
@@ -180,10 +176,7 @@ impl Appender {
                 .metadata()
                 .map_err(|error| AuditError::io(&current.path, error))?;
             // Others rotate by the same length, so a file below it is the last one as long as it has a name.
-            if metadata.len() == current.length
-                && metadata.nlink() > 0
-                && current.length < self.options.rotate_at
-            {
+            if metadata.len() == current.length && metadata.nlink() > 0 && current.length < self.options.rotate_at {
                 return Ok(());
             }
         }
@@ -200,8 +193,7 @@ impl Appender {
             let end = end_of(path, &file)?;
             if current.is_none() {
                 if end.torn > 0 {
-                    file.set_len(end.length)
-                        .map_err(|error| AuditError::io(path, error))?;
+                    file.set_len(end.length).map_err(|error| AuditError::io(path, error))?;
                     self.repairs
                         .push(repair("torn_tail", format!("{} bytes cut off", end.torn)));
                 }
@@ -217,12 +209,9 @@ impl Appender {
                 "records_missing",
                 format!("the last was {}, found is {}", head.seq, last.seq),
             )),
-            Some(head) if head.seq == last.seq && head.hash != last.hash => {
-                self.repairs.push(repair(
-                    "records_missing",
-                    format!("record {} is another one", head.seq),
-                ))
-            }
+            Some(head) if head.seq == last.seq && head.hash != last.hash => self
+                .repairs
+                .push(repair("records_missing", format!("record {} is another one", head.seq))),
             _ => {}
         }
         self.current = current.map(|(file, path, length)| Current {

@@ -1,7 +1,8 @@
 //! The bytes of a record and its hash.
 //!
-//! A record is one line of JSON whose last field is `hash`: SHA-256 over the line's own bytes up to `,"hash":`. Those bytes hold `prev`, the hash of the record before. So the serialization
-//! that is hashed is the one on the disk, and every byte of a line is covered.
+//! A record is one line of JSON whose last field is `hash`: SHA-256 over the line's own bytes up to `,"hash":`. Those
+//! bytes hold `prev`, the hash of the record before. So the serialization that is hashed is the one on the disk, and
+//! every byte of a line is covered.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,8 @@ const DIGITS: usize = 64;
 pub struct Record {
     /// Its number; the first is 1, and there is no gap.
     pub seq: u64,
-    /// When it happened: RFC 3339, UTC, milliseconds. Later records may hold slightly earlier times: the number is the order.
+    /// When it happened: RFC 3339, UTC, milliseconds. Later records may hold slightly earlier times: the number is the
+    /// order.
     pub time: String,
     /// What happened.
     pub event: Event,
@@ -121,9 +123,7 @@ pub(crate) fn read(line: &[u8]) -> Result<Record, &'static str> {
 /// Whether `record` continues a chain whose last number and hash are these.
 pub(crate) fn follows(record: &Record, seq: u64, hash: &str) -> Result<(), &'static str> {
     if record.seq != seq + 1 {
-        return Err(
-            "its number does not follow the one before: a record is missing, moved or repeated",
-        );
+        return Err("its number does not follow the one before: a record is missing, moved or repeated");
     }
     if record.prev != hash {
         return Err("it does not hold the hash of the record before");

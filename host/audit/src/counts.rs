@@ -14,8 +14,9 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 pub struct Count {
     /// Days since 1970-01-01 in UTC, by the records' times.
     pub day: u64,
-    /// Time of the first record that was counted of this day, milliseconds since 1970. Another process, or this one after it
-    /// has forgotten the day, counts from zero with another time: what has the same one may be kept as the greatest that was said.
+    /// Time of the first record that was counted of this day, milliseconds since 1970. Another process, or this one
+    /// after it has forgotten the day, counts from zero with another time: what has the same one may be kept as the
+    /// greatest that was said.
     pub since_ms: u64,
     /// As in the log; empty where there is none, and for tenants past the first 20,000 rows.
     pub tenant: String,
@@ -92,10 +93,7 @@ impl Counts {
     pub(crate) fn untold(&self, most: usize) -> Vec<Count> {
         let rows = self.days.iter().flat_map(|(day, of_day)| {
             let since_ms = of_day.since_ms;
-            of_day
-                .rows
-                .iter()
-                .map(move |(kind, row)| (*day, since_ms, kind, row))
+            of_day.rows.iter().map(move |(kind, row)| (*day, since_ms, kind, row))
         });
         rows.filter(|(.., row)| row.told < row.records)
             .take(most)
@@ -127,9 +125,8 @@ impl Counts {
             }
         }
         let today = now_ms / DAY_MS;
-        self.days.retain(|day, of_day| {
-            *day >= today || of_day.rows.values().any(|row| row.told < row.records)
-        });
+        self.days
+            .retain(|day, of_day| *day >= today || of_day.rows.values().any(|row| row.told < row.records));
     }
 }
 
@@ -184,10 +181,7 @@ mod tests {
         record(&mut counts, MONDAY + 1, "acme", Outcome::Ok);
         counts.told(&untold, MONDAY + DAY_MS);
         assert_eq!(counts.days.len(), 2);
-        assert_eq!(
-            told_all(&mut counts, MONDAY + DAY_MS),
-            [(20_000, "acme".to_owned(), 2)]
-        );
+        assert_eq!(told_all(&mut counts, MONDAY + DAY_MS), [(20_000, "acme".to_owned(), 2)]);
         assert_eq!(counts.days.len(), 1);
         // A record that waited long for the disk does not continue a count that is not known any more.
         record(&mut counts, MONDAY + 2, "acme", Outcome::Ok);

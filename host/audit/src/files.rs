@@ -63,12 +63,8 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, AuditError> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| AuditError::io(dir, error))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION)
-            && let Some(first) = path
-                .file_stem()
-                .and_then(|stem| stem.to_str()?.parse().ok())
+        if path.extension().is_some_and(|extension| extension == EXTENSION)
+            && let Some(first) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
         {
             files.push((first, path));
         }

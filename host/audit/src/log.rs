@@ -1,7 +1,8 @@
 //! The queue in front of the log, for async callers.
 //!
-//! A caller takes a [`Slot`] before it does what has to be recorded, and is refused if there is none: nothing is done that could not be recorded. Whoever has a slot can always record, even from `Drop`. One thread
-//! writes; what it cannot write it keeps and tries again every second, and gives out no slot meanwhile.
+//! A caller takes a [`Slot`] before it does what has to be recorded, and is refused if there is none: nothing is done
+//! that could not be recorded. Whoever has a slot can always record, even from `Drop`. One thread writes; what it
+//! cannot write it keeps and tries again every second, and gives out no slot meanwhile.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,9 +48,7 @@ struct Shared {
 impl Shared {
     fn with_counts<T>(&self, work: impl FnOnce(&mut Counts) -> T) -> Option<T> {
         let counts = self.counts.get()?;
-        Some(work(
-            &mut counts.lock().unwrap_or_else(PoisonError::into_inner),
-        ))
+        Some(work(&mut counts.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -149,8 +148,8 @@ impl AuditLog {
         self.0.shared.failures.load(Ordering::Relaxed)
     }
 
-    /// Counts from now on what is written, by day, tenant, event and outcome; see [`Count`]. What the log says of itself
-    /// ([`Event::Log`]), and what other processes write, does not count.
+    /// Counts from now on what is written, by day, tenant, event and outcome; see [`Count`]. What the log says of
+    /// itself ([`Event::Log`]), and what other processes write, does not count.
     pub fn count(&self) {
         self.0.shared.counts.get_or_init(Mutex::default);
     }
@@ -161,7 +160,8 @@ impl AuditLog {
         untold.unwrap_or_default()
     }
 
-    /// Whoever keeps the summary has these counts now. Of days before that of `now_ms` nothing is kept once all was told.
+    /// Whoever keeps the summary has these counts now. Of days before that of `now_ms` nothing is kept once all was
+    /// told.
     pub fn told(&self, counts: &[Count], now_ms: u64) {
         self.0.shared.with_counts(|all| all.told(counts, now_ms));
     }
@@ -204,7 +204,8 @@ impl Written {
     }
 }
 
-/// What leaves no trace elsewhere, and what an intruder would most like to undo by pulling the plug, is on the disk at once. An upload or a delete is in the journal or the ledger anyway.
+/// What leaves no trace elsewhere, and what an intruder would most like to undo by pulling the plug, is on the disk at
+/// once. An upload or a delete is in the journal or the ledger anyway.
 fn is_urgent(entry: &Entry) -> bool {
     entry.outcome == Outcome::Denied || matches!(entry.event, Event::Token | Event::Log)
 }
@@ -280,16 +281,14 @@ impl Writer {
                     // Whoever waits learns now that it takes longer.
                     waiting.clear();
                     let (left, closed) = (entries.len(), self.receiver.is_closed());
-                    tracing::error!(%error, left, "the audit log cannot be written; nothing that has to be recorded is done until it can");
+                    tracing::error!(%error, left, "the audit log cannot be written; nothing that has to be recorded \
+                         is done until it can");
                     if closed {
                         last_tries += 1;
                     }
                     if last_tries == LAST_TRIES {
                         let left = left + self.receiver.len();
-                        tracing::error!(
-                            left,
-                            "records of the audit log are lost: this process ends"
-                        );
+                        tracing::error!(left, "records of the audit log are lost: this process ends");
                         return false;
                     }
                     tokio::time::sleep(GROUP).await;

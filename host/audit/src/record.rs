@@ -193,7 +193,8 @@ impl Entry {
     }
 }
 
-/// Text of somebody else as it is kept: control characters, invisible ones and backslashes as escapes, at most some 4,096 bytes.
+/// Text of somebody else as it is kept: control characters, invisible ones and backslashes as escapes, at most some
+/// 4,096 bytes.
 ///
 /// ```
 /// assert_eq!(loadlock_audit::escaped("a\nb \u{202e} O'Brien"), r"a\nb \u{202e} O'Brien");

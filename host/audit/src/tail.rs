@@ -14,10 +14,7 @@ use crate::files;
 type Line = (String, Option<Record>);
 
 fn line(bytes: &[u8]) -> Line {
-    (
-        String::from_utf8_lossy(bytes).into_owned(),
-        chain::read(bytes).ok(),
-    )
+    (String::from_utf8_lossy(bytes).into_owned(), chain::read(bytes).ok())
 }
 
 /// The newest `count` lines, oldest first.
@@ -92,10 +89,7 @@ impl Follow {
             let length = file.metadata().map_err(io)?.len();
             let mut bytes = vec![0; usize::try_from(length.saturating_sub(from)).unwrap_or(0)];
             file.read_exact_at(&mut bytes, from).map_err(io)?;
-            let whole = bytes
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |end| end + 1);
+            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             lines.extend(
                 bytes[..whole]
                     .split(|byte| *byte == b'\n')

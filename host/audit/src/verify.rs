@@ -74,11 +74,7 @@ pub fn verify(dir: &Path, check: &Check) -> Result<Report, AuditError> {
     let count = files.len();
     let last_file = files.last().map(|(_, path)| path.clone());
     for (index, (first, path)) in files.into_iter().enumerate() {
-        let limit = if index + 1 == count {
-            Some(length)
-        } else {
-            None
-        };
+        let limit = if index + 1 == count { Some(length) } else { None };
         if !walk.file(first, &path, limit, index == 0)? {
             return Ok(report);
         }
@@ -123,13 +119,7 @@ impl Walk<'_> {
     }
 
     /// One file; false if the walk ends here. `limit`: it is the last, and so long.
-    fn file(
-        &mut self,
-        first: u64,
-        path: &Path,
-        limit: Option<u64>,
-        oldest: bool,
-    ) -> Result<bool, AuditError> {
+    fn file(&mut self, first: u64, path: &Path, limit: Option<u64>, oldest: bool) -> Result<bool, AuditError> {
         let io = |error| AuditError::io(path, error);
         let file = File::open(path).map_err(io)?;
         let mut reader = BufReader::new(file.take(limit.unwrap_or(u64::MAX)));
@@ -137,10 +127,7 @@ impl Walk<'_> {
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
-            let read = (&mut reader)
-                .take(MAX_LINE)
-                .read_until(b'\n', &mut line)
-                .map_err(io)?;
+            let read = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line).map_err(io)?;
             if read == 0 {
                 break;
             }
@@ -165,12 +152,7 @@ impl Walk<'_> {
                         seq: record.seq - 1,
                         hash: record.prev.clone(),
                     };
-                    if self
-                        .check
-                        .contains
-                        .as_ref()
-                        .is_some_and(|known| known.seq < record.seq)
-                    {
+                    if self.check.contains.as_ref().is_some_and(|known| known.seq < record.seq) {
                         return Ok(self.broken(
                             path,
                             number,
@@ -178,14 +160,8 @@ impl Walk<'_> {
                         ));
                     }
                 }
-                if record.seq != first
-                    && chain::follows(&record, self.last.seq, &self.last.hash).is_ok()
-                {
-                    return Ok(self.broken(
-                        path,
-                        number,
-                        "the file has another name than its first record's number",
-                    ));
+                if record.seq != first && chain::follows(&record, self.last.seq, &self.last.hash).is_ok() {
+                    return Ok(self.broken(path, number, "the file has another name than its first record's number"));
                 }
             }
             if !self.record(path, number, &record) {
@@ -200,9 +176,7 @@ impl Walk<'_> {
             return self.broken(path, number, reason);
         }
         let another = |known: &Position| known.seq == record.seq && known.hash != record.hash;
-        if self.head.as_ref().is_some_and(another)
-            || self.check.contains.as_ref().is_some_and(another)
-        {
+        if self.head.as_ref().is_some_and(another) || self.check.contains.as_ref().is_some_and(another) {
             let reason = "it is not the record that was there when its hash was noted";
             return self.broken(path, number, reason);
         }
@@ -238,7 +212,11 @@ impl Walk<'_> {
             let reason = format!("record {} is missing", known.seq);
             self.broken(last_file, 0, reason);
         } else if self.head.is_none() && last > 0 {
-            self.broken(last_file, 0, "the anchor `head.json` is missing or cannot be read, so nobody can tell whether records are missing");
+            self.broken(
+                last_file,
+                0,
+                "the anchor `head.json` is missing or cannot be read, so nobody can tell whether records are missing",
+            );
         }
     }
 }

@@ -4,9 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use loadlock_audit::{
-    Appender, AuditLog, Check, Entry, Event, Options, Outcome, Position, Report, last, verify,
-};
+use loadlock_audit::{Appender, AuditLog, Check, Entry, Event, Options, Outcome, Position, Report, last, verify};
 use proptest::prelude::*;
 
 const SMALL: Options = Options { rotate_at: 1_500 };
@@ -31,10 +29,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "jsonl")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
         .collect();
     files.sort();
     files

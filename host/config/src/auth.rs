@@ -115,20 +115,14 @@ pub(crate) fn auth(reader: &mut Reader<'_>) -> Option<Auth> {
     let leeway = leeway(reader);
     let keys = keys(reader);
     let legacy = legacy(reader);
-    let legacy_until = reader
-        .optional::<UnixTime>("auth.legacy_until")
-        .map(|(until, _)| until);
+    let legacy_until = reader.optional::<UnixTime>("auth.legacy_until").map(|(until, _)| until);
     if !legacy.is_empty()
         && reader.source.find("auth.legacy_until").is_none()
         && let Some(found) = reader.source.find("auth.legacy")
     {
         let what = "is set, but `auth.legacy_until` is not, so all of it is refused";
         let hint = "Set `auth.legacy_until` to the date on which they end, or remove them.";
-        reader.fail(
-            "auth.legacy",
-            &found.origin,
-            Defect::new(Code::Conflict, what, hint),
-        );
+        reader.fail("auth.legacy", &found.origin, Defect::new(Code::Conflict, what, hint));
     }
     let revoked = reader.optional::<Vec<Item>>("auth.revoked");
     let revoked = revoked.map(|(items, _)| items).unwrap_or_default();
@@ -152,11 +146,7 @@ fn leeway(reader: &mut Reader<'_>) -> Duration {
     if leeway.subsec_millis() != 0
         && let Some(found) = reader.source.find("auth.leeway")
     {
-        let defect = Defect::new(
-            Code::BadValue,
-            "must be whole seconds",
-            "Write for example \"60s\".",
-        );
+        let defect = Defect::new(Code::BadValue, "must be whole seconds", "Write for example \"60s\".");
         reader.fail("auth.leeway", &found.origin, defect);
     }
     leeway
@@ -191,9 +181,7 @@ fn key<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<AuthKey> {
     let issuers = record.texts(reader, "issuers");
     let tenants = record.texts(reader, "tenants");
     let written = record.text(reader, "alg")?;
-    let known = Algorithm::NAMES
-        .iter()
-        .find(|(name, _)| *name == written.text);
+    let known = Algorithm::NAMES.iter().find(|(name, _)| *name == written.text);
     let Some((_, algorithm)) = known else {
         let names = Algorithm::NAMES.map(|(name, _)| name);
         let what = format!("cannot be {}", quoted(&written.text));
@@ -219,11 +207,7 @@ fn key<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<AuthKey> {
     for (name, items) in [("issuers", &issuers), ("tenants", &tenants)] {
         if items.is_empty() {
             let what = "is empty, so the key speaks for nobody";
-            let defect = Defect::new(
-                Code::BadValue,
-                what,
-                "Name at least one, or remove the key.",
-            );
+            let defect = Defect::new(Code::BadValue, what, "Name at least one, or remove the key.");
             let origin = record.origin_of(reader, name);
             reader.fail(record.key_of(name), &origin, defect);
         }
@@ -244,10 +228,7 @@ fn legacy(reader: &mut Reader<'_>) -> Vec<Legacy> {
     if records.is_empty() {
         reader.explain_default("auth.legacy");
     }
-    records
-        .iter()
-        .filter_map(|record| one_legacy(reader, record))
-        .collect()
+    records.iter().filter_map(|record| one_legacy(reader, record)).collect()
 }
 
 fn one_legacy<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Legacy> {
@@ -273,11 +254,7 @@ fn one_legacy<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Legacy
         return None;
     };
     let (subject, tenant) = (subject?.text, tenant?.text);
-    reader.explain(
-        &record.key,
-        format!("{subject} of {tenant}"),
-        &record.origin,
-    );
+    reader.explain(&record.key, format!("{subject} of {tenant}"), &record.origin);
     Some(Legacy {
         sha256,
         subject,

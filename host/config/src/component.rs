@@ -89,15 +89,8 @@ pub(crate) fn component(
     let place = format!("{section}.component");
     let Some(Found { raw, origin }) = reader.source.find(&place) else {
         if !builtins(role).contains(&default) {
-            let hint = format!(
-                "Name one of {}, or the path of a component.",
-                builtin_names(role)
-            );
-            reader.fail(
-                place,
-                section_origin,
-                Defect::new(Code::Missing, "is missing", hint),
-            );
+            let hint = format!("Name one of {}, or the path of a component.", builtin_names(role));
+            reader.fail(place, section_origin, Defect::new(Code::Missing, "is missing", hint));
             return None;
         }
         reader.explain(&place, format!("builtin:{default}"), &Origin::Default);
@@ -116,8 +109,7 @@ pub(crate) fn component(
             if let Some(digest) = record.text(reader, "sha256") {
                 sha256 = parse_sha256(&digest.text);
                 if sha256.is_none() {
-                    let hint =
-                        "Write 64 hexadecimal digits; `loadlock providers inspect` shows them.";
+                    let hint = "Write 64 hexadecimal digits; `loadlock providers inspect` shows them.";
                     let what = format!("cannot be {}", quoted(&digest.text));
                     let defect = Defect::new(Code::BadValue, what, hint);
                     reader.fail(record.key_of("sha256"), &digest.origin, defect);
@@ -147,19 +139,12 @@ pub(crate) fn component(
         }
         None => ComponentSource::File(reader.existing_file(&place, &written, &origin)?),
     };
-    let component = ComponentRef {
-        source,
-        sha256,
-        origin,
-    };
+    let component = ComponentRef { source, sha256, origin };
     reader.explain(&place, component.to_string(), &component.origin);
     Some(component)
 }
 
 fn builtin_names(role: Role) -> String {
-    let names: Vec<String> = builtins(role)
-        .iter()
-        .map(|name| format!("`builtin:{name}`"))
-        .collect();
+    let names: Vec<String> = builtins(role).iter().map(|name| format!("`builtin:{name}`")).collect();
     names.join(", ")
 }

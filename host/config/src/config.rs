@@ -119,17 +119,12 @@ pub fn parse(input: Input<'_>) -> Result<Config, ConfigErrors> {
             .and_then(Path::parent)
             .map(Path::to_owned)
             .unwrap_or_default(),
-        errors: document
-            .as_ref()
-            .map(schema::unknown_keys)
-            .unwrap_or_default(),
+        errors: document.as_ref().map(schema::unknown_keys).unwrap_or_default(),
         explained: Vec::new(),
     };
     let mut config = assemble(&mut reader);
     let Reader {
-        mut errors,
-        explained,
-        ..
+        mut errors, explained, ..
     } = reader;
     let text = input.file.map_or("", |(_, text)| text);
     errors.extend(schema::unknown_variables(&source, text));
@@ -213,11 +208,7 @@ fn order(reader: &mut Reader<'_>, names: &[&str]) -> Vec<String> {
         return names.iter().map(|name| (*name).to_owned()).collect();
     };
     if items.is_empty() {
-        let defect = Defect::new(
-            Code::BadValue,
-            "names no provider",
-            "Name some, or remove it.",
-        );
+        let defect = Defect::new(Code::BadValue, "names no provider", "Name some, or remove it.");
         reader.fail("order", &origin, defect);
     }
     provider::check_names(reader, &items, "order", names);
@@ -228,11 +219,7 @@ fn size_threshold(reader: &mut Reader<'_>, order: &[String]) -> Option<(Size, Or
     let (size, origin) = reader.optional::<Size>("router.size_threshold")?;
     if order.len() < 2 {
         let what = "chooses between the first two of `order`, which has fewer";
-        let defect = Defect::new(
-            Code::Conflict,
-            what,
-            "Configure two providers, or remove it.",
-        );
+        let defect = Defect::new(Code::Conflict, what, "Configure two providers, or remove it.");
         reader.fail("router.size_threshold", &origin, defect);
     }
     Some((size, origin))
@@ -248,9 +235,7 @@ impl Config {
     /// The other tenants that share remote files with this one, in the order of the file.
     pub fn dedup_peers(&self, tenant: &str) -> Vec<&str> {
         let group = self.tenant(tenant).and_then(|own| own.dedup_group.as_ref());
-        let shares = |other: &&Tenant| {
-            group.is_some() && other.dedup_group.as_ref() == group && other.name != tenant
-        };
+        let shares = |other: &&Tenant| group.is_some() && other.dedup_group.as_ref() == group && other.name != tenant;
         let peers = self.tenants.iter().filter(shares);
         peers.map(|other| other.name.as_str()).collect()
     }
@@ -266,7 +251,8 @@ impl Config {
         self.providers.iter().find(|provider| provider.name == name)
     }
 
-    /// Whether only `[auth]`, `[[tenants]]` and `[[grants]]` differ: what a running gateway can take over. Where a value stands, and that it is written although it is the default, makes no difference.
+    /// Whether only `[auth]`, `[[tenants]]` and `[[grants]]` differ: what a running gateway can take over. Where a
+    /// value stands, and that it is written although it is the default, makes no difference.
     pub fn same_but_for_reload(&self, other: &Self) -> bool {
         fn values(config: &Config) -> Vec<(&str, &str)> {
             const RELOADED: [&str; 3] = ["auth", "tenants", "grants"];
@@ -276,9 +262,7 @@ impl Config {
                 !RELOADED.contains(&section) || one.key == "auth.component"
             };
             let values = config.explained.iter().filter(section);
-            values
-                .map(|one| (one.key.as_str(), one.value.as_str()))
-                .collect()
+            values.map(|one| (one.key.as_str(), one.value.as_str())).collect()
         }
         fn pins(config: &Config) -> Vec<Option<[u8; 32]>> {
             let roles = [&config.auth.component, &config.validator.component];
@@ -300,10 +284,7 @@ impl Config {
         for (_, _, value) in self.secrets() {
             files.extend(value.files().map(Path::to_owned));
         }
-        files.extend(
-            self.connections()
-                .filter_map(|connection| connection.ca_file.clone()),
-        );
+        files.extend(self.connections().filter_map(|connection| connection.ca_file.clone()));
         if let Some(tls) = &self.server.tls {
             files.push(tls.key.clone());
         }
@@ -316,11 +297,7 @@ impl Config {
     /// request, so check before.
     ///
     /// `is_set` says whether a variable exists and is not empty.
-    pub fn missing_credentials(
-        &self,
-        is_set: impl Fn(&str) -> bool,
-        paths: &dyn Paths,
-    ) -> Vec<ConfigError> {
+    pub fn missing_credentials(&self, is_set: impl Fn(&str) -> bool, paths: &dyn Paths) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         for (key, origin, value) in self.secrets() {
             let mut missing = |what: String, hint: &str| {
@@ -357,13 +334,7 @@ impl Config {
         let credentials = self
             .connections()
             .flat_map(|connection| &connection.credentials)
-            .map(|credential| {
-                (
-                    credential.key.as_str(),
-                    &credential.origin,
-                    &credential.value,
-                )
-            });
+            .map(|credential| (credential.key.as_str(), &credential.origin, &credential.value));
         let keys = self
             .auth
             .keys

@@ -67,11 +67,7 @@ const RESERVED_HEADERS: [&str; 9] = [
 ];
 
 /// Reads `<section>.credential`.
-pub(crate) fn credentials(
-    reader: &mut Reader<'_>,
-    section: &str,
-    egress: &[EgressGrant],
-) -> Vec<Credential> {
+pub(crate) fn credentials(reader: &mut Reader<'_>, section: &str, egress: &[EgressGrant]) -> Vec<Credential> {
     let place = format!("{section}.credential");
     let Some(records) = reader.records(&place) else {
         reader.explain_default(&place);
@@ -82,10 +78,7 @@ pub(crate) fn credentials(
         let Some(credential) = credential(reader, record) else {
             continue;
         };
-        if credentials
-            .iter()
-            .any(|other| other.header() == credential.header())
-        {
+        if credentials.iter().any(|other| other.header() == credential.header()) {
             let what = format!("sets the header `{}` a second time", credential.header());
             let defect = Defect::new(Code::Conflict, what, "Remove one.");
             reader.fail(&record.key, &record.origin, defect);
@@ -98,10 +91,7 @@ pub(crate) fn credentials(
         .filter(|grant| grant.scheme == Scheme::Http && !grant.is_loopback());
     if let Some(first) = credentials.first() {
         for grant in open {
-            let what = format!(
-                "allows plain HTTP to {} while `{}` is set",
-                grant.host, first.key
-            );
+            let what = format!("allows plain HTTP to {} while `{}` is set", grant.host, first.key);
             let hint = "Use `https://`; a credential travels in the clear only to loopback.";
             let defect = Defect::new(Code::Insecure, what, hint);
             reader.fail(format!("{section}.egress"), &grant.origin, defect);
@@ -118,11 +108,7 @@ fn credential<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Creden
         "glm-signed" => {
             if let Some(header) = &header {
                 let what = "has no meaning with `kind = \"glm-signed\"`";
-                let defect = Defect::new(
-                    Code::Conflict,
-                    what,
-                    "Remove it: the header is `Authorization`.",
-                );
+                let defect = Defect::new(Code::Conflict, what, "Remove it: the header is `Authorization`.");
                 reader.fail(record.key_of("header"), &header.origin, defect);
             }
             CredentialKind::GlmSigned
@@ -154,11 +140,7 @@ fn credential<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Creden
             let what = format!("cannot be {}", crate::error::quoted(other));
             let hint = suggest::did_you_mean(other, &KINDS);
             let origin = kind.map_or_else(|| record.origin.clone(), |kind| kind.origin);
-            reader.fail(
-                record.key_of("kind"),
-                &origin,
-                Defect::new(Code::BadValue, what, hint),
-            );
+            reader.fail(record.key_of("kind"), &origin, Defect::new(Code::BadValue, what, hint));
             return None;
         }
     };

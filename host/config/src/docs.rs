@@ -22,8 +22,10 @@ An unknown key, an unknown `LOADLOCK_*` variable or a bad value refuses to start
 ## How values are written
 
 - **Paths** are relative to the folder of the file, in a variable to the current directory. `~/` is your home directory.
-- **Sizes** are a whole number of bytes, or a string with a unit: `\"100 MB\"` is 100,000,000 bytes, `\"64 MiB\"` is 67,108,864.
-- **Durations** are a string of one number and one unit: `\"250ms\"`, `\"60s\"`, `\"10m\"`, `\"1h\"`, `\"30d\"`. A bare number is refused.
+- **Sizes** are a whole number of bytes, or a string with a unit: `\"100 MB\"` is 100,000,000 bytes, `\"64 MiB\"` is \
+     67,108,864.
+- **Durations** are a string of one number and one unit: `\"250ms\"`, `\"60s\"`, `\"10m\"`, `\"1h\"`, `\"30d\"`. A \
+     bare number is refused.
 - **Lists** in a variable are separated by commas.
 - **Secrets** are never written down: a `value` is a template of `${env:NAME}` and `${file:PATH}`, with at most a word such as
   `Bearer ` around it. The variables that templates name may start with `LOADLOCK_`.
@@ -68,11 +70,7 @@ pub fn documentation() -> String {
 }
 
 fn describe(page: &mut String, setting: &Setting) {
-    let places: Vec<String> = setting
-        .places
-        .iter()
-        .map(|place| format!("`{place}`"))
-        .collect();
+    let places: Vec<String> = setting.places.iter().map(|place| format!("`{place}`")).collect();
     let variables: Vec<String> = setting
         .places
         .iter()
@@ -102,11 +100,7 @@ fn table(page: &mut String, fields: &[Field]) {
     page.push_str("| Field | Required | Meaning |\n|---|---|---|\n");
     for field in fields {
         let required = if field.required { "yes" } else { "no" };
-        let _ = writeln!(
-            page,
-            "| `{}` | {required} | {} |",
-            field.name, field.meaning
-        );
+        let _ = writeln!(page, "| `{}` | {required} | {} |", field.name, field.meaning);
     }
     page.push('\n');
 }

@@ -92,10 +92,7 @@ pub(crate) fn grants(reader: &mut Reader<'_>, section: &str) -> Vec<EgressGrant>
         reader.explain_default(&place);
         return Vec::new();
     };
-    let grants: Vec<_> = records
-        .iter()
-        .filter_map(|record| grant(reader, record))
-        .collect();
+    let grants: Vec<_> = records.iter().filter_map(|record| grant(reader, record)).collect();
     if records.is_empty() {
         reader.explain_default(&place);
     }
@@ -115,17 +112,10 @@ fn grant<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<EgressGrant
     }
     for (index, method) in methods.iter().enumerate() {
         if !METHODS.contains(&method.text.as_str()) {
-            let what = format!(
-                "is not an HTTP method: {}",
-                crate::error::quoted(&method.text)
-            );
+            let what = format!("is not an HTTP method: {}", crate::error::quoted(&method.text));
             let hint = suggest::did_you_mean(&method.text.to_uppercase(), &METHODS);
             let defect = Defect::new(Code::BadValue, what, hint);
-            reader.fail(
-                format!("{}[{index}]", record.key_of("methods")),
-                &method.origin,
-                defect,
-            );
+            reader.fail(format!("{}[{index}]", record.key_of("methods")), &method.origin, defect);
         }
     }
     let parsed = parse_url(&url.text).and_then(|parsed| {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::Origin;
 
-/// What kind of defect it is. The names are stable; the product reports all of them under its error code `config_invalid`.
+/// What kind of defect it is. The names are stable; the product reports all of them under its error code
+/// `config_invalid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
     /// The file cannot be read.
@@ -82,9 +83,7 @@ impl Code {
             Self::Unreadable => "The file, the home or a variable cannot be read.",
             Self::Syntax => "The file is not TOML in UTF-8.",
             Self::UnknownKey => "The key is no setting. The nearest known one is suggested.",
-            Self::UnknownVariable => {
-                "A `LOADLOCK_*` variable is no setting. The nearest known one is suggested."
-            }
+            Self::UnknownVariable => "A `LOADLOCK_*` variable is no setting. The nearest known one is suggested.",
             Self::WrongType => "The value has another type than the setting.",
             Self::BadValue => "The value cannot be understood.",
             Self::OutOfRange => "The value is outside the setting's bounds.",
@@ -92,9 +91,7 @@ impl Code {
             Self::Conflict => "Two values contradict each other.",
             Self::BadPath => "A path does not exist or is not what it must be.",
             Self::ForbiddenGrant => "A grant of `/`, or of a folder at or below `home`.",
-            Self::LiteralSecret => {
-                "A secret stands in the file, or where a component would see it."
-            }
+            Self::LiteralSecret => "A secret stands in the file, or where a component would see it.",
             Self::Insecure => "A credential would travel over plain HTTP.",
             Self::CredentialMissing => "The variable or file of a credential is not there.",
         }
@@ -134,13 +131,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::File(place) => {
-                write!(
-                    f,
-                    "{}:{}:{}: ",
-                    place.file.display(),
-                    place.line,
-                    place.column
-                )?;
+                write!(f, "{}:{}:{}: ", place.file.display(), place.line, place.column)?;
             }
             Origin::Env(name) => write!(f, "environment variable {name}: ")?,
             Origin::Default => {}

@@ -76,12 +76,7 @@ pub(crate) fn home(reader: &mut Reader<'_>) -> PathBuf {
 }
 
 /// Reads `grants`. `providers` are the configured names; notes explain why there is no grant.
-pub(crate) fn grants(
-    reader: &mut Reader<'_>,
-    home: &Path,
-    providers: &[&str],
-    notes: &mut Vec<String>,
-) -> Vec<Grant> {
+pub(crate) fn grants(reader: &mut Reader<'_>, home: &Path, providers: &[&str], notes: &mut Vec<String>) -> Vec<Grant> {
     let Some(records) = reader.records("grants") else {
         return current_directory(reader, home, notes).into_iter().collect();
     };
@@ -96,17 +91,11 @@ pub(crate) fn grants(
         .collect()
 }
 
-fn current_directory(
-    reader: &mut Reader<'_>,
-    home: &Path,
-    notes: &mut Vec<String>,
-) -> Option<Grant> {
+fn current_directory(reader: &mut Reader<'_>, home: &Path, notes: &mut Vec<String>) -> Option<Grant> {
     let cwd = reader.facts.cwd.clone();
     let reason = match reader.paths.look(&cwd) {
         Ok((root, _)) if root.parent().is_none() => "the current directory is `/`".to_owned(),
-        Ok((root, _)) if root.starts_with(home) => {
-            "the current directory is at or below `home`".to_owned()
-        }
+        Ok((root, _)) if root.starts_with(home) => "the current directory is at or below `home`".to_owned(),
         Ok((root, _)) => {
             let shown = describe(&root, None, &[]);
             reader.explain("grants", shown, &Origin::Default);
@@ -126,12 +115,7 @@ fn current_directory(
     None
 }
 
-fn grant<'a>(
-    reader: &mut Reader<'a>,
-    record: &Record<'a>,
-    home: &Path,
-    known: &[&str],
-) -> Option<Grant> {
+fn grant<'a>(reader: &mut Reader<'a>, record: &Record<'a>, home: &Path, known: &[&str]) -> Option<Grant> {
     let providers = record.texts(reader, "providers");
     let tenants = record.texts(reader, "tenants").unwrap_or_default();
     let providers = providers.map(|items| checked_providers(reader, record, items, known));
@@ -140,11 +124,7 @@ fn grant<'a>(
         if tenant.text == "*" {
             let what = "cannot be `*`: a path is granted to tenants by name";
             let defect = Defect::new(Code::BadValue, what, "Name each tenant.");
-            reader.fail(
-                format!("{}[{index}]", record.key_of("tenants")),
-                &tenant.origin,
-                defect,
-            );
+            reader.fail(format!("{}[{index}]", record.key_of("tenants")), &tenant.origin, defect);
         }
     }
     let written = record.text(reader, "root")?;
@@ -171,13 +151,10 @@ fn grant<'a>(
 fn checked_root(reader: &Reader<'_>, path: &Path, home: &Path) -> Result<PathBuf, Defect> {
     let existing = "Name an existing folder; a relative path starts at the configuration's folder.";
     let shown = path.display();
-    let (root, kind) = reader.paths.look(path).map_err(|error| {
-        Defect::new(
-            Code::BadPath,
-            format!("names {shown}, which {error}"),
-            existing,
-        )
-    })?;
+    let (root, kind) = reader
+        .paths
+        .look(path)
+        .map_err(|error| Defect::new(Code::BadPath, format!("names {shown}, which {error}"), existing))?;
     if kind != PathKind::Directory {
         let what = format!("names {shown}, which is not a folder");
         return Err(Defect::new(Code::BadPath, what, existing));
@@ -191,10 +168,7 @@ fn checked_root(reader: &Reader<'_>, path: &Path, home: &Path) -> Result<PathBuf
         ));
     }
     if root.starts_with(home) {
-        let what = format!(
-            "names {shown}, which is at or below `home` ({})",
-            home.display()
-        );
+        let what = format!("names {shown}, which is at or below `home` ({})", home.display());
         return Err(Defect::new(
             Code::ForbiddenGrant,
             what,

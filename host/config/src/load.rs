@@ -59,15 +59,9 @@ pub fn load_with(
     let env = variables(env)?;
     let (file, origin) = match (file, env.get("LOADLOCK_CONFIG")) {
         (Some(file), _) => (Some(file.to_owned()), Origin::Default),
-        (None, Some(file)) => (
-            Some(PathBuf::from(file)),
-            Origin::Env("LOADLOCK_CONFIG".to_owned()),
-        ),
+        (None, Some(file)) => (Some(PathBuf::from(file)), Origin::Env("LOADLOCK_CONFIG".to_owned())),
         (None, None) => {
-            let usual = facts
-                .config_dir
-                .as_ref()
-                .map(|dir| dir.join("loadlock/loadlock.toml"));
+            let usual = facts.config_dir.as_ref().map(|dir| dir.join("loadlock/loadlock.toml"));
             (usual.filter(|file| file.exists()), Origin::Default)
         }
     };
@@ -98,9 +92,7 @@ fn one(defect: Defect, origin: &Origin) -> ConfigErrors {
 }
 
 /// Only our own: the values of others are none of our business.
-fn variables(
-    env: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<BTreeMap<String, String>, ConfigErrors> {
+fn variables(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<BTreeMap<String, String>, ConfigErrors> {
     let mut ours = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, value) in env {
@@ -115,11 +107,7 @@ fn variables(
                 ours.insert(name, value);
             }
             Err(_) => {
-                let defect = Defect::new(
-                    Code::Unreadable,
-                    "Its value is not UTF-8",
-                    "Set it again or unset it.",
-                );
+                let defect = Defect::new(Code::Unreadable, "Its value is not UTF-8", "Set it again or unset it.");
                 errors.push(defect.at("", &Origin::Env(name)));
             }
         }

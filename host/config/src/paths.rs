@@ -74,9 +74,7 @@ fn refused(error: std::io::Error) -> LookError {
 
 /// Makes `written` absolute: `~/` is the user's home, anything relative continues `base`.
 pub(crate) fn absolute(written: &str, base: &Path, facts: &Facts) -> PathBuf {
-    let rest = written
-        .strip_prefix("~/")
-        .or((written == "~").then_some(""));
+    let rest = written.strip_prefix("~/").or((written == "~").then_some(""));
     match (rest, &facts.user_home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => facts.cwd.join(base).join(written),
@@ -93,10 +91,7 @@ pub(crate) fn future(path: &Path, paths: &dyn Paths) -> Result<PathBuf, LookErro
                 return Err(LookError::Refused("not a folder".to_owned()));
             }
             Ok((canonical, _)) => {
-                return Ok(rest
-                    .iter()
-                    .rev()
-                    .fold(canonical, |path, part| path.join(part)));
+                return Ok(rest.iter().rev().fold(canonical, |path, part| path.join(part)));
             }
             Err(LookError::Missing) => {}
             Err(refused) => return Err(refused),

@@ -56,11 +56,7 @@ pub struct Provider {
 }
 
 /// Reads all providers, in the order of the file; `local` alone if there is no section.
-pub(crate) fn providers(
-    reader: &mut Reader<'_>,
-    shared: &Shared,
-    notes: &mut Vec<String>,
-) -> Vec<Provider> {
+pub(crate) fn providers(reader: &mut Reader<'_>, shared: &Shared, notes: &mut Vec<String>) -> Vec<Provider> {
     let names = match reader.source.children("providers") {
         Some(names) => names,
         None => vec![("local".to_owned(), Origin::Default)],
@@ -79,17 +75,11 @@ fn provider(
     notes: &mut Vec<String>,
 ) -> Option<Provider> {
     let section = format!("providers.{name}");
-    let plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-    if name == "auto"
-        || name.is_empty()
-        || name.len() > 32
-        || name.starts_with(['-', '_'])
-        || !name.bytes().all(plain)
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if name == "auto" || name.is_empty() || name.len() > 32 || name.starts_with(['-', '_']) || !name.bytes().all(plain)
     {
         let what = "is not a name for a provider";
-        let hint =
-            "Use up to 32 of a-z, 0-9, `-` and `_`, a letter or digit first; `auto` is taken.";
+        let hint = "Use up to 32 of a-z, 0-9, `-` and `_`, a letter or digit first; `auto` is taken.";
         reader.fail(section, &origin, Defect::new(Code::BadValue, what, hint));
         return None;
     }
@@ -139,7 +129,8 @@ pub(crate) fn connection(
         .and_then(|(written, origin)| reader.existing_file(&place, &written, &origin));
     if egress.is_empty() && !credentials.is_empty() {
         notes.push(format!(
-            "`{section}` has a credential but no `{section}.egress`: every request is refused. Add the URLs that it may reach."
+            "`{section}` has a credential but no `{section}.egress`: every request is refused. Add the URLs that it \
+             may reach."
         ));
     }
     Some(Connection {
@@ -165,17 +156,14 @@ fn component_settings(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String
             reader.explain(&key, item.text.clone(), &item.origin);
         }
     }
-    map.into_iter()
-        .map(|(name, item)| (name, item.text))
-        .collect()
+    map.into_iter().map(|(name, item)| (name, item.text)).collect()
 }
 
 fn setting_defect(name: &str, value: &str) -> Option<Defect> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         let what = "is not a name for a component's setting";
-        let hint =
-            "Use up to 64 of a-z, 0-9 and `_`: it becomes an environment variable in upper case.";
+        let hint = "Use up to 64 of a-z, 0-9 and `_`: it becomes an environment variable in upper case.";
         return Some(Defect::new(Code::BadValue, what, hint));
     }
     if value.contains('\0') {
@@ -191,8 +179,7 @@ fn setting_defect(name: &str, value: &str) -> Option<Defect> {
         || name.ends_with("_token");
     if secret || value.contains("${") {
         let what = "looks like a secret, and a component sees its settings";
-        let hint =
-            "Use `credential`: the host adds it to requests, and the component never sees it.";
+        let hint = "Use `credential`: the host adds it to requests, and the component never sees it.";
         return Some(Defect::new(Code::LiteralSecret, what, hint));
     }
     None
@@ -206,21 +193,16 @@ fn purposes(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, String> 
     }
     for (name, item) in &map {
         let key = format!("{place}.{name}");
-        let good = |text: &str| {
-            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-        };
+        let good = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         if good(name) && good(&item.text) {
             reader.explain(&key, item.text.clone(), &item.origin);
         } else {
             let what = format!("cannot be {}", quoted(&item.text));
-            let hint =
-                "Write `client_purpose = \"vendor-purpose\"`, each up to 64 printable characters.";
+            let hint = "Write `client_purpose = \"vendor-purpose\"`, each up to 64 printable characters.";
             reader.fail(key, &item.origin, Defect::new(Code::BadValue, what, hint));
         }
     }
-    map.into_iter()
-        .map(|(name, item)| (name, item.text))
-        .collect()
+    map.into_iter().map(|(name, item)| (name, item.text)).collect()
 }
 
 /// Refuses names of providers that are not configured, and repeated ones.
@@ -228,10 +210,7 @@ pub(crate) fn check_names(reader: &mut Reader<'_>, items: &[Item], key: &str, kn
     reader.unique(items, key);
     for (index, item) in items.iter().enumerate() {
         if !known.contains(&item.text.as_str()) {
-            let what = format!(
-                "names a provider that is not configured: {}",
-                quoted(&item.text)
-            );
+            let what = format!("names a provider that is not configured: {}", quoted(&item.text));
             let hint = suggest::did_you_mean(&item.text, known);
             let defect = Defect::new(Code::BadValue, what, hint);
             reader.fail(format!("{key}[{index}]"), &item.origin, defect);

@@ -58,13 +58,7 @@ const CHECKS: [&str; 3] = ["empty", "mismatch", "secrets"];
 
 impl Validator {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let component = component(
-            reader,
-            "validator",
-            Role::Validator,
-            "validator",
-            &Origin::Default,
-        );
+        let component = component(reader, "validator", Role::Validator, "validator", &Origin::Default);
         let allow = patterns(reader, "validator.allow");
         let deny = patterns(reader, "validator.deny");
         let deny_types = patterns(reader, "validator.deny_types");
@@ -148,12 +142,9 @@ impl Retry {
 
     fn checked(self, reader: &mut Reader<'_>, section: &str) -> Self {
         let written = [format!("{section}.cap"), format!("{section}.base")];
-        let found = written.into_iter().find_map(|place| {
-            reader
-                .source
-                .find(&place)
-                .map(|found| (place, found.origin))
-        });
+        let found = written
+            .into_iter()
+            .find_map(|place| reader.source.find(&place).map(|found| (place, found.origin)));
         if self.cap < self.base
             && let Some((place, origin)) = found
         {

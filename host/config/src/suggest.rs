@@ -1,10 +1,7 @@
 //! The nearest known word.
 
 /// The candidate that is most like `word`, if one is like it at all: at most a third of the letters differ.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A file may hold a key of any length; comparing is quadratic.
     if word.len() > 128 {
         return None;

@@ -60,9 +60,7 @@ impl Template {
                 Some(("env", name)) if is_variable(name) => Part::Env(name.to_owned()),
                 Some(("file", path)) if !path.is_empty() => Part::File(absolute(path)),
                 _ => {
-                    return Err(syntax(
-                        "has a `${…}` that names neither a variable nor a file",
-                    ));
+                    return Err(syntax("has a `${…}` that names neither a variable nor a file"));
                 }
             });
             rest = tail;
@@ -76,7 +74,8 @@ impl Template {
             return Err(Defect::new(
                 Code::LiteralSecret,
                 "holds the secret itself",
-                "Put the secret into a variable or a file and write `${env:NAME}` or `${file:PATH}`; only a word such as `Bearer ` may stand around it.",
+                "Put the secret into a variable or a file and write `${env:NAME}` or `${file:PATH}`; only a word such \
+                 as `Bearer ` may stand around it.",
             ));
         }
         Ok(Self {
@@ -92,11 +91,7 @@ impl Template {
 }
 
 fn syntax(what: &str) -> Defect {
-    Defect::new(
-        Code::BadValue,
-        what,
-        "Write `${env:NAME}` or `${file:PATH}`.",
-    )
+    Defect::new(Code::BadValue, what, "Write `${env:NAME}` or `${file:PATH}`.")
 }
 
 fn is_variable(name: &str) -> bool {
@@ -140,10 +135,7 @@ mod tests {
         );
         assert!(!template.is_single());
         let template = parse("${file:keys/kimi}").unwrap();
-        assert_eq!(
-            template.files().collect::<Vec<_>>(),
-            [Path::new("/base/keys/kimi")]
-        );
+        assert_eq!(template.files().collect::<Vec<_>>(), [Path::new("/base/keys/kimi")]);
         assert!(template.is_single());
     }
 

@@ -47,10 +47,7 @@ pub(crate) fn tenants(reader: &mut Reader<'_>) -> Vec<Tenant> {
 
 fn tenant<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Tenant> {
     // All fields are read, so that every mistake is named.
-    let (max_bytes, max_files) = (
-        record.size(reader, "max_bytes", 1),
-        record.count(reader, "max_files"),
-    );
+    let (max_bytes, max_files) = (record.size(reader, "max_bytes", 1), record.count(reader, "max_files"));
     let (requests_per_minute, concurrent_uploads) = (
         record.count(reader, "requests_per_minute"),
         record.count(reader, "concurrent_uploads"),

@@ -38,17 +38,11 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, Defect> {
     }
     if authority.contains('@') {
         let hint = "Remove it and use `credential`.";
-        return Err(Defect::new(
-            Code::LiteralSecret,
-            "has a user or password",
-            hint,
-        ));
+        return Err(Defect::new(Code::LiteralSecret, "has a user or password", hint));
     }
     let (host, port) = match authority.strip_prefix('[') {
         Some(v6) => {
-            let (address, port) = v6
-                .split_once(']')
-                .ok_or_else(|| refuse("has no host", shape))?;
+            let (address, port) = v6.split_once(']').ok_or_else(|| refuse("has no host", shape))?;
             let address: Ipv6Addr = address
                 .parse()
                 .map_err(|_| refuse("has a malformed IPv6 address", shape))?;
@@ -96,25 +90,17 @@ fn host_name(host: &str) -> Result<String, Defect> {
         return refuse("has a pattern as host", "Write one rule for each host.");
     }
     if !host.is_ascii() {
-        return refuse(
-            "has a host that is not ASCII",
-            "Write it in its `xn--` form.",
-        );
+        return refuse("has a host that is not ASCII", "Write it in its `xn--` form.");
     }
     let numeric = host.rsplit('.').next().is_some_and(|last| {
-        last.bytes().all(|byte| byte.is_ascii_digit())
-            || last.starts_with("0x")
-            || last.starts_with("0X")
+        last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x") || last.starts_with("0X")
     });
     if numeric && host.parse::<Ipv4Addr>().is_err() {
         // `127.1`, `2130706433` and `0x7f.1` mean an address to some programs and a name to others.
         return refuse("has an odd IPv4 address", "Write four decimal numbers.");
     }
     if host.len() > 253 || !host.split('.').all(label) {
-        return refuse(
-            "has a malformed host",
-            "Write a name such as `api.example.com`.",
-        );
+        return refuse("has a malformed host", "Write a name such as `api.example.com`.");
     }
     Ok(host.to_ascii_lowercase())
 }
@@ -135,11 +121,7 @@ fn path_prefix(path: &str) -> Result<String, Defect> {
     if !trimmed.bytes().all(plain) {
         return refuse("has a path with characters that can be read in two ways");
     }
-    if trimmed
-        .split('/')
-        .skip(1)
-        .any(|part| matches!(part, "" | "." | ".."))
-    {
+    if trimmed.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
         return refuse("has a path with empty or dot segments");
     }
     Ok(trimmed.to_owned())
@@ -148,17 +130,10 @@ fn path_prefix(path: &str) -> Result<String, Defect> {
 /// Addresses that lead to this machine or its network.
 pub(crate) fn is_private(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => {
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
-        }
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
         IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
             Some(ip) => is_private(IpAddr::V4(ip)),
-            None => {
-                ip.is_loopback()
-                    || ip.is_unspecified()
-                    || ip.is_unique_local()
-                    || ip.is_unicast_link_local()
-            }
+            None => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
         },
     }
 }

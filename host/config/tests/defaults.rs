@@ -28,21 +28,13 @@ fn no_file_at_all_works() {
     assert_eq!(grant.origin, Origin::Default);
     assert!(grant.allows_provider("local") && grant.allows_tenant(None));
     assert!(!grant.allows_tenant(Some("acme")));
-    assert!(
-        config.validator.deny_secrets
-            && config.validator.deny_mismatch
-            && !config.validator.allow_empty
-    );
+    assert!(config.validator.deny_secrets && config.validator.deny_mismatch && !config.validator.allow_empty);
     assert_eq!(
         (config.retry.attempts, config.retry.base, config.retry.cap),
         (3, Duration::from_secs(1), Duration::from_secs(60))
     );
     assert_eq!(
-        (
-            config.breaker.failures,
-            config.breaker.open,
-            config.breaker.successes
-        ),
+        (config.breaker.failures, config.breaker.open, config.breaker.successes),
         (5, Duration::from_secs(60), 2)
     );
     assert_eq!(config.auth.leeway, Duration::from_secs(60));
@@ -81,22 +73,14 @@ fn no_grants_can_be_said() {
 
 #[test]
 fn paths_start_at_the_file_or_at_the_current_directory() {
-    let config =
-        Machine::new().accept("[[grants]]\nroot = \"docs\"\n[[grants]]\nroot = \"~/docs\"\n");
-    let roots: Vec<_> = config
-        .grants
-        .iter()
-        .map(|grant| grant.root.as_path())
-        .collect();
+    let config = Machine::new().accept("[[grants]]\nroot = \"docs\"\n[[grants]]\nroot = \"~/docs\"\n");
+    let roots: Vec<_> = config.grants.iter().map(|grant| grant.root.as_path()).collect();
     assert_eq!(roots, [Path::new("/etc/docs"), Path::new("/user/docs")]);
     let config = Machine::new()
         .env("LOADLOCK_HOME", "state/new")
         .accept("home = \"/srv/x\"");
     assert_eq!(config.home, Path::new("/work/state/new"));
-    assert_eq!(
-        Machine::new().accept("home = \"state\"").home,
-        Path::new("/etc/state")
-    );
+    assert_eq!(Machine::new().accept("home = \"state\"").home, Path::new("/etc/state"));
 }
 
 #[test]
@@ -138,23 +122,14 @@ fn a_variable_wins_over_the_file_and_says_so() {
         explained(&config, "retry.attempts").origin.to_string(),
         "env LOADLOCK_RETRY_ATTEMPTS"
     );
-    assert_eq!(
-        explained(&config, "retry.base").origin.to_string(),
-        format!("{FILE}:3")
-    );
-    assert_eq!(
-        explained(&config, "retry.cap").origin.to_string(),
-        "default"
-    );
+    assert_eq!(explained(&config, "retry.base").origin.to_string(), format!("{FILE}:3"));
+    assert_eq!(explained(&config, "retry.cap").origin.to_string(), "default");
     assert_eq!(explained(&config, "limits.max_upload_size").value, "100 MB");
 }
 
 #[test]
 fn unknown_variables_are_refused_and_known_ones_are_not() {
-    let errors = Machine::new()
-        .env("LOADLOCK_RETRY_ATEMPTS", "9")
-        .parse("")
-        .unwrap_err();
+    let errors = Machine::new().env("LOADLOCK_RETRY_ATEMPTS", "9").parse("").unwrap_err();
     assert_eq!(errors[0].code, Code::UnknownVariable);
     assert_eq!(errors[0].hint, "Did you mean `LOADLOCK_RETRY_ATTEMPTS`?");
     assert!(Machine::new().env("LOADLOCK_", "").parse("").is_err());
@@ -167,32 +142,22 @@ fn unknown_variables_are_refused_and_known_ones_are_not() {
     let errors = machine.parse("").unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:#?}");
     assert!(!format!("{errors:?}").contains("secret"));
-    machine.accept(
-        "[providers.kimi]\ncredential = { header = \"a\", value = \"${env:LOADLOCK_MY_KEY}\" }",
-    );
+    machine.accept("[providers.kimi]\ncredential = { header = \"a\", value = \"${env:LOADLOCK_MY_KEY}\" }");
 }
 
 #[test]
 fn an_empty_variable_is_not_an_absent_one() {
-    let errors = Machine::new()
-        .env("LOADLOCK_HOME", "")
-        .parse("")
-        .unwrap_err();
-    assert_eq!(
-        (errors[0].code, errors[0].key.as_str()),
-        (Code::BadValue, "home")
-    );
+    let errors = Machine::new().env("LOADLOCK_HOME", "").parse("").unwrap_err();
+    assert_eq!((errors[0].code, errors[0].key.as_str()), (Code::BadValue, "home"));
 }
 
 #[test]
 fn providers_are_what_the_file_says_in_its_order() {
-    let text = "[providers.openai]\n[providers.kimi]\nlimits = { concurrency = 2, max_upload_size = \"1 MB\" }\nretry.attempts = 1\nbreaker.failures = 0\nsandbox = { memory = \"8 MiB\" }\n";
+    let text = "[providers.openai]\n[providers.kimi]\nlimits = { concurrency = 2, max_upload_size = \"1 MB\" }\n\
+         retry.attempts = 1\nbreaker.failures = 0\nsandbox = { memory = \"8 MiB\" }\n";
     let config = Machine::new().accept(text);
     assert_eq!(config.order, ["openai", "kimi"]);
-    let (openai, kimi) = (
-        config.provider("openai").unwrap(),
-        config.provider("kimi").unwrap(),
-    );
+    let (openai, kimi) = (config.provider("openai").unwrap(), config.provider("kimi").unwrap());
     assert_eq!(openai.retry, config.retry);
     assert_eq!((openai.concurrency, kimi.concurrency), (None, Some(2)));
     assert_eq!((kimi.retry.attempts, kimi.breaker.failures), (1, 0));
@@ -204,31 +169,23 @@ fn providers_are_what_the_file_says_in_its_order() {
     assert_eq!(kimi.max_upload_size, Size(1_000_000));
     assert_eq!(kimi.origin.place().unwrap().line, 2);
     let key = "providers.kimi.retry.attempts";
-    assert_eq!(
-        explained(&config, key).origin.to_string(),
-        format!("{FILE}:4")
-    );
+    assert_eq!(explained(&config, key).origin.to_string(), format!("{FILE}:4"));
     assert!(explained(&config, key).meaning.contains("attempts"));
 }
 
 #[test]
 fn a_component_may_be_pinned() {
     let digest = "AB".repeat(32);
-    let text =
-        format!("[providers.mine]\ncomponent = {{ path = \"x.wasm\", sha256 = \"{digest}\" }}");
+    let text = format!("[providers.mine]\ncomponent = {{ path = \"x.wasm\", sha256 = \"{digest}\" }}");
     let config = Machine::new().accept(&text);
     let component = &config.providers[0].connection.component;
-    assert_eq!(
-        component.source,
-        ComponentSource::File(PathBuf::from("/etc/x.wasm"))
-    );
+    assert_eq!(component.source, ComponentSource::File(PathBuf::from("/etc/x.wasm")));
     assert_eq!(component.sha256, Some([0xab; 32]));
 }
 
 #[test]
 fn a_credential_without_egress_is_noted() {
-    let config = Machine::new()
-        .accept("[providers.kimi]\ncredential = { header = \"a\", value = \"${env:K}\" }");
+    let config = Machine::new().accept("[providers.kimi]\ncredential = { header = \"a\", value = \"${env:K}\" }");
     assert!(
         config.notes[0].contains("`providers.kimi.egress`"),
         "{:?}",

@@ -98,10 +98,7 @@ fn a_bad_value_names_file_line_and_key() {
                 .find(|error| error.code == *code && error.key.starts_with(&place));
             let error = found.unwrap_or_else(|| panic!("{text}\n{errors:#?}"));
             assert_eq!(error.line(), Some(3), "{text}\n{error:#?}");
-            assert!(
-                error.to_string().starts_with(&format!("{FILE}:3:")),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with(&format!("{FILE}:3:")), "{error}");
         }
     }
 }
@@ -109,11 +106,7 @@ fn a_bad_value_names_file_line_and_key() {
 #[test]
 fn a_section_cannot_be_a_value() {
     let sections: BTreeSet<String> = places()
-        .filter_map(|(_, place)| {
-            place
-                .rsplit_once('.')
-                .map(|(section, _)| section.to_owned())
-        })
+        .filter_map(|(_, place)| place.rsplit_once('.').map(|(section, _)| section.to_owned()))
         .collect();
     assert!(sections.len() > 8);
     for section in sections {
@@ -137,21 +130,13 @@ fn a_typo_suggests_the_setting() {
 
 #[test]
 fn a_setting_in_the_wrong_section_is_found() {
-    let error = support::refused(
-        "max_upload_size = 3",
-        1,
-        "max_upload_size",
-        Code::UnknownKey,
-    );
+    let error = support::refused("max_upload_size = 3", 1, "max_upload_size", Code::UnknownKey);
     assert_eq!(error.hint, "Did you mean `limits.max_upload_size`?");
     let error = support::refused("[retry]\nmemory = 3", 2, "retry.memory", Code::UnknownKey);
     assert_eq!(error.hint, "Did you mean `sandbox.memory`?");
     let key = "providers.kimi.concurrency";
     let error = support::refused(&format!("{key} = 3"), 1, key, Code::UnknownKey);
-    assert_eq!(
-        error.hint,
-        "Did you mean `providers.kimi.limits.concurrency`?"
-    );
+    assert_eq!(error.hint, "Did you mean `providers.kimi.limits.concurrency`?");
 }
 
 #[test]
@@ -181,10 +166,7 @@ fn defaults_are_valid_and_shown() {
                 .filter(same)
                 .eq(explain(&config).into_iter().filter(same))
         );
-        assert!(matches!(
-            explained(&written, &place).origin,
-            Origin::File(_)
-        ));
+        assert!(matches!(explained(&written, &place).origin, Origin::File(_)));
     }
 }
 
@@ -196,10 +178,7 @@ fn every_variable_is_distinct_and_overrides() {
             continue;
         };
         assert!(seen.insert(name.clone()), "{name}");
-        let errors = Machine::new()
-            .env(&name, "\u{7}")
-            .parse("")
-            .expect_err(&name);
+        let errors = Machine::new().env(&name, "\u{7}").parse("").expect_err(&name);
         assert_eq!(errors.len(), 1, "{errors:#?}");
         assert_eq!(errors[0].key, place);
         assert_eq!(errors[0].origin, Origin::Env(name.clone()));

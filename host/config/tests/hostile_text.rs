@@ -11,11 +11,7 @@ const SAMPLE: &str = include_str!("../samples/gateway.toml");
 
 /// Keys of the table with values of every shape, so that the readers behind the syntax are reached.
 fn lines() -> impl Strategy<Value = String> {
-    let places: Vec<&str> = SETTINGS
-        .iter()
-        .flat_map(|setting| setting.places)
-        .copied()
-        .collect();
+    let places: Vec<&str> = SETTINGS.iter().flat_map(|setting| setting.places).copied().collect();
     let value = prop_oneof![
         "-?[0-9]{1,40}",
         "\"[^\"\\\\\\p{Cc}]{0,20}\"",
@@ -25,10 +21,7 @@ fn lines() -> impl Strategy<Value = String> {
         Just("true".to_owned()),
         Just("nan".to_owned()),
         Just("9999-12-31T23:59:60Z".to_owned()),
-        Just(
-            "[{ root = \"/srv\", url = \"https://h\", methods = [\"GET\"], value = \"${env:X}\" }]"
-                .to_owned()
-        ),
+        Just("[{ root = \"/srv\", url = \"https://h\", methods = [\"GET\"], value = \"${env:X}\" }]".to_owned()),
         Just("{ path = \"builtin:kimi\", a = [[]], header = \"x\" }".to_owned()),
     ];
     let line = (prop::sample::select(places), "[a-z\"é.]{1,6}", value)

@@ -45,10 +45,7 @@ fn no_file_is_fine() {
     let config = place.load(None, &[]).unwrap();
     assert_eq!(config.file, None);
     assert_eq!(config.grants.len(), 1);
-    assert!(
-        !config.home.exists(),
-        "reading a configuration makes nothing"
-    );
+    assert!(!config.home.exists(), "reading a configuration makes nothing");
 }
 
 #[test]
@@ -60,10 +57,7 @@ fn the_flag_then_the_variable_then_the_usual_place() {
     let env = [("LOADLOCK_CONFIG", "env.toml")];
     assert_eq!(place.load(None, &[]).unwrap().retry.attempts, 1);
     assert_eq!(place.load(None, &env).unwrap().retry.attempts, 2);
-    assert_eq!(
-        place.load(Some("flag.toml"), &env).unwrap().retry.attempts,
-        3
-    );
+    assert_eq!(place.load(Some("flag.toml"), &env).unwrap().retry.attempts, 3);
 }
 
 #[test]
@@ -80,18 +74,10 @@ fn a_file_that_cannot_be_read_is_an_error() {
         let errors = place.load(Some(file), &[]).unwrap_err();
         let error = &errors.as_slice()[0];
         assert_eq!(error.code, Code::Unreadable);
-        assert!(
-            error.what.contains(part) && error.what.contains(file),
-            "{error}"
-        );
+        assert!(error.what.contains(part) && error.what.contains(file), "{error}");
     }
-    let errors = place
-        .load(None, &[("LOADLOCK_CONFIG", "missing.toml")])
-        .unwrap_err();
-    assert_eq!(
-        errors.as_slice()[0].origin,
-        Origin::Env("LOADLOCK_CONFIG".into())
-    );
+    let errors = place.load(None, &[("LOADLOCK_CONFIG", "missing.toml")]).unwrap_err();
+    assert_eq!(errors.as_slice()[0].origin, Origin::Env("LOADLOCK_CONFIG".into()));
 }
 
 #[cfg(unix)]
@@ -100,8 +86,7 @@ fn links_are_followed_before_folders_are_compared() {
     let place = Place::new();
     let root = place.dir.path();
     std::fs::create_dir_all(root.join("data/loadlock/spool")).unwrap();
-    std::os::unix::fs::symlink(root.join("data/loadlock/spool"), root.join("work/innocent"))
-        .unwrap();
+    std::os::unix::fs::symlink(root.join("data/loadlock/spool"), root.join("work/innocent")).unwrap();
     place.write("work/a.toml", "[[grants]]\nroot = \"innocent\"");
     let errors = place.load(Some("a.toml"), &[]).unwrap_err();
     assert_eq!(errors.as_slice()[0].code, Code::ForbiddenGrant);
@@ -120,9 +105,6 @@ fn a_variable_that_is_not_text_is_an_error() {
     };
     let broken = OsString::from_vec(vec![0xff]);
     let errors = load_with(None, [("LOADLOCK_HOME".into(), broken.clone())], &facts).unwrap_err();
-    assert_eq!(
-        errors.as_slice()[0].origin,
-        Origin::Env("LOADLOCK_HOME".into())
-    );
+    assert_eq!(errors.as_slice()[0].origin, Origin::Env("LOADLOCK_HOME".into()));
     load_with(None, [("OTHER".into(), broken)], &facts).unwrap();
 }

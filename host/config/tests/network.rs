@@ -22,13 +22,7 @@ fn a_rule_is_scheme_host_port_and_path() {
             443,
             "/v1/files",
         ),
-        (
-            "https://API.Example.com",
-            Scheme::Https,
-            "api.example.com",
-            443,
-            "/",
-        ),
+        ("https://API.Example.com", Scheme::Https, "api.example.com", 443, "/"),
         (
             "https://api.example.com:8443/v1/",
             Scheme::Https,
@@ -37,13 +31,7 @@ fn a_rule_is_scheme_host_port_and_path() {
             "/v1",
         ),
         ("http://192.0.2.7/x", Scheme::Http, "192.0.2.7", 80, "/x"),
-        (
-            "https://[2001:DB8::1]:444/x",
-            Scheme::Https,
-            "2001:db8::1",
-            444,
-            "/x",
-        ),
+        ("https://[2001:DB8::1]:444/x", Scheme::Https, "2001:db8::1", 444, "/x"),
     ] {
         let config = Machine::new().accept(&rule(url));
         let grant = &config.provider("kimi").unwrap().connection.egress[0];
@@ -175,36 +163,19 @@ fn credential(text: &str) -> String {
 #[test]
 fn credentials_are_references() {
     let secret = "sk-live-0123456789";
-    for value in [
-        secret,
-        &format!("Bearer {secret}"),
-        &format!("{secret} ${{env:X}}"),
-    ] {
-        let text = credential(&format!(
-            "{{ header = \"Authorization\", value = \"{value}\" }}"
-        ));
-        let error = refused(
-            &text,
-            4,
-            "providers.kimi.credential.value",
-            Code::LiteralSecret,
-        );
+    for value in [secret, &format!("Bearer {secret}"), &format!("{secret} ${{env:X}}")] {
+        let text = credential(&format!("{{ header = \"Authorization\", value = \"{value}\" }}"));
+        let error = refused(&text, 4, "providers.kimi.credential.value", Code::LiteralSecret);
         assert!(!format!("{error:?}").contains(secret));
         assert!(error.hint.contains("${env:NAME}"));
     }
     let text = credential("{ header = \"Authorization\", value = \"Bearer ${file:keys/kimi}\" }");
     let config = Machine::new().accept(&text);
     let credential = &config.provider("kimi").unwrap().connection.credentials[0];
-    assert_eq!(
-        credential.kind,
-        CredentialKind::Header("authorization".into())
-    );
+    assert_eq!(credential.kind, CredentialKind::Header("authorization".into()));
     assert_eq!(
         credential.value.parts(),
-        [
-            Part::Text("Bearer ".into()),
-            Part::File("/etc/keys/kimi".into())
-        ]
+        [Part::Text("Bearer ".into()), Part::File("/etc/keys/kimi".into())]
     );
     assert_eq!(
         explained(&config, "providers.kimi.credential").value,
@@ -234,12 +205,7 @@ fn credentials_that_make_no_sense() {
         &key(".header"),
         Code::Missing,
     );
-    refused(
-        &credential("{ header = \"X-Key\" }"),
-        4,
-        &key(".value"),
-        Code::Missing,
-    );
+    refused(&credential("{ header = \"X-Key\" }"), 4, &key(".value"), Code::Missing);
     for header in ["Host", "a b", "Content-Length"] {
         let text = credential(&format!("{{ header = \"{header}\", {value} }}"));
         refused(&text, 4, &key(".header"), Code::BadValue);
@@ -249,9 +215,7 @@ fn credentials_that_make_no_sense() {
         refused(&text, 4, &key(".kind"), Code::BadValue).hint,
         "Did you mean `glm-signed`?"
     );
-    let text = credential(&format!(
-        "{{ kind = \"glm-signed\", header = \"X\", {value} }}"
-    ));
+    let text = credential(&format!("{{ kind = \"glm-signed\", header = \"X\", {value} }}"));
     refused(&text, 4, &key(".header"), Code::Conflict);
     let text = credential(&format!(
         "[{{ kind = \"glm-signed\", {value} }},\n{{ header = \"Authorization\", {value} }}]"
@@ -261,10 +225,7 @@ fn credentials_that_make_no_sense() {
         "[{{ header = \"apikey\", {value} }}, {{ header = \"Authorization\", {value} }}]"
     ));
     assert_eq!(
-        Machine::new().accept(&text).providers[0]
-            .connection
-            .credentials
-            .len(),
+        Machine::new().accept(&text).providers[0].connection.credentials.len(),
         2
     );
 }
@@ -302,8 +263,8 @@ fn what_a_component_sees_holds_no_secret() {
         "providers.kimi.settings.Base",
         Code::BadValue,
     );
-    let config = Machine::new()
-        .accept("[providers.kimi.settings]\nbase = \"https://h\"\npart_size = 64\nstrict = true");
+    let config =
+        Machine::new().accept("[providers.kimi.settings]\nbase = \"https://h\"\npart_size = 64\nstrict = true");
     let settings: Vec<_> = config.providers[0]
         .connection
         .settings
@@ -312,43 +273,34 @@ fn what_a_component_sees_holds_no_secret() {
         .collect();
     assert_eq!(
         settings,
-        [
-            ("base", "https://h"),
-            ("part_size", "64"),
-            ("strict", "true")
-        ]
+        [("base", "https://h"), ("part_size", "64"), ("strict", "true")]
     );
 }
 
 #[test]
 fn missing_credentials_are_named_never_shown() {
-    let text = "[providers.kimi]\negress = [{ url = \"https://h.example/\", methods = [\"GET\"] }]\ncredential = [\n{ header = \"a\", value = \"${env:KIMI_KEY}\" },\n{ header = \"b\", value = \"${file:nowhere}\" },\n{ header = \"c\", value = \"${file:key.pem}\" }]";
+    let text = "[providers.kimi]\negress = [{ url = \"https://h.example/\", methods = [\"GET\"] }]\ncredential = [\n\
+         { header = \"a\", value = \"${env:KIMI_KEY}\" },\n{ header = \"b\", value = \"${file:nowhere}\" },\n{ header \
+         = \"c\", value = \"${file:key.pem}\" }]";
     let machine = Machine::new();
     let config = machine.accept(text);
     let missing = config.missing_credentials(|_| false, &machine);
     let shown: Vec<String> = missing.iter().map(ToString::to_string).collect();
     assert_eq!(missing.len(), 2, "{shown:#?}");
     assert_eq!(missing[0].code, Code::CredentialMissing);
-    assert!(shown[0].starts_with("/etc/loadlock.toml:4:1: `providers.kimi.credential[0].value` needs the variable KIMI_KEY"), "{}", shown[0]);
     assert!(
-        shown[1].contains("/etc/nowhere, which does not exist"),
+        shown[0]
+            .starts_with("/etc/loadlock.toml:4:1: `providers.kimi.credential[0].value` needs the variable KIMI_KEY"),
         "{}",
-        shown[1]
+        shown[0]
     );
-    assert_eq!(
-        config
-            .missing_credentials(|name| name == "KIMI_KEY", &machine)
-            .len(),
-        1
-    );
+    assert!(shown[1].contains("/etc/nowhere, which does not exist"), "{}", shown[1]);
+    assert_eq!(config.missing_credentials(|name| name == "KIMI_KEY", &machine).len(), 1);
 }
 
 #[test]
 fn explain_shows_templates_only() {
-    let text =
-        credential("{ header = \"Authorization\", value = \"Bearer ${env:LOADLOCK_KIMI_KEY}\" }");
-    let config = Machine::new()
-        .env("LOADLOCK_KIMI_KEY", "sk-very-secret")
-        .accept(&text);
+    let text = credential("{ header = \"Authorization\", value = \"Bearer ${env:LOADLOCK_KIMI_KEY}\" }");
+    let config = Machine::new().env("LOADLOCK_KIMI_KEY", "sk-very-secret").accept(&text);
     assert!(!format!("{:?} {config:?}", explain(&config)).contains("sk-very-secret"));
 }

@@ -18,10 +18,7 @@ fn every_defect_is_reported_in_order() {
     let text = "orderr = []\n[retry]\nbase = 3\n[validator]\nskip = [\"virus\"]\n[[grants]]\nroot = \"/nowhere\"\n";
     let machine = Machine::new().env("LOADLOCK_SANDBOX_CPU", "long");
     let errors = machine.parse(text).unwrap_err();
-    let lines: Vec<_> = errors
-        .iter()
-        .map(|error| (error.line(), error.key.as_str()))
-        .collect();
+    let lines: Vec<_> = errors.iter().map(|error| (error.line(), error.key.as_str())).collect();
     assert_eq!(
         lines,
         [
@@ -66,36 +63,21 @@ fn grants_name_providers_and_tenants_that_make_sense() {
         Code::BadValue,
     );
     assert_eq!(error.hint, "Did you mean `kimi`?");
-    refused(
-        &grant("providers = []"),
-        4,
-        "grants[0].providers",
-        Code::BadValue,
-    );
+    refused(&grant("providers = []"), 4, "grants[0].providers", Code::BadValue);
     refused(
         &grant("providers = [\"local\"]"),
         4,
         "grants[0].providers[0]",
         Code::BadValue,
     );
-    refused(
-        &grant("tenants = [\"*\"]"),
-        4,
-        "grants[0].tenants[0]",
-        Code::BadValue,
-    );
+    refused(&grant("tenants = [\"*\"]"), 4, "grants[0].tenants[0]", Code::BadValue);
     refused(
         &grant("tenants = [\n\"a\",\n\"a\"]"),
         6,
         "grants[0].tenants[1]",
         Code::Conflict,
     );
-    let error = refused(
-        &grant("tenant = [\"a\"]"),
-        4,
-        "grants[0].tenant",
-        Code::UnknownKey,
-    );
+    let error = refused(&grant("tenant = [\"a\"]"), 4, "grants[0].tenant", Code::UnknownKey);
     assert_eq!(error.hint, "Did you mean `tenants`?");
 }
 
@@ -104,9 +86,7 @@ fn who_shares_remote_files_is_named() {
     let tenant = |name: &str| format!("[[tenants]]\nname = \"{name}\"\ndedup_group = \"g\"\n");
     refused(&tenant("*"), 3, "tenants[0].dedup_group", Code::Conflict);
     let machine = Machine::new();
-    let config = machine
-        .parse(&format!("{}{}", tenant("a"), tenant("b")))
-        .unwrap();
+    let config = machine.parse(&format!("{}{}", tenant("a"), tenant("b"))).unwrap();
     assert_eq!(config.dedup_peers("a"), ["b"]);
     assert!(config.dedup_peers("c").is_empty());
 }
@@ -119,48 +99,25 @@ fn home_is_a_folder_of_its_own() {
     let mut machine = Machine::new();
     machine.data_dir = None;
     let errors = machine.parse_file(None).unwrap_err();
-    assert_eq!(
-        (errors[0].code, errors[0].key.as_str()),
-        (Code::Missing, "home")
-    );
+    assert_eq!((errors[0].code, errors[0].key.as_str()), (Code::Missing, "home"));
 }
 
 #[test]
 fn names_of_providers() {
     for name in ["auto", "Kimi", "-x", "ki mi", "a.b"] {
-        let errors = Machine::new()
-            .parse(&format!("[providers.\"{name}\"]"))
-            .unwrap_err();
-        assert!(
-            errors.iter().all(|error| error.line() == Some(1)),
-            "{errors:#?}"
-        );
+        let errors = Machine::new().parse(&format!("[providers.\"{name}\"]")).unwrap_err();
+        assert!(errors.iter().all(|error| error.line() == Some(1)), "{errors:#?}");
     }
-    let error = refused(
-        "\n[providers.mine]",
-        2,
-        "providers.mine.component",
-        Code::Missing,
-    );
+    let error = refused("\n[providers.mine]", 2, "providers.mine.component", Code::Missing);
     assert!(error.hint.contains("`builtin:kimi`"), "{error}");
     refused("order = [\"kimi\"]", 1, "order[0]", Code::BadValue);
-    refused(
-        "order = [\"local\", \"local\"]",
-        1,
-        "order[1]",
-        Code::Conflict,
-    );
+    refused("order = [\"local\", \"local\"]", 1, "order[1]", Code::Conflict);
     refused("order = []", 1, "order", Code::BadValue);
 }
 
 #[test]
 fn components_of_another_role() {
-    let error = refused(
-        "auth.component = \"builtin:kimi\"",
-        1,
-        "auth.component",
-        Code::BadValue,
-    );
+    let error = refused("auth.component = \"builtin:kimi\"", 1, "auth.component", Code::BadValue);
     assert!(error.hint.contains("`builtin:auth`"), "{error}");
     let error = refused(
         "providers.x.component = \"builtin:kim\"",
@@ -169,22 +126,12 @@ fn components_of_another_role() {
         Code::BadValue,
     );
     assert_eq!(error.hint, "Did you mean `builtin:kimi`?");
-    refused(
-        "tracker.component = \"/etc\"",
-        1,
-        "tracker.component",
-        Code::BadPath,
-    );
+    refused("tracker.component = \"/etc\"", 1, "tracker.component", Code::BadPath);
 }
 
 #[test]
 fn numbers_that_contradict_each_other() {
-    refused(
-        "[retry]\nbase = \"10s\"\ncap = \"5s\"",
-        3,
-        "retry.cap",
-        Code::Conflict,
-    );
+    refused("[retry]\nbase = \"10s\"\ncap = \"5s\"", 3, "retry.cap", Code::Conflict);
     refused("[retry]\nbase = \"2m\"", 2, "retry.base", Code::Conflict);
     refused(
         "[providers.local]\nretry = { cap = \"10ms\" }",
@@ -203,12 +150,7 @@ fn numbers_that_contradict_each_other() {
 
 #[test]
 fn rules_of_the_validator() {
-    let error = refused(
-        "validator.skip = [\"secret\"]",
-        1,
-        "validator.skip",
-        Code::BadValue,
-    );
+    let error = refused("validator.skip = [\"secret\"]", 1, "validator.skip", Code::BadValue);
     assert_eq!(error.hint, "Did you mean `secrets`?");
     refused(
         "validator.deny_types = [\"exe\"]",
@@ -253,17 +195,10 @@ fn keys_and_legacy_credentials() {
         Code::BadValue,
     );
     let good = key("tenants = [\"t\"]\nvalue = \"${env:K}\"\nalg = \"HS256\"");
-    refused(
-        &format!("{good}{good}"),
-        8,
-        "auth.keys[1].kid",
-        Code::Conflict,
-    );
+    refused(&format!("{good}{good}"), 8, "auth.keys[1].kid", Code::Conflict);
 
     let legacy = |digest: &str, scope: &str| {
-        format!(
-            "[[auth.legacy]]\nsha256 = \"{digest}\"\nsubject = \"s\"\ntenant = \"t\"\nscopes = [\"{scope}\"]\n"
-        )
+        format!("[[auth.legacy]]\nsha256 = \"{digest}\"\nsubject = \"s\"\ntenant = \"t\"\nscopes = [\"{scope}\"]\n")
     };
     let digest = "ab".repeat(32);
     let dated = |text: &str| format!("auth.legacy_until = 2027-01-01T00:00:00Z\n{text}");
@@ -287,17 +222,15 @@ fn keys_and_legacy_credentials() {
 #[test]
 fn tenants_are_named_once_and_their_limits_are_numbers() {
     let config = Machine::new().accept(
-        "[[tenants]]\nname = \"acme\"\nmax_bytes = \"2 GB\"\nmax_files = 3\n[[tenants]]\nname = \"*\"\nconcurrent_uploads = 4\n",
+        "[[tenants]]\nname = \"acme\"\nmax_bytes = \"2 GB\"\nmax_files = 3\n[[tenants]]\nname = \"*\"\n\
+         concurrent_uploads = 4\n",
     );
     let acme = config.tenant("acme").unwrap();
     assert_eq!(
         (acme.max_bytes.map(|size| size.0), acme.max_files),
         (Some(2_000_000_000), Some(3))
     );
-    assert_eq!(
-        (acme.requests_per_minute, acme.concurrent_uploads),
-        (None, None)
-    );
+    assert_eq!((acme.requests_per_minute, acme.concurrent_uploads), (None, None));
     assert_eq!(config.tenant("other").unwrap().concurrent_uploads, Some(4));
     assert!(Machine::new().accept("").tenant("acme").is_none());
 
@@ -306,16 +239,8 @@ fn tenants_are_named_once_and_their_limits_are_numbers() {
         ("max_bytes = \"much\"", "max_bytes", Code::BadValue),
         ("max_bytes = 0", "max_bytes", Code::OutOfRange),
         ("max_files = 0", "max_files", Code::OutOfRange),
-        (
-            "requests_per_minute = \"9\"",
-            "requests_per_minute",
-            Code::WrongType,
-        ),
-        (
-            "concurrent_uploads = 0",
-            "concurrent_uploads",
-            Code::OutOfRange,
-        ),
+        ("requests_per_minute = \"9\"", "requests_per_minute", Code::WrongType),
+        ("concurrent_uploads = 0", "concurrent_uploads", Code::OutOfRange),
         ("max_file = 1", "max_file", Code::UnknownKey),
     ] {
         refused(&tenant(line), 3, &format!("tenants[0].{key}"), code);

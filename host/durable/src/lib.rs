@@ -1,8 +1,9 @@
 //! What makes files and names last.
 //!
-//! A file's content is on the disk once the file was synced, and its name once its directory was. Everything that must survive a power loss, the stores that have a model of their own (journal, audit log) apart, is
-//! synced through here. With the feature `power-loss`, which only the crash suite's own build has, every sync is remembered, so that the suite can look at what a power loss would leave; without it a
-//! call is the system's and nothing else.
+//! A file's content is on the disk once the file was synced, and its name once its directory was. Everything that must
+//! survive a power loss, the stores that have a model of their own (journal, audit log) apart, is synced through here.
+//! With the feature `power-loss`, which only the crash suite's own build has, every sync is remembered, so that the
+//! suite can look at what a power loss would leave; without it a call is the system's and nothing else.
 
 use std::fs::File;
 use std::io;
@@ -94,15 +95,14 @@ pub fn create(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a directory (mode 0700) with what is missing above it. Its name lasts, and that of every directory that was made above it.
+/// Makes a directory (mode 0700) with what is missing above it. Its name lasts, and that of every directory that was
+/// made above it.
 ///
 /// # Errors
 /// The system's.
 #[track_caller]
 pub fn make_directory(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent
         && !parent.exists()
     {

@@ -1,7 +1,8 @@
 //! A model of a power loss: of everything that was not synced, the disk keeps nothing.
 //!
-//! [`image`] writes what is left of a directory to another one. Names may also be there earlier than they were promised to be ([`Names::Current`]): file systems write the names and the contents of files in
-//! any order that no sync forbids.
+//! [`image`] writes what is left of a directory to another one. Names may also be there earlier than they were promised
+//! to be ([`Names::Current`]): file systems write the names and the contents of files in any order that no sync
+//! forbids.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -121,7 +122,8 @@ pub fn adopt(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what a power loss leaves of the directory `root` to the new directory `target`, and goes on with `then` before anything more is synced. What `left_out` names in it is left out: it has a model of its own.
+/// Writes what a power loss leaves of the directory `root` to the new directory `target`, and goes on with `then`
+/// before anything more is synced. What `left_out` names in it is left out: it has a model of its own.
 ///
 /// # Errors
 /// The system's.
@@ -140,14 +142,7 @@ pub fn image<T>(
 }
 
 impl Disk {
-    fn write(
-        &self,
-        directory: Node,
-        from: &Path,
-        to: &Path,
-        names: Names,
-        left_out: &[&str],
-    ) -> io::Result<()> {
+    fn write(&self, directory: Node, from: &Path, to: &Path, names: Names, left_out: &[&str]) -> io::Result<()> {
         std::fs::DirBuilder::new().mode(0o700).create(to)?;
         let entries = match (names, self.kept.get(&directory)) {
             (Names::Current, _) => list(from)?,

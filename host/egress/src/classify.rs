@@ -3,11 +3,7 @@
 use crate::{Error, Limits};
 
 /// Gives an error of the HTTP machinery its name, by looking at what is inside it.
-pub(crate) fn classify(
-    error: &(dyn std::error::Error + 'static),
-    origin: &str,
-    limits: &Limits,
-) -> Error {
+pub(crate) fn classify(error: &(dyn std::error::Error + 'static), origin: &str, limits: &Limits) -> Error {
     let mut next = Some(error);
     while let Some(error) = next {
         // Our own errors travel through hyper as the cause of its own: from the connector, or from the guest's body.
@@ -66,8 +62,7 @@ fn classify_hyper(error: &hyper::Error, origin: &str, limits: &Limits) -> Error 
         return Error::ConnectionClosed { origin, reason };
     }
     // What is left is I/O or HTTP/2.
-    let http2 =
-        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    let http2 = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
     match http2 {
         // RFC 9113, 8.7: the server says that it has not processed the request in any way.
         Some(cause) if cause.is_remote() && cause.reason() == Some(h2::Reason::REFUSED_STREAM) => {

@@ -53,11 +53,9 @@ pub(crate) struct Target {
 
 impl Target {
     fn check(&self, address: IpAddr) -> Result<(), Error> {
-        address::check(address, &self.origin.host, self.private).map_err(|refused| {
-            Error::AddressRefused {
-                host: self.origin.host.to_string(),
-                refused,
-            }
+        address::check(address, &self.origin.host, self.private).map_err(|refused| Error::AddressRefused {
+            host: self.origin.host.to_string(),
+            refused,
         })
     }
 }
@@ -132,9 +130,7 @@ impl Connector {
             }
             (Scheme::Https, None) => {
                 return Err(Error::RequestInvalid {
-                    reason: format!(
-                        "{origin} is not among the origins that this transport was built for"
-                    ),
+                    reason: format!("{origin} is not among the origins that this transport was built for"),
                 });
             }
         };
@@ -163,11 +159,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-fn connect_error(
-    origin: &Origin,
-    after: Duration,
-    error: &(dyn std::error::Error + 'static),
-) -> Error {
+fn connect_error(origin: &Origin, after: Duration, error: &(dyn std::error::Error + 'static)) -> Error {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(own) = cause.downcast_ref::<Error>() {

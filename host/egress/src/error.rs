@@ -12,7 +12,8 @@ use crate::credential::CredentialError;
 pub enum BuildError {
     /// A proxy variable applies to a granted host, and Loadlock cannot use proxies.
     #[error(
-        "proxy_not_supported: `{variable}` asks for a proxy for {origin} (provider `{provider}`), and Loadlock speaks to \
+        "proxy_not_supported: `{variable}` asks for a proxy for {origin} (provider `{provider}`), and Loadlock speaks \
+         to \
          upstreams directly only; unset it, add `{host}` to NO_PROXY, or set `proxy = \"ignore\"` for this provider"
     )]
     ProxyNotSupported {
@@ -48,9 +49,7 @@ pub enum BuildError {
         reason: String,
     },
     /// The platform has no usable root certificates.
-    #[error(
-        "no_platform_roots: {reason}; install the system's CA certificates, or set `ca_file` for the provider"
-    )]
+    #[error("no_platform_roots: {reason}; install the system's CA certificates, or set `ca_file` for the provider")]
     PlatformRoots {
         /// What the platform said.
         reason: String,
@@ -121,9 +120,7 @@ pub enum Error {
         reason: String,
     },
     /// The guest's request body has another length than its `content-length`.
-    #[error(
-        "request_body_length: content-length says {declared}, the body has {actual} bytes or more"
-    )]
+    #[error("request_body_length: content-length says {declared}, the body has {actual} bytes or more")]
     RequestBodyLength {
         /// The header.
         declared: u64,
@@ -131,9 +128,7 @@ pub enum Error {
         actual: u64,
     },
     /// Too many requests of this provider are under way.
-    #[error(
-        "connection_limit: {limit} requests of this provider are under way, and none ended in {after:?}"
-    )]
+    #[error("connection_limit: {limit} requests of this provider are under way, and none ended in {after:?}")]
     ConnectionLimit {
         /// `Limits::in_flight`.
         limit: usize,
@@ -234,9 +229,7 @@ pub enum Error {
         limit: u64,
     },
     /// The response is compressed although `identity` was asked for: it could not be searched for the secret.
-    #[error(
-        "response_encoded: {origin}: content-encoding `{coding}`, although identity was asked for"
-    )]
+    #[error("response_encoded: {origin}: content-encoding `{coding}`, although identity was asked for")]
     ResponseEncoded {
         /// The granted origin.
         origin: String,
@@ -265,12 +258,12 @@ impl Error {
     /// The word before the colon, for metrics and logs.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Credential(
-                CredentialError::VariableMissing { .. } | CredentialError::FileMissing { .. },
-            ) => "credential_missing",
-            Self::Credential(
-                CredentialError::Invalid { .. } | CredentialError::Duplicate { .. },
-            ) => "credential_invalid",
+            Self::Credential(CredentialError::VariableMissing { .. } | CredentialError::FileMissing { .. }) => {
+                "credential_missing"
+            }
+            Self::Credential(CredentialError::Invalid { .. } | CredentialError::Duplicate { .. }) => {
+                "credential_invalid"
+            }
             Self::CredentialOverPlainHttp { .. } => "credential_over_plain_http",
             Self::RequestInvalid { .. } => "request_invalid",
             Self::RequestHeadersTooLarge { .. } => "request_headers_too_large",

@@ -11,8 +11,9 @@ use std::time::Duration;
 /// | `between_bytes` | the other side last took or gave a byte | the next one |
 /// | `total` | the request is handed over | the response's last byte |
 ///
-/// `first_byte` starts after the body because an upload of 2 GiB is allowed to take its time, and `between_bytes` covers
-/// the upload too: an upstream that stops reading is noticed. Time spent waiting for the *guest* counts in `total` only.
+/// `first_byte` starts after the body because an upload of 2 GiB is allowed to take its time, and `between_bytes`
+/// covers the upload too: an upstream that stops reading is noticed. Time spent waiting for the *guest* counts in
+/// `total` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Until a connection is there.

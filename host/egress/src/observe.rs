@@ -1,7 +1,7 @@
 //! What the host itself saw of the upstream's answers, for checking what a component claims.
 //!
-//! A component says "the vendor gave me id X". The host believes it only when X occurs in a response that passed through
-//! the host during that call.
+//! A component says "the vendor gave me id X". The host believes it only when X occurs in a response that passed
+//! through the host during that call.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -99,9 +99,10 @@ impl Seen {
                 .enumerate()
                 .filter(|&(_, &byte)| starts[usize::from(byte)])
                 .any(|(at, _)| {
-                    pattern.at(text, at).until.is_some_and(|end| {
-                        !ends_word(text, at) && !text.get(end).is_some_and(is_word_byte)
-                    })
+                    pattern
+                        .at(text, at)
+                        .until
+                        .is_some_and(|end| !ends_word(text, at) && !text.get(end).is_some_and(is_word_byte))
                 })
         })
     }
@@ -152,12 +153,7 @@ impl Kept {
 impl fmt::Debug for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = self.lock();
-        write!(
-            f,
-            "Seen({} bytes of {} responses)",
-            kept.bytes,
-            kept.bodies.len()
-        )
+        write!(f, "Seen({} bytes of {} responses)", kept.bytes, kept.bodies.len())
     }
 }
 

@@ -39,11 +39,7 @@ impl Progress {
     pub(crate) fn connected(&self, body_is_empty: bool) {
         let mut state = self.lock();
         if state.0 == Phase::Connecting {
-            let phase = if body_is_empty {
-                Phase::Answer
-            } else {
-                Phase::Upstream
-            };
+            let phase = if body_is_empty { Phase::Answer } else { Phase::Upstream };
             *state = (phase, Instant::now());
         }
     }

@@ -22,18 +22,14 @@ pub enum Proxy {
 
 /// Checks that no proxy variable applies to any origin.
 ///
-/// `HTTPS_PROXY` applies to https, `HTTP_PROXY` to http, `ALL_PROXY` to both, each also in lower case; an empty value is
-/// an unset one. `NO_PROXY` follows curl: names with their subdomains, addresses, networks, `*`. Loopback hosts never
-/// go through a proxy, as in Go's HTTP client.
+/// `HTTPS_PROXY` applies to https, `HTTP_PROXY` to http, `ALL_PROXY` to both, each also in lower case; an empty value
+/// is an unset one. `NO_PROXY` follows curl: names with their subdomains, addresses, networks, `*`. Loopback hosts
+/// never go through a proxy, as in Go's HTTP client.
 ///
 /// # Errors
 ///
 /// [`BuildError::ProxyNotSupported`] with the variable and the origin.
-pub fn check(
-    provider: &str,
-    origins: &[Origin],
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), BuildError> {
+pub fn check(provider: &str, origins: &[Origin], env: &dyn Fn(&str) -> Option<String>) -> Result<(), BuildError> {
     let set = |name: &str| env(name).is_some_and(|value| !value.trim().is_empty());
     let no_proxy = ["NO_PROXY", "no_proxy"]
         .iter()
@@ -119,24 +115,10 @@ mod tests {
             ("https://api.moonshot.ai", "*"),
             ("http://10.1.2.3:8080", "10.0.0.0/8"),
         ] {
-            assert_eq!(
-                refused(origin, &[proxy, ("no_proxy", no_proxy)]),
-                None,
-                "{no_proxy}"
-            );
+            assert_eq!(refused(origin, &[proxy, ("no_proxy", no_proxy)]), None, "{no_proxy}");
         }
-        assert!(
-            refused(
-                "https://notmoonshot.ai",
-                &[proxy, ("NO_PROXY", "moonshot.ai")]
-            )
-            .is_some()
-        );
-        for origin in [
-            "http://127.0.0.1:8080",
-            "http://localhost:8080",
-            "http://[::1]:80",
-        ] {
+        assert!(refused("https://notmoonshot.ai", &[proxy, ("NO_PROXY", "moonshot.ai")]).is_some());
+        for origin in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:80"] {
             assert_eq!(refused(origin, &[proxy]), None, "{origin}");
         }
     }

@@ -46,10 +46,7 @@ pub(crate) fn clean_head(headers: &mut HeaderMap) {
     for &name in CONNECTION_HEADERS {
         headers.remove(name);
     }
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
 /// Takes away what concerns the connection only.
@@ -69,10 +66,7 @@ pub(crate) fn head_bytes(headers: &HeaderMap) -> usize {
 }
 
 /// The body's length: what `content-length` says, else what the body knows of itself.
-pub(crate) fn declared_length<B: Body>(
-    headers: &HeaderMap,
-    body: &B,
-) -> Result<Option<u64>, Error> {
+pub(crate) fn declared_length<B: Body>(headers: &HeaderMap, body: &B) -> Result<Option<u64>, Error> {
     let invalid = || Error::RequestInvalid {
         reason: "content-length is not one plain decimal number".to_owned(),
     };
@@ -82,19 +76,12 @@ pub(crate) fn declared_length<B: Body>(
         (Some(value), None) => {
             let text = value.to_str().map_err(|_| invalid())?;
             let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            Some(
-                plain
-                    .then(|| text.parse().ok())
-                    .flatten()
-                    .ok_or_else(invalid)?,
-            )
+            Some(plain.then(|| text.parse().ok()).flatten().ok_or_else(invalid)?)
         }
         (Some(_), Some(_)) => return Err(invalid()),
     };
     match (header, body.size_hint().exact()) {
-        (Some(declared), Some(actual)) if declared != actual => {
-            Err(Error::RequestBodyLength { declared, actual })
-        }
+        (Some(declared), Some(actual)) if declared != actual => Err(Error::RequestBodyLength { declared, actual }),
         (header, exact) => Ok(header.or(exact)),
     }
 }
@@ -115,12 +102,7 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    pub(crate) fn new<B>(
-        body: B,
-        declared: Option<u64>,
-        progress: Arc<Progress>,
-        accounts: [Arc<Account>; 2],
-    ) -> Self
+    pub(crate) fn new<B>(body: B, declared: Option<u64>, progress: Arc<Progress>, accounts: [Arc<Account>; 2]) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -154,10 +136,7 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         if this.ended {
             return Poll::Ready(None);
@@ -189,16 +168,13 @@ impl Body for RequestBody {
         }
         // The connection stops asking once it has as many bytes as were declared.
         let last = this.inner.is_end_stream() || this.declared == Some(this.sent);
-        this.progress
-            .set(if last { Phase::Answer } else { Phase::Upstream });
+        this.progress.set(if last { Phase::Answer } else { Phase::Upstream });
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
         // A body that is too short must be asked once more, so that it can say so.
-        self.ended
-            || (self.inner.is_end_stream()
-                && self.declared.is_none_or(|declared| declared == self.sent))
+        self.ended || (self.inner.is_end_stream() && self.declared.is_none_or(|declared| declared == self.sent))
     }
 
     fn size_hint(&self) -> SizeHint {

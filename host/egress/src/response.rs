@@ -22,8 +22,8 @@ use crate::{Direction, Error, Limits, Timeouts};
 
 /// A response body: bounded in size and time, counted, searched for the secret, and kept for the receipt.
 ///
-/// It ends in an [`Error`] of its own kind for each bound. Dropping it early closes an HTTP/1.1 connection, or resets an
-/// HTTP/2 stream.
+/// It ends in an [`Error`] of its own kind for each bound. Dropping it early closes an HTTP/1.1 connection, or resets
+/// an HTTP/2 stream.
 pub struct ResponseBody {
     /// Gone after the end or an error.
     inner: Option<Incoming>,
@@ -126,9 +126,7 @@ impl ResponseBody {
 
     fn trailers(&self, mut trailers: HeaderMap) -> Result<HeaderMap, Error> {
         let limits = &self.context.limits;
-        if trailers.len() > limits.response_headers
-            || head_bytes(&trailers) > limits.response_header_bytes
-        {
+        if trailers.len() > limits.response_headers || head_bytes(&trailers) > limits.response_header_bytes {
             return Err(Error::ResponseHeadersTooLarge {
                 origin: self.context.origin.clone(),
                 headers: limits.response_headers,
@@ -186,10 +184,7 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         loop {
             if let Some(frame) = this.ready.pop_front() {

@@ -20,8 +20,8 @@ const LINGER: Duration = Duration::from_secs(10);
 /// A server that refuses an upload while it is coming (413, 401) answers, closes, and resets the connection at our next
 /// byte. The answer is in the receive buffer by then, but a failed write would end the connection before anyone looks
 /// there. So a write that finds the connection reset waits instead, and reading goes on: it yields the answer, then the
-/// end. With the end there is nothing left to wait for, and the write fails: a connection that closes flushes first, and
-/// would otherwise keep its descriptor and the request's body for ever.
+/// end. With the end there is nothing left to wait for, and the write fails: a connection that closes flushes first,
+/// and would otherwise keep its descriptor and the request's body for ever.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     inner: TcpStream,
@@ -50,17 +50,10 @@ impl Tcp {
         })
     }
 
-    fn written(
-        &mut self,
-        cx: &mut Context<'_>,
-        result: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+    fn written(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match result {
             Poll::Ready(Err(error))
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-                ) =>
+                if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
             {
                 self.broken = Some(Box::pin(sleep(LINGER)));
                 self.reset(cx).unwrap_or(Poll::Ready(Err(error)))
@@ -71,11 +64,7 @@ impl Tcp {
 }
 
 impl AsyncRead for Tcp {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let (room, before) = (buf.remaining(), buf.filled().len());
         let result = Pin::new(&mut self.inner).poll_read(cx, buf);
         if let Poll::Ready(read) = &result {
@@ -86,11 +75,7 @@ impl AsyncRead for Tcp {
 }
 
 impl AsyncWrite for Tcp {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(reset) = self.reset(cx) {
             return reset;
         }
@@ -166,21 +151,13 @@ macro_rules! each {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         each!(self, inner => inner.poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         each!(self, inner => inner.poll_write(cx, buf))
     }
 

@@ -47,9 +47,7 @@ impl Tls {
                 .dangerous()
                 .with_custom_certificate_verifier(platform(provider)?)
                 .with_no_client_auth(),
-            Roots::File(path) => builder
-                .with_root_certificates(only(path)?)
-                .with_no_client_auth(),
+            Roots::File(path) => builder.with_root_certificates(only(path)?).with_no_client_auth(),
         };
         http1.resumption = Resumption::in_memory_sessions(32);
         http1.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -77,13 +75,9 @@ fn only(path: &Path) -> Result<RootCertStore, BuildError> {
         reason,
     };
     let mut store = RootCertStore::empty();
-    for certificate in
-        CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?
-    {
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        store
-            .add(certificate)
-            .map_err(|error| unusable(error.to_string()))?;
+        store.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
     if store.is_empty() {
         return Err(unusable("it holds no certificate".to_owned()));
@@ -106,13 +100,9 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
 
 /// Gives a failed handshake its name.
 pub(crate) fn handshake_error(host: &Host, error: &std::io::Error) -> Error {
-    let rustls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let fault = match rustls {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
-            TlsFault::Certificate
-        }
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => TlsFault::Certificate,
         Some(rustls::Error::AlertReceived(_)) => TlsFault::Alert,
         _ => TlsFault::Protocol,
     };

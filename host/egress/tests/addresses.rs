@@ -36,10 +36,7 @@ async fn a_name_that_answers_an_address_of_this_network_is_refused() {
         "169.254.1.1",
     ] {
         let refused = error(&origin, &[answer], false).await;
-        assert!(
-            matches!(refused, Error::AddressRefused { .. }),
-            "{answer}: {refused}"
-        );
+        assert!(matches!(refused, Error::AddressRefused { .. }), "{answer}: {refused}");
         assert!(refused.to_string().contains("private = true"), "{refused}");
         assert!(!refused.reached_upstream());
     }
@@ -56,21 +53,11 @@ async fn no_grant_opens_the_metadata_service() {
     let name = Origin::parse("http://api.test:1").unwrap();
     for answer in ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254"] {
         let refused = error(&name, &[answer], true).await;
-        assert!(
-            matches!(refused, Error::AddressRefused { .. }),
-            "{answer}: {refused}"
-        );
+        assert!(matches!(refused, Error::AddressRefused { .. }), "{answer}: {refused}");
     }
-    for literal in [
-        "http://169.254.169.254",
-        "http://[fd00:ec2::254]",
-        "http://0.0.0.0",
-    ] {
+    for literal in ["http://169.254.169.254", "http://[fd00:ec2::254]", "http://0.0.0.0"] {
         let refused = error(&Origin::parse(literal).unwrap(), &[], true).await;
-        assert!(
-            matches!(refused, Error::AddressRefused { .. }),
-            "{literal}: {refused}"
-        );
+        assert!(matches!(refused, Error::AddressRefused { .. }), "{literal}: {refused}");
     }
     let private = Origin::parse("http://10.255.255.1:9").unwrap();
     assert!(matches!(

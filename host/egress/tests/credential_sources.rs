@@ -76,14 +76,8 @@ async fn taking_the_file_away_takes_the_credential_away() {
     std::fs::remove_file(&path).unwrap();
     clock.advance(RECHECK);
     let error = value(&credential).await.unwrap_err();
-    assert!(
-        error.to_string().contains(path.to_str().unwrap()),
-        "{error}"
-    );
-    assert!(
-        value(&credential).await.is_err(),
-        "also before the next look"
-    );
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    assert!(value(&credential).await.is_err(), "also before the next look");
     assert!(
         !credential.scrubber().text(KEY).contains(KEY),
         "what was known is still masked"
@@ -98,12 +92,7 @@ fn glm(key: &'static str, clock: &Arc<ManualClock>) -> Result<Credential, Creden
         mode: Mode::GlmSigned,
         ..spec("authorization", "Bearer ${env:ZAI_API_KEY}")
     }];
-    Credential::load(
-        "glm",
-        &specs,
-        &|_| Some(key.to_owned()),
-        Arc::clone(clock) as Arc<_>,
-    )
+    Credential::load("glm", &specs, &|_| Some(key.to_owned()), Arc::clone(clock) as Arc<_>)
 }
 
 #[tokio::test]
@@ -117,10 +106,7 @@ async fn a_glm_token_is_minted_on_the_host_and_renewed_in_time() {
         .take(2)
         .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
         .collect();
-    assert_eq!(
-        parts[0],
-        serde_json::json!({"alg": "HS256", "sign_type": "SIGN"})
-    );
+    assert_eq!(parts[0], serde_json::json!({"alg": "HS256", "sign_type": "SIGN"}));
     assert_eq!(
         parts[1],
         serde_json::json!({
@@ -154,10 +140,7 @@ fn a_fingerprint_names_the_account_and_nothing_else() {
     let one = bearer(KEY).fingerprint(b"installation");
     assert_eq!(one, bearer(KEY).fingerprint(b"installation"));
     assert_ne!(one, bearer(KEY).fingerprint(b"another"));
-    assert_ne!(
-        one,
-        bearer("sk-live-other-key").fingerprint(b"installation")
-    );
+    assert_ne!(one, bearer("sk-live-other-key").fingerprint(b"installation"));
     assert_eq!(one.len(), 32);
     // A new secret of the same GLM account is the same account.
     let id = |key| glm(key, &clock).unwrap().fingerprint(b"installation");

@@ -40,11 +40,7 @@ async fn seen(credential: Option<Arc<Credential>>, guest: &[(&'static str, &str)
             .append(HeaderName::from_static(name), value.parse().unwrap());
     }
     transport
-        .send(
-            request,
-            &allowed(&origin, Method::Get, "/"),
-            &Call::default(),
-        )
+        .send(request, &allowed(&origin, Method::Get, "/"), &Call::default())
         .await
         .unwrap();
     let headers = heads.recv().await.unwrap();
@@ -57,10 +53,7 @@ async fn seen(credential: Option<Arc<Credential>>, guest: &[(&'static str, &str)
 #[tokio::test]
 async fn the_credential_is_injected() {
     let headers = seen(Some(bearer(KEY)), &[("x-other", "stays")]).await;
-    assert!(
-        headers.contains(&format!("authorization: Bearer {KEY}")),
-        "{headers:?}"
-    );
+    assert!(headers.contains(&format!("authorization: Bearer {KEY}")), "{headers:?}");
     assert!(headers.contains(&"x-other: stays".to_owned()));
 }
 
@@ -84,19 +77,13 @@ async fn what_the_guest_sets_itself_is_overridden() {
             .all(|line| !line.contains("guest") && !line.contains("evil")),
         "{headers:?}"
     );
-    let authorizations = headers
-        .iter()
-        .filter(|line| line.starts_with("authorization"))
-        .count();
+    let authorizations = headers.iter().filter(|line| line.starts_with("authorization")).count();
     assert_eq!(authorizations, 1);
     assert!(headers.contains(&"accept-encoding: identity".to_owned()));
 
     // Without a credential of the host the guest's is taken away all the same.
     let headers = seen(None, &guest).await;
-    assert!(
-        headers.iter().all(|line| !line.contains("guest")),
-        "{headers:?}"
-    );
+    assert!(headers.iter().all(|line| !line.contains("guest")), "{headers:?}");
 
     // A header of another name is the host's too, once a template names it.
     let specs = [spec("x-vendor-token", "${env:KEY}")];
@@ -108,29 +95,20 @@ async fn what_the_guest_sets_itself_is_overridden() {
     )
     .unwrap();
     let headers = seen(Some(Arc::new(credential)), &[("x-vendor-token", "guest")]).await;
-    assert!(
-        headers.contains(&format!("x-vendor-token: {KEY}")),
-        "{headers:?}"
-    );
+    assert!(headers.contains(&format!("x-vendor-token: {KEY}")), "{headers:?}");
 }
 
 #[tokio::test]
 async fn an_origin_without_the_credential_gets_none() {
     let api = serve(None, echo_head).await;
     let bucket = serve(None, echo_head).await;
-    let transport =
-        loadlock_egress::Transport::builder("test", vec![api.origin(), bucket.origin()])
-            .credential(bearer(KEY))
-            .credential_only_at(vec![api.origin()])
-            .build(&common::no_env)
-            .unwrap();
+    let transport = loadlock_egress::Transport::builder("test", vec![api.origin(), bucket.origin()])
+        .credential(bearer(KEY))
+        .credential_only_at(vec![api.origin()])
+        .build(&common::no_env)
+        .unwrap();
     let masked = "*".repeat(KEY.len());
-    assert!(
-        get(&transport, &api.origin(), "/")
-            .await
-            .unwrap()
-            .contains(&masked)
-    );
+    assert!(get(&transport, &api.origin(), "/").await.unwrap().contains(&masked));
     let text = get(&transport, &bucket.origin(), "/").await.unwrap();
     assert!(!text.contains("authorization"), "{text}");
 }
@@ -142,22 +120,13 @@ async fn no_credential_leaves_this_machine_in_plain_text() {
         .credential(bearer(KEY))
         .build(&common::no_env)
         .unwrap_err();
-    assert!(
-        matches!(error, BuildError::CredentialOverPlainHttp { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, BuildError::CredentialOverPlainHttp { .. }), "{error}");
 
     // The same at the moment of sending, should a grant have come later.
     let local = Origin::parse("http://127.0.0.1:9").unwrap();
-    let transport = builder(&local)
-        .credential(bearer(KEY))
-        .build(&common::no_env)
-        .unwrap();
+    let transport = builder(&local).credential(bearer(KEY)).build(&common::no_env).unwrap();
     let error = get(&transport, &plain, "/").await.unwrap_err();
-    assert!(
-        matches!(error, Error::CredentialOverPlainHttp { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::CredentialOverPlainHttp { .. }), "{error}");
     assert!(!error.reached_upstream());
 }
 
@@ -174,39 +143,19 @@ fn a_missing_credential_is_named() {
         )
         .unwrap_err();
         let text = error.to_string();
-        for part in [
-            "credential_missing",
-            "`kimi`",
-            "`MOONSHOT_API_KEY`",
-            "`authorization`",
-        ] {
+        for part in ["credential_missing", "`kimi`", "`MOONSHOT_API_KEY`", "`authorization`"] {
             assert!(text.contains(part), "{text}");
         }
     }
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "\n").unwrap();
-    for path in [
-        folder.path().join("absent"),
-        empty,
-        folder.path().to_owned(),
-    ] {
+    for path in [folder.path().join("absent"), empty, folder.path().to_owned()] {
         let template = format!("Bearer ${{file:{}}}", path.display());
-        let error = Credential::load(
-            "kimi",
-            &[spec("authorization", &template)],
-            &common::no_env,
-            clock(),
-        )
-        .unwrap_err();
-        assert!(
-            matches!(error, CredentialError::FileMissing { .. }),
-            "{error}"
-        );
-        assert!(
-            error.to_string().contains(path.to_str().unwrap()),
-            "{error}"
-        );
+        let error =
+            Credential::load("kimi", &[spec("authorization", &template)], &common::no_env, clock()).unwrap_err();
+        assert!(matches!(error, CredentialError::FileMissing { .. }), "{error}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }
 
@@ -214,21 +163,13 @@ fn a_missing_credential_is_named() {
 fn a_value_that_is_no_header_is_refused_without_showing_it() {
     let specs = [spec("authorization", "Bearer ${env:KEY}")];
     let env = |_: &str| Some("secret-line\nsecond-line".to_owned());
-    let error =
-        Credential::load("kimi", &specs, &env, Arc::new(ManualClock::default())).unwrap_err();
+    let error = Credential::load("kimi", &specs, &env, Arc::new(ManualClock::default())).unwrap_err();
     assert!(matches!(error, CredentialError::Invalid { .. }), "{error}");
-    assert!(
-        !format!("{error} {error:?}").contains("secret-line"),
-        "{error}"
-    );
+    assert!(!format!("{error} {error:?}").contains("secret-line"), "{error}");
 
     let twice = [specs[0].clone(), specs[0].clone()];
-    let error =
-        Credential::load("kimi", &twice, &env, Arc::new(ManualClock::default())).unwrap_err();
-    assert!(
-        matches!(error, CredentialError::Duplicate { .. }),
-        "{error}"
-    );
+    let error = Credential::load("kimi", &twice, &env, Arc::new(ManualClock::default())).unwrap_err();
+    assert!(matches!(error, CredentialError::Duplicate { .. }), "{error}");
 }
 
 #[test]
@@ -251,10 +192,7 @@ fn nothing_prints_a_secret() {
 async fn an_echo_of_the_secret_is_masked_in_head_and_body_and_trailers() {
     // The upstream returns what it was sent, in small pieces and several spellings.
     let server = serve(None, |request| async move {
-        let value = request.headers()["authorization"]
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let value = request.headers()["authorization"].to_str().unwrap().to_owned();
         let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let text = format!("{{\"you sent\":\"{value}\"}} {encoded} end");
         let frames: Vec<_> = text
@@ -262,22 +200,14 @@ async fn an_echo_of_the_secret_is_masked_in_head_and_body_and_trailers() {
             .chunks(5)
             .map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk))))
             .collect();
-        let mut answer =
-            http::Response::new(StreamBody::new(futures::stream::iter(frames)).boxed());
-        answer
-            .headers_mut()
-            .insert("content-length", text.len().into());
-        answer
-            .headers_mut()
-            .insert("x-echo", value.parse().unwrap());
+        let mut answer = http::Response::new(StreamBody::new(futures::stream::iter(frames)).boxed());
+        answer.headers_mut().insert("content-length", text.len().into());
+        answer.headers_mut().insert("x-echo", value.parse().unwrap());
         answer
     })
     .await;
     let origin = server.origin();
-    let transport = builder(&origin)
-        .credential(bearer(KEY))
-        .build(&common::no_env)
-        .unwrap();
+    let transport = builder(&origin).credential(bearer(KEY)).build(&common::no_env).unwrap();
     let response = transport
         .send(
             Request::new(Empty::<Bytes>::new()),
@@ -288,11 +218,7 @@ async fn an_echo_of_the_secret_is_masked_in_head_and_body_and_trailers() {
         .unwrap();
     let mask = "*".repeat(KEY.len());
     assert_eq!(response.headers()["x-echo"], format!("Bearer {mask}"));
-    let length: usize = response.headers()["content-length"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let length: usize = response.headers()["content-length"].to_str().unwrap().parse().unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let text = std::str::from_utf8(&body).unwrap();
     assert_eq!(text.len(), length, "lengths stay true");
@@ -300,8 +226,5 @@ async fn an_echo_of_the_secret_is_masked_in_head_and_body_and_trailers() {
         text.starts_with(&format!("{{\"you sent\":\"Bearer {mask}\"}} %42")),
         "{text}"
     );
-    assert!(
-        text.ends_with(&format!("{} end", "*".repeat(KEY.len() * 3))),
-        "{text}"
-    );
+    assert!(text.ends_with(&format!("{} end", "*".repeat(KEY.len() * 3))), "{text}");
 }

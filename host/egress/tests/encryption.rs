@@ -7,17 +7,9 @@ use common::{Authority, Fixed, builder, echo_head, get, serve};
 use loadlock_egress::tls::Roots;
 use loadlock_egress::{BuildError, Error, TlsFault};
 
-async fn attempt(
-    host: &str,
-    certificate_for: &str,
-    roots: impl Fn(&Authority) -> Roots,
-) -> Result<String, Error> {
+async fn attempt(host: &str, certificate_for: &str, roots: impl Fn(&Authority) -> Roots) -> Result<String, Error> {
     let authority = Authority::new();
-    let server = serve(
-        Some(authority.acceptor(certificate_for, &["http/1.1"])),
-        echo_head,
-    )
-    .await;
+    let server = serve(Some(authority.acceptor(certificate_for, &["http/1.1"])), echo_head).await;
     let origin = server.named("https", host);
     let transport = builder(&origin)
         .roots(roots(&authority))
@@ -39,16 +31,8 @@ fn is_certificate_fault(result: Result<String, Error>) -> bool {
 
 #[tokio::test]
 async fn a_given_ca_is_believed() {
-    assert!(
-        attempt("api.test", "api.test", Authority::roots)
-            .await
-            .is_ok()
-    );
-    assert!(
-        attempt("127.0.0.1", "127.0.0.1", Authority::roots)
-            .await
-            .is_ok()
-    );
+    assert!(attempt("api.test", "api.test", Authority::roots).await.is_ok());
+    assert!(attempt("127.0.0.1", "127.0.0.1", Authority::roots).await.is_ok());
 }
 
 #[tokio::test]
@@ -126,10 +110,7 @@ fn a_ca_file_must_hold_certificates() {
             .build(&common::no_env)
             .unwrap_err();
         assert!(matches!(error, BuildError::CaFile { .. }));
-        assert!(
-            error.to_string().contains(path.to_str().unwrap()),
-            "{error}"
-        );
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }
 

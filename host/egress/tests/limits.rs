@@ -29,10 +29,7 @@ async fn canned(answer: String) -> Server {
 
 async fn ask(answer: String, limits: Limits) -> Result<String, Error> {
     let server = canned(answer).await;
-    let transport = builder(&server.origin())
-        .limits(limits)
-        .build(&common::no_env)
-        .unwrap();
+    let transport = builder(&server.origin()).limits(limits).build(&common::no_env).unwrap();
     get(&transport, &server.origin(), "/").await
 }
 
@@ -52,17 +49,9 @@ async fn response_headers_are_counted_and_measured() {
         ..Limits::default()
     };
     assert_eq!(ask(head(20, 1), limits).await.unwrap(), "ok");
-    for answer in [
-        head(21, 1),
-        head(5, 5 * 1024),
-        head(2, 64 * 1024),
-        head(5000, 1),
-    ] {
+    for answer in [head(21, 1), head(5, 5 * 1024), head(2, 64 * 1024), head(5000, 1)] {
         let error = ask(answer, limits).await.unwrap_err();
-        assert!(
-            matches!(error, Error::ResponseHeadersTooLarge { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::ResponseHeadersTooLarge { .. }), "{error}");
     }
 }
 
@@ -73,9 +62,7 @@ async fn http2_headers_are_measured_too() {
         let mut answer = common::text("ok");
         for index in 0..8 {
             let name: http::HeaderName = format!("x-{index}").parse().unwrap();
-            answer
-                .headers_mut()
-                .insert(name, "v".repeat(4 * 1024).parse().unwrap());
+            answer.headers_mut().insert(name, "v".repeat(4 * 1024).parse().unwrap());
         }
         answer
     })
@@ -93,10 +80,7 @@ async fn http2_headers_are_measured_too() {
     };
     assert_eq!(get(&with(64 * 1024), &origin, "/").await.unwrap(), "ok");
     let error = get(&with(16 * 1024), &origin, "/").await.unwrap_err();
-    assert!(
-        matches!(error, Error::ResponseHeadersTooLarge { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::ResponseHeadersTooLarge { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -105,12 +89,7 @@ async fn a_response_body_has_an_end() {
         response_body_bytes: 4,
         ..Limits::default()
     };
-    let sized = |n: usize| {
-        format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: {n}\r\n\r\n{}",
-            "x".repeat(n)
-        )
-    };
+    let sized = |n: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: {n}\r\n\r\n{}", "x".repeat(n));
     let chunked = |n: usize| {
         format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{}0\r\n\r\n",
@@ -127,10 +106,7 @@ async fn a_response_body_has_an_end() {
         format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(5)),
     ] {
         let error = ask(answer, limits).await.unwrap_err();
-        assert!(
-            matches!(error, Error::ResponseBodyTooLarge { limit: 4, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::ResponseBodyTooLarge { limit: 4, .. }), "{error}");
     }
 }
 
@@ -140,10 +116,7 @@ async fn a_broken_answer_has_a_name() {
         ("", true),
         ("HTTP/1.1 200 OK\r\ncontent-le", true),
         ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", true),
-        (
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
-            true,
-        ),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab", true),
         ("nonsense\r\n\r\n", false),
         ("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", false),
         (
@@ -168,13 +141,8 @@ async fn a_broken_answer_has_a_name() {
 
 #[tokio::test]
 async fn a_compressed_answer_is_refused() {
-    let answer = |coding: &str| {
-        format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: 2\r\n\r\nok")
-    };
-    assert_eq!(
-        ask(answer("Identity"), Limits::default()).await.unwrap(),
-        "ok"
-    );
+    let answer = |coding: &str| format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: 2\r\n\r\nok");
+    assert_eq!(ask(answer("Identity"), Limits::default()).await.unwrap(), "ok");
     let error = ask(answer("gzip"), Limits::default()).await.unwrap_err();
     assert!(matches!(error, Error::ResponseEncoded { .. }), "{error}");
 }
@@ -187,10 +155,7 @@ where
     let origin = server.origin();
     let transport = transport(&origin);
     let decided = allowed(&origin, Method::Post, "/");
-    Ok(transport
-        .send(request, &decided, &Call::default())
-        .await?
-        .status())
+    Ok(transport.send(request, &decided, &Call::default()).await?.status())
 }
 
 #[tokio::test]
@@ -210,9 +175,7 @@ async fn a_request_is_held_to_what_it_says() {
         StatusCode::OK
     );
 
-    let error = send(&server, with("x-large", &"v".repeat(40_000)))
-        .await
-        .unwrap_err();
+    let error = send(&server, with("x-large", &"v".repeat(40_000))).await.unwrap_err();
     assert!(
         matches!(error, Error::RequestHeadersTooLarge { limit: 32_768, .. }),
         "{error}"
@@ -220,30 +183,18 @@ async fn a_request_is_held_to_what_it_says() {
     assert!(!error.reached_upstream());
 
     for value in ["+3", "3, 3", "-1", "", "99999999999999999999"] {
-        let error = send(&server, with("content-length", value))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, Error::RequestInvalid { .. }),
-            "{value:?}: {error}"
-        );
+        let error = send(&server, with("content-length", value)).await.unwrap_err();
+        assert!(matches!(error, Error::RequestInvalid { .. }), "{value:?}: {error}");
     }
     for value in ["2", "4"] {
-        let error = send(&server, with("content-length", value))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, Error::RequestBodyLength { actual: 3, .. }),
-            "{error}"
-        );
+        let error = send(&server, with("content-length", value)).await.unwrap_err();
+        assert!(matches!(error, Error::RequestBodyLength { actual: 3, .. }), "{error}");
     }
     // The length of a stream shows only on the way.
     for declared in [2, 4] {
         let frames = [Ok::<_, Error>(Frame::data(Bytes::from_static(b"abc")))];
         let mut request = Request::new(StreamBody::new(futures::stream::iter(frames)));
-        request
-            .headers_mut()
-            .insert("content-length", declared.into());
+        request.headers_mut().insert("content-length", declared.into());
         let error = send(&server, request).await.unwrap_err();
         assert!(
             matches!(error, Error::RequestBodyLength { actual: 3, .. }),
@@ -259,16 +210,10 @@ async fn a_guest_whose_body_fails_is_told_so() {
         common::text("ok")
     })
     .await;
-    let frames = [
-        Ok(Frame::data(Bytes::from_static(b"abc"))),
-        Err("guest gave up"),
-    ];
-    let error = send(
-        &server,
-        Request::new(StreamBody::new(futures::stream::iter(frames))),
-    )
-    .await
-    .unwrap_err();
+    let frames = [Ok(Frame::data(Bytes::from_static(b"abc"))), Err("guest gave up")];
+    let error = send(&server, Request::new(StreamBody::new(futures::stream::iter(frames))))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&error, Error::RequestBody { reason } if reason.contains("guest gave up")),
         "{error}"

@@ -67,19 +67,11 @@ async fn tls_pair(alpn: &[&str]) -> (common::Server, Origin, loadlock_egress::Tr
 async fn version(transport: &Transport, origin: &Origin, length: usize) -> String {
     let request = Request::new(Full::new(Bytes::from(vec![b'x'; length])));
     let response = transport
-        .send(
-            request,
-            &allowed(origin, Method::Post, "/"),
-            &Call::default(),
-        )
+        .send(request, &allowed(origin, Method::Post, "/"), &Call::default())
         .await
         .unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8_lossy(&body)
-        .split(' ')
-        .next()
-        .unwrap()
-        .to_owned()
+    String::from_utf8_lossy(&body).split(' ').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -88,12 +80,7 @@ async fn http2_is_used_where_the_server_has_it_and_many_requests_share_it() {
     let transport = builder.build(&common::no_env).unwrap();
     assert_eq!(version(&transport, &origin, 10).await, "HTTP/2.0");
     let more = (0..8).map(|_| version(&transport, &origin, 10));
-    assert!(
-        futures::future::join_all(more)
-            .await
-            .iter()
-            .all(|v| v == "HTTP/2.0")
-    );
+    assert!(futures::future::join_all(more).await.iter().all(|v| v == "HTTP/2.0"));
     assert_eq!(server.connections(), 1);
 }
 
@@ -140,9 +127,7 @@ async fn a_redirect_is_an_answer_and_nobody_follows_it() {
         async move {
             let mut answer = common::text("moved");
             *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            answer
-                .headers_mut()
-                .insert("location", location.parse().unwrap());
+            answer.headers_mut().insert("location", location.parse().unwrap());
             answer
         }
     })
@@ -183,11 +168,7 @@ async fn the_account_counts_both_ways_per_call_and_per_provider() {
     }
     for account in [&call.account, transport.account()] {
         assert_eq!(account.requests(), 2);
-        assert!(
-            account.sent() >= 6000 && account.sent() < 7000,
-            "{}",
-            account.sent()
-        );
+        assert!(account.sent() >= 6000 && account.sent() < 7000, "{}", account.sent());
         assert!(account.received() >= 10_000 && account.received() < 11_000);
         assert!(!account.elapsed().is_zero());
     }

@@ -11,10 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn scrubber(secrets: &[&str]) -> Arc<Scrubber> {
-    let secrets: Vec<_> = secrets
-        .iter()
-        .map(|text| Secret::new((*text).to_owned()))
-        .collect();
+    let secrets: Vec<_> = secrets.iter().map(|text| Secret::new((*text).to_owned())).collect();
     Arc::new(Scrubber::new(&secrets))
 }
 
@@ -131,10 +128,7 @@ fn a_word_too_short_to_be_a_secret_damages_no_document() {
 fn nothing_is_held_back_without_need() {
     let scrubber = scrubber(&["sk-0123456789"]);
     let mut stream = Stream::new(scrubber);
-    assert_eq!(
-        stream.push(Bytes::from_static(b"data: one\n\n")),
-        "data: one\n\n"
-    );
+    assert_eq!(stream.push(Bytes::from_static(b"data: one\n\n")), "data: one\n\n");
     assert_eq!(stream.push(Bytes::from_static(b"ends in sk-0")), "ends in ");
     assert_eq!(stream.push(Bytes::from_static(b"... no")), "sk-0... no");
     assert_eq!(stream.finish(), "");
@@ -144,8 +138,5 @@ fn nothing_is_held_back_without_need() {
 fn a_mask_never_completes_another_secret() {
     let scrubber = scrubber(&["aaaaaaaa", "********"]);
     let text = scrubber.text("aaaaaaaa");
-    assert!(
-        !text.contains("********") && !text.contains("aaaaaaaa"),
-        "{text}"
-    );
+    assert!(!text.contains("********") && !text.contains("aaaaaaaa"), "{text}");
 }

@@ -45,10 +45,7 @@ async fn two_gib_stream_up_no_faster_than_the_upstream_reads() {
                 let mut body = request.into_body();
                 let mut read = 0_u64;
                 while let Some(frame) = body.frame().await {
-                    read += frame
-                        .unwrap()
-                        .data_ref()
-                        .map_or(0, |data| data.len() as u64);
+                    read += frame.unwrap().data_ref().map_or(0, |data| data.len() as u64);
                     let ahead = taken.load(Ordering::SeqCst).saturating_sub(read);
                     worst.fetch_max(ahead, Ordering::SeqCst);
                 }
@@ -61,15 +58,9 @@ async fn two_gib_stream_up_no_faster_than_the_upstream_reads() {
     let transport = transport(&origin);
     let length = 2 * GIB;
     let mut request = Request::new(counted(length, &taken));
-    request
-        .headers_mut()
-        .insert("content-length", length.into());
+    request.headers_mut().insert("content-length", length.into());
     let response = transport
-        .send(
-            request,
-            &allowed(&origin, Method::Post, "/"),
-            &Call::default(),
-        )
+        .send(request, &allowed(&origin, Method::Post, "/"), &Call::default())
         .await
         .unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -106,27 +97,17 @@ async fn a_large_answer_streams_down_no_faster_than_the_guest_reads() {
         .build(&common::no_env)
         .unwrap();
     let response = transport
-        .send(
-            common::empty(),
-            &allowed(&origin, Method::Get, "/"),
-            &Call::default(),
-        )
+        .send(common::empty(), &allowed(&origin, Method::Get, "/"), &Call::default())
         .await
         .unwrap();
     let mut body = response.into_body();
     let (mut read, mut worst) = (0_u64, 0);
     while let Some(frame) = body.frame().await {
-        read += frame
-            .unwrap()
-            .data_ref()
-            .map_or(0, |data| data.len() as u64);
+        read += frame.unwrap().data_ref().map_or(0, |data| data.len() as u64);
         worst = worst.max(taken.load(Ordering::SeqCst).saturating_sub(read));
     }
     assert_eq!(read, length);
-    assert!(
-        worst < 32 * 1024 * 1024,
-        "{worst} bytes were sent and not yet read"
-    );
+    assert!(worst < 32 * 1024 * 1024, "{worst} bytes were sent and not yet read");
 }
 
 #[tokio::test]
@@ -183,10 +164,7 @@ fn an_id_never_spans_two_answers() {
     two.push(b"123\"");
     assert!(!seen.contains("file-123"));
     one.push(b"9\"");
-    assert!(
-        seen.contains("file-9"),
-        "answers that arrive at once do not mix"
-    );
+    assert!(seen.contains("file-9"), "answers that arrive at once do not mix");
 }
 
 #[test]

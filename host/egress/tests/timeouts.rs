@@ -41,10 +41,7 @@ async fn silent_after(greeting: &'static str) -> Server {
 
 async fn get(server: &Server, timeouts: Timeouts) -> Result<Bytes, Error> {
     let origin = server.origin();
-    let transport = builder(&origin)
-        .timeouts(timeouts)
-        .build(&common::no_env)
-        .unwrap();
+    let transport = builder(&origin).timeouts(timeouts).build(&common::no_env).unwrap();
     let response = transport
         .send(
             Request::new(Empty::<Bytes>::new()),
@@ -90,10 +87,7 @@ async fn connecting_includes_tls() {
     let origin = server.named("https", "127.0.0.1");
     let transport = builder(&origin)
         .roots(authority.roots())
-        .timeouts(Timeouts {
-            connect: SHORT,
-            ..LONG
-        })
+        .timeouts(Timeouts { connect: SHORT, ..LONG })
         .build(&common::no_env)
         .unwrap();
     let error = common::get(&transport, &origin, "/").await.unwrap_err();
@@ -157,10 +151,7 @@ async fn a_body_that_stops_is_a_between_bytes_timeout() {
 
 #[tokio::test]
 async fn the_total_covers_head_and_body() {
-    let short = Timeouts {
-        total: SHORT,
-        ..LONG
-    };
+    let short = Timeouts { total: SHORT, ..LONG };
     for greeting in ["", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"] {
         let error = get(&silent_after(greeting).await, short).await.unwrap_err();
         assert!(matches!(error, Error::TotalTimeout { .. }), "{error}");
@@ -172,34 +163,22 @@ async fn a_call_may_shorten_but_not_lengthen() {
     let server = silent_after("").await;
     let origin = server.origin();
     let ask = |operator: Timeouts, guest: Timeouts| {
-        let transport = builder(&origin)
-            .timeouts(operator)
-            .build(&common::no_env)
-            .unwrap();
+        let transport = builder(&origin).timeouts(operator).build(&common::no_env).unwrap();
         let decided = allowed(&origin, Method::Get, "/");
         async move {
             let call = Call {
                 timeouts: Some(guest),
                 ..Call::default()
             };
-            transport
-                .send(common::empty(), &decided, &call)
-                .await
-                .unwrap_err()
+            transport.send(common::empty(), &decided, &call).await.unwrap_err()
         }
     };
     let short = Timeouts {
         first_byte: SHORT,
         ..LONG
     };
-    assert!(matches!(
-        ask(LONG, short).await,
-        Error::FirstByteTimeout { .. }
-    ));
-    assert!(matches!(
-        ask(short, LONG).await,
-        Error::FirstByteTimeout { .. }
-    ));
+    assert!(matches!(ask(LONG, short).await, Error::FirstByteTimeout { .. }));
+    assert!(matches!(ask(short, LONG).await, Error::FirstByteTimeout { .. }));
 }
 
 #[tokio::test]
@@ -279,17 +258,10 @@ async fn a_slow_guest_is_not_a_slow_upstream() {
     let mut request = Request::new(body);
     request.headers_mut().insert("content-length", 2.into());
     let response = transport
-        .send(
-            request,
-            &allowed(&origin, Method::Post, "/"),
-            &Call::default(),
-        )
+        .send(request, &allowed(&origin, Method::Post, "/"), &Call::default())
         .await
         .unwrap();
-    assert_eq!(
-        response.into_body().collect().await.unwrap().to_bytes(),
-        "ok"
-    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
 }
 
 #[tokio::test]
@@ -301,10 +273,7 @@ async fn too_many_requests_at_once_wait_and_then_say_so() {
             in_flight: 1,
             ..Limits::default()
         })
-        .timeouts(Timeouts {
-            connect: SHORT,
-            ..LONG
-        })
+        .timeouts(Timeouts { connect: SHORT, ..LONG })
         .build(&common::no_env)
         .unwrap();
     let decided = allowed(&origin, Method::Get, "/");
@@ -312,10 +281,7 @@ async fn too_many_requests_at_once_wait_and_then_say_so() {
     let ask = || transport.send(Request::new(Full::new(Bytes::new())), &decided, &call);
     let first = ask().await.unwrap();
     let error = ask().await.unwrap_err();
-    assert!(
-        matches!(error, Error::ConnectionLimit { limit: 1, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::ConnectionLimit { limit: 1, .. }), "{error}");
     drop(first);
     ask().await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! What the gateway writes into the audit log.
 //!
-//! An operation takes its place in the log before it begins ([`Auditor::begin`]) and is refused if there is none: nothing is done that could not be recorded. However it ends, also by a caller that went away, it
-//! leaves one record.
+//! An operation takes its place in the log before it begins ([`Auditor::begin`]) and is refused if there is none:
+//! nothing is done that could not be recorded. However it ends, also by a caller that went away, it leaves one record.
 
 use loadlock_audit::{AuditError, AuditLog, Entry, Event, Options, Outcome, Slot, What, Who};
 
@@ -28,8 +28,7 @@ pub(crate) struct Pending {
 
 impl Auditor {
     pub(crate) fn open(home: &Home, clock: Clock) -> Result<Self> {
-        let log = AuditLog::open(&home.audit(), Options::default())
-            .map_err(|error| unavailable(&error))?;
+        let log = AuditLog::open(&home.audit(), Options::default()).map_err(|error| unavailable(&error))?;
         Ok(Self { log, clock })
     }
 
@@ -37,12 +36,7 @@ impl Auditor {
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`] while the log cannot be written.
-    pub(crate) async fn begin(
-        &self,
-        event: Event,
-        who: Who,
-        request_id: Option<String>,
-    ) -> Result<Pending> {
+    pub(crate) async fn begin(&self, event: Event, who: Who, request_id: Option<String>) -> Result<Pending> {
         let slot = self.log.slot().await.map_err(|error| unavailable(&error))?;
         let mut entry = Entry::new(0, event, Outcome::Cancelled);
         entry.who = who;
@@ -56,18 +50,11 @@ impl Auditor {
 
     /// [`Self::begin`] for a caller.
     pub(crate) async fn begin_for(&self, who: &Principal, event: Event) -> Result<Pending> {
-        self.begin(event, whom(who), who.peer().request_id.clone())
-            .await
+        self.begin(event, whom(who), who.peer().request_id.clone()).await
     }
 
     /// Records what the gateway does by itself; there is nobody to refuse it to.
-    pub(crate) async fn note(
-        &self,
-        event: Event,
-        tenant: Option<String>,
-        what: What,
-        end: Result<(), &str>,
-    ) {
+    pub(crate) async fn note(&self, event: Event, tenant: Option<String>, what: What, end: Result<(), &str>) {
         let who = Who {
             tenant,
             door: Some("gateway".into()),
@@ -112,7 +99,8 @@ impl Pending {
         what.sha256 = Some(file.sha256.clone());
     }
 
-    /// Records the end and waits until it is written. What was done cannot be undone by a log that fails now: the record is kept and written later.
+    /// Records the end and waits until it is written. What was done cannot be undone by a log that fails now: the
+    /// record is kept and written later.
     pub(crate) async fn finish(mut self, outcome: Outcome, code: Option<&str>) {
         let event = self.entry.event.as_str();
         if let Some(written) = self.record(outcome, code)
@@ -126,15 +114,12 @@ impl Pending {
     pub(crate) async fn ended<T>(self, result: &Result<T>) {
         match result {
             Ok(_) => self.finish(Outcome::Ok, None).await,
-            Err(error) => {
-                self.finish(outcome_of(error.code), Some(error.code.as_str()))
-                    .await
-            }
+            Err(error) => self.finish(outcome_of(error.code), Some(error.code.as_str())).await,
         }
     }
 
-    /// Records a step that went well, of an operation whose own record follows: whoever waits for that has waited for this, because
-    /// records are written in the order in which they come.
+    /// Records a step that went well, of an operation whose own record follows: whoever waits for that has waited for
+    /// this, because records are written in the order in which they come.
     pub(crate) fn went_well(mut self) {
         drop(self.record(Outcome::Ok, None));
     }
@@ -206,15 +191,13 @@ pub(crate) fn outcome_of(code: ErrorCode) -> Outcome {
 fn unavailable(error: &AuditError) -> Error {
     let hint = match error {
         AuditError::Damaged { .. } => {
-            "look at it with `loadlock audit verify`, then move the folder `audit` of the state directory away: a new chain begins"
+            "look at it with `loadlock audit verify`, then move the folder `audit` of the state directory away: a new \
+             chain begins"
         }
         _ => {
-            "free space on the disk and check the permissions of `audit` in `$LOADLOCK_HOME`; nothing is done that cannot be recorded"
+            "free space on the disk and check the permissions of `audit` in `$LOADLOCK_HOME`; nothing is done that \
+             cannot be recorded"
         }
     };
-    Error::new(
-        ErrorCode::StateUnavailable,
-        format!("the audit log: {error}"),
-    )
-    .hint(hint)
+    Error::new(ErrorCode::StateUnavailable, format!("the audit log: {error}")).hint(hint)
 }

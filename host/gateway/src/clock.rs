@@ -22,7 +22,8 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// A clock whose monotonic time runs `scale` times as fast as real time, so that minutes of cooling down pass in seconds.
+    /// A clock whose monotonic time runs `scale` times as fast as real time, so that minutes of cooling down pass in
+    /// seconds.
     #[must_use]
     pub fn scaled(scale: u32) -> Self {
         Self {

@@ -11,17 +11,14 @@ use crate::metrics;
 use crate::principal::{Door, Peer, Principal, authenticate};
 
 impl Gateway {
-    /// Who presents this credential at this door. At the network's doors, too many failures from one address or under one key are answered without looking at further credentials from there, except those that were
-    /// accepted within the last hour.
+    /// Who presents this credential at this door. At the network's doors, too many failures from one address or under
+    /// one key are answered without looking at further credentials from there, except those that were accepted within
+    /// the last hour.
     ///
     /// # Errors
-    /// [`ErrorCode::Unauthenticated`]; [`ErrorCode::RateLimited`] with the time to wait after too many failures; [`ErrorCode::StateUnavailable`] while nothing can be recorded.
-    pub async fn authenticate_from(
-        &self,
-        door: Door,
-        credential: Option<&str>,
-        peer: Peer,
-    ) -> Result<Principal> {
+    /// [`ErrorCode::Unauthenticated`]; [`ErrorCode::RateLimited`] with the time to wait after too many failures;
+    /// [`ErrorCode::StateUnavailable`] while nothing can be recorded.
+    pub async fn authenticate_from(&self, door: Door, credential: Option<&str>, peer: Peer) -> Result<Principal> {
         let inner = &self.0;
         let limited = door == Door::Network;
         if limited && let Err(blocked) = inner.failures.check(peer.address, credential) {
@@ -36,10 +33,7 @@ impl Gateway {
         }
         let who = stranger(door, &peer);
         let request_id = peer.request_id.clone();
-        let mut pending = inner
-            .audit
-            .begin(Event::Authentication, who, request_id)
-            .await?;
+        let mut pending = inner.audit.begin(Event::Authentication, who, request_id).await?;
         pending.who().key_id = credential.and_then(presented_key_id);
         let address = peer.address;
         let now = inner.clock.wall_ms() / 1_000;
@@ -59,8 +53,7 @@ impl Gateway {
             Err(refused) => {
                 metrics::authentication(refused.code);
                 if limited && let Some(by) = inner.failures.failed(address, credential) {
-                    pending.what().detail =
-                        Some(format!("too many failures: this {by} has to wait"));
+                    pending.what().detail = Some(format!("too many failures: this {by} has to wait"));
                 }
                 pending.finish(Outcome::Denied, Some(refused.code)).await;
                 Err(refused.error)
@@ -68,11 +61,13 @@ impl Gateway {
         }
     }
 
-    /// Whether a caller who was let in earlier may go on, for work that outlives its request. A token that has expired since was good when the work was ordered; one that was revoked meanwhile, or whose key was taken
-    /// away, is not trusted any more.
+    /// Whether a caller who was let in earlier may go on, for work that outlives its request. A token that has expired
+    /// since was good when the work was ordered; one that was revoked meanwhile, or whose key was taken away, is not
+    /// trusted any more.
     ///
     /// # Errors
-    /// [`ErrorCode::Unauthenticated`], recorded as a denial; [`ErrorCode::StateUnavailable`] while nothing can be recorded.
+    /// [`ErrorCode::Unauthenticated`], recorded as a denial; [`ErrorCode::StateUnavailable`] while nothing can be
+    /// recorded.
     pub async fn recheck(&self, who: &Principal) -> Result<()> {
         let Some(code) = self.0.auth.withdrawn(who.identity()) else {
             return Ok(());
@@ -101,9 +96,7 @@ impl Inner {
         match &self.config.file {
             Some(file) => {
                 what.path = Some(file.display().to_string());
-                what.sha256 = std::fs::read(file)
-                    .ok()
-                    .map(|bytes| hex::encode(Sha256::digest(bytes)));
+                what.sha256 = std::fs::read(file).ok().map(|bytes| hex::encode(Sha256::digest(bytes)));
             }
             None => what.detail = Some("no file".into()),
         }

@@ -36,17 +36,21 @@ macro_rules! codes {
 }
 
 codes! {
-    PathNotAllowed = "path_not_allowed", 403, "The path lies in no directory that is granted to this caller, or leaves it by a link.",
-        "Move the file into a granted directory, grant its directory with `[[grants]]`, or send the bytes instead of the path.";
+    PathNotAllowed = "path_not_allowed", 403, "The path lies in no directory that is granted to this caller, or \
+         leaves it by a link.",
+        "Move the file into a granted directory, grant its directory with `[[grants]]`, or send the bytes instead of \
+         the path.";
     PathNotFound = "path_not_found", 404, "The path lies in a granted directory, but there is nothing there.",
         "Check the spelling; on this file system upper and lower case may differ.";
     NotARegularFile = "not_a_regular_file", 400, "The path is a directory, FIFO, socket or device.",
         "Name a file; `loadlock upload DIR` takes the files of a directory.";
-    PathNotReadable = "path_not_readable", 403, "The file exists and is granted, but the system does not let Loadlock read it.",
+    PathNotReadable = "path_not_readable", 403, "The file exists and is granted, but the system does not let Loadlock \
+         read it.",
         "Give the user that runs Loadlock the right to read it.";
     FileRejected = "file_rejected", 422, "The validator refused the file: its name, type or content.",
         "Read the reason; rename the file, or change the rules under `[validator]`.";
-    FileTooLarge = "file_too_large", 413, "The file is larger than a limit of Loadlock or of every provider that could take it.",
+    FileTooLarge = "file_too_large", 413, "The file is larger than a limit of Loadlock or of every provider that \
+         could take it.",
         "Split the file, or configure a provider with a larger limit; `loadlock route FILE` shows each one's.";
     FileChanged = "file_changed", 409, "The file changed while it was being uploaded; nothing was kept.",
         "Upload it again when nothing writes to it.";
@@ -56,39 +60,48 @@ codes! {
         "`loadlock providers ls` lists the names.";
     PurposeUnsupported = "purpose_unsupported", 400, "No provider that may take the file has this purpose.",
         "Leave the purpose out, or choose one that `loadlock providers inspect` shows.";
-    ProviderFailed = "provider_failed", 502, "The provider refused the file or could not store it; nothing was recorded.",
+    ProviderFailed = "provider_failed", 502, "The provider refused the file or could not store it; nothing was \
+         recorded.",
         "Read the provider's message.";
-    ProviderRejected = "provider_rejected", 422, "The vendor says that it does not take this file; sending it again cannot help.",
+    ProviderRejected = "provider_rejected", 422, "The vendor says that it does not take this file; sending it again \
+         cannot help.",
         "Read the vendor's message.";
     ProviderUnauthorized = "provider_unauthorized", 502, "The vendor does not accept the configured credential.",
         "Check the provider's `credential`.";
     ProviderQuotaExhausted = "provider_quota_exhausted", 429, "The vendor account's quota or balance is used up.",
         "Delete files, pay the bill, or add another provider to `order`.";
-    ProviderRateLimited = "provider_rate_limited", 429, "The vendor asks to slow down for longer than this upload may wait.",
+    ProviderRateLimited = "provider_rate_limited", 429, "The vendor asks to slow down for longer than this upload may \
+         wait.",
         "Try again later.";
-    ReceiptMismatch = "receipt_mismatch", 502, "What the provider says it stored is not what the host saw it read; the remote file is deleted.",
+    ReceiptMismatch = "receipt_mismatch", 502, "What the provider says it stored is not what the host saw it read; \
+         the remote file is deleted.",
         "Update the provider component, or stop using it.";
     ComponentFailed = "component_failed", 502, "The component trapped or used up a limit; this call alone is affected.",
         "Read the log; raise the limit under `sandbox` if the component is to be trusted with more.";
-    OutcomeUnknown = "outcome_unknown", 504, "The provider's answer was lost and the provider cannot be asked whether it stored the file.",
+    OutcomeUnknown = "outcome_unknown", 504, "The provider's answer was lost and the provider cannot be asked whether \
+         it stored the file.",
         "Look at the vendor's side before sending again.";
     DeadlineExceeded = "deadline_exceeded", 504, "The upload did not finish before its deadline.",
         "Try again, or raise `retry.deadline`.";
     Cancelled = "cancelled", 499, "The caller cancelled; nothing was recorded.",
         "Run the same command again to finish the rest.";
     SessionElsewhere = "session_elsewhere", 421, "The unfinished upload is at another gateway that shares the ledger.",
-        "Send all requests of an upload to the gateway that began it; with `gateway_url` in its `tracker.settings` clients are sent there.";
+        "Send all requests of an upload to the gateway that began it; with `gateway_url` in its `tracker.settings` \
+         clients are sent there.";
     FileNotFound = "file_not_found", 404, "The caller has no file of that id.",
         "`loadlock files ls` lists the ids.";
     ContentUnavailable = "content_unavailable", 409, "The provider does not give this file's content back.",
         "Keep your own copy, or upload with a purpose whose content can be read.";
-    IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for another upload within the last 24 hours.",
+    IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for another upload within the \
+         last 24 hours.",
         "Use a new key for a new upload.";
-    UploadConflict = "upload_conflict", 409, "The resumable upload is at another offset than the request, or a newer request took it over.",
+    UploadConflict = "upload_conflict", 409, "The resumable upload is at another offset than the request, or a newer \
+         request took it over.",
         "Ask for the offset and go on from there.";
     UploadExpired = "upload_expired", 410, "The resumable upload was not finished in time and is gone.",
         "Start a new upload.";
-    ChecksumMismatch = "checksum_mismatch", 460, "The bytes that arrived do not have the checksum that the client gave; they were discarded.",
+    ChecksumMismatch = "checksum_mismatch", 460, "The bytes that arrived do not have the checksum that the client \
+         gave; they were discarded.",
         "Send them again.";
     Unauthenticated = "unauthenticated", 401, "No credential, or one that is not accepted.",
         "`loadlock token issue` makes one.";
@@ -96,7 +109,8 @@ codes! {
         "Use a token with the scope that the message names.";
     QuotaExceeded = "quota_exceeded", 429, "The tenant's own files or bytes are used up.",
         "Delete files, or ask the operator for more (`[[tenants]]`).";
-    RateLimited = "rate_limited", 429, "The caller asks too often, has too many uploads under way, or failed to authenticate too often.",
+    RateLimited = "rate_limited", 429, "The caller asks too often, has too many uploads under way, or failed to \
+         authenticate too often.",
         "Wait as long as `Retry-After` says.";
     RequestInvalid = "request_invalid", 400, "The request does not make sense.",
         "Read the message.";
@@ -116,7 +130,8 @@ codes! {
         "Stop what listens there, or choose another with `--listen`.";
     EgressDenied = "egress_denied", 502, "The provider wanted to reach something that the operator did not grant it.",
         "Add the line that the message names to the provider's configuration, if it may.";
-    ComponentRefused = "component_refused", 500, "A component is not loaded: it is missing, does not match its pin, or imports what it may not.",
+    ComponentRefused = "component_refused", 500, "A component is not loaded: it is missing, does not match its pin, \
+         or imports what it may not.",
         "`loadlock providers inspect` shows its imports and why they are refused.";
     ConfigInvalid = "config_invalid", 500, "The configuration has a mistake; the message names file, line and key.",
         "Correct the line; `loadlock config check` shows all mistakes at once.";
@@ -195,14 +210,10 @@ mod tests {
 
     #[test]
     fn codes_are_unique_and_explained() {
-        let names: std::collections::HashSet<_> =
-            ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        let names: std::collections::HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(names.len(), ErrorCode::ALL.len());
         for code in ErrorCode::ALL {
-            assert!(
-                code.cause().ends_with('.') && code.todo().ends_with('.'),
-                "{code}"
-            );
+            assert!(code.cause().ends_with('.') && code.todo().ends_with('.'), "{code}");
             assert!((400..600).contains(&code.http_status()), "{code}");
         }
     }

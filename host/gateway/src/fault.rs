@@ -1,8 +1,10 @@
 //! Places where the crash suite kills this process.
 //!
-//! Without the feature `fault-points`, which only the crash suite's own build has, [`at`] is an empty function and no name is compiled in. With it, `LOADLOCK_FAULT=NAME[:N]` ends the process by SIGKILL when it
-//! comes to that place for the Nth time (1 if left out), and `LOADLOCK_FAULT_TRACE=FILE` appends the name of every place that it passes. `LOADLOCK_POWER=synced` or `current`, with `LOADLOCK_POWER_HOME` and
-//! `LOADLOCK_POWER_IMAGE`, writes first what a power loss at that moment would leave of the home.
+//! Without the feature `fault-points`, which only the crash suite's own build has, [`at`] is an empty function and no
+//! name is compiled in. With it, `LOADLOCK_FAULT=NAME[:N]` ends the process by SIGKILL when it comes to that place for
+//! the Nth time (1 if left out), and `LOADLOCK_FAULT_TRACE=FILE` appends the name of every place that it passes.
+//! `LOADLOCK_POWER=synced` or `current`, with `LOADLOCK_POWER_HOME` and `LOADLOCK_POWER_IMAGE`, writes first what a
+//! power loss at that moment would leave of the home.
 
 macro_rules! points {
     ($($point:ident = $name:literal,)*) => {
@@ -109,10 +111,7 @@ mod armed {
 
     pub(super) fn pass(name: &str) {
         if let Some(trace) = std::env::var_os("LOADLOCK_FAULT_TRACE")
-            && let Ok(mut file) = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(trace)
+            && let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(trace)
         {
             let _ = writeln!(file, "{name}");
         }
@@ -138,8 +137,7 @@ mod armed {
     }
 
     fn kill() -> ! {
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         loop {
             std::thread::park();
         }
@@ -152,10 +150,6 @@ mod armed {
             _ => return None,
         };
         let path = |name| std::env::var_os(name).map(PathBuf::from);
-        Some((
-            path("LOADLOCK_POWER_HOME")?,
-            path("LOADLOCK_POWER_IMAGE")?,
-            names,
-        ))
+        Some((path("LOADLOCK_POWER_HOME")?, path("LOADLOCK_POWER_IMAGE")?, names))
     }
 }

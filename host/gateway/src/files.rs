@@ -46,8 +46,7 @@ pub(crate) fn answered<T>(answer: Answer<T>) -> Result<T> {
         Ok(Ok(value)) => Ok(value),
         // The caller's own mistake: a cursor or a limit that the tracker cannot read.
         Ok(Err(failure)) if failure.kind == FailureKind::Rejected => {
-            Err(Error::new(ErrorCode::RequestInvalid, failure.message)
-                .hint("start again without a cursor"))
+            Err(Error::new(ErrorCode::RequestInvalid, failure.message).hint("start again without a cursor"))
         }
         Ok(Err(failure)) => Err(Error::new(ErrorCode::TrackerFailed, failure.to_string())
             .retry_after(failure.retry_after.map(loadlock_policy::Millis::get))),
@@ -73,9 +72,7 @@ impl Gateway {
             ascending: request.ascending,
             now_ms: self.0.clock.wall_ms(),
         };
-        self.0
-            .caught_up(|_, waiting| waiting.tenant == who.tenant())
-            .await;
+        self.0.caught_up(|_, waiting| waiting.tenant == who.tenant()).await;
         let page = answered(self.0.tracker.list(query).await)?;
         Ok(FilePage {
             files: page
@@ -100,25 +97,15 @@ impl Gateway {
     async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
         let now = self.0.clock.wall_ms();
         self.0.caught_up(|waiting, _| waiting == id).await;
-        match answered(
-            self.0
-                .tracker
-                .get(who.tenant().to_owned(), id.to_owned(), now)
-                .await,
-        ) {
+        match answered(self.0.tracker.get(who.tenant().to_owned(), id.to_owned(), now).await) {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the tracker is away; asking the journal"),
         }
         // Accepted and not recorded yet: the file is there all the same.
-        let row = self
-            .0
-            .journal
-            .entry(id)
-            .map_err(|error| journal_error(&error))?;
+        let row = self.0.journal.entry(id).map_err(|error| journal_error(&error))?;
         row.filter(|row| {
-            row.intent.tenant == who.tenant()
-                && matches!(row.state, loadlock_journal::State::Accepted { .. })
+            row.intent.tenant == who.tenant() && matches!(row.state, loadlock_journal::State::Accepted { .. })
         })
         .and_then(|row| record_of(&row))
         .ok_or_else(|| not_found(id))
@@ -187,15 +174,10 @@ impl Gateway {
                     ErrorCode::ContentUnavailable,
                     format!("`{name}` answered with no content for a file of {bytes} bytes"),
                 )),
-                Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => {
-                    Err(Error::new(
-                        ErrorCode::ProviderFailed,
-                        format!(
-                            "`{name}` answered with {} bytes for a file of {bytes}",
-                            info.bytes
-                        ),
-                    ))
-                }
+                Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => Err(Error::new(
+                    ErrorCode::ProviderFailed,
+                    format!("`{name}` answered with {} bytes for a file of {bytes}", info.bytes),
+                )),
                 Ok(Ok(info)) => Ok(info),
                 Ok(Err(failure)) => Err(content_failure(&name, &failure)),
                 Err(error) => Err(call_error(&name, &error)),
@@ -217,7 +199,8 @@ impl Gateway {
     /// Deletes one of the caller's files; the remote file too, if no other file refers to it.
     ///
     /// # Errors
-    /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted later.
+    /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted
+    /// later.
     pub async fn delete(&self, who: &Principal, id: &str) -> Result<()> {
         let mut pending = self.0.audit.begin_for(who, Event::Delete).await?;
         pending.what().file_id = Some(id.to_owned());
@@ -240,9 +223,7 @@ impl Gateway {
     /// [`ErrorCode::TrackerFailed`].
     pub async fn stats(&self, who: &Principal) -> Result<Stats> {
         who.require(Scope::Read)?;
-        self.0
-            .caught_up(|_, waiting| waiting.tenant == who.tenant())
-            .await;
+        self.0.caught_up(|_, waiting| waiting.tenant == who.tenant()).await;
         answered(self.0.tracker.stats(Some(who.tenant().to_owned())).await)
     }
 }
@@ -285,8 +266,7 @@ fn content_failure(name: &str, failure: &Failure) -> Error {
         FailureKind::RateLimited => ErrorCode::ProviderRateLimited,
         _ => ErrorCode::ProviderFailed,
     };
-    Error::new(code, format!("`{name}`: {failure}"))
-        .retry_after(failure.retry_after.map(loadlock_policy::Millis::get))
+    Error::new(code, format!("`{name}`: {failure}")).retry_after(failure.retry_after.map(loadlock_policy::Millis::get))
 }
 
 pub(crate) fn call_error(name: &str, error: &CallError) -> Error {

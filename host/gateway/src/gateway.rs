@@ -23,9 +23,7 @@ use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Door, Peer, Principal};
 use crate::reload::Live;
 use crate::session::Sessions;
-use crate::setup::{
-    Environment, Needs, ProviderUnit, Setup, auth, load_provider, network, refused,
-};
+use crate::setup::{Environment, Needs, ProviderUnit, Setup, auth, load_provider, network, refused};
 use crate::share::Tenants;
 use crate::together::{self, Together};
 
@@ -110,14 +108,7 @@ impl Gateway {
             Ok(TrackerGrants {
                 settings: config.tracker.settings.clone().into_iter().collect(),
                 state: Some(home.component_state("tracker", "ledger")?),
-                network: network(
-                    &setup,
-                    "tracker",
-                    &config.tracker,
-                    &Needs::AsGranted,
-                    &local_key,
-                )?
-                .network,
+                network: network(&setup, "tracker", &config.tracker, &Needs::AsGranted, &local_key)?.network,
                 limits: tracker_limits(),
             })
         };
@@ -147,9 +138,7 @@ impl Gateway {
             units,
         );
         let together = match ledger.map_err(|error| refused(&error))? {
-            Some(ledger) => Some(Arc::new(
-                Together::new(ledger, &journal, &setup.clock).await?,
-            )),
+            Some(ledger) => Some(Arc::new(Together::new(ledger, &journal, &setup.clock).await?)),
             None => None,
         };
         if together.is_some() {
@@ -175,7 +164,8 @@ impl Gateway {
             tracker: tracker.map_err(|error| refused(&error))?,
             together,
             providers: providers?,
-            // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and needs no body for it.
+            // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and
+            // needs no body for it.
             sessions: Sessions::load(&spool, setup.clock.wall_ms(), !setup.look_only),
             spool,
             flights: Flights::default(),
@@ -225,8 +215,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::authenticate_from`].
     pub async fn authenticate(&self, door: Door, credential: Option<&str>) -> Result<Principal> {
-        self.authenticate_from(door, credential, Peer::default())
-            .await
+        self.authenticate_from(door, credential, Peer::default()).await
     }
 
     /// The configuration that it was opened with; see [`Gateway::latest_config`] for what a reload has changed since.
@@ -267,8 +256,8 @@ impl Gateway {
 }
 
 impl Inner {
-    /// The provider that can be asked about what was stored at this account: the one of this name, or another of the same
-    /// account. One that has another account by now knows nothing of it, and its "not found" would say nothing.
+    /// The provider that can be asked about what was stored at this account: the one of this name, or another of the
+    /// same account. One that has another account by now knows nothing of it, and its "not found" would say nothing.
     pub(crate) fn provider_of(&self, name: &str, account: &str) -> Option<&ProviderUnit> {
         let mut of_account = self.providers.iter().filter(|unit| unit.account == account);
         let first = of_account.clone().next();
@@ -276,21 +265,11 @@ impl Inner {
     }
 
     pub(crate) fn provider(&self, name: &str) -> Result<&ProviderUnit> {
-        self.providers
-            .iter()
-            .find(|unit| unit.name == name)
-            .ok_or_else(|| {
-                let names: Vec<_> = self
-                    .providers
-                    .iter()
-                    .map(|unit| format!("`{}`", unit.name))
-                    .collect();
-                Error::new(
-                    ErrorCode::ProviderUnknown,
-                    format!("there is no provider `{name}`"),
-                )
+        self.providers.iter().find(|unit| unit.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.providers.iter().map(|unit| format!("`{}`", unit.name)).collect();
+            Error::new(ErrorCode::ProviderUnknown, format!("there is no provider `{name}`"))
                 .hint(format!("configured are {}", names.join(", ")))
-            })
+        })
     }
 }
 

@@ -71,9 +71,7 @@ impl Home {
             writeln!(&lock, "{}", std::process::id())
         };
         note().map_err(|error| unavailable(&lock_path, error))?;
-        let path = path
-            .canonicalize()
-            .map_err(|error| unavailable(path, error))?;
+        let path = path.canonicalize().map_err(|error| unavailable(path, error))?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -137,7 +135,8 @@ impl Home {
         })
     }
 
-    /// What may never be admitted: this directory with everything in it, and `others` (configuration, credential files).
+    /// What may never be admitted: this directory with everything in it, and `others` (configuration, credential
+    /// files).
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].

@@ -36,9 +36,7 @@ pub(crate) fn imported(tenant: &str, account: &str, remote_id: &str) -> String {
 /// The remote name that carries a mark and keeps the extension, at most 255 bytes.
 pub(crate) fn marked_name(name: &str, mark: &str) -> String {
     let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 16 => {
-            (stem, format!(".{extension}"))
-        }
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 16 => (stem, format!(".{extension}")),
         _ => (name, String::new()),
     };
     let room = 255usize.saturating_sub(mark.len() + 1 + extension.len());
@@ -57,10 +55,7 @@ mod tests {
     fn a_marked_name_keeps_the_extension_and_fits() {
         let mark = mark();
         assert_eq!(mark.len(), 26);
-        assert_eq!(
-            marked_name("report.pdf", &mark),
-            format!("report-{mark}.pdf")
-        );
+        assert_eq!(marked_name("report.pdf", &mark), format!("report-{mark}.pdf"));
         assert_eq!(marked_name(".env", &mark), format!(".env-{mark}"));
         let long = format!("{}.pdf", "ä".repeat(125));
         let marked = marked_name(&long, &mark);

@@ -47,23 +47,16 @@ pub enum ImportOutcome {
 }
 
 impl Gateway {
-    /// Records remote files that another system uploaded as files of `tenant`; answers once for each, in order. Nothing is asked
-    /// of a vendor: that a remote file is still there shows when it is used. The same file imported again is `Known`. Files
-    /// become the gateway's own: deleting the last one deletes the remote file.
+    /// Records remote files that another system uploaded as files of `tenant`; answers once for each, in order. Nothing
+    /// is asked of a vendor: that a remote file is still there shows when it is used. The same file imported again is
+    /// `Known`. Files become the gateway's own: deleting the last one deletes the remote file.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::Forbidden`] without the scope `admin`; [`crate::ErrorCode::TrackerFailed`], with nothing recorded.
-    pub async fn import(
-        &self,
-        who: &Principal,
-        tenant: &str,
-        files: &[Imported],
-    ) -> Result<Vec<ImportOutcome>> {
+    /// [`crate::ErrorCode::Forbidden`] without the scope `admin`; [`crate::ErrorCode::TrackerFailed`], with nothing
+    /// recorded.
+    pub async fn import(&self, who: &Principal, tenant: &str, files: &[Imported]) -> Result<Vec<ImportOutcome>> {
         who.require(Scope::Admin)?;
-        let records: Vec<_> = files
-            .iter()
-            .map(|file| self.0.imported(tenant, file))
-            .collect();
+        let records: Vec<_> = files.iter().map(|file| self.0.imported(tenant, file)).collect();
         let known: Vec<_> = records.iter().flatten().cloned().collect();
         let mut recorded = answered(self.0.tracker.record_many(known).await)?.into_iter();
         let outcome = |record: &Option<FileRecord>| match record {
@@ -84,10 +77,7 @@ impl Inner {
         let name = Path::new(&file.filename);
         let unknown = || "application/octet-stream".to_owned();
         let media_type = file.media_type.clone().unwrap_or_else(unknown);
-        let extension = name
-            .extension()
-            .and_then(|it| it.to_str())
-            .unwrap_or_default();
+        let extension = name.extension().and_then(|it| it.to_str()).unwrap_or_default();
         let purpose = file.purpose.clone().or_else(|| {
             let default = unit.profile.default_purpose()?;
             Some(default.purpose.clone())

@@ -1,7 +1,8 @@
 //! The pipeline of Loadlock and its durable state.
 //!
-//! A [`Gateway`] owns `$LOADLOCK_HOME`. Every front door authenticates a caller ([`Gateway::authenticate`]), and the [`Principal`] that it gets is what every other function asks for: there is no second
-//! entry point. [`Gateway::upload`] is the one road of an upload; the module `pipeline` shows its stages in order.
+//! A [`Gateway`] owns `$LOADLOCK_HOME`. Every front door authenticates a caller ([`Gateway::authenticate`]), and the
+//! [`Principal`] that it gets is what every other function asks for: there is no second entry point.
+//! [`Gateway::upload`] is the one road of an upload; the module `pipeline` shows its stages in order.
 
 mod admission;
 mod audit;
@@ -52,7 +53,7 @@ pub use staged::{Allotment, Staged};
 pub use together::Elsewhere;
 pub use tokio_util::sync::CancellationToken;
 pub use upkeep::{
-    BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step,
-    StepEnd, Unlisted, Upkeep, Verdict,
+    BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Unlisted, Upkeep,
+    Verdict,
 };
 pub use view::{EligibleView, File, FilePage, Probe, ProviderView, RefusedView, RouteView};

@@ -1,7 +1,8 @@
 //! Failed authentications, by address and by key.
 //!
-//! Only failures count. Once an address or a key has too many, credentials from there or under that key are refused unseen for a while, with the time to wait. A credential that was accepted within the last hour is
-//! always looked at: nobody who guesses can lock out those who are in, not even from the same address or under the same key.
+//! Only failures count. Once an address or a key has too many, credentials from there or under that key are refused
+//! unseen for a while, with the time to wait. A credential that was accepted within the last hour is always looked at:
+//! nobody who guesses can lock out those who are in, not even from the same address or under the same key.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,7 +18,8 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 
-/// Failures in a row from one address, and as many again in each minute: a person who mistypes, a client that retries with an old token.
+/// Failures in a row from one address, and as many again in each minute: a person who mistypes, a client that retries
+/// with an old token.
 const BY_ADDRESS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// Under one key: many clients may meet a rotation at the same time.
 const BY_KEY: NonZeroU32 = NonZeroU32::new(100).unwrap();
@@ -173,19 +175,11 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         let kid = presented_key_id(credential?)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let known = keys.contains(&kid);
-        Some(if known {
-            Account::Key(kid)
-        } else {
-            Account::Others
-        })
+        Some(if known { Account::Key(kid) } else { Account::Others })
     }
 
     /// Whether the credential may be looked at.
-    pub(crate) fn check(
-        &self,
-        address: Option<IpAddr>,
-        credential: Option<&str>,
-    ) -> Result<(), Blocked> {
+    pub(crate) fn check(&self, address: Option<IpAddr>, credential: Option<&str>) -> Result<(), Blocked> {
         let now = self.clock.now();
         let of = |by, account: Option<Account>, accounts: &Accounts<C>| {
             let retry_after = accounts.blocked(&account?, now)?;
@@ -194,9 +188,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         let blocked = of("address", address.map(network), &self.by_address)
             .or_else(|| of("key", self.key(credential), &self.by_key));
         match blocked {
-            Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it, now)) => {
-                Err(blocked)
-            }
+            Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it, now)) => Err(blocked),
             _ => Ok(()),
         }
     }
@@ -209,11 +201,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     }
 
     /// It was refused. What is blocked from now on, if anything newly is.
-    pub(crate) fn failed(
-        &self,
-        address: Option<IpAddr>,
-        credential: Option<&str>,
-    ) -> Option<&'static str> {
+    pub(crate) fn failed(&self, address: Option<IpAddr>, credential: Option<&str>) -> Option<&'static str> {
         let now = self.clock.now();
         if let Some(credential) = credential {
             self.accepted().remove(credential);
@@ -255,17 +243,13 @@ pub(crate) fn presented_key_id(credential: &str) -> Option<String> {
     struct Header {
         kid: String,
     }
-    let header = credential
-        .split('.')
-        .next()
-        .filter(|head| head.len() <= 1_024)?;
+    let header = credential.split('.').next().filter(|head| head.len() <= 1_024)?;
     if credential.split('.').count() != 3 {
         return None;
     }
     let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-    let printable = |kid: &String| {
-        !kid.is_empty() && kid.len() <= 64 && kid.bytes().all(|byte| byte.is_ascii_graphic())
-    };
+    let printable =
+        |kid: &String| !kid.is_empty() && kid.len() <= 64 && kid.bytes().all(|byte| byte.is_ascii_graphic());
     Some(header.kid).filter(printable)
 }
 
@@ -303,18 +287,13 @@ mod tests {
         assert_eq!(limiter.failed(address(1), Some("bad")), None);
         let blocked = limiter.check(address(1), Some("bad")).unwrap_err();
         assert_eq!(blocked.by, "address");
-        assert!(
-            blocked.retry_after > Duration::ZERO && blocked.retry_after <= Duration::from_secs(60)
-        );
+        assert!(blocked.retry_after > Duration::ZERO && blocked.retry_after <= Duration::from_secs(60));
         assert!(limiter.check(address(1), None).is_err());
         // Others, and whoever is in, are not.
         assert_eq!(limiter.check(address(2), Some("bad")), Ok(()));
         assert_eq!(limiter.check(address(1), Some("good")), Ok(()));
         limiter.failed(address(2), Some("good"));
-        assert!(
-            limiter.check(address(1), Some("good")).is_err(),
-            "it is good no longer"
-        );
+        assert!(limiter.check(address(1), Some("good")).is_err(), "it is good no longer");
         clock.advance(Duration::from_secs(60));
         assert_eq!(limiter.check(address(1), Some("bad")), Ok(()));
     }
@@ -329,14 +308,8 @@ mod tests {
             limiter.failed(Some(IpAddr::from(number.to_be_bytes())), Some(&bad));
         }
         assert_eq!(limiter.check(address(1), Some(&bad)).unwrap_err().by, "key");
-        assert_eq!(
-            limiter.check(address(1), Some(&token("known", "mine"))),
-            Ok(())
-        );
-        assert_eq!(
-            limiter.check(address(1), Some(&token("another", "x"))),
-            Ok(())
-        );
+        assert_eq!(limiter.check(address(1), Some(&token("known", "mine"))), Ok(()));
+        assert_eq!(limiter.check(address(1), Some(&token("another", "x"))), Ok(()));
         assert_eq!(limiter.check(address(1), Some("legacy")), Ok(()));
     }
 

@@ -1,6 +1,8 @@
-//! Every metric, once: recording, the documentation, the dashboard's test and the exporter's buckets are made from this list.
+//! Every metric, once: recording, the documentation, the dashboard's test and the exporter's buckets are made from this
+//! list.
 //!
-//! The gateway records through the facade `metrics` and exports nothing itself. What has a truth elsewhere (breakers, backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`] sets when somebody looks.
+//! The gateway records through the facade `metrics` and exports nothing itself. What has a truth elsewhere (breakers,
+//! backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`] sets when somebody looks.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -57,9 +59,7 @@ const SECONDS: &[f64] = &[
     0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0,
 ];
 /// CPU of one sandboxed call; 30 s is the default limit.
-const CPU: &[f64] = &[
-    0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0,
-];
+const CPU: &[f64] = &[0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 /// 1 to 256 MiB, which is the default limit, and beyond.
 const MEMORY: &[f64] = &[
     1_048_576.0,
@@ -88,7 +88,8 @@ macro_rules! metrics {
 
 metrics! {
     UPLOADS = "loadlock_uploads_total", Counter, Count, ["provider", "outcome"], &[],
-        "Uploads that ended: `stored`, `deduplicated`, `cancelled` or an error code. The provider is empty where none was asked.";
+        "Uploads that ended: `stored`, `deduplicated`, `cancelled` or an error code. The provider is empty where none \
+         was asked.";
     UPLOAD_BYTES = "loadlock_uploaded_bytes_total", Counter, Bytes, ["provider"], &[],
         "Bytes of files that a provider stored.";
     UPLOAD_SECONDS = "loadlock_upload_duration_seconds", Histogram, Seconds, ["provider", "outcome"], SECONDS,
@@ -169,11 +170,7 @@ pub fn describe() {
 pub fn markdown() -> String {
     let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
     for metric in METRICS {
-        let labels: Vec<String> = metric
-            .labels
-            .iter()
-            .map(|label| format!("`{label}`"))
-            .collect();
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         table.push_str(&format!(
             "| `{}` | {} | {} | {} |\n",
             metric.name,
@@ -193,8 +190,7 @@ pub(crate) fn coordination_failed() {
 /// How an upload ended.
 pub(crate) fn upload_ended(provider: &str, outcome: &'static str, elapsed: Duration) {
     counter!(UPLOADS, "provider" => provider.to_owned(), "outcome" => outcome).increment(1);
-    histogram!(UPLOAD_SECONDS, "provider" => provider.to_owned(), "outcome" => outcome)
-        .record(elapsed.as_secs_f64());
+    histogram!(UPLOAD_SECONDS, "provider" => provider.to_owned(), "outcome" => outcome).record(elapsed.as_secs_f64());
     if outcome == crate::ErrorCode::OutcomeUnknown.as_str() {
         counter!(UNKNOWN, "provider" => provider.to_owned()).increment(1);
     }
@@ -289,11 +285,7 @@ impl Gateway {
         let inner = &self.0;
         let now = inner.clock.now();
         for unit in &inner.providers {
-            let label = unit
-                .breaker
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .label(now);
+            let label = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner).label(now);
             gauge!(BREAKER, "provider" => unit.name.clone()).set(breaker_value(label));
             gauge!(PROVIDER_IN_FLIGHT, "provider" => unit.name.clone())
                 .set(f64::from(unit.in_flight.load(Ordering::Relaxed)));
@@ -336,25 +328,13 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_say_what_they_count() {
-        let names: std::collections::HashSet<_> =
-            METRICS.iter().map(|metric| metric.name).collect();
+        let names: std::collections::HashSet<_> = METRICS.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), METRICS.len());
         for metric in METRICS {
             let name = metric.name;
-            assert!(
-                name.starts_with("loadlock_") && metric.help.ends_with('.'),
-                "{name}"
-            );
-            assert_eq!(
-                name.ends_with("_total"),
-                metric.kind == Kind::Counter,
-                "{name}"
-            );
-            assert_eq!(
-                !metric.buckets.is_empty(),
-                metric.kind == Kind::Histogram,
-                "{name}"
-            );
+            assert!(name.starts_with("loadlock_") && metric.help.ends_with('.'), "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
+            assert_eq!(!metric.buckets.is_empty(), metric.kind == Kind::Histogram, "{name}");
             let stem = name.trim_end_matches("_total");
             for (unit, word) in [(Unit::Bytes, "_bytes"), (Unit::Seconds, "_seconds")] {
                 assert_eq!(stem.ends_with(word), metric.unit == unit, "{name}");

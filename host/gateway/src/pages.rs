@@ -10,8 +10,9 @@ use crate::setup::ProviderUnit;
 pub(crate) const MAX_PAGES: usize = 100;
 /// Files of a page.
 pub(crate) const PAGE: u32 = 1_000;
-/// How often a page after the first is asked for. The vendor has just answered, so it is no outage, and a list is worth nothing
-/// without its last page: where 15 % of all requests fail, 9 % of the walks over 15 pages end well without, 95 % with it.
+/// How often a page after the first is asked for. The vendor has just answered, so it is no outage, and a list is worth
+/// nothing without its last page: where 15 % of all requests fail, 9 % of the walks over 15 pages end well without, 95
+/// % with it.
 const TRIES: usize = 3;
 
 /// One page. Without a cursor it is the first.
@@ -40,9 +41,6 @@ fn is_passing<T, E>(outcome: &Result<Result<T, Failure>, E>) -> bool {
     let Ok(Err(failure)) = outcome else {
         return false;
     };
-    let fault = matches!(
-        failure.kind,
-        FailureKind::Unavailable | FailureKind::Transport
-    );
+    let fault = matches!(failure.kind, FailureKind::Unavailable | FailureKind::Transport);
     fault && failure.retry_after.is_none()
 }

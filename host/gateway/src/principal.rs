@@ -50,7 +50,8 @@ pub struct Peer {
     pub request_id: Option<String>,
 }
 
-/// An authenticated caller. Only [`authenticate`] makes one (and the record of a session that such a caller opened), so nothing further down the pipeline can be reached without it.
+/// An authenticated caller. Only [`authenticate`] makes one (and the record of a session that such a caller opened), so
+/// nothing further down the pipeline can be reached without it.
 #[derive(Debug, Clone)]
 pub struct Principal {
     identity: Arc<Identified>,
@@ -145,10 +146,7 @@ pub(crate) async fn authenticate(
     peer: Peer,
     now_s: u64,
 ) -> Result<Principal, Refused> {
-    match auth
-        .authenticate(credential.map(str::to_owned), now_s)
-        .await
-    {
+    match auth.authenticate(credential.map(str::to_owned), now_s).await {
         Ok(Ok(identity)) => {
             tracing::info!(target: "loadlock::auth", subject = %identity.subject, tenant = %identity.tenant, legacy = identity.legacy, "[AUTH] accepted");
             Ok(Principal {

@@ -34,10 +34,7 @@ impl Gateway {
                 account: unit.account.clone(),
                 breaker: format!(
                     "{:?}",
-                    unit.breaker
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .label(now)
+                    unit.breaker.lock().unwrap_or_else(PoisonError::into_inner).label(now)
                 )
                 .to_lowercase(),
                 in_flight: unit.in_flight.load(Ordering::Relaxed),

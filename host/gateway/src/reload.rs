@@ -1,4 +1,5 @@
-//! What may change while the gateway serves: who may come in, from which folders files may come, what each tenant may use.
+//! What may change while the gateway serves: who may come in, from which folders files may come, what each tenant may
+//! use.
 
 use std::sync::{Arc, PoisonError};
 
@@ -11,7 +12,8 @@ use crate::setup::auth;
 
 /// What a reload replaces, all at once.
 pub(crate) struct Live {
-    /// The latest configuration. Of it hold `[auth]`, `[[tenants]]` and `[[grants]]`; for everything else the one of the start does.
+    /// The latest configuration. Of it hold `[auth]`, `[[tenants]]` and `[[grants]]`; for everything else the one of
+    /// the start does.
     pub(crate) config: Config,
     /// Its grants, opened.
     pub(crate) grants: Grants,
@@ -20,10 +22,7 @@ pub(crate) struct Live {
 impl Inner {
     /// What holds now. A request that took it keeps it.
     pub(crate) fn live(&self) -> Arc<Live> {
-        self.live
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -33,11 +32,13 @@ impl Gateway {
         self.0.live().config.clone()
     }
 
-    /// Takes over `[auth]`, `[[tenants]]` and `[[grants]]` of `config`: a request is judged by the old rules or by the new ones, and an upload that was admitted goes on. Everything else in it waits for a restart; answers
-    /// whether there is something that does.
+    /// Takes over `[auth]`, `[[tenants]]` and `[[grants]]` of `config`: a request is judged by the old rules or by the
+    /// new ones, and an upload that was admitted goes on. Everything else in it waits for a restart; answers whether
+    /// there is something that does.
     ///
     /// # Errors
-    /// [`ErrorCode::ConfigInvalid`] if a key cannot be read, a folder cannot be opened or the auth component refuses the policy; everything stays as it was then.
+    /// [`ErrorCode::ConfigInvalid`] if a key cannot be read, a folder cannot be opened or the auth component refuses
+    /// the policy; everything stays as it was then.
     pub async fn reload(&self, config: &Config) -> Result<bool> {
         let inner = &*self.0;
         let _turn = inner.reloading.lock().await;

@@ -1,4 +1,5 @@
-//! One tenant's share: what it has under way, and the limits that this is held against. Limits change while it is used; what is under way stays.
+//! One tenant's share: what it has under way, and the limits that this is held against. Limits change while it is used;
+//! what is under way stays.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -22,12 +23,9 @@ impl Tenants {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A tenant's share. `limits` answers what holds for it now; asked under the lock, so that [`Tenants::limit`] cannot come in between.
-    pub(crate) fn share(
-        &self,
-        tenant: &str,
-        limits: impl FnOnce() -> Option<Tenant>,
-    ) -> Arc<Share> {
+    /// A tenant's share. `limits` answers what holds for it now; asked under the lock, so that [`Tenants::limit`]
+    /// cannot come in between.
+    pub(crate) fn share(&self, tenant: &str, limits: impl FnOnce() -> Option<Tenant>) -> Arc<Share> {
         let mut shares = self.lock();
         if let Some(share) = shares.get(tenant) {
             return share.clone();
@@ -109,10 +107,7 @@ impl Share {
 
     /// What holds now.
     pub(crate) fn rules(&self) -> Arc<Rules> {
-        self.rules
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn limit(&self, tenant: Option<&Tenant>) {
@@ -124,9 +119,7 @@ impl Share {
     }
 
     pub(crate) fn under_way(&self) -> MutexGuard<'_, UnderWay> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn uploads(&self) -> MutexGuard<'_, u32> {
@@ -134,7 +127,8 @@ impl Share {
     }
 }
 
-/// Room for one file, given back when it is dropped: by then the file is in the ledger or the journal, or there is none.
+/// Room for one file, given back when it is dropped: by then the file is in the ledger or the journal, or there is
+/// none.
 pub(crate) struct Held {
     share: Arc<Share>,
     reservation: Option<Reservation>,

@@ -1,7 +1,7 @@
 //! Bodies that are on the disk before anything is decided about them.
 //!
-//! A form may send its file before the fields that say what it is for, and a resumable upload is whole long before it is uploaded: such a body is staged, and then is the [`Source`](crate::Source) of
-//! an upload like any other.
+//! A form may send its file before the fields that say what it is for, and a resumable upload is whole long before it
+//! is uploaded: such a body is staged, and then is the [`Source`](crate::Source) of an upload like any other.
 
 use crate::admission::{Body, Opened};
 use crate::error::{Error, ErrorCode, Result};
@@ -10,7 +10,8 @@ use crate::pipeline::journal_error;
 use crate::principal::{Principal, Scope};
 use crate::share::Held;
 
-/// A whole body in the spool: hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its door closes that). A power loss may take it unless it is a session's: nobody was promised anything about it yet.
+/// A whole body in the spool: hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its
+/// door closes that). A power loss may take it unless it is a session's: nobody was promised anything about it yet.
 #[derive(Debug)]
 pub struct Staged {
     pub(crate) opened: Box<Opened>,
@@ -56,26 +57,20 @@ impl Staged {
         if self.tenant == who.tenant() {
             return Ok(*self.opened);
         }
-        Err(Error::new(
-            ErrorCode::FileNotFound,
-            "there is no such staged body",
-        ))
+        Err(Error::new(ErrorCode::FileNotFound, "there is no such staged body"))
     }
 }
 
 impl Gateway {
-    /// Holds room for a body that is about to come, of which only the least size is known: one that cannot be stored is refused before it is received. The upload compares its true size again.
+    /// Holds room for a body that is about to come, of which only the least size is known: one that cannot be stored is
+    /// refused before it is received. The upload compares its true size again.
     ///
     /// Under an idempotency key that was used nothing is held: it may be the same upload again, which needs no room.
     ///
     /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`], [`ErrorCode::StateUnavailable`].
-    pub async fn allot(
-        &self,
-        who: &Principal,
-        at_least: u64,
-        idempotency_key: Option<&str>,
-    ) -> Result<Allotment> {
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`],
+    /// [`ErrorCode::StateUnavailable`].
+    pub async fn allot(&self, who: &Principal, at_least: u64, idempotency_key: Option<&str>) -> Result<Allotment> {
         who.require(Scope::Write)?;
         let inner = &*self.0;
         if let Some(key) = idempotency_key {
@@ -87,17 +82,14 @@ impl Gateway {
                 return Ok(Allotment(None));
             }
         }
-        inner
-            .reserve(who, at_least, None)
-            .await
-            .map(Some)
-            .map(Allotment)
+        inner.reserve(who, at_least, None).await.map(Some).map(Allotment)
     }
 
     /// Takes a body in whole without uploading it yet.
     ///
     /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`] if it ends early. Nothing stays on the disk then.
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`]
+    /// if it ends early. Nothing stays on the disk then.
     pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
         who.require(Scope::Write)?;
         let max_bytes = self.0.config.limits.max_upload_size.0;

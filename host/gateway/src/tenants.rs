@@ -1,7 +1,9 @@
 //! What each tenant may use: files and bytes, uploads at once, requests in a minute.
 //!
-//! Files and bytes are compared with the ledger itself each time: what the tracker holds, what the journal holds that the tracker does not know yet, and what is under way. What the ledger said last
-//! is gone by only while it cannot be asked, so a restart, an expiry or another gateway that shares it cannot make it wrong. A file counts in full, also where it shares its remote file with others.
+//! Files and bytes are compared with the ledger itself each time: what the tracker holds, what the journal holds that
+//! the tracker does not know yet, and what is under way. What the ledger said last is gone by only while it cannot be
+//! asked, so a restart, an expiry or another gateway that shares it cannot make it wrong. A file counts in full, also
+//! where it shares its remote file with others.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,7 +31,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 const NEXT_TURN: Duration = Duration::from_secs(1);
 /// How often one tenant's refused requests are recorded; the rest is counted.
 const NOTED: Duration = Duration::from_secs(60);
-/// Entries of the journal that the tracker lacks and that are still summed up: more means that it has been away for long.
+/// Entries of the journal that the tracker lacks and that are still summed up: more means that it has been away for
+/// long.
 const MAX_BACKLOG: usize = 100_000;
 
 /// What a tenant has.
@@ -72,13 +75,9 @@ impl Inner {
     /// Holds room for a file of the caller's tenant, in place of what is held for it already.
     ///
     /// # Errors
-    /// [`ErrorCode::QuotaExceeded`]; [`ErrorCode::TrackerFailed`] if nobody can tell what is stored: a limit that cannot be checked is not passed.
-    pub(crate) async fn reserve(
-        &self,
-        who: &Principal,
-        size: u64,
-        early: Option<Held>,
-    ) -> Result<Held> {
+    /// [`ErrorCode::QuotaExceeded`]; [`ErrorCode::TrackerFailed`] if nobody can tell what is stored: a limit that
+    /// cannot be checked is not passed.
+    pub(crate) async fn reserve(&self, who: &Principal, size: u64, early: Option<Held>) -> Result<Held> {
         let tenant = who.tenant();
         let share = self.share(tenant);
         let mut early = early;
@@ -109,7 +108,8 @@ impl Inner {
                 Ok(reservation) => return Ok(Held::new(share.clone(), reservation)),
                 Err(refused) => refused,
             };
-            // Only what the ledger holds is there for certain: what is on its way there may be counted twice for a moment.
+            // Only what the ledger holds is there for certain: what is on its way there may be counted twice for a
+            // moment.
             if limits.admit(stored.recorded, size).is_ok() && started.elapsed() < PATIENCE {
                 let _ = tokio::time::timeout(LOOK_AGAIN, ended).await;
                 continue;
@@ -126,7 +126,8 @@ impl Inner {
         }
     }
 
-    /// What of a tenant is stored or may turn out to be. The journal is asked first: what leaves it meanwhile is in the tracker.
+    /// What of a tenant is stored or may turn out to be. The journal is asked first: what leaves it meanwhile is in the
+    /// tracker.
     pub(crate) async fn stored(&self, tenant: &str) -> Result<Stored> {
         let mut coming = Usage::default();
         let mut count = |entries: Vec<Entry>| {
@@ -136,10 +137,7 @@ impl Inner {
         };
         // An upload that was cut off may be at the vendor; until it is settled its room stays held.
         let cut_off = {
-            let mut open = self
-                .journal
-                .open_entries()
-                .map_err(|error| journal_error(&error))?;
+            let mut open = self.journal.open_entries().map_err(|error| journal_error(&error))?;
             let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
             open.retain(|entry| !active.contains(entry.id()));
             open
@@ -158,10 +156,7 @@ impl Inner {
         count(backlog);
         let stats = answered(self.tracker.stats(Some(tenant.to_owned())).await);
         let share = self.share(tenant);
-        let mut last = share
-            .last_recorded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = share.last_recorded.lock().unwrap_or_else(PoisonError::into_inner);
         let recorded = match (stats, *last) {
             (Ok(stats), _) => Usage {
                 count: stats.files,
@@ -177,13 +172,11 @@ impl Inner {
         Ok(Stored { recorded, coming })
     }
 
-    /// Keeps what the ledger said last as high as the truth while it cannot be asked: a record has just left the journal for it.
+    /// Keeps what the ledger said last as high as the truth while it cannot be asked: a record has just left the
+    /// journal for it.
     pub(crate) fn recorded_for(&self, tenant: &str, bytes: u64) {
         let share = self.share(tenant);
-        let mut last = share
-            .last_recorded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = share.last_recorded.lock().unwrap_or_else(PoisonError::into_inner);
         *last = last.map(|known| sum(known, 1, bytes));
     }
 
@@ -200,10 +193,7 @@ impl Inner {
                 metrics::quota_refused("concurrent_uploads");
                 return Err(Error::new(
                     ErrorCode::RateLimited,
-                    format!(
-                        "tenant `{}` has as many uploads under way as it may",
-                        who.tenant()
-                    ),
+                    format!("tenant `{}` has as many uploads under way as it may", who.tenant()),
                 )
                 .retry_after(u64::try_from(NEXT_TURN.as_millis()).ok()));
             }
@@ -213,7 +203,8 @@ impl Inner {
 }
 
 impl Gateway {
-    /// Counts one request of the caller's tenant. For the network's front doors, once a request and before anything else.
+    /// Counts one request of the caller's tenant. For the network's front doors, once a request and before anything
+    /// else.
     ///
     /// # Errors
     /// [`ErrorCode::RateLimited`] with the time to wait.

@@ -1,4 +1,5 @@
-//! Builds components for `wasm32-wasip2` from a build script, so that `cargo build` and `cargo test` of a fresh clone are all it takes.
+//! Builds components for `wasm32-wasip2` from a build script, so that `cargo build` and `cargo test` of a fresh clone
+//! are all it takes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,8 +7,8 @@ use std::process::Command;
 /// The target that components are built for. `rust-toolchain.toml` names it too, so rustup installs it by itself.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// Instructions that guests may use beyond what the target has by itself: 128-bit vectors, part of WebAssembly since 2.0. A search of
-/// a file's first bytes takes half as long with them.
+/// Instructions that guests may use beyond what the target has by itself: 128-bit vectors, part of WebAssembly since
+/// 2.0. A search of a file's first bytes takes half as long with them.
 const RUSTFLAGS: &str = "-C target-feature=+simd128";
 
 /// What to build.
@@ -19,7 +20,8 @@ pub enum Guests<'a> {
     ExamplesOf(&'a str),
 }
 
-/// Builds guests into `target` (a folder of its own: the outer cargo holds the lock of the usual one) and answers the folder with the `.wasm` files.
+/// Builds guests into `target` (a folder of its own: the outer cargo holds the lock of the usual one) and answers the
+/// folder with the `.wasm` files.
 ///
 /// # Errors
 /// A sentence that says what failed and what to do.

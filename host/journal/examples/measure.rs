@@ -1,7 +1,7 @@
 //! What the journal costs here: `cargo run --release -p loadlock-journal --example measure -- DIR [ROWS]`.
 //!
-//! Prints bare syncs of one page as the yardstick, the journal's share of a lone upload, uploads a second when many wait
-//! together, and how long opening takes with ROWS entries (default 100,000).
+//! Prints bare syncs of one page as the yardstick, the journal's share of a lone upload, uploads a second when many
+//! wait together, and how long opening takes with ROWS entries (default 100,000).
 
 use std::error::Error;
 use std::fs::File;
@@ -117,9 +117,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
         let rate = f64::from(count) / start.elapsed().as_secs_f64();
         let syncs = (journal.stats().syncs - before.syncs) as f64 / f64::from(count);
-        println!(
-            "{together:>4} together               {rate:>10.0} uploads/s, {syncs:.2} syncs each"
-        );
+        println!("{together:>4} together               {rate:>10.0} uploads/s, {syncs:.2} syncs each");
     }
 
     for chunk in 0..rows.div_ceil(2_000) {

@@ -50,16 +50,11 @@ impl Health {
 
     /// The commit slot that the first header written since the last call names.
     pub(crate) fn take_chosen_slot(&self) -> Option<u8> {
-        self.chosen_slot
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.chosen_slot.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn failure(&self) -> std::sync::MutexGuard<'_, Option<JournalError>> {
-        self.first_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.first_failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note<T>(&self, result: io::Result<T>, doing: &str) -> io::Result<T> {
@@ -106,8 +101,7 @@ impl StorageBackend for Watched {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.pages.cut(len);
-        self.health
-            .note(self.inner.set_len(len), "growing the journal")
+        self.health.note(self.inner.set_len(len), "growing the journal")
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -126,15 +120,10 @@ impl StorageBackend for Watched {
         if offset == 0
             && let Some(byte) = data.get(STATE_BYTE)
         {
-            let mut chosen = self
-                .health
-                .chosen_slot
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut chosen = self.health.chosen_slot.lock().unwrap_or_else(PoisonError::into_inner);
             chosen.get_or_insert(byte & SLOT_BIT);
         }
-        self.health
-            .note(self.inner.write(offset, data), "writing the journal")
+        self.health.note(self.inner.write(offset, data), "writing the journal")
     }
 
     fn close(&self) -> io::Result<()> {
@@ -145,11 +134,7 @@ impl StorageBackend for Watched {
         self.inner.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.inner.try_lock_shared_range(start, end)
     }
 

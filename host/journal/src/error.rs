@@ -19,9 +19,7 @@ pub enum JournalError {
         what: String,
     },
     /// The state directory cannot be written.
-    #[error(
-        "the journal cannot be written ({what}): make the state directory writable; no upload starts until then"
-    )]
+    #[error("the journal cannot be written ({what}): make the state directory writable; no upload starts until then")]
     ReadOnly {
         /// What was refused.
         what: String,
@@ -35,9 +33,7 @@ pub enum JournalError {
         what: String,
     },
     /// Another handle or process has the store open.
-    #[error(
-        "the journal is open in another process: only the owner of the state directory may open it"
-    )]
+    #[error("the journal is open in another process: only the owner of the state directory may open it")]
     InUse,
     /// Written by a later version.
     #[error(
@@ -57,9 +53,7 @@ pub enum JournalError {
     },
     /// A sync failed. The system may have dropped the pages it could not write, so nothing that was not synced before
     /// can be trusted and nothing more is accepted.
-    #[error(
-        "a sync of the journal failed ({what}): nothing more is accepted; check the disk, then restart"
-    )]
+    #[error("a sync of the journal failed ({what}): nothing more is accepted; check the disk, then restart")]
     SyncFailed {
         /// What failed.
         what: String,
@@ -96,9 +90,7 @@ pub enum JournalError {
         remote_id: String,
     },
     /// An accepted entry still refers to the remote file, so it may not be deleted.
-    #[error(
-        "remote file {remote_id} belongs to entry {id}, which is accepted and not recorded yet: record it first"
-    )]
+    #[error("remote file {remote_id} belongs to entry {id}, which is accepted and not recorded yet: record it first")]
     RemoteHeld {
         /// The vendor's id.
         remote_id: String,
@@ -126,12 +118,10 @@ impl JournalError {
     pub(crate) fn from_io(error: &io::Error, doing: &str) -> Self {
         let what = format!("{doing}: {error}");
         match error.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::Full { what },
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                Self::ReadOnly { what }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::Full { what }
             }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { what },
             // The store ends before a page it names, or does not begin like a store.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Self::Corrupt { what },
             _ => Self::Io { what },
@@ -145,11 +135,9 @@ impl JournalError {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
             redb::Error::DatabaseClosed => Self::Closed,
             redb::Error::Corrupted(what) => Self::Corrupt { what },
-            redb::Error::PreviousIo | redb::Error::Backend(_) | redb::Error::Unsupported => {
-                Self::Io {
-                    what: format!("{doing}: {error}"),
-                }
-            }
+            redb::Error::PreviousIo | redb::Error::Backend(_) | redb::Error::Unsupported => Self::Io {
+                what: format!("{doing}: {error}"),
+            },
             // Everything left means that the store does not hold what this code wrote.
             other => Self::Corrupt {
                 what: format!("{doing}: {other}"),

@@ -64,6 +64,6 @@ pub use error::JournalError;
 pub use journal::Journal;
 pub use stats::Stats;
 pub use types::{
-    Accepted, Attempt, ContentKey, DeleteIntent, EntryId, FailedEnd, IDEMPOTENCY_MS, Idempotency,
-    Intent, PendingDelete, SourceRef,
+    Accepted, Attempt, ContentKey, DeleteIntent, EntryId, FailedEnd, IDEMPOTENCY_MS, Idempotency, Intent,
+    PendingDelete, SourceRef,
 };

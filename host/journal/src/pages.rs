@@ -16,10 +16,7 @@ pub(crate) struct Pages {
 impl Pages {
     /// Notes what was written.
     pub(crate) fn wrote(&self, offset: u64, data: &[u8]) {
-        let mut known = self
-            .fingerprints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
         for (page, content) in whole(offset, data) {
             if known.len() <= page {
                 known.resize(page + 1, None);
@@ -30,10 +27,7 @@ impl Pages {
 
     /// Notes what was read, or answers the first page that is not what it was.
     pub(crate) fn read(&self, offset: u64, data: &[u8]) -> Result<(), usize> {
-        let mut known = self
-            .fingerprints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
         for (page, content) in whole(offset, data) {
             if known.len() <= page {
                 known.resize(page + 1, None);
@@ -48,10 +42,7 @@ impl Pages {
 
     /// Forgets what was cut off.
     pub(crate) fn cut(&self, len: u64) {
-        let mut known = self
-            .fingerprints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
         known.truncate(usize::try_from(len / PAGE as u64).unwrap_or(usize::MAX));
     }
 }
@@ -70,8 +61,8 @@ fn whole(offset: u64, data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         .map(move |(number, content)| (first + number, content))
 }
 
-/// Differs for certain if one word differs, because each step is a bijection of it; it is not a defence against an attacker,
-/// who could as well write redb's own checksums.
+/// Differs for certain if one word differs, because each step is a bijection of it; it is not a defence against an
+/// attacker, who could as well write redb's own checksums.
 fn fingerprint(content: &[u8]) -> NonZeroU64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut state = ODD;

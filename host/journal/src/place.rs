@@ -40,10 +40,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Creates it (mode 0700) if it is missing.
     pub(crate) fn new(path: &Path) -> io::Result<Self> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         Ok(Self {
             path: path.canonicalize()?,
         })
@@ -83,11 +80,7 @@ impl Place for Directory {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
-        Self::backend(
-            Self::options()
-                .create_new(true)
-                .open(self.path.join(name))?,
-        )
+        Self::backend(Self::options().create_new(true).open(self.path.join(name))?)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -4,9 +4,7 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use crate::entry::{Backlog, Counts, Entry};
 use crate::row;
-use crate::schema::{
-    ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYS, OPEN, REMOTE, STATE, UNKNOWN,
-};
+use crate::schema::{ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYS, OPEN, REMOTE, STATE, UNKNOWN};
 use crate::types::{ContentKey, IDEMPOTENCY_MS, PendingDelete};
 
 type Read<T> = Result<T, redb::Error>;
@@ -23,9 +21,7 @@ fn load(entries: &impl ReadableTable<&'static str, &'static [u8]>, id: &str) -> 
 pub(crate) fn entry(snapshot: &ReadTransaction, id: &str) -> Read<Option<Entry>> {
     let entries = snapshot.open_table(ENTRIES)?;
     let found = entries.get(id)?;
-    found
-        .map(|bytes| row::decode("entry", bytes.value()))
-        .transpose()
+    found.map(|bytes| row::decode("entry", bytes.value())).transpose()
 }
 
 pub(crate) fn open_entries(snapshot: &ReadTransaction) -> Read<Vec<Entry>> {
@@ -70,23 +66,14 @@ pub(crate) fn find_accepted(snapshot: &ReadTransaction, key: &ContentKey) -> Rea
         return Ok(None);
     };
     let range = (key.as_slice(), 0)..=(key.as_slice(), u64::MAX);
-    let newest = snapshot
-        .open_table(CONTENT)?
-        .range(range)?
-        .next_back()
-        .transpose()?;
+    let newest = snapshot.open_table(CONTENT)?.range(range)?.next_back().transpose()?;
     let Some((_, id)) = newest else {
         return Ok(None);
     };
     Ok(Some(load(&snapshot.open_table(ENTRIES)?, id.value())?))
 }
 
-pub(crate) fn find_keyed(
-    snapshot: &ReadTransaction,
-    tenant: &str,
-    key: &str,
-    now_ms: u64,
-) -> Read<Option<Entry>> {
+pub(crate) fn find_keyed(snapshot: &ReadTransaction, tenant: &str, key: &str, now_ms: u64) -> Read<Option<Entry>> {
     let key = row::key(&[tenant, key]);
     let Some(id) = snapshot.open_table(KEYS)?.get(key.as_slice())? else {
         return Ok(None);
@@ -96,11 +83,7 @@ pub(crate) fn find_keyed(
     Ok((now_ms < until).then_some(entry))
 }
 
-pub(crate) fn entries_of_remote(
-    snapshot: &ReadTransaction,
-    account: &str,
-    remote_id: &str,
-) -> Read<Vec<Entry>> {
+pub(crate) fn entries_of_remote(snapshot: &ReadTransaction, account: &str, remote_id: &str) -> Read<Vec<Entry>> {
     let key = row::key(&[account, remote_id]);
     let entries = snapshot.open_table(ENTRIES)?;
     let mut found = Vec::new();
@@ -111,10 +94,7 @@ pub(crate) fn entries_of_remote(
     Ok(found)
 }
 
-pub(crate) fn pending_deletes(
-    snapshot: &ReadTransaction,
-    limit: usize,
-) -> Read<Vec<PendingDelete>> {
+pub(crate) fn pending_deletes(snapshot: &ReadTransaction, limit: usize) -> Read<Vec<PendingDelete>> {
     let mut found = Vec::new();
     for row in snapshot.open_table(DELETES)?.iter()? {
         found.push(row::decode::<PendingDelete>("delete", row?.1.value())?);
@@ -125,11 +105,7 @@ pub(crate) fn pending_deletes(
     Ok(found)
 }
 
-pub(crate) fn is_deleting(
-    snapshot: &ReadTransaction,
-    account: &str,
-    remote_id: &str,
-) -> Read<bool> {
+pub(crate) fn is_deleting(snapshot: &ReadTransaction, account: &str, remote_id: &str) -> Read<bool> {
     let key = row::key(&[account, remote_id]);
     Ok(snapshot.open_table(DELETES)?.get(key.as_slice())?.is_some())
 }

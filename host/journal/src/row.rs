@@ -39,9 +39,7 @@ pub(crate) fn within(what: &'static str, bytes: usize) -> Result<(), JournalErro
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, redb::Error> {
     let corrupt = |why: String| redb::Error::Corrupted(format!("{what}: {why}"));
     match bytes.split_first() {
-        Some((&VERSION, json)) => {
-            serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))
-        }
+        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| corrupt(error.to_string())),
         Some((version, _)) => Err(corrupt(format!("row version {version} is not known"))),
         None => Err(corrupt("empty row".into())),
     }
@@ -87,18 +85,12 @@ mod tests {
         assert!(decode::<u8>("row", b"").is_err());
         assert!(decode::<u8>("row", b"\x021").is_err());
         assert!(decode::<u8>("row", b"\x01x").is_err());
-        assert_eq!(
-            decode::<u8>("row", &encode("row", &7u8).unwrap()).unwrap(),
-            7
-        );
+        assert_eq!(decode::<u8>("row", &encode("row", &7u8).unwrap()).unwrap(), 7);
     }
 
     #[test]
     fn a_row_has_a_limit() {
         let long = "x".repeat(ROW_LIMIT);
-        assert!(matches!(
-            encode("row", &long),
-            Err(JournalError::TooLarge { .. })
-        ));
+        assert!(matches!(encode("row", &long), Err(JournalError::TooLarge { .. })));
     }
 }

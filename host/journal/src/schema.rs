@@ -74,9 +74,7 @@ impl<'t> Tables<'t> {
 }
 
 /// Brings a store of any known schema to [`SCHEMA`]. True if it changed anything.
-pub(crate) fn migrate(
-    transaction: &WriteTransaction,
-) -> Result<Result<bool, JournalError>, redb::Error> {
+pub(crate) fn migrate(transaction: &WriteTransaction) -> Result<Result<bool, JournalError>, redb::Error> {
     let mut meta = transaction.open_table(META)?;
     let found = meta.get("schema")?.map_or(0, |version| version.value());
     match found {

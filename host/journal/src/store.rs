@@ -12,7 +12,8 @@ use crate::error::JournalError;
 use crate::place::{NAME, Place, UNFINISHED};
 use crate::schema::{Tables, migrate};
 
-/// The store's page cache. Uploads touch the newest rows only; redb's default of 1 GiB would be the host's whole budget.
+/// The store's page cache. Uploads touch the newest rows only; redb's default of 1 GiB would be the host's whole
+/// budget.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Space that new uploads leave for the ends of those already on their way, and for a repair.
@@ -142,7 +143,8 @@ impl Store {
         }
     }
 
-    /// Whether what took it down may have passed. Opening reads the whole store: not worth it while the answer is known.
+    /// Whether what took it down may have passed. Opening reads the whole store: not worth it while the answer is
+    /// known.
     fn may_come_back(&self, reason: &JournalError) -> bool {
         let passes = match reason {
             JournalError::Full { .. } => !self.is_short_of_space(),
@@ -188,15 +190,11 @@ impl Store {
     fn database_unexplained(&self) -> Result<Database, JournalError> {
         match &self.source {
             Source::Once(backend) => {
-                let backend = backend
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
+                let backend = backend.lock().unwrap_or_else(PoisonError::into_inner).take();
                 self.verified(backend.ok_or(JournalError::Closed)?)
             }
             Source::Place(place) => {
-                let io =
-                    |error: std::io::Error| JournalError::from_io(&error, "opening the journal");
+                let io = |error: std::io::Error| JournalError::from_io(&error, "opening the journal");
                 if let Some(backend) = place.open(NAME).map_err(io)? {
                     // Only a complete store ever gets the name, so an empty one lost its content. redb would make a
                     // new store of it.
@@ -294,10 +292,7 @@ fn commit(
 
 /// Runs work on the store. redb may panic on pages that were damaged after they were verified: that is corruption, and
 /// must not take the host down.
-fn guarded<T>(
-    doing: &str,
-    work: impl FnOnce() -> Result<T, redb::Error>,
-) -> Result<T, JournalError> {
+fn guarded<T>(doing: &str, work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, JournalError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| JournalError::from_store(error, doing)),
         Err(panic) => {
@@ -306,9 +301,7 @@ fn guarded<T>(
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("no message");
-            Err(JournalError::corrupt(format!(
-                "{doing}: the store panicked: {why}"
-            )))
+            Err(JournalError::corrupt(format!("{doing}: the store panicked: {why}")))
         }
     }
 }
@@ -323,10 +316,7 @@ impl Store {
     }
 
     /// Changes anything.
-    pub(crate) fn raw(
-        &self,
-        work: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
-    ) {
+    pub(crate) fn raw(&self, work: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) {
         let slot = self.slot_mut();
         if let Slot::Open(database) = &*slot {
             let done = database

@@ -49,10 +49,7 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(Ok(Answer::Begun(Begun::New(id)))) = self.answer.take() {
-            self.lost
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(id);
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         }
     }
 }
@@ -197,22 +194,14 @@ impl Writer {
             self.store.write(Phases::One, |tables| {
                 let mut need = Need::Nothing;
                 if !forget.is_empty()
-                    && let Verdict::Applied(_, forgot) = apply(
-                        tables,
-                        &Change::Forget {
-                            ids: forget.clone(),
-                        },
-                    )?
+                    && let Verdict::Applied(_, forgot) = apply(tables, &Change::Forget { ids: forget.clone() })?
                 {
                     need = forgot;
                 }
                 for job in &batch {
                     if short && job.change.begins() {
                         answers.push(Err(JournalError::Full {
-                            what: format!(
-                                "less than {} bytes are free",
-                                crate::store::RESERVE_BYTES
-                            ),
+                            what: format!("less than {} bytes are free", crate::store::RESERVE_BYTES),
                         }));
                         continue;
                     }
@@ -236,11 +225,7 @@ impl Writer {
                 .rules
                 .fail_late
                 .is_some_and(|fails| batch.iter().any(|job| fails(&job.change)));
-            if fails {
-                Err(self.store.fail())
-            } else {
-                Ok(need)
-            }
+            if fails { Err(self.store.fail()) } else { Ok(need) }
         });
         match result {
             Ok(need) => {
@@ -252,11 +237,10 @@ impl Writer {
                 self.forget = forget;
                 let failed = batch.iter().map(|_| Err(error.clone())).collect();
                 // The commit may have reached the disk all the same.
-                self.forget
-                    .extend(batch.iter().filter_map(|job| match &job.change {
-                        Change::Begin(intent) => Some(intent.id.clone()),
-                        _ => None,
-                    }));
+                self.forget.extend(batch.iter().filter_map(|job| match &job.change {
+                    Change::Begin(intent) => Some(intent.id.clone()),
+                    _ => None,
+                }));
                 self.answer(batch, failed);
             }
         }

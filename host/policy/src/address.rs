@@ -34,8 +34,8 @@ pub enum AddressClass {
     Multicast,
     /// `0.0.0.0/8` and `::`, which connect to this machine on many systems.
     Unspecified,
-    /// IPv6 that carries an IPv4 address through a relay: 6to4, Teredo, v4-compatible, v4-translated, local NAT64. Obsolete,
-    /// or local to a network, and a way around an IPv4 check.
+    /// IPv6 that carries an IPv4 address through a relay: 6to4, Teredo, v4-compatible, v4-translated, local NAT64.
+    /// Obsolete, or local to a network, and a way around an IPv4 check.
     Transition,
     /// Everything else that is not globally reachable.
     Reserved,
@@ -105,36 +105,21 @@ const V4: &[(Ipv4Net, AddressClass)] = &[
 
 const V6: &[(Ipv6Net, AddressClass)] = &[
     // AWS: metadata, pod identity, resolver, time.
-    (
-        v6([0xfd00, 0xec2, 0, 0], [0; 4], 32),
-        AddressClass::Metadata,
-    ),
+    (v6([0xfd00, 0xec2, 0, 0], [0; 4], 32), AddressClass::Metadata),
     // Google Cloud.
-    (
-        v6([0xfd20, 0xce, 0, 0], [0, 0, 0, 0x254], 128),
-        AddressClass::Metadata,
-    ),
+    (v6([0xfd20, 0xce, 0, 0], [0, 0, 0, 0x254], 128), AddressClass::Metadata),
     (v6([0; 4], [0; 4], 128), AddressClass::Unspecified),
     (v6([0; 4], [0, 0, 0, 1], 128), AddressClass::Loopback),
     // v4-compatible, v4-translated, NAT64 inside a network.
     (v6([0; 4], [0; 4], 96), AddressClass::Transition),
     (v6([0; 4], [0xffff, 0, 0, 0], 96), AddressClass::Transition),
-    (
-        v6([0x64, 0xff9b, 1, 0], [0; 4], 48),
-        AddressClass::Transition,
-    ),
+    (v6([0x64, 0xff9b, 1, 0], [0; 4], 48), AddressClass::Transition),
     // Teredo, 6to4.
     (v6([0x2001, 0, 0, 0], [0; 4], 32), AddressClass::Transition),
     (v6([0x2002, 0, 0, 0], [0; 4], 16), AddressClass::Transition),
     (v6([0x2001, 2, 0, 0], [0; 4], 48), AddressClass::Benchmark),
-    (
-        v6([0x2001, 0xdb8, 0, 0], [0; 4], 32),
-        AddressClass::Documentation,
-    ),
-    (
-        v6([0x3fff, 0, 0, 0], [0; 4], 20),
-        AddressClass::Documentation,
-    ),
+    (v6([0x2001, 0xdb8, 0, 0], [0; 4], 32), AddressClass::Documentation),
+    (v6([0x3fff, 0, 0, 0], [0; 4], 20), AddressClass::Documentation),
     (v6([0x2001, 0, 0, 0], [0; 4], 23), AddressClass::Reserved),
     (v6([0xfc00, 0, 0, 0], [0; 4], 7), AddressClass::Private),
     (v6([0xfec0, 0, 0, 0], [0; 4], 10), AddressClass::Private),
@@ -200,9 +185,7 @@ pub enum AddressRefused {
         class: AddressClass,
     },
     /// A host that means this machine resolved to another one.
-    #[error(
-        "{address} is not on this machine, although the granted host means this machine; correct the resolver"
-    )]
+    #[error("{address} is not on this machine, although the granted host means this machine; correct the resolver")]
     NotLoopback {
         /// The address.
         address: IpAddr,
@@ -332,19 +315,9 @@ mod tests {
     fn a_name_reaches_public_addresses_only_unless_granted() {
         let name = Host::parse("api.example").unwrap();
         assert_eq!(check(ip("1.1.1.1"), &name, false), Ok(()));
-        for address in [
-            "10.0.0.1",
-            "127.0.0.1",
-            "100.64.0.1",
-            "169.254.1.1",
-            "fd00::1",
-            "::1",
-        ] {
+        for address in ["10.0.0.1", "127.0.0.1", "100.64.0.1", "169.254.1.1", "fd00::1", "::1"] {
             let refused = check(ip(address), &name, false);
-            assert!(
-                matches!(refused, Err(AddressRefused::NotGranted { .. })),
-                "{address}"
-            );
+            assert!(matches!(refused, Err(AddressRefused::NotGranted { .. })), "{address}");
             assert_eq!(check(ip(address), &name, true), Ok(()), "{address}");
         }
     }
@@ -363,10 +336,7 @@ mod tests {
             "224.0.0.1",
         ] {
             let refused = check(ip(address), &name, true);
-            assert!(
-                matches!(refused, Err(AddressRefused::Never { .. })),
-                "{address}"
-            );
+            assert!(matches!(refused, Err(AddressRefused::Never { .. })), "{address}");
         }
         let literal = Host::parse("169.254.169.254").unwrap();
         assert!(check(ip("169.254.169.254"), &literal, true).is_err());
@@ -378,10 +348,7 @@ mod tests {
             let host = Host::parse(host).unwrap();
             assert_eq!(check(ip("127.0.0.1"), &host, false), Ok(()));
             let public = check(ip("1.1.1.1"), &host, true);
-            assert!(
-                matches!(public, Err(AddressRefused::NotLoopback { .. })),
-                "{host}"
-            );
+            assert!(matches!(public, Err(AddressRefused::NotLoopback { .. })), "{host}");
         }
     }
 

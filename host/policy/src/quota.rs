@@ -34,9 +34,7 @@ pub enum QuotaExceeded {
         max: u64,
     },
     /// Too many bytes.
-    #[error(
-        "{used} of {max} bytes are used and {size} more are needed; delete some files, or raise the limit"
-    )]
+    #[error("{used} of {max} bytes are used and {size} more are needed; delete some files, or raise the limit")]
     Bytes {
         /// Bytes stored or reserved.
         used: u64,
@@ -56,10 +54,7 @@ impl Limits {
         if let Some(max) = self.max_count
             && used.count >= max
         {
-            return Err(QuotaExceeded::Count {
-                used: used.count,
-                max,
-            });
+            return Err(QuotaExceeded::Count { used: used.count, max });
         }
         if let Some(max) = self.max_bytes
             && used.bytes.checked_add(size).is_none_or(|sum| sum > max)
@@ -74,8 +69,8 @@ impl Limits {
     }
 }
 
-/// Room that is held for one file. Hand it to [`UnderWay::end`] or [`UnderWay::exchange`]; it is neither `Clone` nor `Copy`,
-/// so it cannot be settled twice.
+/// Room that is held for one file. Hand it to [`UnderWay::end`] or [`UnderWay::exchange`]; it is neither `Clone` nor
+/// `Copy`, so it cannot be settled twice.
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "room that is not given back is lost until a restart"]
 pub struct Reservation {
@@ -103,8 +98,10 @@ impl Usage {
 
 /// Uploads of one owner under way, for limits whose other half is in a ledger that others change too.
 ///
-/// What is stored is read from the ledger each time, so that restarts, expiry and deletes need no bookkeeping here. Between reading the ledger and deciding, an upload may come to its end: its file may or may not be in
-/// what was read. Whatever ended since the reading began therefore still counts. That may count a file twice for a moment, never not at all.
+/// What is stored is read from the ledger each time, so that restarts, expiry and deletes need no bookkeeping here.
+/// Between reading the ledger and deciding, an upload may come to its end: its file may or may not be in what was read.
+/// Whatever ended since the reading began therefore still counts. That may count a file twice for a moment, never not
+/// at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UnderWay {
     held: Usage,
@@ -190,7 +187,8 @@ impl UnderWay {
         Reservation { size }
     }
 
-    /// As [`UnderWay::reserve`], in place of room that is held already: between giving that back and holding this nobody else comes.
+    /// As [`UnderWay::reserve`], in place of room that is held already: between giving that back and holding this
+    /// nobody else comes.
     ///
     /// # Errors
     /// [`Refused`]; nothing is held then.
@@ -243,10 +241,7 @@ mod tests {
 
     #[test]
     fn limits_are_inclusive() {
-        let used = Usage {
-            count: 2,
-            bytes: 60,
-        };
+        let used = Usage { count: 2, bytes: 60 };
         assert_eq!(LIMITS.admit(used, 40), Ok(()));
         assert_eq!(
             LIMITS.admit(used, 41),
@@ -257,10 +252,7 @@ mod tests {
             })
         );
         let full = Usage { count: 3, bytes: 0 };
-        assert_eq!(
-            LIMITS.admit(full, 0),
-            Err(QuotaExceeded::Count { used: 3, max: 3 })
-        );
+        assert_eq!(LIMITS.admit(full, 0), Err(QuotaExceeded::Count { used: 3, max: 3 }));
         assert!(LIMITS.admit(used, u64::MAX).is_err());
         assert_eq!(Limits::default().admit(full, u64::MAX), Ok(()));
     }
@@ -271,35 +263,20 @@ mod tests {
         // Held while there was no limit.
         let other = uploads.hold(50);
         let reading = uploads.read();
-        let early = uploads
-            .reserve(reading, Usage::default(), 10, &LIMITS)
-            .unwrap();
+        let early = uploads.reserve(reading, Usage::default(), 10, &LIMITS).unwrap();
         let reading = uploads.read();
-        let exact = uploads
-            .exchange(reading, Usage::default(), early, 50, &LIMITS)
-            .unwrap();
-        assert_eq!(
-            uploads.held(),
-            Usage {
-                count: 2,
-                bytes: 100
-            }
-        );
+        let exact = uploads.exchange(reading, Usage::default(), early, 50, &LIMITS).unwrap();
+        assert_eq!(uploads.held(), Usage { count: 2, bytes: 100 });
         let reading = uploads.read();
         let refused = uploads.exchange(reading, Usage::default(), exact, 51, &LIMITS);
         assert!(refused.is_err());
-        assert_eq!(
-            uploads.held(),
-            Usage {
-                count: 1,
-                bytes: 50
-            }
-        );
+        assert_eq!(uploads.held(), Usage { count: 1, bytes: 50 });
         uploads.end(other);
         assert!(uploads.is_idle());
     }
 
-    /// Where one upload is: it reads the ledger in two steps, because the answer takes time, and its file is in the ledger before it ends.
+    /// Where one upload is: it reads the ledger in two steps, because the answer takes time, and its file is in the
+    /// ledger before it ends.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     enum At {
         Start,
@@ -312,7 +289,8 @@ mod tests {
         Refused,
     }
 
-    /// Every interleaving of uploads with a ledger: the ledger never holds more than the limit, and nobody is refused for good while what is stored leaves room.
+    /// Every interleaving of uploads with a ledger: the ledger never holds more than the limit, and nobody is refused
+    /// for good while what is stored leaves room.
     #[test]
     fn no_interleaving_with_the_ledger_passes_a_limit() {
         const MAX: u64 = 2;
@@ -388,9 +366,7 @@ mod tests {
         let refused = uploads.reserve(reading, stored(3, 90), 1, &LIMITS);
         assert!(refused.is_err_and(|refused| !refused.under_way));
         let reading = uploads.read();
-        let held = uploads
-            .reserve(reading, stored(2, 60), 40, &LIMITS)
-            .unwrap();
+        let held = uploads.reserve(reading, stored(2, 60), 40, &LIMITS).unwrap();
         uploads.end(held);
         let reading = uploads.read();
         assert!(uploads.reserve(reading, stored(3, 95), 1, &LIMITS).is_err());

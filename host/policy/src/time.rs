@@ -15,9 +15,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(start - Millis::from_secs(9), Millis::ZERO);
 /// assert_eq!(Millis::MAX + start, Millis::MAX);
 /// ```
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 

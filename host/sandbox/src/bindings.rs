@@ -1,4 +1,5 @@
-//! Host bindings of `wit/`, version 0.1. Nothing outside `contract` uses these types: every check works on the internal model.
+//! Host bindings of `wit/`, version 0.1. Nothing outside `contract` uses these types: every check works on the internal
+//! model.
 
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 

@@ -1,9 +1,11 @@
 //! The CPU budget of one call.
 //!
-//! The epoch ticker makes guest code yield to the executor every [`TICK`]; between two yields the call runs on one thread, so the
-//! thread's CPU clock over a `poll` is exactly what guest code and the host functions that it called have used. Waiting for a disk or a network
-//! happens between polls and costs nothing. Counting epoch ticks instead would charge a call for the time that it spent in host calls:
-//! a deadline is relative to the epoch and fires on return from a slow splice (a 1 MB/s upload would exhaust any budget), while a guest that loops over an expensive host function would pay nothing.
+//! The epoch ticker makes guest code yield to the executor every [`TICK`]; between two yields the call runs on one
+//! thread, so the thread's CPU clock over a `poll` is exactly what guest code and the host functions that it called
+//! have used. Waiting for a disk or a network happens between polls and costs nothing. Counting epoch ticks instead
+//! would charge a call for the time that it spent in host calls: a deadline is relative to the epoch and fires on
+//! return from a slow splice (a 1 MB/s upload would exhaust any budget), while a guest that loops over an expensive
+//! host function would pay nothing.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -40,11 +40,7 @@ pub struct CallReport<T> {
 }
 
 /// A store with its limits armed. The deadline is set before anything is instantiated, so a start function is covered.
-pub(crate) fn armed_store(
-    loaded: &Loaded,
-    limits: &Limits,
-    parts: StateParts<'_>,
-) -> Store<CallState> {
+pub(crate) fn armed_store(loaded: &Loaded, limits: &Limits, parts: StateParts<'_>) -> Store<CallState> {
     let mut store = Store::new(loaded.pre.component().engine(), CallState::new(parts));
     store.limiter(|state| &mut state.meter);
     store.set_hostcall_fuel(limits.hostcall_bytes);
@@ -60,16 +56,15 @@ pub(crate) async fn limited<T: Send>(
     call: impl Future<Output = wasmtime::Result<T>> + Send,
 ) -> (Result<T, CallError>, Usage) {
     let started = Instant::now();
-    let (outcome, cpu) =
-        match tokio::time::timeout(limits.wall, CpuBudget::new(limits.cpu, call)).await {
-            Ok((Ok(Ok(value)), cpu)) => (Ok(value), cpu),
-            Ok((Ok(Err(error)), cpu)) => {
-                tracing::debug!(error = format!("{error:#}"), "call failed");
-                (Err(CallError::of(&error)), cpu)
-            }
-            Ok((Err(OutOfCpu), cpu)) => (Err(CallError::Exhausted(Exhausted::Cpu)), cpu),
-            Err(_) => (Err(CallError::Exhausted(Exhausted::Wall)), Duration::ZERO),
-        };
+    let (outcome, cpu) = match tokio::time::timeout(limits.wall, CpuBudget::new(limits.cpu, call)).await {
+        Ok((Ok(Ok(value)), cpu)) => (Ok(value), cpu),
+        Ok((Ok(Err(error)), cpu)) => {
+            tracing::debug!(error = format!("{error:#}"), "call failed");
+            (Err(CallError::of(&error)), cpu)
+        }
+        Ok((Err(OutOfCpu), cpu)) => (Err(CallError::Exhausted(Exhausted::Cpu)), cpu),
+        Err(_) => (Err(CallError::Exhausted(Exhausted::Wall)), Duration::ZERO),
+    };
     let usage = Usage {
         cpu,
         wall: started.elapsed(),
@@ -78,7 +73,8 @@ pub(crate) async fn limited<T: Send>(
     (outcome, usage)
 }
 
-/// Adds what only the store knows: a guest that is refused memory aborts, so the trap is the symptom and the limit the cause.
+/// Adds what only the store knows: a guest that is refused memory aborts, so the trap is the symptom and the limit the
+/// cause.
 pub(crate) fn settled<T>(
     store: &Store<CallState>,
     (outcome, mut usage): (Result<T, CallError>, Usage),

@@ -1,7 +1,8 @@
 //! From component bytes to machine code: cached, bounded, off the request path.
 //!
-//! Compiling hostile code is bounded neither by epochs nor by the store's limits: a few hundred kilobytes can keep Cranelift busy for minutes. So a component that is not built in is
-//! compiled by a child process with an address-space and a CPU limit, which is killed when its time is over. The child answers machine code on standard output.
+//! Compiling hostile code is bounded neither by epochs nor by the store's limits: a few hundred kilobytes can keep
+//! Cranelift busy for minutes. So a component that is not built in is compiled by a child process with an address-space
+//! and a CPU limit, which is killed when its time is over. The child answers machine code on standard output.
 
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
@@ -17,9 +18,11 @@ use crate::engine::base_config;
 /// Where and how components are compiled.
 #[derive(Debug, Clone)]
 pub struct CompileOptions {
-    /// Directory of compiled code, readable and writable by this user alone: what lies there is executed. `None`: no cache.
+    /// Directory of compiled code, readable and writable by this user alone: what lies there is executed. `None`: no
+    /// cache.
     pub cache: Option<PathBuf>,
-    /// Program that runs [`compile_child`], and its arguments. `None`: components from files are compiled in this process, bounded by size alone.
+    /// Program that runs [`compile_child`], and its arguments. `None`: components from files are compiled in this
+    /// process, bounded by size alone.
     pub child: Option<(PathBuf, Vec<String>)>,
     /// Largest component in bytes.
     pub max_bytes: u64,
@@ -137,12 +140,8 @@ async fn in_child(
     options: &CompileOptions,
     bytes: &[u8],
 ) -> Result<Vec<u8>, CompileError> {
-    let failed = |error: std::io::Error| {
-        CompileError::Failed(format!(
-            "the compiler process {}: {error}",
-            program.display()
-        ))
-    };
+    let failed =
+        |error: std::io::Error| CompileError::Failed(format!("the compiler process {}: {error}", program.display()));
     let mut child = tokio::process::Command::new(program)
         .args(args)
         .env_clear()
@@ -154,16 +153,11 @@ async fn in_child(
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    let (Some(mut stdin), Some(stdout), Some(stderr)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Err(CompileError::Failed(
-            "the compiler process has no pipes".into(),
-        ));
+        return Err(CompileError::Failed("the compiler process has no pipes".into()));
     };
-    let cap = (bytes.len() as u64)
-        .saturating_mul(MAX_EXPANSION)
-        .max(16 << 20);
+    let cap = (bytes.len() as u64).saturating_mul(MAX_EXPANSION).max(16 << 20);
     let work = async {
         let feed = async move {
             // A child that died says why itself.
@@ -171,33 +165,27 @@ async fn in_child(
         };
         let (mut code, mut said) = (Vec::new(), Vec::new());
         let (mut code_end, mut said_end) = (stdout.take(cap), stderr.take(64 << 10));
-        let ((), read, _) = tokio::join!(
-            feed,
-            code_end.read_to_end(&mut code),
-            said_end.read_to_end(&mut said)
-        );
+        let ((), read, _) = tokio::join!(feed, code_end.read_to_end(&mut code), said_end.read_to_end(&mut said));
         read.map_err(failed)?;
         let status = child.wait().await.map_err(failed)?;
         if status.success() {
             return Ok(code);
         }
         let said = String::from_utf8_lossy(&said).trim().to_owned();
-        Err(
-            match std::os::unix::process::ExitStatusExt::signal(&status) {
-                Some(9 | 24) => CompileError::Limit("CPU time"),
-                Some(_) => CompileError::Limit("memory"),
-                None if said.contains("memory allocation") => CompileError::Limit("memory"),
-                None => CompileError::Failed(said),
-            },
-        )
+        Err(match std::os::unix::process::ExitStatusExt::signal(&status) {
+            Some(9 | 24) => CompileError::Limit("CPU time"),
+            Some(_) => CompileError::Limit("memory"),
+            None if said.contains("memory allocation") => CompileError::Limit("memory"),
+            None => CompileError::Failed(said),
+        })
     };
     tokio::time::timeout(options.cpu * 2, work)
         .await
         .unwrap_or(Err(CompileError::Limit("time")))
 }
 
-/// The other side: compiles standard input to standard output under the limits that the parent set. Call it first thing in a program that
-/// [`CompileOptions::child`] names.
+/// The other side: compiles standard input to standard output under the limits that the parent set. Call it first thing
+/// in a program that [`CompileOptions::child`] names.
 ///
 /// # Errors
 /// A sentence for the parent, if there is no machine code.
@@ -208,10 +196,7 @@ pub fn compile_child() -> Result<(), String> {
         .map_err(|error| format!("cannot tie this process to its parent: {error}"))?;
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (name, resource) in [(CHILD_MEMORY, Resource::As), (CHILD_CPU, Resource::Cpu)] {
-        if let Some(limit) = std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse().ok())
-        {
+        if let Some(limit) = std::env::var(name).ok().and_then(|value| value.parse().ok()) {
             let limit = Rlimit {
                 current: Some(limit),
                 maximum: Some(limit),
@@ -227,7 +212,5 @@ pub fn compile_child() -> Result<(), String> {
     let code = engine
         .precompile_component(&bytes)
         .map_err(|error| format!("{error:#}"))?;
-    std::io::stdout()
-        .write_all(&code)
-        .map_err(|error| error.to_string())
+    std::io::stdout().write_all(&code).map_err(|error| error.to_string())
 }

@@ -1,4 +1,5 @@
-//! Loading components: size, pin, inspection, compilation, types. In that order, and nothing of the component runs before all of it has passed.
+//! Loading components: size, pin, inspection, compilation, types. In that order, and nothing of the component runs
+//! before all of it has passed.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -155,30 +156,16 @@ impl Sandbox {
         if refused.is_empty() {
             Ok(inspection)
         } else {
-            Err(LoadError::ForbiddenImports {
-                name,
-                imports: refused,
-            })
+            Err(LoadError::ForbiddenImports { name, imports: refused })
         }
     }
 
     /// Loads a component for a role.
-    pub(crate) async fn load(
-        &self,
-        source: &Source,
-        role: Role,
-        limits: &Limits,
-    ) -> Result<Loaded, LoadError> {
+    pub(crate) async fn load(&self, source: &Source, role: Role, limits: &Limits) -> Result<Loaded, LoadError> {
         let inspection = self.examine(source, role)?;
         let shared = &self.0;
         let pooled = (limits.memory_bytes <= shared.engines.pooled_memory_bytes)
-            .then(|| {
-                shared
-                    .engines
-                    .pooled
-                    .as_ref()
-                    .zip(shared.pooled_linker.as_ref())
-            })
+            .then(|| shared.engines.pooled.as_ref().zip(shared.pooled_linker.as_ref()))
             .flatten();
         if let Some((engine, linker)) = pooled {
             match self.prepare(engine, linker, source, &inspection).await {
@@ -191,22 +178,12 @@ impl Sandbox {
             }
         }
         let pre = self
-            .prepare(
-                &shared.engines.on_demand,
-                &shared.on_demand_linker,
-                source,
-                &inspection,
-            )
+            .prepare(&shared.engines.on_demand, &shared.on_demand_linker, source, &inspection)
             .await?;
         Ok(self.loaded(source, inspection, pre))
     }
 
-    fn loaded(
-        &self,
-        source: &Source,
-        inspection: Inspection,
-        pre: InstancePre<CallState>,
-    ) -> Loaded {
+    fn loaded(&self, source: &Source, inspection: Inspection, pre: InstancePre<CallState>) -> Loaded {
         Loaded {
             inspection: Arc::new(inspection),
             name: source.name.clone(),
@@ -234,10 +211,7 @@ impl Sandbox {
             )
             .await
             .map_err(|error| match error {
-                CompileError::Failed(detail) => LoadError::Compile {
-                    name: name(),
-                    detail,
-                },
+                CompileError::Failed(detail) => LoadError::Compile { name: name(), detail },
                 CompileError::Limit(what) => LoadError::CompileLimit { name: name(), what },
             })?
         };
@@ -245,10 +219,10 @@ impl Sandbox {
             name: name(),
             detail: format!("{error:#}"),
         };
-        // SAFETY: the code was made by this engine or by our own child from the same binary of ours, and the cache holds only files that
-        // this user alone can write and whose digest agrees; wasmtime checks version and configuration.
-        let component = unsafe { wasmtime::component::Component::deserialize(engine, &code) }
-            .map_err(contract)?;
+        // SAFETY: the code was made by this engine or by our own child from the same binary of ours, and the cache
+        // holds only files that this user alone can write and whose digest agrees; wasmtime checks version and
+        // configuration.
+        let component = unsafe { wasmtime::component::Component::deserialize(engine, &code) }.map_err(contract)?;
         if inspection
             .imports
             .iter()
@@ -273,8 +247,8 @@ struct NoSocket;
 
 /// Satisfies one imported interface with functions that end the call.
 ///
-/// Not `define_unknown_imports_as_traps`: that looks imports up by their exact name, so for a component built against WASI 0.2.9 it would put traps in the
-/// place of every interface that is registered as 0.2.12.
+/// Not `define_unknown_imports_as_traps`: that looks imports up by their exact name, so for a component built against
+/// WASI 0.2.9 it would put traps in the place of every interface that is registered as 0.2.12.
 fn trap(
     linker: &mut Linker<CallState>,
     component: &wasmtime::component::Component,

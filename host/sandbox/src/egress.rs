@@ -1,7 +1,8 @@
 //! The only way out: every outgoing request of every component passes here.
 //!
-//! wasmtime-wasi-http is built without its own client, so that [`WasiHttpHooks::send_request`] below is the single place a request can leave from. It asks the policy
-//! first and hands what the policy rebuilt (never the guest's own URI) to the provider's transport.
+//! wasmtime-wasi-http is built without its own client, so that [`WasiHttpHooks::send_request`] below is the single
+//! place a request can leave from. It asks the policy first and hands what the policy rebuilt (never the guest's own
+//! URI) to the provider's transport.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,10 +50,7 @@ impl Network {
     }
 
     /// For one call of a provider: the operation that is running, and the remote file that it is about.
-    pub(crate) fn for_call(
-        &self,
-        operation: Option<(Operation, Option<String>)>,
-    ) -> (Hooks, Observed) {
+    pub(crate) fn for_call(&self, operation: Option<(Operation, Option<String>)>) -> (Hooks, Observed) {
         let observed = Observed::default();
         let hooks = Hooks {
             network: operation.as_ref().map_or(Self::Denied, |_| self.clone()),
@@ -62,7 +60,8 @@ impl Network {
         (hooks, observed)
     }
 
-    /// For a long-lived instance, which has no operations of the provider interface: what its grants say. A tracker alone has any.
+    /// For a long-lived instance, which has no operations of the provider interface: what its grants say. A tracker
+    /// alone has any.
     pub(crate) fn for_instance(&self) -> Hooks {
         self.for_call(Some((Operation::Track, None))).0
     }
@@ -120,11 +119,7 @@ impl Observed {
             sent: self.account.sent(),
             received: self.account.received(),
             elapsed: self.account.elapsed(),
-            denied: self
-                .denied
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            denied: self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             seen: self.seen.clone(),
         }
     }
@@ -166,13 +161,11 @@ impl WasiHttpHooks for Hooks {
             let origin = format!(
                 "{}://{}",
                 request.uri().scheme_str().unwrap_or("?"),
-                request
-                    .uri()
-                    .authority()
-                    .map_or("?", |authority| authority.as_str()),
+                request.uri().authority().map_or("?", |authority| authority.as_str()),
             );
             self.observed.deny(format!(
-                "denied a request to {origin}: the component has no network; to allow it, add to its table: egress = [{{ url = \"{origin}/…\", methods = [\"{}\"] }}]",
+                "denied a request to {origin}: the component has no network; to allow it, add to its table: egress = \
+                 [{{ url = \"{origin}/…\", methods = [\"{}\"] }}]",
                 request.method()
             ));
             return Box::new(async { Err(Error::HttpRequestDenied) });
@@ -202,10 +195,8 @@ impl WasiHttpHooks for Hooks {
         let sending = async move {
             match outlet.transport.send(request, &allowed, &call).await {
                 Ok(response) => {
-                    let response = response
-                        .map(|body| body.map_err(|error| wasi_error(&error)).boxed_unsync());
-                    let done: Box<dyn Future<Output = Result<(), Error>> + Send> =
-                        Box::new(async { Ok(()) });
+                    let response = response.map(|body| body.map_err(|error| wasi_error(&error)).boxed_unsync());
+                    let done: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
                     Ok((response, done))
                 }
                 Err(error) => {
@@ -236,16 +227,12 @@ fn timeouts(options: RequestOptions) -> Timeouts {
 /// What the guest is told: the nearest `wasi:http` error code. Details stay in the host's log.
 fn wasi_error(error: &SendError) -> Error {
     match error {
-        SendError::Credential(_) | SendError::CredentialOverPlainHttp { .. } => {
-            Error::ConfigurationError
-        }
+        SendError::Credential(_) | SendError::CredentialOverPlainHttp { .. } => Error::ConfigurationError,
         SendError::RequestInvalid { .. } => Error::HttpRequestUriInvalid,
         SendError::RequestHeadersTooLarge { bytes, .. } => {
             Error::HttpRequestHeaderSectionSize(u32::try_from(*bytes).ok())
         }
-        SendError::RequestBody { .. } | SendError::RequestBodyLength { .. } => {
-            Error::HttpRequestBodySize(None)
-        }
+        SendError::RequestBody { .. } | SendError::RequestBodyLength { .. } => Error::HttpRequestBodySize(None),
         SendError::ConnectionLimit { .. } => Error::ConnectionLimitReached,
         SendError::Dns { .. } => Error::DnsError {
             rcode: None,
@@ -262,9 +249,7 @@ fn wasi_error(error: &SendError) -> Error {
             },
             TlsFault::Protocol => Error::TlsProtocolError,
         },
-        SendError::FirstByteTimeout { .. } | SendError::TotalTimeout { .. } => {
-            Error::HttpResponseTimeout
-        }
+        SendError::FirstByteTimeout { .. } | SendError::TotalTimeout { .. } => Error::HttpResponseTimeout,
         SendError::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
         SendError::ResponseHeadersTooLarge { .. } => Error::HttpResponseHeaderSectionSize(None),
         SendError::ResponseBodyTooLarge { .. } => Error::HttpResponseBodySize(None),

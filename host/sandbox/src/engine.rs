@@ -1,4 +1,5 @@
-//! The engines: one with pooled slots for ordinary components, one on-demand for those too big for the pool, one epoch ticker for each.
+//! The engines: one with pooled slots for ordinary components, one on-demand for those too big for the pool, one epoch
+//! ticker for each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,8 @@ pub struct EngineOptions {
     pub slots: u32,
     /// Largest linear memory of a pooled call, in bytes. A component with a larger limit runs on demand.
     pub pooled_memory_bytes: usize,
-    /// Use pooled slots. Needs about 4 GiB of address space (not memory) for each; falls back to on-demand where that cannot be had.
+    /// Use pooled slots. Needs about 4 GiB of address space (not memory) for each; falls back to on-demand where that
+    /// cannot be had.
     pub pooling: bool,
 }
 
@@ -114,7 +116,8 @@ fn pooled_config(options: &EngineOptions) -> Config {
     config
 }
 
-/// One thread per engine advances the epoch while the engine lives; it holds a weak handle, so dropping the engine ends it.
+/// One thread per engine advances the epoch while the engine lives; it holds a weak handle, so dropping the engine ends
+/// it.
 fn tick(engine: &Engine) {
     let weak = engine.weak();
     let spawned = std::thread::Builder::new()

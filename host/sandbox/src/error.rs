@@ -141,9 +141,7 @@ impl CallError {
         if let Some(wasmtime::component::ResourceTableError::Full) = error.downcast_ref() {
             return Self::Exhausted(Exhausted::Resources);
         }
-        if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) =
-            error.downcast_ref()
-        {
+        if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) = error.downcast_ref() {
             return Self::Exhausted(Exhausted::Headers);
         }
         if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {

@@ -121,8 +121,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     if bytes.len() < 8 || &bytes[..4] != b"\0asm" {
         return Err(InspectError::NotWasm);
     }
-    let malformed =
-        |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
+    let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
     let mut names = Vec::new();
     let mut exports = Vec::new();
     let mut depth = 0usize;
@@ -147,10 +146,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
             _ => {}
         }
     }
-    let found: Vec<(Role, &str)> = exports
-        .iter()
-        .filter_map(|export| role_of(export))
-        .collect();
+    let found: Vec<(Role, &str)> = exports.iter().filter_map(|export| role_of(export)).collect();
     let (role, version) = match found.as_slice() {
         [(role, version)] => (Some(*role), Some((*version).to_owned())),
         _ => (None, None),
@@ -179,9 +175,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
 fn role_of(export: &str) -> Option<(Role, &str)> {
     let (name, version) = export.split_once('@')?;
     let interface = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
-    let role = Role::ALL
-        .into_iter()
-        .find(|role| role.interface() == interface)?;
+    let role = Role::ALL.into_iter().find(|role| role.interface() == interface)?;
     Some((role, version))
 }
 
@@ -207,14 +201,9 @@ fn verdict(name: &str, role: Option<Role>) -> (ImportVerdict, &'static str) {
     }
     match rest.split_once('/').unwrap_or((rest, "")) {
         ("cli" | "clocks" | "io" | "random", _) => (Provided, "within limits"),
-        ("filesystem", _) => (
-            Provided,
-            "shows the admitted file and the component's own directory",
-        ),
+        ("filesystem", _) => (Provided, "shows the admitted file and the component's own directory"),
         ("http", "types" | "outgoing-handler") => match role {
-            Some(role) if role.may_use_http() => {
-                (Provided, "reaches only what the operator granted")
-            }
+            Some(role) if role.may_use_http() => (Provided, "reaches only what the operator granted"),
             _ => (Refused, "this role has no network"),
         },
         ("sockets", _) => (

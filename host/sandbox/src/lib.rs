@@ -1,8 +1,10 @@
 //! The sandbox of Loadlock: the only crate that knows wasmtime.
 //!
-//! A [`Sandbox`] holds the engines. A component is loaded for a [`Role`] from a [`Source`], inspected before anything of it runs ([`inspect`]), compiled under limits, and then
-//! called through the typed wrapper of its role: a [`provider::Provider`] gets a fresh instance for every call, a [`validator::Validator`] and an [`auth::Auth`] keep a few, a [`tracker::Tracker`] has one with a thread of its own.
-//! Every call runs under [`Limits`]; whatever it does, it costs that call and nothing else.
+//! A [`Sandbox`] holds the engines. A component is loaded for a [`Role`] from a [`Source`], inspected before anything
+//! of it runs ([`inspect`]), compiled under limits, and then called through the typed wrapper of its role: a
+//! [`provider::Provider`] gets a fresh instance for every call, a [`validator::Validator`] and an [`auth::Auth`] keep a
+//! few, a [`tracker::Tracker`] has one with a thread of its own. Every call runs under [`Limits`]; whatever it does, it
+//! costs that call and nothing else.
 //!
 //! | module | one job |
 //! |---|---|
@@ -36,9 +38,7 @@ pub use component::{Sandbox, Source};
 pub use egress::{EgressReport, Network, Outlet};
 pub use engine::EngineOptions;
 pub use error::{CallError, LoadError};
-pub use inspect::{
-    Import, ImportVerdict, InspectError, Inspection, PACKAGE, Role, VERSION, inspect,
-};
+pub use inspect::{Import, ImportVerdict, InspectError, Inspection, PACKAGE, Role, VERSION, inspect};
 pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
 pub use roles::{auth, coordination, provider, tracker, validator};
 

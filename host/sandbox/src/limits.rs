@@ -13,12 +13,13 @@ use wasmtime::ResourceLimiter;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory in bytes, summed over all memories of the call. wasmtime's own `StoreLimits` counts each memory alone.
+    /// Linear memory in bytes, summed over all memories of the call. wasmtime's own `StoreLimits` counts each memory
+    /// alone.
     pub memory_bytes: usize,
     /// Table elements, summed over all tables.
     pub table_elements: usize,
-    /// Processor time: guest code and the host code that it calls, without waiting. An upload may use [`CPU_PER_BYTE`] of the file more: hashing and copying
-    /// are honest work that grows with it.
+    /// Processor time: guest code and the host code that it calls, without waiting. An upload may use [`CPU_PER_BYTE`]
+    /// of the file more: hashing and copying are honest work that grows with it.
     pub cpu: Duration,
     /// Time from the start of the call to its end, waiting included.
     pub wall: Duration,
@@ -36,7 +37,8 @@ pub struct Limits {
     pub concurrency: usize,
 }
 
-/// Processor time that an upload may use for each byte of its file beyond [`Limits::cpu`]: 20 ns, which is 50 MB/s. SHA-256 in a guest runs at some 250 MB/s.
+/// Processor time that an upload may use for each byte of its file beyond [`Limits::cpu`]: 20 ns, which is 50 MB/s.
+/// SHA-256 in a guest runs at some 250 MB/s.
 pub const CPU_PER_BYTE: Duration = Duration::from_nanos(20);
 
 impl Default for Limits {
@@ -124,12 +126,7 @@ impl Meter {
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let after = self.memory.saturating_add(desired.saturating_sub(current));
         if after > self.memory_limit {
             self.refused.get_or_insert(Exhausted::Memory);
@@ -140,12 +137,7 @@ impl ResourceLimiter for Meter {
         Ok(true)
     }
 
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let after = self.tables.saturating_add(desired.saturating_sub(current));
         if after > self.table_limit {
             self.refused.get_or_insert(Exhausted::Table);

@@ -1,7 +1,8 @@
 //! Standard output and error of a component.
 //!
-//! wasmtime-wasi's in-memory pipe makes a write past its capacity fail, and a Rust guest that fails to print panics: an honest provider would die of its own log. These streams
-//! never fail: past the cap standard error is counted and dropped, and standard output ends the call.
+//! wasmtime-wasi's in-memory pipe makes a write past its capacity fail, and a Rust guest that fails to print panics: an
+//! honest provider would die of its own log. These streams never fail: past the cap standard error is counted and
+//! dropped, and standard output ends the call.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,13 +49,7 @@ impl Log {
             .lines()
             .map(|line| {
                 line.chars()
-                    .map(|c| {
-                        if c.is_control() && c != '\t' {
-                            '\u{fffd}'
-                        } else {
-                            c
-                        }
-                    })
+                    .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
                     .collect()
             })
             .collect();
@@ -94,7 +89,8 @@ impl ContentPipe {
     }
 }
 
-/// Largest single write that is asked of a component; it decides the memory of one `content` call together with the channel's depth.
+/// Largest single write that is asked of a component; it decides the memory of one `content` call together with the
+/// channel's depth.
 const WRITE: usize = 256 << 10;
 
 struct LogStream(Log);
@@ -138,11 +134,7 @@ impl StdoutStream for Log {
 struct LogWriter(Log);
 
 impl AsyncWrite for LogWriter {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.0.write(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -173,11 +165,7 @@ impl Pollable for ContentStream {
 impl OutputStream for ContentStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         {
-            let mut state = self
-                .pipe
-                .state
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.pipe.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.written = state.written.saturating_add(bytes.len() as u64);
             if state.written > state.cap {
                 state.over = true;

@@ -104,7 +104,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     Ok(linker)
 }
 
-/// The parts of `wasi:cli` and `wasi:random` that the proxy set leaves out and Rust's, Python's and JavaScript's runtimes import.
+/// The parts of `wasi:cli` and `wasi:random` that the proxy set leaves out and Rust's, Python's and JavaScript's
+/// runtimes import.
 fn rest_of_cli(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView};
     use wasmtime_wasi::p2::bindings::{cli, random};

@@ -68,7 +68,8 @@ pub(crate) fn status(code: ErrorCode) -> StatusCode {
     StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Whether the same request may succeed later although the gateway did what it could: only where nothing was tried upstream.
+/// Whether the same request may succeed later although the gateway did what it could: only where nothing was tried
+/// upstream.
 pub(crate) fn again(code: ErrorCode) -> bool {
     matches!(
         code,

@@ -1,4 +1,5 @@
-//! Which server a request is for, and how long it is: where one of HTTP/1.1's parts says it twice, or in words that proxies read in different ways, the request is refused and the connection closed (RFC 9112 §3.2, §6.1).
+//! Which server a request is for, and how long it is: where one of HTTP/1.1's parts says it twice, or in words that
+//! proxies read in different ways, the request is refused and the connection closed (RFC 9112 §3.2, §6.1).
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -33,9 +34,7 @@ pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
         (None, None) => {}
         (Some(host), None) => {
             let host: Option<Authority> = host.to_str().ok().and_then(|host| host.parse().ok());
-            let host = host
-                .filter(names_a_server)
-                .ok_or("the `Host` header makes no sense")?;
+            let host = host.filter(names_a_server).ok_or("the `Host` header makes no sense")?;
             if uri.authority().is_some_and(|target| *target != host) {
                 return Err("the request's target and its `Host` header name different servers");
             }
@@ -54,9 +53,9 @@ fn names_a_server(authority: &Authority) -> bool {
     let rest = authority.as_str().strip_prefix(authority.host());
     rest.is_some_and(|rest| {
         rest.is_empty()
-            || rest.strip_prefix(':').is_some_and(|port| {
-                port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
-            })
+            || rest
+                .strip_prefix(':')
+                .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
     })
 }
 
@@ -100,11 +99,7 @@ mod tests {
             ("/", &[host, ("transfer-encoding", "chunked, chunked")]),
             (
                 "/",
-                &[
-                    host,
-                    ("transfer-encoding", "chunked"),
-                    ("transfer-encoding", "chunked"),
-                ],
+                &[host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
             ),
         ] {
             assert!(!answers(Version::HTTP_11, target, headers), "{headers:?}");

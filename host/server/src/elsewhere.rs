@@ -1,9 +1,9 @@
-//! Sessions of other gateways. A session stays at the gateway whose disk has its bytes; its id says which one that is, and a
-//! gateway that is asked for another's sends the client there.
+//! Sessions of other gateways. A session stays at the gateway whose disk has its bytes; its id says which one that is,
+//! and a gateway that is asked for another's sends the client there.
 //!
-//! Whether there is such a session, and whose it is, only its own gateway knows: it answers 404 to everybody else. So an id
-//! that was made up is answered like a real one here, and nothing is learnt from it. Who has no valid credential is refused
-//! before.
+//! Whether there is such a session, and whose it is, only its own gateway knows: it answers 404 to everybody else. So
+//! an id that was made up is answered like a real one here, and nothing is learnt from it. Who has no valid credential
+//! is refused before.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -26,8 +26,7 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
     if response.status() != StatusCode::NOT_FOUND {
         return response;
     }
-    let Some(owner) = session_id(uri.path()).and_then(|id| app.gateway().session_elsewhere(id))
-    else {
+    let Some(owner) = session_id(uri.path()).and_then(|id| app.gateway().session_elsewhere(id)) else {
         return response;
     };
     match owner.url.as_deref().and_then(|base| location(base, &uri)) {
@@ -99,12 +98,7 @@ mod tests {
         let uri: Uri = "/v1/tus/abc?x=1".parse().unwrap();
         let there = location("https://two.example/", &uri).unwrap();
         assert_eq!(there, "https://two.example/v1/tus/abc?x=1");
-        for base in [
-            "two.example",
-            "javascript:alert(1)",
-            "file:///etc",
-            "https://two\r\nx",
-        ] {
+        for base in ["two.example", "javascript:alert(1)", "file:///etc", "https://two\r\nx"] {
             assert_eq!(location(base, &uri), None, "{base}");
         }
     }

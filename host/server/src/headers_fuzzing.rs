@@ -23,10 +23,7 @@ pub fn headers(bytes: &[u8]) {
 
 /// What is understood is written again as it stood.
 fn traceparent(headers: &HeaderMap) {
-    let Some(text) = headers
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok())
-    else {
+    let Some(text) = headers.get("traceparent").and_then(|value| value.to_str().ok()) else {
         return;
     };
     if let Some(context) = trace::parse(text) {

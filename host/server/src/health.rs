@@ -12,20 +12,13 @@ use crate::app::App;
 /// `/healthz` and `/readyz`. They need no credential and say nothing about anybody.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route(
-            "/healthz",
-            get(|| async { Json(json!({ "status": "ok" })) }),
-        )
+        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/readyz", get(ready))
 }
 
 async fn ready(State(app): State<App>) -> Response {
     if app.stopping().is_cancelled() {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "status": "stopping" })),
-        )
-            .into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response();
     }
     Json(json!({ "status": "ready" })).into_response()
 }

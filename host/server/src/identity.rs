@@ -17,10 +17,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        authenticate(app, &parts.headers)
-            .await
-            .map(Self)
-            .map_err(Refusal)
+        authenticate(app, &parts.headers).await.map(Self).map_err(Refusal)
     }
 }
 
@@ -35,29 +32,27 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Princ
 /// Who presents this credential with the request at hand.
 ///
 /// # Errors
-/// [`loadlock_gateway::ErrorCode::Unauthenticated`]; [`loadlock_gateway::ErrorCode::RateLimited`] after too many failures, and beyond the tenant's requests a minute.
+/// [`loadlock_gateway::ErrorCode::Unauthenticated`]; [`loadlock_gateway::ErrorCode::RateLimited`] after too many
+/// failures, and beyond the tenant's requests a minute.
 pub(crate) async fn present(app: &App, credential: Option<&str>) -> Result<Principal> {
     let gateway = app.gateway();
     let door = request_id::door();
-    let who = gateway
-        .authenticate_from(door, credential, request_id::peer())
-        .await?;
+    let who = gateway.authenticate_from(door, credential, request_id::peer()).await?;
     if door == Door::Network {
         gateway.request_allowed(&who).await?;
     }
     Ok(who)
 }
 
-/// The credential of `Authorization: Bearer`, RFC 6750 §2.1. Several such headers are none: which of them counts would be a guess.
+/// The credential of `Authorization: Bearer`, RFC 6750 §2.1. Several such headers are none: which of them counts would
+/// be a guess.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
     let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(credential.trim())
+    scheme.eq_ignore_ascii_case("bearer").then_some(credential.trim())
 }
 
 #[cfg(test)]
@@ -76,12 +71,7 @@ mod tests {
     fn one_bearer_header_is_a_credential_and_nothing_else() {
         assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
         assert_eq!(bearer(&headers(&["bearer abc"])), Some("abc"));
-        for none in [
-            &[][..],
-            &["Basic abc"],
-            &["Bearer"],
-            &["Bearer a", "Bearer b"],
-        ] {
+        for none in [&[][..], &["Basic abc"], &["Bearer"], &["Bearer a", "Bearer b"]] {
             assert_eq!(bearer(&headers(none)), None);
         }
     }

@@ -1,5 +1,5 @@
-//! Network front doors. They translate a protocol into calls of one [`Gateway`](loadlock_gateway::Gateway) and its answers back, and decide nothing
-//! about files, paths or providers.
+//! Network front doors. They translate a protocol into calls of one [`Gateway`](loadlock_gateway::Gateway) and its
+//! answers back, and decide nothing about files, paths or providers.
 //!
 //! | module | one job |
 //! |---|---|

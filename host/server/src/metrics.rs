@@ -43,10 +43,7 @@ pub(crate) fn routes() -> Router<App> {
 async fn render(State(app): State<App>, Caller(who): Caller) -> Result<Response, Refusal> {
     who.require(Scope::Admin)?;
     let recorder = install().ok_or_else(|| -> Error {
-        Error::new(
-            ErrorCode::Internal,
-            "another recorder of this program has the metrics",
-        )
+        Error::new(ErrorCode::Internal, "another recorder of this program has the metrics")
     })?;
     app.gateway().publish_gauges().await;
     recorder.run_upkeep();

@@ -1,9 +1,12 @@
-//! What an operator asks of a gateway that runs, beneath `/v1/loadlock`. The command line asks here when one runs on its home.
+//! What an operator asks of a gateway that runs, beneath `/v1/loadlock`. The command line asks here when one runs on
+//! its home.
 //!
-//! Components' paths, accounts, what all tenants together have stored, and the ledger as a whole are no tenant's business: over the network all of it needs the scope
-//! `admin`. On this machine's socket a command needs what it needs without a gateway beside it, and the gateway asks for that itself.
+//! Components' paths, accounts, what all tenants together have stored, and the ledger as a whole are no tenant's
+//! business: over the network all of it needs the scope `admin`. On this machine's socket a command needs what it needs
+//! without a gateway beside it, and the gateway asks for that itself.
 //!
-//! A client that goes away ends what it asked for where it is. That is safe at every step: the rounds of upkeep give the same steps up when a vendor is slow, and take them up again.
+//! A client that goes away ends what it asked for where it is. That is safe at every step: the rounds of upkeep give
+//! the same steps up when a vendor is slow, and take them up again.
 
 use std::path::PathBuf;
 
@@ -57,11 +60,7 @@ async fn providers(State(app): State<App>, Operator(who): Operator) -> Answer {
     Ok(Json(Providers { object, data }).into_response())
 }
 
-async fn probe(
-    State(app): State<App>,
-    Operator(who): Operator,
-    Path(name): Path<String>,
-) -> Answer {
+async fn probe(State(app): State<App>, Operator(who): Operator, Path(name): Path<String>) -> Answer {
     Ok(Json(app.gateway().probe(&who, &name).await?).into_response())
 }
 

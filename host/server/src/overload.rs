@@ -28,10 +28,7 @@ pub(crate) async fn layer(State(places): State<Places>, request: Request, next: 
     match places.0.try_acquire() {
         Ok(_place) => next.run(request).await,
         Err(_) => {
-            let error = Error::new(
-                ErrorCode::Overloaded,
-                format!("{REQUESTS} requests are under way"),
-            );
+            let error = Error::new(ErrorCode::Overloaded, format!("{REQUESTS} requests are under way"));
             Refusal(error.retry_after(Some(1_000))).into_response()
         }
     }

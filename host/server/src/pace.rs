@@ -12,15 +12,15 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// Within this time a client sends [`STEP`] bytes more, or all that is left. Together some 540 bytes a second: slower than any modem, faster than what slow-body attacks send.
+/// Within this time a client sends [`STEP`] bytes more, or all that is left. Together some 540 bytes a second: slower
+/// than any modem, faster than what slow-body attacks send.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// See [`PATIENCE`].
 const STEP: u64 = 16 << 10;
 
 /// Puts the pace on every request's body.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    next.run(request.map(|body| Body::new(Paced::new(body))))
-        .await
+    next.run(request.map(|body| Body::new(Paced::new(body)))).await
 }
 
 struct Paced {
@@ -68,9 +68,7 @@ impl http_body::Body for Paced {
             }
             Poll::Pending => {
                 let left = self.left;
-                let clock = self
-                    .clock
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+                let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
                 match clock.as_mut().poll(context) {
                     Poll::Ready(()) => Poll::Ready(Some(Err(axum::Error::new(TooSlow)))),
                     Poll::Pending => Poll::Pending,

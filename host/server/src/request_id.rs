@@ -30,12 +30,11 @@ pub(crate) fn door() -> Door {
 
 /// Where the request at hand comes from. Nobody knows outside of a request's own task.
 pub(crate) fn peer() -> Peer {
-    ORIGIN
-        .try_with(|(_, peer)| peer.clone())
-        .unwrap_or_default()
+    ORIGIN.try_with(|(_, peer)| peer.clone()).unwrap_or_default()
 }
 
-/// Names the request and opens its span. The name is made here, never taken from the client: a log that clients can write names into proves nothing.
+/// Names the request and opens its span. The name is made here, never taken from the client: a log that clients can
+/// write names into proves nothing.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let id = format!("req_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %request.uri().path());

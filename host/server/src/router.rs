@@ -8,9 +8,7 @@ use loadlock_gateway::{Error, ErrorCode};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{
-    authority, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws,
-};
+use crate::{authority, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws};
 
 /// All doors of one server.
 pub(crate) fn router(app: App) -> Router {

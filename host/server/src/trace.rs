@@ -20,12 +20,7 @@ pub(crate) fn continue_in(span: &Span, headers: &HeaderMap) {
 /// `00-<trace>-<span>-<flags>`; a later version may have more fields, which are ignored (§3.2.4).
 pub(crate) fn parse(text: &str) -> Option<SpanContext> {
     let mut fields = text.split('-');
-    let (version, trace, span, flags) = (
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-    );
+    let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let lower = |text: &str, length| {
         text.len() == length
             && text
@@ -58,10 +53,7 @@ mod tests {
     #[test]
     fn the_standards_example_is_read() {
         let context = parse(GOOD).unwrap();
-        assert_eq!(
-            context.trace_id().to_string(),
-            "4bf92f3577b34da6a3ce929d0e0e4736"
-        );
+        assert_eq!(context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(context.is_sampled());
         assert!(parse(&GOOD.replacen("00", "cc", 1)).is_some());
     }

@@ -1,14 +1,12 @@
 //! Uploads under way, for every door: one task each, progress for whoever of the same tenant watches, and cancellation.
 //!
-//! A connection that goes away drops its handler; an upload that was dropped in the middle would stay open in the journal until it is settled. So each upload is a task of its own, which is told to
-//! cancel and ends in order.
+//! A connection that goes away drops its handler; an upload that was dropped in the middle would stay open in the
+//! journal until it is settled. So each upload is a task of its own, which is told to cancel and ends in order.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use loadlock_gateway::{
-    Error, ErrorCode, Event, File, Gateway, Principal, Progress, Result, UploadRequest,
-};
+use loadlock_gateway::{Error, ErrorCode, Event, File, Gateway, Principal, Progress, Result, UploadRequest};
 use rand::RngExt;
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -58,10 +56,7 @@ pub(crate) enum What {
 impl From<Event> for What {
     fn from(event: Event) -> Self {
         match event {
-            Event::Admitted { name, bytes } => Self::Admitted {
-                filename: name,
-                bytes,
-            },
+            Event::Admitted { name, bytes } => Self::Admitted { filename: name, bytes },
             Event::Attempt { provider, attempt } => Self::Attempt { provider, attempt },
             Event::Sent { bytes } => Self::Bytes { sent: bytes },
             Event::Retry {
@@ -139,8 +134,7 @@ impl Uploads {
     /// [`ErrorCode::Overloaded`] while the server stops.
     pub(crate) fn start(&self, who: Principal, mut request: UploadRequest) -> Result<Started> {
         if self.0.stopping.is_cancelled() {
-            return Err(Error::new(ErrorCode::Overloaded, "the gateway is stopping")
-                .retry_after(Some(5_000)));
+            return Err(Error::new(ErrorCode::Overloaded, "the gateway is stopping").retry_after(Some(5_000)));
         }
         let id = format!("upl_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
         let cancel = CancellationToken::new();
@@ -167,9 +161,7 @@ impl Uploads {
     /// [`ErrorCode::FileNotFound`] if the tenant has no such upload under way.
     pub(crate) fn cancel(&self, who: &Principal, id: &str) -> Result<()> {
         let tenants = self.0.lock();
-        let live = tenants
-            .get(who.tenant())
-            .and_then(|tenant| tenant.live.get(id));
+        let live = tenants.get(who.tenant()).and_then(|tenant| tenant.live.get(id));
         live.ok_or_else(|| not_under_way(id))?.cancel.cancel();
         Ok(())
     }
@@ -202,12 +194,7 @@ impl Uploads {
 
     /// Cancels all of them and waits for their ends, which are bounded in time.
     pub(crate) async fn stop(&self) {
-        for live in self
-            .0
-            .lock()
-            .values()
-            .flat_map(|tenant| tenant.live.values())
-        {
+        for live in self.0.lock().values().flat_map(|tenant| tenant.live.values()) {
             live.cancel.cancel();
         }
         self.0.tasks.close();
@@ -217,11 +204,8 @@ impl Uploads {
 
 /// No such upload, or another tenant's.
 pub(crate) fn not_under_way(id: &str) -> Error {
-    Error::new(
-        ErrorCode::FileNotFound,
-        format!("no upload `{id}` is under way"),
-    )
-    .hint("list the uploads that are under way; one that has ended can neither be watched nor cancelled")
+    Error::new(ErrorCode::FileNotFound, format!("no upload `{id}` is under way"))
+        .hint("list the uploads that are under way; one that has ended can neither be watched nor cancelled")
 }
 
 /// The result of a task.
@@ -270,9 +254,7 @@ impl Watch {
             Ok(file) => What::Done {
                 file: Box::new(file.clone()),
             },
-            Err(error) => What::Failed {
-                error: error.clone(),
-            },
+            Err(error) => What::Failed { error: error.clone() },
         });
     }
 

@@ -35,7 +35,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Globals {
-    /// Configuration file [default: `LOADLOCK_CONFIG`, else loadlock/loadlock.toml in the platform's configuration directory]
+    /// Configuration file [default: `LOADLOCK_CONFIG`, else loadlock/loadlock.toml in the platform's configuration
+    /// directory]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// State directory [default: `LOADLOCK_HOME`, else `home` of the configuration, else the platform's data directory]
@@ -70,7 +71,8 @@ pub(crate) enum Command {
     Reconcile(ReconcileArgs),
     /// Check journal, ledger, vendors and spool against each other; changes nothing
     #[command(
-        after_help = "Prints a balance sheet, and exits 0 only if it balances: every count agrees, and every vendor that has
+        after_help = "Prints a balance sheet, and exits 0 only if it balances: every count agrees, and every vendor \
+             that has
 a list was read. Unknown outcomes have a line of their own and do not unbalance it. With --json the
 sheet is one object: {\"lines\":[{\"name\",\"provider\",\"count\",\"expected\",\"finding\"}],\"not_listed\",
 \"balanced\"}.
@@ -120,7 +122,8 @@ Examples:
 /// `loadlock upload`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A directory stands for the files in it and below it, sorted by name; hidden files and symbolic links are
+    after_help = "A directory stands for the files in it and below it, sorted by name; hidden files and symbolic \
+         links are
 passed over and counted. A pattern in quotes (`*`, `?`, `[a-z]`, `**` for any depth) is matched as a
 shell would, and names files only. A directory or a pattern without a file is a failed item.
 
@@ -176,7 +179,8 @@ needs a restart. `loadlock upload` and `loadlock files` with the same home go th
 
 Examples:
   loadlock serve
-  curl -H \"Authorization: Bearer $(loadlock token issue)\" -F purpose=batch -F file=@a.jsonl http://127.0.0.1:8420/v1/files"
+  curl -H \"Authorization: Bearer $(loadlock token issue)\" -F purpose=batch -F file=@a.jsonl \
+       http://127.0.0.1:8420/v1/files"
 )]
 pub(crate) struct Serve {
     /// Address and port; port 0 takes a free one
@@ -235,13 +239,11 @@ Examples:
         ids: Vec<String>,
     },
     /// Write a file's content: its bytes, or the text that the vendor extracted from them
-    #[command(
-        after_help = "Nothing is left at FILE if the content does not arrive whole.
+    #[command(after_help = "Nothing is left at FILE if the content does not arrive whole.
 
 Examples:
   loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j | less
-  loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j -o report.txt"
-    )]
+  loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j -o report.txt")]
     Content {
         /// The id
         #[arg(value_name = "ID")]
@@ -371,7 +373,8 @@ Examples:
 pub(crate) enum Token {
     /// Make a token that this installation accepts
     #[command(
-        after_help = "Signed (HS256) with the key of this installation, which is made at first use. Prints the token alone.
+        after_help = "Signed (HS256) with the key of this installation, which is made at first use. Prints the token \
+             alone.
 
 Examples:
   loadlock token issue --subject ci --tenant acme --scope write --ttl 1h
@@ -432,13 +435,11 @@ Examples:
         contains: Option<loadlock::audit::Position>,
     },
     /// Show the newest records
-    #[command(
-        after_help = "With --json the records are printed as they stand in the file.
+    #[command(after_help = "With --json the records are printed as they stand in the file.
 
 Examples:
   loadlock audit tail -n 100
-  loadlock audit tail -f --json | jq 'select(.outcome == \"denied\")'"
-    )]
+  loadlock audit tail -f --json | jq 'select(.outcome == \"denied\")'")]
     Tail {
         /// How many
         #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]

@@ -15,11 +15,7 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    pub(crate) async fn upload(
-        &self,
-        request: UploadRequest,
-        progress: &dyn Progress,
-    ) -> Result<File> {
+    pub(crate) async fn upload(&self, request: UploadRequest, progress: &dyn Progress) -> Result<File> {
         match self {
             Self::Own(own) => own.gateway.upload(&own.who, request, progress).await,
             Self::Running(running) => running.upload(request).await,

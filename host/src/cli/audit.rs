@@ -43,11 +43,7 @@ pub(crate) fn run(globals: &Globals, output: &Output, command: Audit) -> Result<
 }
 
 fn unreadable(error: AuditError) -> Failure {
-    Error::new(
-        ErrorCode::StateUnavailable,
-        format!("the audit log: {error}"),
-    )
-    .into()
+    Error::new(ErrorCode::StateUnavailable, format!("the audit log: {error}")).into()
 }
 
 fn show(output: &Output, report: &Report) -> Result<Status, Failure> {
@@ -138,11 +134,7 @@ fn record(output: &Output, (line, record): &(String, Option<Record>)) -> Result<
     .into_iter()
     .filter_map(|(name, value)| {
         let value = value.as_ref()?;
-        Some(format!(
-            "{}{}",
-            styled(DIM, format_args!("{name}=")),
-            safe(value)
-        ))
+        Some(format!("{}{}", styled(DIM, format_args!("{name}=")), safe(value)))
     })
     .collect();
     output.line(format_args!(

@@ -13,11 +13,7 @@ use super::text::{counted, pad, safe, terminal_width, wrap};
 /// Before what a value means.
 const INDENT: &str = "    ";
 
-pub(crate) fn run(
-    globals: &Globals,
-    output: &Output,
-    command: &ConfigCommand,
-) -> Result<Status, Failure> {
+pub(crate) fn run(globals: &Globals, output: &Output, command: &ConfigCommand) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     match command {
         ConfigCommand::Check => check(output, &config),
@@ -32,11 +28,7 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     }
     let file = config.file.as_ref().map(|file| file.display().to_string());
     let home = config.home.display().to_string();
-    let providers: Vec<&str> = config
-        .providers
-        .iter()
-        .map(|provider| provider.name.as_str())
-        .collect();
+    let providers: Vec<&str> = config.providers.iter().map(|provider| provider.name.as_str()).collect();
     let grants: Vec<String> = config
         .grants
         .iter()
@@ -52,10 +44,7 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     if output.quiet {
         return Ok(Status::Done);
     }
-    output.line(format_args!(
-        "{} the configuration is good",
-        styled(GOOD, "ok:")
-    ))?;
+    output.line(format_args!("{} the configuration is good", styled(GOOD, "ok:")))?;
     let list = |items: &[String]| {
         if items.is_empty() {
             "none".to_owned()
@@ -66,10 +55,7 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     fields(
         output,
         &[
-            (
-                "file",
-                file.map_or("none: defaults".to_owned(), |file| safe(&file)),
-            ),
+            ("file", file.map_or("none: defaults".to_owned(), |file| safe(&file))),
             ("home", safe(&home)),
             ("grants", list(&grants)),
             ("providers", safe(&providers.join(", "))),
@@ -110,12 +96,7 @@ fn show(output: &Output, config: &Config, home_given: bool) -> Result<Status, Fa
     }
     let lines: Vec<(String, String)> = values
         .iter()
-        .map(|value| {
-            (
-                format!("{} = {}", value.key, safe(&value.value)),
-                origin(value),
-            )
-        })
+        .map(|value| (format!("{} = {}", value.key, safe(&value.value)), origin(value)))
         .collect();
     // Long values (grants) do not push every origin off the screen.
     let width = lines

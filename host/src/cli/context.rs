@@ -94,13 +94,8 @@ pub(crate) fn known_provider(config: &Config, name: &str) -> Result<(), Failure>
         .iter()
         .map(|provider| format!("`{}`", provider.name))
         .collect();
-    let error = Error::new(
-        ErrorCode::ProviderUnknown,
-        format!("there is no provider `{name}`"),
-    );
-    Err(error
-        .hint(format!("configured are {}", names.join(", ")))
-        .into())
+    let error = Error::new(ErrorCode::ProviderUnknown, format!("there is no provider `{name}`"));
+    Err(error.hint(format!("configured are {}", names.join(", "))).into())
 }
 
 /// Opens the gateway and authenticates: with `LOADLOCK_TOKEN` if it is set, else as the user of this machine.
@@ -129,21 +124,19 @@ async fn session(config: Config, output: &Output, look_only: bool) -> Result<Ses
         ..setup(config)?
     };
     let home = setup.config.home.clone();
-    let gateway = patiently(
-        output,
-        "preparing components (only once)",
-        Gateway::open(setup),
-    )
-    .await
-    .map_err(|error| match error.code {
-        ErrorCode::HomeInUse if home.join(loadlock_server::SOCKET).exists() => error.hint(
-            "only `loadlock upload`, `files`, `providers`, `route`, `reconcile` and `fsck` go through the gateway that runs there; stop it for this command, or use another `--home`",
-        ),
-        ErrorCode::HomeInUse => error.hint(
-            "a gateway that was just started listens within seconds: try again; else stop the other one, or use another `--home`",
-        ),
-        _ => error,
-    })?;
+    let gateway = patiently(output, "preparing components (only once)", Gateway::open(setup))
+        .await
+        .map_err(|error| match error.code {
+            ErrorCode::HomeInUse if home.join(loadlock_server::SOCKET).exists() => error.hint(
+                "only `loadlock upload`, `files`, `providers`, `route`, `reconcile` and `fsck` go through the gateway \
+             that runs there; stop it for this command, or use another `--home`",
+            ),
+            ErrorCode::HomeInUse => error.hint(
+                "a gateway that was just started listens within seconds: try again; else stop the other one, or use \
+             another `--home`",
+            ),
+            _ => error,
+        })?;
     *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(gateway.clone());
     let who = authenticate(&gateway).await?;
     Ok(Session { gateway, who })
@@ -170,11 +163,7 @@ pub(crate) async fn authenticate(gateway: &Gateway) -> loadlock::Result<Principa
 }
 
 /// Shows a person that something is going on, if it takes longer than a moment.
-pub(crate) async fn patiently<T>(
-    output: &Output,
-    what: &'static str,
-    work: impl Future<Output = T>,
-) -> T {
+pub(crate) async fn patiently<T>(output: &Output, what: &'static str, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => done,

@@ -44,17 +44,8 @@ mod tests {
 
     #[test]
     fn a_duration_is_one_number_and_one_unit() {
-        for (text, seconds) in [
-            ("90s", 90),
-            ("10 m", 600),
-            ("1h", 3_600),
-            ("30d", 2_592_000),
-        ] {
-            assert_eq!(
-                parse_duration(text).unwrap(),
-                Duration::from_secs(seconds),
-                "{text}"
-            );
+        for (text, seconds) in [("90s", 90), ("10 m", 600), ("1h", 3_600), ("30d", 2_592_000)] {
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
         }
         for bad in [
             "",

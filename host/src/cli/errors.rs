@@ -48,8 +48,7 @@ pub(crate) fn show(output: &Output, as_markdown: bool) -> Result<Status, Failure
 
 /// `docs/errors.md`.
 pub(crate) fn markdown() -> String {
-    let mut text =
-        format!("{INTRODUCTION}\n| code | status | cause | what to do |\n|---|---|---|---|\n");
+    let mut text = format!("{INTRODUCTION}\n| code | status | cause | what to do |\n|---|---|---|---|\n");
     for code in ErrorCode::ALL {
         let cells = [code.cause(), code.todo()].map(|cell| cell.replace('|', "\\|"));
         text.push_str(&format!(

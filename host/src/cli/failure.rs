@@ -86,9 +86,7 @@ impl Failure {
             }
         };
         match (self, told) {
-            (_, Err(error)) | (Self::Output(error), Ok(()))
-                if error.kind() == ErrorKind::BrokenPipe =>
-            {
+            (_, Err(error)) | (Self::Output(error), Ok(())) if error.kind() == ErrorKind::BrokenPipe => {
                 Status::BrokenPipe
             }
             (Self::Gateway(error), _) => status_of(error.code),
@@ -157,11 +155,7 @@ pub(crate) fn config_error(error: &ConfigError) -> Error {
     } else {
         format!("`{}` ", error.key)
     };
-    Error::new(
-        ErrorCode::ConfigInvalid,
-        format!("{place}{key}{}", error.what),
-    )
-    .hint(error.hint.clone())
+    Error::new(ErrorCode::ConfigInvalid, format!("{place}{key}{}", error.what)).hint(error.hint.clone())
 }
 
 /// Arguments that cannot be parsed, and `--help` and `--version`, which are no errors.

@@ -20,11 +20,7 @@ use super::text::{counted, local_time, safe, size};
 /// Files asked for at a time by `--all`.
 const PAGE: u32 = 1_000;
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Files,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Files) -> Result<Status, Failure> {
     if let Files::Content { output: None, .. } = command
         && output.json
     {
@@ -50,9 +46,7 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
         purpose: command.purpose,
         ascending: false,
     };
-    let mut table = Table::new(&[
-        "ID", "NAME", "SIZE", "TYPE", "PURPOSE", "PROVIDER", "CREATED",
-    ]);
+    let mut table = Table::new(&["ID", "NAME", "SIZE", "TYPE", "PURPOSE", "PROVIDER", "CREATED"]);
     let mut listed = 0;
     let next = loop {
         let page = gateway.list(request.clone()).await?;
@@ -94,10 +88,7 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
             table.print(output)?;
         }
         if let Some(next) = next {
-            output.note(styled(
-                DIM,
-                format_args!("more with `--cursor {next}`, or `--all`"),
-            ));
+            output.note(styled(DIM, format_args!("more with `--cursor {next}`, or `--all`")));
         }
     }
     Ok(Status::Done)
@@ -132,12 +123,7 @@ async fn remove(gateway: &Asked, output: &Output, ids: &[String]) -> Result<Stat
     Ok(status)
 }
 
-async fn content(
-    gateway: &Asked,
-    output: &Output,
-    id: &str,
-    to: Option<&Path>,
-) -> Result<Status, Failure> {
+async fn content(gateway: &Asked, output: &Output, id: &str, to: Option<&Path>) -> Result<Status, Failure> {
     let content = gateway.content(id).await?;
     let name = content.file.filename.clone();
     let Some(to) = to.filter(|to| *to != Path::new("-")) else {
@@ -163,7 +149,9 @@ async fn content(
     let kind = serde_json::to_value(info.kind).unwrap_or_default();
     if output.json {
         let path = to.display().to_string();
-        output.object(&json!({ "id": id, "path": path, "bytes": info.bytes, "media_type": info.media_type, "kind": kind }))?;
+        output.object(
+            &json!({ "id": id, "path": path, "bytes": info.bytes, "media_type": info.media_type, "kind": kind }),
+        )?;
     } else {
         let what = if kind == "extracted" {
             "text that the vendor extracted from "
@@ -174,19 +162,15 @@ async fn content(
             to.display().to_string(),
             counted(usize::try_from(info.bytes).unwrap_or(usize::MAX), "byte"),
         );
-        output.note(format_args!(
-            "{} ({size}): {what}{}",
-            safe(&to),
-            safe(&name)
-        ));
+        output.note(format_args!("{} ({size}): {what}{}", safe(&to), safe(&name)));
     }
     Ok(Status::Done)
 }
 
 /// Writes the chunks; the content is good only when the gateway says so at the end.
 async fn copy(mut content: Content, sink: &mut impl Sink) -> Result<ContentInfo, Failure> {
-    let mut interrupt = signal(SignalKind::interrupt())
-        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
     loop {
         // Dropping the sink takes away what is not whole.
         let chunk = tokio::select! {
@@ -234,7 +218,8 @@ impl Sink for Stdout {
     }
 }
 
-/// A file that appears whole or not at all. What is there and no regular file (`/dev/null`, a FIFO) is written to as it is.
+/// A file that appears whole or not at all. What is there and no regular file (`/dev/null`, a FIFO) is written to as it
+/// is.
 struct TargetFile {
     file: std::fs::File,
     /// Temporary name and final name; `None` if written in place.

@@ -51,9 +51,5 @@ pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Fa
             styled(BAD, "the books do not agree")
         });
     }
-    Ok(if sheet.balanced {
-        Status::Done
-    } else {
-        Status::Failed
-    })
+    Ok(if sheet.balanced { Status::Done } else { Status::Failed })
 }

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use loadlock::config::Config;
 use loadlock::gateway::Setup;
-use loadlock::sandbox::{
-    CompileOptions, EngineOptions, ImportVerdict, Inspection, Limits, Role, inspect,
-};
+use loadlock::sandbox::{CompileOptions, EngineOptions, ImportVerdict, Inspection, Limits, Role, inspect};
 use loadlock::{Error, ErrorCode};
 use loadlock_policy::model::Profile;
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
@@ -37,11 +35,7 @@ enum Verdict {
     Loadable(Option<Result<Profile, String>>),
 }
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    component: &str,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     let cache = Some(config.home.join("cache")).filter(|cache| cache.is_dir());
     let setup = setup(config.clone())?;
@@ -71,7 +65,8 @@ pub(crate) async fn run(
     })
 }
 
-/// Engines for one call. Compiled code goes to the cache of an installation if there is one, else nowhere; no lock is needed.
+/// Engines for one call. Compiled code goes to the cache of an installation if there is one, else nowhere; no lock is
+/// needed.
 fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Result<Sandbox, Error> {
     let engine = EngineOptions {
         slots: 1,
@@ -83,28 +78,15 @@ fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Result<Sandbox, 
         child: setup.compiler.clone(),
         ..CompileOptions::default()
     };
-    Sandbox::new(&engine, compile).map_err(|error| {
-        Error::new(
-            ErrorCode::Internal,
-            format!("cannot start the sandbox: {error:#}"),
-        )
-    })
+    Sandbox::new(&engine, compile)
+        .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot start the sandbox: {error:#}")))
 }
 
 /// A file, a built-in component, or what a configured provider uses.
-fn find(
-    setup: &Setup,
-    config: &Config,
-    sandbox: &Sandbox,
-    component: &str,
-) -> Result<Subject, Error> {
+fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> Result<Subject, Error> {
     if let Some(name) = component.strip_prefix("builtin:") {
         let bytes = setup.builtins.get(name).ok_or_else(|| {
-            let names: Vec<_> = setup
-                .builtins
-                .keys()
-                .map(|name| format!("`builtin:{name}`"))
-                .collect();
+            let names: Vec<_> = setup.builtins.keys().map(|name| format!("`builtin:{name}`")).collect();
             Error::new(
                 ErrorCode::ComponentRefused,
                 format!("there is no built-in component `{name}`"),
@@ -139,9 +121,7 @@ fn find(
 
 async fn judge(sandbox: &Sandbox, subject: &Subject, inspection: &Inspection) -> Verdict {
     let Some(role) = subject.role.or(inspection.role) else {
-        return Verdict::Refused(
-            "it exports the interface of no role, or of more than one".to_owned(),
-        );
+        return Verdict::Refused("it exports the interface of no role, or of more than one".to_owned());
     };
     if let Err(error) = sandbox.examine(&subject.source, role) {
         return Verdict::Refused(error.to_string());
@@ -218,22 +198,13 @@ impl<'a> Report<'a> {
     }
 }
 
-fn person(
-    output: &Output,
-    name: &str,
-    inspection: &Inspection,
-    verdict: &Verdict,
-) -> Result<(), Failure> {
+fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &Verdict) -> Result<(), Failure> {
     output.line(styled(BOLD, safe(name)))?;
     let supported = match &inspection.version {
         Some(version) if version == loadlock_sandbox::VERSION => {
             format!("{version} (what this host speaks)")
         }
-        Some(version) => format!(
-            "{} (this host speaks {})",
-            safe(version),
-            loadlock_sandbox::VERSION
-        ),
+        Some(version) => format!("{} (this host speaks {})", safe(version), loadlock_sandbox::VERSION),
         None => "none".to_owned(),
     };
     fields(
@@ -278,11 +249,7 @@ fn person(
             .try_for_each(|export| output.line(format_args!("  {}", safe(export))))?;
     }
     match verdict {
-        Verdict::Refused(why) => output.line(format_args!(
-            "{} {}",
-            styled(BAD, "would be refused:"),
-            safe(why)
-        ))?,
+        Verdict::Refused(why) => output.line(format_args!("{} {}", styled(BAD, "would be refused:"), safe(why)))?,
         Verdict::Loadable(None) => output.line(styled(GOOD, "would be loaded"))?,
         Verdict::Loadable(Some(Err(why))) => {
             output.line(format_args!(

@@ -43,11 +43,7 @@ pub(crate) fn markdown() -> String {
 }
 
 fn section(text: &mut String, command: &Command) {
-    let subcommands = || {
-        command
-            .get_subcommands()
-            .filter(|command| !command.is_hide_set())
-    };
+    let subcommands = || command.get_subcommands().filter(|command| !command.is_hide_set());
     // A group of commands says nothing that its commands do not say.
     if subcommands().next().is_none() || command.get_name() == "loadlock" {
         let name = command.get_bin_name().unwrap_or("loadlock");
@@ -64,8 +60,7 @@ fn without_globals(command: &Command) -> Command {
         return command.clone();
     }
     command.clone().mut_args(|argument| {
-        let everywhere =
-            argument.is_global_set() || matches!(argument.get_id().as_str(), "help" | "version");
+        let everywhere = argument.is_global_set() || matches!(argument.get_id().as_str(), "help" | "version");
         argument.hide(everywhere)
     })
 }
@@ -94,11 +89,7 @@ mod tests {
             let examples = command
                 .get_after_help()
                 .is_some_and(|text| text.to_string().contains("Examples:"));
-            assert!(
-                !leaf || command.is_hide_set() || examples,
-                "{}",
-                command.get_name()
-            );
+            assert!(!leaf || command.is_hide_set() || examples, "{}", command.get_name());
             commands.extend(command.get_subcommands().cloned());
         }
     }

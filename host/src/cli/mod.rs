@@ -52,10 +52,7 @@ const COMPILE_COMMAND: &str = "compile-component";
 /// Runs one command.
 pub(crate) fn main() -> ExitCode {
     // Before anything else: it works on standard input and output alone, with hostile bytes, under tight limits.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|first| first == COMPILE_COMMAND)
-    {
+    if std::env::args_os().nth(1).is_some_and(|first| first == COMPILE_COMMAND) {
         return match loadlock::sandbox::compile_child() {
             Ok(()) => ExitCode::SUCCESS,
             Err(reason) => {
@@ -105,11 +102,8 @@ fn asynchronous(work: impl Future<Output = Result<Status, Failure>>) -> Result<S
         .enable_all()
         .build()
         .map_err(|error| {
-            loadlock::Error::new(
-                loadlock::ErrorCode::Internal,
-                format!("cannot start threads: {error}"),
-            )
-            .hint("raise the limit of processes (`ulimit -u`)")
+            loadlock::Error::new(loadlock::ErrorCode::Internal, format!("cannot start threads: {error}"))
+                .hint("raise the limit of processes (`ulimit -u`)")
         })?;
     logging::otlp::send_on(runtime.handle());
     let result = runtime.block_on(async {

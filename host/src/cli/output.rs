@@ -57,8 +57,7 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(globals: &Globals) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        let watched =
-            terminal && std::io::stderr().is_terminal() && !globals.json && !globals.quiet;
+        let watched = terminal && std::io::stderr().is_terminal() && !globals.json && !globals.quiet;
         let target = if watched {
             ProgressDrawTarget::stderr()
         } else {
@@ -112,9 +111,7 @@ impl Output {
         let about = about
             .map(|(About::Path(about) | About::Id(about))| about)
             .filter(|about| !error.message.contains(about));
-        let about = about
-            .map(|about| format!("{}: ", safe(about)))
-            .unwrap_or_default();
+        let about = about.map(|about| format!("{}: ", safe(about))).unwrap_or_default();
         let label = styled(BAD, format_args!("error[{}]", error.code));
         let hint = styled(BOLD, "hint");
         self.bars.suspend(|| {

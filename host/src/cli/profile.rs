@@ -46,20 +46,10 @@ pub(crate) fn show(output: &Output, profile: &Profile) -> Result<(), Failure> {
             ),
         ],
     )?;
-    let mut table = Table::new(&[
-        "PURPOSE",
-        "LARGEST",
-        "LARGEST IMAGE",
-        "MOST FILES",
-        "KEPT",
-        "CONTENT",
-    ]);
+    let mut table = Table::new(&["PURPOSE", "LARGEST", "LARGEST IMAGE", "MOST FILES", "KEPT", "CONTENT"]);
     for purpose in &profile.purposes {
-        let bytes =
-            |limit: Option<u64>| limit.map_or("-".to_owned(), |limit| Size(limit).to_string());
-        let count = purpose
-            .max_count
-            .map_or("-".to_owned(), |count| count.to_string());
+        let bytes = |limit: Option<u64>| limit.map_or("-".to_owned(), |limit| Size(limit).to_string());
+        let count = purpose.max_count.map_or("-".to_owned(), |count| count.to_string());
         let cells = [
             bytes(purpose.max_bytes),
             bytes(purpose.image_max_bytes),
@@ -101,16 +91,8 @@ fn kept(purpose: &PurposeProfile) -> String {
 }
 
 fn types(purpose: &PurposeProfile) -> String {
-    let extensions = purpose
-        .extensions
-        .iter()
-        .map(|extension| format!(".{extension}"));
-    let all: Vec<String> = purpose
-        .media_types
-        .iter()
-        .cloned()
-        .chain(extensions)
-        .collect();
+    let extensions = purpose.extensions.iter().map(|extension| format!(".{extension}"));
+    let all: Vec<String> = purpose.media_types.iter().cloned().chain(extensions).collect();
     if all.is_empty() {
         "any".to_owned()
     } else {
@@ -120,10 +102,5 @@ fn types(purpose: &PurposeProfile) -> String {
 
 /// A network need in one line.
 fn need(need: &EgressNeed) -> String {
-    format!(
-        "{} {}{}",
-        need.methods.join(" "),
-        need.origin,
-        need.path_prefix
-    )
+    format!("{} {}{}", need.methods.join(" "), need.origin, need.path_prefix)
 }

@@ -12,11 +12,7 @@ use super::output::{BAD, GOOD, Output, styled};
 use super::table::Table;
 use super::text::{pad, safe, size};
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Providers,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Providers) -> Result<Status, Failure> {
     match command {
         Providers::Ls => list(&ask(configuration(globals)?, output).await?, output).await,
         Providers::Inspect { component } => inspect::run(globals, output, &component).await,
@@ -41,9 +37,7 @@ async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
         } else if output.quiet {
             output.line(safe(&provider.name))?;
         } else {
-            let order = provider
-                .order
-                .map_or("-".to_owned(), |order| order.to_string());
+            let order = provider.order.map_or("-".to_owned(), |order| order.to_string());
             let purposes: Vec<&str> = provider
                 .profile
                 .purposes
@@ -72,11 +66,7 @@ fn health(health: Option<&Health>) -> String {
     let Some(health) = health else {
         return "never probed".to_owned();
     };
-    let state = if health.healthy {
-        "healthy"
-    } else {
-        "unhealthy"
-    };
+    let state = if health.healthy { "healthy" } else { "unhealthy" };
     let seconds = health.age_ms / 1_000;
     let age = match seconds {
         0..120 => format!("{seconds}s"),
@@ -90,8 +80,7 @@ fn health(health: Option<&Health>) -> String {
 /// The gauge that is fullest, with its purpose: `file-extract 12/1000 files, 3.1 MB`.
 fn used(gauges: &[Gauge]) -> String {
     let part = |used: u64, most: Option<u64>| most.map_or(0.0, |most| used as f64 / most as f64);
-    let fill =
-        |gauge: &Gauge| part(gauge.files, gauge.max_files).max(part(gauge.bytes, gauge.max_bytes));
+    let fill = |gauge: &Gauge| part(gauge.files, gauge.max_files).max(part(gauge.bytes, gauge.max_bytes));
     let fullest = gauges.iter().max_by(|a, b| {
         let by_fill = fill(a).total_cmp(&fill(b));
         by_fill.then(a.files.cmp(&b.files))
@@ -110,22 +99,14 @@ fn used(gauges: &[Gauge]) -> String {
     )
 }
 
-async fn probe(
-    globals: &Globals,
-    output: &Output,
-    name: Option<String>,
-) -> Result<Status, Failure> {
+async fn probe(globals: &Globals, output: &Output, name: Option<String>) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     let names: Vec<String> = match name {
         Some(name) => {
             known_provider(&config, &name)?;
             vec![name]
         }
-        None => config
-            .providers
-            .iter()
-            .map(|provider| provider.name.clone())
-            .collect(),
+        None => config.providers.iter().map(|provider| provider.name.clone()).collect(),
     };
     let gateway = ask(config, output).await?;
     let asked = join_all(names.iter().map(|name| gateway.probe(name)));

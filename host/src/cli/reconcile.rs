@@ -10,11 +10,7 @@ use super::failure::{Failure, Status};
 use super::output::{BAD, DIM, GOOD, Output, WARN, styled};
 use super::text::safe;
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: ReconcileArgs,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: ReconcileArgs) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     if let Some(name) = &command.provider {
         known_provider(&config, name)?;
@@ -34,11 +30,7 @@ pub(crate) async fn run(
     for one in &done.providers {
         show(output, one, command.dry_run)?;
     }
-    Ok(if done.succeeded() {
-        Status::Done
-    } else {
-        Status::Failed
-    })
+    Ok(if done.succeeded() { Status::Done } else { Status::Failed })
 }
 
 /// A step with its provider, as an object.
@@ -87,10 +79,7 @@ fn show(output: &Output, one: &ProviderReconciled, dry_run: bool) -> std::io::Re
                 format!("{} to do", count(|end| *end == StepEnd::Planned))
             } else {
                 let done = count(|end| *end == StepEnd::Done);
-                format!(
-                    "{done} done, {} failed",
-                    count(|end| matches!(end, StepEnd::Failed(_)))
-                )
+                format!("{done} done, {} failed", count(|end| matches!(end, StepEnd::Failed(_))))
             };
             format!(
                 "{} of {} stored files are on the list of {}; {changes}, {} left alone",
@@ -103,14 +92,10 @@ fn show(output: &Output, one: &ProviderReconciled, dry_run: bool) -> std::io::Re
         Verdict::NotListed(Unlisted::CannotList) => "cannot be compared: it has no list".to_owned(),
         Verdict::NotListed(Unlisted::Failed(why)) => styled(
             BAD,
-            format_args!(
-                "nothing was changed, its list could not be read: {}",
-                safe(why)
-            ),
+            format_args!("nothing was changed, its list could not be read: {}", safe(why)),
         ),
         Verdict::TooMuch(mass) => {
-            let what =
-                format_args!("nothing was changed: {mass}. If that is right, use --allow-mass");
+            let what = format_args!("nothing was changed: {mass}. If that is right, use --allow-mass");
             styled(BAD, what)
         }
     };

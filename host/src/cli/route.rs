@@ -11,11 +11,7 @@ use super::output::{About, BAD, BOLD, DIM, GOOD, Output, styled};
 use super::text::{pad, safe, size};
 use super::upload::{advised, target};
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Route,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     known_provider(&config, &command.choice.to)?;
     let gateway = ask(config.clone(), output).await?;

@@ -14,11 +14,7 @@ use super::failure::{Failure, Status};
 use super::output::Output;
 use reload::Reload;
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Serve,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     more_descriptors();
     let files = config.server.tls.as_ref().map(|tls| TlsFiles {
@@ -36,17 +32,11 @@ pub(crate) async fn run(
     let session = context::open(config, output).await?;
     let reload = Reload::new(globals.clone(), session.gateway.clone(), certificate);
     let hangup = listen_for(SignalKind::hangup())?;
-    let server = Server::bind(session.gateway, options)
-        .await
-        .map_err(refused)?;
+    let server = Server::bind(session.gateway, options).await.map_err(refused)?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let address = server.address();
-    let scheme = if reload.has_certificate() {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = if reload.has_certificate() { "https" } else { "http" };
     let url = format!("{scheme}://{address}/v1");
     if output.json {
         let address = address.to_string();
@@ -80,13 +70,7 @@ pub(super) fn stop_on_signal(stop: CancellationToken) -> Result<(), Failure> {
 }
 
 fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(|error| {
-        Error::new(
-            ErrorCode::Internal,
-            format!("cannot listen for signals: {error}"),
-        )
-        .into()
-    })
+    signal(kind).map_err(|error| Error::new(ErrorCode::Internal, format!("cannot listen for signals: {error}")).into())
 }
 
 /// A shell's usual limit of 1,024 descriptors would be the limit of connections.
@@ -104,9 +88,7 @@ fn refused(error: ServeError) -> Failure {
         ServeError::Bind { .. } => (ErrorCode::AddressUnavailable, None),
         ServeError::PlainHttp { .. } => (
             ErrorCode::ConfigInvalid,
-            Some(
-                "configure `server.tls`, listen on loopback, or say `--plain-http` if a proxy in front speaks TLS",
-            ),
+            Some("configure `server.tls`, listen on loopback, or say `--plain-http` if a proxy in front speaks TLS"),
         ),
         ServeError::Certificate { .. } => (
             ErrorCode::ConfigInvalid,

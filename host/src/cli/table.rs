@@ -84,11 +84,7 @@ impl Table {
 
 /// Lines of a name and a value, the values aligned. Values may be styled already, so nothing is escaped here.
 pub(crate) fn fields(output: &Output, fields: &[(&str, String)]) -> std::io::Result<()> {
-    let width = fields
-        .iter()
-        .map(|(name, _)| name.width())
-        .max()
-        .unwrap_or(0);
+    let width = fields.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     fields
         .iter()
         .try_for_each(|(name, value)| output.line(format_args!("  {}  {value}", pad(name, width))))
@@ -105,11 +101,7 @@ mod tests {
         table.row(["文件\n\t.txt", "2 B"]);
         assert_eq!(
             table.lines(80),
-            [
-                "NAME          SIZE",
-                "a.txt         1 B",
-                "文件\\n\\t.txt  2 B"
-            ]
+            ["NAME          SIZE", "a.txt         1 B", "文件\\n\\t.txt  2 B"]
         );
     }
 

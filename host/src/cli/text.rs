@@ -9,11 +9,7 @@ pub(crate) fn safe(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
             }
             control if control.is_control() => shown.extend(control.escape_default()),
@@ -111,10 +107,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_speak_to_the_terminal() {
-        assert_eq!(
-            safe("a\x1b[31mb\r\n\tc\u{9b}d"),
-            "a\\u{1b}[31mb\\r\\n\\tc\\u{9b}d"
-        );
+        assert_eq!(safe("a\x1b[31mb\r\n\tc\u{9b}d"), "a\\u{1b}[31mb\\r\\n\\tc\\u{9b}d");
         assert_eq!(safe("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
         assert_eq!(safe("Straße 文件.pdf"), "Straße 文件.pdf");
     }

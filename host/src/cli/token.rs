@@ -31,9 +31,7 @@ pub(crate) fn run(globals: &Globals, output: &Output, command: Token) -> Result<
 
 fn issue(globals: &Globals, output: &Output, command: TokenIssue) -> Result<Status, Failure> {
     let config = configuration(globals)?;
-    let audience = command
-        .audience
-        .or_else(|| config.auth.audiences.first().cloned());
+    let audience = command.audience.or_else(|| config.auth.audiences.first().cloned());
     let request = TokenRequest {
         subject: command.subject.unwrap_or_else(local::user_name),
         tenant: command.tenant,
@@ -64,39 +62,25 @@ fn issue(globals: &Globals, output: &Output, command: TokenIssue) -> Result<Stat
     }
     output.line(&issued.token)?;
     if output.terminal {
-        let (subject, tenant, scopes) = (
-            safe(&request.subject),
-            safe(&request.tenant),
-            request.scopes.join(" "),
-        );
+        let (subject, tenant, scopes) = (safe(&request.subject), safe(&request.tenant), request.scopes.join(" "));
         let lifetime = show_duration(request.lifetime);
         output.note(styled(
             DIM,
-            format_args!(
-                "{subject} of {tenant}, {scopes}; good for {lifetime}; id {}",
-                issued.id
-            ),
+            format_args!("{subject} of {tenant}, {scopes}; good for {lifetime}; id {}", issued.id),
         ));
     }
     Ok(Status::Done)
 }
 
 fn inspect(globals: &Globals, output: &Output, token: &str) -> Result<Status, Failure> {
-    let token = if token == "-" {
-        read()?
-    } else {
-        token.to_owned()
-    };
+    let token = if token == "-" { read()? } else { token.to_owned() };
     let token = token.trim();
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     let (header, claims) = decode(token)?;
     let config = configuration(globals)?;
     let signed = local::signed_here(&config.home, token);
     let now = jiff::Timestamp::now().as_second();
-    let expired = claims
-        .get("exp")
-        .and_then(Value::as_i64)
-        .is_some_and(|exp| exp <= now);
+    let expired = claims.get("exp").and_then(Value::as_i64).is_some_and(|exp| exp <= now);
     let revoked = claims
         .get("jti")
         .and_then(Value::as_str)
@@ -170,23 +154,15 @@ fn decode(token: &str) -> Result<(Object, Object), Failure> {
         let bytes = URL_SAFE_NO_PAD
             .decode(text)
             .map_err(|_| malformed(&format!("its {name} is not base64url")))?;
-        serde_json::from_slice(&bytes)
-            .map_err(|_| malformed(&format!("its {name} is not a JSON object")))
+        serde_json::from_slice(&bytes).map_err(|_| malformed(&format!("its {name} is not a JSON object")))
     };
     Ok((part(header, "header")?, part(claims, "payload")?))
 }
 
 /// A claim's value; instants also as dates.
 fn claim(name: &str, value: &Value, now: i64) -> String {
-    let shown = safe(
-        &value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned),
-    );
-    match value
-        .as_i64()
-        .filter(|_| matches!(name, "exp" | "iat" | "nbf"))
-    {
+    let shown = safe(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    match value.as_i64().filter(|_| matches!(name, "exp" | "iat" | "nbf")) {
         Some(instant) => {
             let date = u64::try_from(instant).map(rfc3339).unwrap_or_default();
             let relation = if instant <= now { "past" } else { "to come" };

@@ -22,11 +22,7 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
     let place = Place::make(&scope.scratch, "big", &sink.address)?;
     let (gateway, who) = place.open().await?;
     let mut group = Group::default();
-    let (large, pairs, small_pairs) = if scope.quick {
-        (512, 8, 24)
-    } else {
-        (1_024, 24, 80)
-    };
+    let (large, pairs, small_pairs) = if scope.quick { (512, 8, 24) } else { (1_024, 24, 80) };
     for (mib, pairs) in [(64, small_pairs), (large, pairs)] {
         let path = place.file(&format!("{mib}.bin"), mib << 20)?;
         let bench = Sides {
@@ -52,7 +48,8 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// Seconds through the gateway, and the digest. The tracker must not know a file of the size: it would be hashed first.
+    /// Seconds through the gateway, and the digest. The tracker must not know a file of the size: it would be hashed
+    /// first.
     async fn ours(&self) -> Result<(f64, String)> {
         let request = UploadRequest::path(self.path);
         let started = Instant::now();
@@ -75,12 +72,7 @@ impl Sides<'_> {
     }
 }
 
-async fn against_native(
-    sides: &Sides<'_>,
-    mib: u64,
-    pairs: usize,
-    group: &mut Group,
-) -> Result<()> {
+async fn against_native(sides: &Sides<'_>, mib: u64, pairs: usize, group: &mut Group) -> Result<()> {
     let mut client = Client::connect(sides.sink, None).await?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for pair in 0..=pairs {
@@ -104,11 +96,7 @@ async fn against_native(
             theirs.push(native.0);
         }
     }
-    let ratios: Vec<f64> = theirs
-        .iter()
-        .zip(&ours)
-        .map(|(theirs, ours)| theirs / ours)
-        .collect();
+    let ratios: Vec<f64> = theirs.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect();
     group.rows.push(Row::of_pairs(
         (
             GROUP,
@@ -129,10 +117,7 @@ async fn against_tools(sides: &Sides<'_>, mib: u64, pairs: usize, group: &mut Gr
     let what = format!("speed of a {mib} MiB upload, hashed");
     for tool in ["curl", "openssl"] {
         if !installed(tool) {
-            group.skip(
-                &what,
-                format!("against curl and openssl: `{tool}` is not installed"),
-            );
+            group.skip(&what, format!("against curl and openssl: `{tool}` is not installed"));
             return Ok(());
         }
     }
@@ -147,11 +132,7 @@ async fn against_tools(sides: &Sides<'_>, mib: u64, pairs: usize, group: &mut Gr
             }
         }
     }
-    let ratios: Vec<f64> = theirs
-        .iter()
-        .zip(&ours)
-        .map(|(theirs, ours)| theirs / ours)
-        .collect();
+    let ratios: Vec<f64> = theirs.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect();
     group.rows.push(Row::of_pairs(
         (GROUP, what, "`curl -F`, then `openssl dgst -sha256`"),
         &ratios,

@@ -98,10 +98,7 @@ impl Listening {
             .lines()
             .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
             .ok_or_else(|| format!("{path} has no {field}"))?;
-        let kib = line
-            .split_whitespace()
-            .next()
-            .and_then(|n| n.parse::<u64>().ok());
+        let kib = line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok());
         Ok(kib.ok_or_else(|| format!("{path}: {line}"))? << 10)
     }
 
@@ -136,10 +133,7 @@ impl Listening {
         let pid = self.child.id().ok_or("the tracer has ended")?;
         let path = format!("/proc/{pid}/task/{pid}/children");
         let children = std::fs::read_to_string(&path).map_err(failed(&path))?;
-        let child = children
-            .split_whitespace()
-            .next()
-            .and_then(|pid| pid.parse().ok());
+        let child = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
         terminate(child.ok_or("the tracer has no child")?)?;
         self.child.wait().await.map_err(failed("wait"))?;
         Ok(())

@@ -26,7 +26,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 pub(crate) fn form(filename: &str) -> (String, String) {
     let before = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--{BOUNDARY}\r\n\
-         Content-Disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+         Content-Disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\nContent-Type: \
+              application/octet-stream\r\n\r\n"
     );
     (before, format!("\r\n--{BOUNDARY}--\r\n"))
 }
@@ -34,9 +35,7 @@ pub(crate) fn form(filename: &str) -> (String, String) {
 /// A form in memory.
 pub(crate) fn whole_form(filename: &str, content: &[u8]) -> Bytes {
     let (before, after) = form(filename);
-    [before.as_bytes(), content, after.as_bytes()]
-        .concat()
-        .into()
+    [before.as_bytes(), content, after.as_bytes()].concat().into()
 }
 
 /// One connection that is kept.
@@ -50,9 +49,7 @@ impl Client {
     pub(crate) async fn connect(address: &str, token: Option<&str>) -> Result<Self> {
         let stream = TcpStream::connect(address).await.map_err(failed(address))?;
         stream.set_nodelay(true).map_err(failed("nodelay"))?;
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(failed(address))?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed(address))?;
         tokio::spawn(async move {
             // Whoever waits for an answer learns of the end.
             let _ = connection.await;
@@ -84,13 +81,8 @@ impl Client {
     /// `POST /v1/files` with a whole form.
     pub(crate) async fn upload(&mut self, form: Bytes) -> Result<Value> {
         let length = form.len() as u64;
-        self.post(
-            length,
-            Full::new(form)
-                .map_err(|never| match never {})
-                .boxed_unsync(),
-        )
-        .await
+        self.post(length, Full::new(form).map_err(|never| match never {}).boxed_unsync())
+            .await
     }
 
     /// `POST /v1/files` with a form of `length` bytes that comes in pieces.

@@ -1,4 +1,5 @@
-//! What an upload costs in things that are the same on every machine: allocations, bytes read and written, system calls, instructions.
+//! What an upload costs in things that are the same on every machine: allocations, bytes read and written, system
+//! calls, instructions.
 //!
 //! `make bench-check` compares them with `bench/counts.json` and fails when one has grown beyond its tolerance.
 
@@ -74,8 +75,7 @@ pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool
         return std::fs::write(reference, text + "\n").map_err(failed("reference"));
     }
     let text = std::fs::read_to_string(reference).map_err(failed("reference"))?;
-    let references: BTreeMap<String, Reference> =
-        serde_json::from_str(&text).map_err(failed("reference"))?;
+    let references: BTreeMap<String, Reference> = serde_json::from_str(&text).map_err(failed("reference"))?;
     let problems = compare(&counts, &references);
     for (name, value) in &counts {
         let known = references.get(name).map_or(f64::NAN, |known| known.value);
@@ -87,8 +87,8 @@ pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool
     Err(problems.join("\n"))
 }
 
-/// Scheduling decides how many reads a stream takes, and how many uploads share a transaction of the ledger: where none do, each has
-/// two syncs of it. The other syncs are an upload's own, but for those of the audit log, which go by time.
+/// Scheduling decides how many reads a stream takes, and how many uploads share a transaction of the ledger: where none
+/// do, each has two syncs of it. The other syncs are an upload's own, but for those of the audit log, which go by time.
 fn tolerance(name: &str) -> f64 {
     if name.contains("ledger's syncs") {
         0.5
@@ -96,10 +96,7 @@ fn tolerance(name: &str) -> f64 {
         0.1
     } else if name.contains("instructions") {
         0.06
-    } else if ["bytes read", "bytes written"]
-        .iter()
-        .any(|kind| name.contains(kind))
-    {
+    } else if ["bytes read", "bytes written"].iter().any(|kind| name.contains(kind)) {
         0.05
     } else if name.contains("system calls") {
         0.25
@@ -112,15 +109,10 @@ fn compare(counts: &Counts, references: &BTreeMap<String, Reference>) -> Vec<Str
     let mut problems = Vec::new();
     for (name, value) in counts {
         match references.get(name) {
-            None => problems.push(format!(
-                "{name}: not in the reference; run `make bench-counts`"
-            )),
+            None => problems.push(format!("{name}: not in the reference; run `make bench-counts`")),
             // Counts of a few are whole numbers but for what a timer does meanwhile.
             Some(known) if *value > known.value * (1.0 + known.tolerance) + 0.1 => {
-                problems.push(format!(
-                    "{name}: {value}, and the reference is {}",
-                    known.value
-                ));
+                problems.push(format!("{name}: {value}, and the reference is {}", known.value));
             }
             Some(_) => {}
         }
@@ -140,20 +132,13 @@ async fn allocated(scope: &Scope, counts: &mut Counts) -> Result<()> {
     for number in 0..WARM_UP + UPLOADS {
         let path = place.files.join(format!("{number}.bin"));
         // No two of one size: they are sent, not hashed first.
-        std::fs::write(
-            &path,
-            content(number, SMALL + usize::try_from(number).unwrap_or(0)),
-        )
-        .map_err(failed("file"))?;
+        std::fs::write(&path, content(number, SMALL + usize::try_from(number).unwrap_or(0))).map_err(failed("file"))?;
         small.push((path.clone(), upload(&gateway, &who, &path, false).await?));
     }
     note(
         counts,
         "a small upload by path",
-        &small[WARM_UP_AT..]
-            .iter()
-            .map(|one| one.1)
-            .collect::<Vec<_>>(),
+        &small[WARM_UP_AT..].iter().map(|one| one.1).collect::<Vec<_>>(),
     );
     let mut hits = Vec::new();
     for (path, _) in &small {
@@ -173,34 +158,19 @@ async fn allocated(scope: &Scope, counts: &mut Counts) -> Result<()> {
 const WARM_UP_AT: usize = WARM_UP as usize;
 
 fn note(counts: &mut Counts, what: &str, costs: &[(u64, u64)]) {
-    let median = |of: fn(&(u64, u64)) -> u64| {
-        quantile(
-            &sorted(costs.iter().map(|cost| of(cost) as f64).collect()),
-            0.5,
-        )
-    };
+    let median =
+        |of: fn(&(u64, u64)) -> u64| quantile(&sorted(costs.iter().map(|cost| of(cost) as f64).collect()), 0.5);
     counts.insert(format!("allocations of {what}"), median(|cost| cost.0));
     counts.insert(format!("bytes allocated by {what}"), median(|cost| cost.1));
 }
 
-async fn upload(
-    gateway: &Gateway,
-    who: &Principal,
-    path: &Path,
-    stored: bool,
-) -> Result<(u64, u64)> {
+async fn upload(gateway: &Gateway, who: &Principal, path: &Path, stored: bool) -> Result<(u64, u64)> {
     let before = allocations::so_far();
-    let file = gateway
-        .upload(who, UploadRequest::path(path), &Silent)
-        .await;
+    let file = gateway.upload(who, UploadRequest::path(path), &Silent).await;
     let after = allocations::so_far();
     let file = file.map_err(failed("upload"))?;
     if file.deduplicated != stored {
-        return Err(format!(
-            "{}: deduplicated is {}",
-            path.display(),
-            file.deduplicated
-        ));
+        return Err(format!("{}: deduplicated is {}", path.display(), file.deduplicated));
     }
     Ok((after.0 - before.0, after.1 - before.1))
 }
@@ -212,9 +182,7 @@ async fn moved(scope: &Scope, counts: &mut Counts) -> Result<()> {
     let token = place.token(&scope.loadlock).await?;
     let served = place.serve(&scope.loadlock).await?;
     let mut client = Client::connect(&served.address, Some(&token)).await?;
-    client
-        .upload(whole_form("first.bin", &content(0, SMALL)))
-        .await?;
+    client.upload(whole_form("first.bin", &content(0, SMALL))).await?;
     let path = place.file("large.bin", LARGE)?;
     // Times this old are relied on.
     tokio::time::sleep(dedup::AGE).await;
@@ -225,18 +193,12 @@ async fn moved(scope: &Scope, counts: &mut Counts) -> Result<()> {
     };
     let before = served.io("rchar")?;
     client.post_json("/v1/files", &wish).await?;
-    part(
-        "read for each byte of a file by path",
-        before,
-        served.io("rchar")?,
-    );
+    part("read for each byte of a file by path", before, served.io("rchar")?);
     // What this process noted is known to the next.
     served.stop().await?;
     let served = place.serve(&scope.loadlock).await?;
     let mut client = Client::connect(&served.address, Some(&token)).await?;
-    client
-        .upload(whole_form("second.bin", &content(2, SMALL)))
-        .await?;
+    client.upload(whole_form("second.bin", &content(2, SMALL))).await?;
     let before = served.io("rchar")?;
     let again = client.post_json("/v1/files", &wish).await?;
     if again["loadlock"]["deduplicated"] != json!(true) {
@@ -251,11 +213,7 @@ async fn moved(scope: &Scope, counts: &mut Counts) -> Result<()> {
     let (read, written) = (served.io("rchar")?, served.io("wchar")?);
     client.upload(form).await?;
     part("read for each byte of a body", read, served.io("rchar")?);
-    part(
-        "written for each byte of a body",
-        written,
-        served.io("wchar")?,
-    );
+    part("written for each byte of a body", written, served.io("wchar")?);
     served.stop().await?;
     sink.stop().await
 }
@@ -268,8 +226,7 @@ async fn called(scope: &Scope, counts: &mut Counts) -> Result<()> {
         trace_uploads(scope, uploads[1]).await?,
     ];
     let mut insert = |name: &str, counts_here: fn(&Call) -> bool| {
-        let [few, many] =
-            [&few, &many].map(|run| run.iter().filter(|call| counts_here(call)).count());
+        let [few, many] = [&few, &many].map(|run| run.iter().filter(|call| counts_here(call)).count());
         let each = (many as f64 - few as f64) / (uploads[1] - uploads[0]) as f64;
         counts.insert(name.to_owned(), (each * 10.0).round() / 10.0);
     };

@@ -61,9 +61,7 @@ impl Entries {
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = status;
         let kind = http::HeaderValue::from_static("application/xml; charset=utf-8");
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, kind);
+        response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
         response
     }
 }
@@ -88,7 +86,9 @@ fn properties(path: &str, entry: Entry) -> String {
         ),
     };
     format!(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?><d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>{path}</d:href><d:propstat><d:prop>{kind}\
-         <d:getlastmodified>Tue, 14 Nov 2023 22:13:20 GMT</d:getlastmodified></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>"
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><d:multistatus \
+         xmlns:d=\"DAV:\"><d:response><d:href>{path}</d:href><d:propstat><d:prop>{kind}\
+         <d:getlastmodified>Tue, 14 Nov 2023 22:13:20 GMT</d:getlastmodified></d:prop><d:status>HTTP/1.1 200 \
+         OK</d:status></d:propstat></d:response></d:multistatus>"
     )
 }

@@ -29,9 +29,7 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
         let count = if scope.quick { 50 } else { 400 };
         for number in 0..count + 2 {
             let started = Instant::now();
-            let file = gateway
-                .upload(&who, UploadRequest::path(path), &Silent)
-                .await;
+            let file = gateway.upload(&who, UploadRequest::path(path), &Silent).await;
             let took = started.elapsed().as_secs_f64() * 1e6;
             let file = file.map_err(failed("upload"))?;
             if file.deduplicated != (number > 0) {

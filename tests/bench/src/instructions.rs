@@ -1,8 +1,10 @@
 //! Instructions of the whole server, as callgrind counts them.
 //!
-//! Each count is the difference of two runs that differ in the number of uploads (or in the size of one), so start and stop are left out. What callgrind runs is not quite what the
-//! machine would: it has no SHA instructions, no `openat2` and no address space for pooled sandboxes, so digests are computed by ordinary instructions, paths are walked one component
-//! at a time, and each call has a sandbox that is mapped for it. More work in the path is more instructions all the same.
+//! Each count is the difference of two runs that differ in the number of uploads (or in the size of one), so start and
+//! stop are left out. What callgrind runs is not quite what the machine would: it has no SHA instructions, no `openat2`
+//! and no address space for pooled sandboxes, so digests are computed by ordinary instructions, paths are walked one
+//! component at a time, and each call has a sandbox that is mapped for it. More work in the path is more instructions
+//! all the same.
 
 use std::path::Path;
 
@@ -35,15 +37,15 @@ enum Work {
 
 /// Counts instructions into `counts`.
 pub(crate) async fn count(scope: &Scope, counts: &mut Counts) -> Result<()> {
-    // Compiled code depends on the processor, and valgrind's is another one: this fills the cache, which the counted runs only read.
+    // Compiled code depends on the processor, and valgrind's is another one: this fills the cache, which the counted
+    // runs only read.
     serve(scope, Work::Bodies(1), &["--tool=none"]).await?;
     let [few, many] = UPLOADS;
     let uploads = (many - few) as f64;
     let bodies = between(scope, Work::Bodies(few), Work::Bodies(many)).await? / uploads;
     let hits = between(scope, Work::Hits(few), Work::Hits(many)).await? / uploads;
     let [small, large] = BYTES;
-    let bytes =
-        between(scope, Work::File(small), Work::File(large)).await? / (large - small) as f64;
+    let bytes = between(scope, Work::File(small), Work::File(large)).await? / (large - small) as f64;
     // Thousands, so that the last digits that differ between two runs are not in the reference.
     let thousands = |instructions: f64| (instructions / 1e3).round();
     counts.insert(
@@ -112,8 +114,9 @@ async fn serve(scope: &Scope, work: Work, tool: &[&str]) -> Result<String> {
     std::fs::read_to_string(&log).map_err(failed("valgrind"))
 }
 
-/// `valgrind` around a command. `strace` around both answers every `prctl` with an error: one of them (`PR_GET_AUXV`, since Linux 6.4) would say where the kernel's own functions
-/// are, and valgrind has removed them. The others only name threads.
+/// `valgrind` around a command. `strace` around both answers every `prctl` with an error: one of them (`PR_GET_AUXV`,
+/// since Linux 6.4) would say where the kernel's own functions are, and valgrind has removed them. The others only name
+/// threads.
 fn beneath_valgrind(command: &Command, tool: &[&str], log: &Path) -> Command {
     let mut tracer = Command::new("strace");
     tracer

@@ -59,10 +59,7 @@ pub(crate) async fn open(scope: &Scope, sandbox: &Sandbox, name: &str) -> Result
 /// The `number`th record.
 pub(crate) fn record(number: u64) -> FileRecord {
     FileRecord {
-        id: format!(
-            "file-{:016x}{number:016x}",
-            number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ),
+        id: format!("file-{:016x}{number:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         key: DedupKey {
             tenant: TENANT.into(),
             account: "vendor".into(),
@@ -107,17 +104,10 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
             let ratios: Vec<f64> = times.iter().map(|time| time / median).collect();
             if size > sizes[0].0 {
                 group.rows.push(Row::of_pairs(
-                    (
-                        "ledger",
-                        format!("{name}, {label} rows"),
-                        "the same with 1 k rows",
-                    ),
+                    ("ledger", format!("{name}, {label} rows"), "the same with 1 k rows"),
                     &ratios,
                     None,
-                    vec![
-                        Measured::of(label, "µs", times),
-                        Measured::of("1 k", "µs", base),
-                    ],
+                    vec![Measured::of(label, "µs", times), Measured::of("1 k", "µs", base)],
                 ));
             }
         }
@@ -155,7 +145,5 @@ async fn times(tracker: &Tracker, rows: u64, count: u64) -> Result<[Vec<f64>; 2]
 
 /// A tracker's answer.
 pub(crate) fn answered<T>(answer: loadlock_sandbox::tracker::Answer<T>) -> Result<T> {
-    answer
-        .map_err(failed("tracker"))?
-        .map_err(failed("tracker"))
+    answer.map_err(failed("tracker"))?.map_err(failed("tracker"))
 }

@@ -1,7 +1,8 @@
 //! The bench: what Loadlock costs against what its user would have without it.
 //!
-//! Everything is compared within one run on one machine, ours and the other by turns, so that what the machine does meanwhile meets both. Ratios are what the run is for; the absolute
-//! numbers beside them in `bench/results.json` are of that machine on that day. `docs/performance.md` says what each row means.
+//! Everything is compared within one run on one machine, ours and the other by turns, so that what the machine does
+//! meanwhile meets both. Ratios are what the run is for; the absolute numbers beside them in `bench/results.json` are
+//! of that machine on that day. `docs/performance.md` says what each row means.
 //!
 //! | module | one job |
 //! |---|---|
@@ -133,11 +134,7 @@ fn main() -> ExitCode {
             scratch,
             write,
         } => count::run(&loadlock, &reference, &scratch, write),
-        Command::Table {
-            results,
-            page,
-            check,
-        } => table::run(&results, &page, check),
+        Command::Table { results, page, check } => table::run(&results, &page, check),
         Command::Sink { hold } => sink::run(hold),
         Command::Proxy { upstream, log } => proxy::run(&upstream, &log),
     };

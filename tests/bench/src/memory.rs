@@ -67,8 +67,7 @@ async fn crowd(scope: &Scope, group: &mut Group) -> Result<()> {
         let path = place.files.join(format!("{number}.bin"));
         let file = std::fs::File::create(&path).map_err(failed("crowd"))?;
         // No two of one size: they are sent, not hashed first.
-        file.set_len(EACH + number as u64)
-            .map_err(failed("crowd"))?;
+        file.set_len(EACH + number as u64).map_err(failed("crowd"))?;
         paths.push(path);
     }
     let mut clients = Vec::new();

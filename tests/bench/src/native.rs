@@ -40,20 +40,12 @@ pub(crate) async fn upload(client: &mut Client, path: &Path, bytes: u64) -> Resu
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (before, after) = form(&name);
     let length = before.len() as u64 + bytes + after.len() as u64;
-    let chunks = futures::stream::unfold(chunks, |mut chunks| async {
-        Some((chunks.recv().await?, chunks))
-    });
+    let chunks = futures::stream::unfold(chunks, |mut chunks| async { Some((chunks.recv().await?, chunks)) });
     let one = |text: String| futures::stream::iter([std::io::Result::Ok(Bytes::from(text))]);
     let pieces = one(before).chain(chunks).chain(one(after)).boxed();
     let answer = client.upload_stream(length, pieces).await?;
     if answer["bytes"].as_u64() != Some(bytes) {
-        return Err(format!(
-            "the vendor has {}, not {bytes} bytes",
-            answer["bytes"]
-        ));
+        return Err(format!("the vendor has {}, not {bytes} bytes", answer["bytes"]));
     }
-    reading
-        .await
-        .map_err(failed("reader"))?
-        .map_err(failed("reader"))
+    reading.await.map_err(failed("reader"))?.map_err(failed("reader"))
 }

@@ -13,18 +13,12 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
     if installed("litellm") {
         litellm::measure(scope, &mut group).await?;
     } else {
-        group.skip(
-            "small files against LiteLLM's proxy",
-            "`litellm` is not on the PATH",
-        );
+        group.skip("small files against LiteLLM's proxy", "`litellm` is not on the PATH");
     }
     if installed("rclone") {
         rclone::measure(scope, &mut group).await?;
     } else {
-        group.skip(
-            "a file and a folder against rclone",
-            "`rclone` is not on the PATH",
-        );
+        group.skip("a file and a folder against rclone", "`rclone` is not on the PATH");
     }
     Ok(group)
 }

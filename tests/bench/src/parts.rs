@@ -51,11 +51,7 @@ pub(crate) fn measure(scope: &Scope, runtime: &Runtime) -> Result<Group> {
     criterion.bench_function("authenticate", |bencher| {
         bencher.iter(|| {
             let token = Some(parts.token.clone());
-            black_box(
-                runtime
-                    .block_on(parts.auth.authenticate(token, seconds()))
-                    .is_ok(),
-            )
+            black_box(runtime.block_on(parts.auth.authenticate(token, seconds())).is_ok())
         });
     });
     criterion.bench_function("inspect", |bencher| {
@@ -68,22 +64,14 @@ pub(crate) fn measure(scope: &Scope, runtime: &Runtime) -> Result<Group> {
     criterion.bench_function("find", |bencher| {
         bencher.iter(|| {
             number = (number + 7_919) % ROWS;
-            black_box(
-                runtime
-                    .block_on(parts.tracker.find(record(number).key, now))
-                    .is_ok(),
-            )
+            black_box(runtime.block_on(parts.tracker.find(record(number).key, now)).is_ok())
         });
     });
     let mut next = ROWS;
     criterion.bench_function("record", |bencher| {
         bencher.iter(|| {
             next += 1;
-            black_box(
-                runtime
-                    .block_on(parts.tracker.record_many(vec![record(next)]))
-                    .is_ok(),
-            )
+            black_box(runtime.block_on(parts.tracker.record_many(vec![record(next)])).is_ok())
         });
     });
     rows(&output, scope.sync_us()?)
@@ -131,21 +119,14 @@ async fn prepare(scope: &Scope) -> Result<Parts> {
         tracker,
     };
     // What is measured must be the success.
-    let identity = parts
-        .auth
-        .authenticate(Some(parts.token.clone()), seconds())
-        .await;
-    identity
-        .map_err(failed("auth"))?
-        .map_err(|denial| denial.message)?;
+    let identity = parts.auth.authenticate(Some(parts.token.clone()), seconds()).await;
+    identity.map_err(failed("auth"))?.map_err(|denial| denial.message)?;
     let verdict = parts.validator.inspect(candidate(), &parts.rules).await;
     verdict
         .map_err(failed("validator"))?
         .map_err(|refusal| refusal.reason)?;
     let profile = parts.provider.profile().await.outcome;
-    profile
-        .map_err(failed("provider"))?
-        .map_err(failed("provider"))?;
+    profile.map_err(failed("provider"))?.map_err(failed("provider"))?;
     Ok(parts)
 }
 
@@ -171,10 +152,7 @@ fn rows(output: &Path, sync_us: f64) -> Result<Group> {
         ("instantiate", "time of a fresh sandbox and a call into it"),
         ("authenticate", "time of a token, in the auth component"),
         ("inspect", "time of a verdict, in the validator component"),
-        (
-            "find",
-            "time of a lookup by content, in the tracker component",
-        ),
+        ("find", "time of a lookup by content, in the tracker component"),
         ("record", "time of a record, in the tracker component"),
     ];
     for (name, what) in what {

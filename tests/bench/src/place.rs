@@ -51,8 +51,10 @@ impl Place {
              [[grants]]\nroot = {files:?}\ntenants = [{TENANT:?}]\n\
              [limits]\nmax_upload_size = {MAX_BYTES}\nconcurrency = 256\n\
              [providers.vendor]\ncomponent = \"builtin:openai\"\n\
-             settings = {{ dialect = \"compatible\", base_url = \"http://{sink}/v1\", max_bytes = {MAX_BYTES}, single_max_bytes = {MAX_BYTES}, max_concurrency = 256 }}\n\
-             egress = [{{ url = \"http://{sink}/v1/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}]\n\
+             settings = {{ dialect = \"compatible\", base_url = \"http://{sink}/v1\", max_bytes = {MAX_BYTES}, \
+                  single_max_bytes = {MAX_BYTES}, max_concurrency = 256 }}\n\
+             egress = [{{ url = \"http://{sink}/v1/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true \
+                  }}]\n\
              limits = {{ concurrency = 256 }}\n",
             files = place.files,
         );
@@ -129,7 +131,8 @@ impl Place {
     }
 }
 
-/// Random in its first MiB, which is then repeated: nothing here compresses, and writing should not take longer than measuring.
+/// Random in its first MiB, which is then repeated: nothing here compresses, and writing should not take longer than
+/// measuring.
 fn write_random(path: &Path, bytes: u64) -> std::io::Result<()> {
     use std::io::Write;
     let mut block = vec![0u8; 1 << 20];
@@ -137,9 +140,7 @@ fn write_random(path: &Path, bytes: u64) -> std::io::Result<()> {
     let mut file = std::fs::File::create(path)?;
     let mut left = bytes;
     while left > 0 {
-        let take = usize::try_from(left)
-            .unwrap_or(block.len())
-            .min(block.len());
+        let take = usize::try_from(left).unwrap_or(block.len()).min(block.len());
         file.write_all(&block[..take])?;
         left -= take as u64;
     }

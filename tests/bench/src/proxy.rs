@@ -1,6 +1,7 @@
 //! The same proxy without a sandbox: the same form, the same two syncs, the same vendor, and nothing else.
 //!
-//! Before it forwards a file it notes that it will, and before it answers it notes that it did; both notes are on the disk first. As in Loadlock's journal, notes that wait together share one sync.
+//! Before it forwards a file it notes that it will, and before it answers it notes that it did; both notes are on the
+//! disk first. As in Loadlock's journal, notes that wait together share one sync.
 
 use std::fs::File;
 use std::io::Write;
@@ -34,11 +35,7 @@ impl Log {
             while let Ok(first) = waiting.recv() {
                 let batch: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
                 let text: String = batch.iter().map(|(note, _)| note.as_str()).collect();
-                if file
-                    .write_all(text.as_bytes())
-                    .and_then(|()| file.sync_data())
-                    .is_err()
-                {
+                if file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).is_err() {
                     // Nobody is answered any more: a proxy that cannot write is no baseline.
                     return;
                 }
@@ -111,29 +108,18 @@ async fn upload(State(proxy): State<Arc<Proxy>>, request: Request) -> Answer<Jso
         }
     }
     let digest = hex::encode(Sha256::digest(&content));
-    proxy
-        .log
-        .note(json!({ "intent": name, "sha256": digest }))
-        .await?;
+    proxy.log.note(json!({ "intent": name, "sha256": digest })).await?;
     let request = http::Request::post(&proxy.upstream)
         .header("content-type", kind_of_form())
         .body(Full::new(whole_form(&name, &content)))
         .map_err(internal)?;
     let response = proxy.http.request(request).await.map_err(internal)?;
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(internal)?
-        .to_bytes();
+    let body = response.into_body().collect().await.map_err(internal)?.to_bytes();
     let stored: Value = serde_json::from_slice(&body).map_err(internal)?;
     if stored["bytes"].as_u64() != Some(content.len() as u64) {
         return Err(internal(format!("the vendor says {stored}")));
     }
-    proxy
-        .log
-        .note(json!({ "accepted": name, "id": stored["id"] }))
-        .await?;
+    proxy.log.note(json!({ "accepted": name, "id": stored["id"] })).await?;
     Ok(Json(stored))
 }
 

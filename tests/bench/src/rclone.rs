@@ -1,7 +1,9 @@
-//! rclone, which pushes files to the same vendor over WebDAV, and `loadlock upload`: two programs that start, send and end.
+//! rclone, which pushes files to the same vendor over WebDAV, and `loadlock upload`: two programs that start, send and
+//! end.
 //!
-//! rclone asks, sends and asks again for each file, and lets 10 ms pass between any two requests to WebDAV, however many transfers it may have at once: of a folder of small files that pace
-//! is what is measured. It hashes nothing and keeps no record.
+//! rclone asks, sends and asks again for each file, and lets 10 ms pass between any two requests to WebDAV, however
+//! many transfers it may have at once: of a folder of small files that pace is what is measured. It hashes nothing and
+//! keeps no record.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -50,10 +52,7 @@ pub(crate) async fn measure(scope: &Scope, group: &mut Group) -> Result<()> {
     let what = format!("speed of `upload` of a folder of {FILES} small files, {JOBS} at a time");
     row(
         group,
-        (
-            what,
-            &format!("{program}, at its pace of a request in 10 ms"),
-        ),
+        (what, &format!("{program}, at its pace of a request in 10 ms")),
         &small.await?,
     );
     sink.stop().await
@@ -62,16 +61,10 @@ pub(crate) async fn measure(scope: &Scope, group: &mut Group) -> Result<()> {
 fn row(group: &mut Group, (what, against): (String, &str), [ours, theirs]: &[Vec<f64>; 2]) {
     let pairs = theirs.iter().zip(ours);
     let ratios: Vec<f64> = pairs.map(|(theirs, ours)| theirs / ours).collect();
-    let measured = vec![
-        Measured::of("loadlock", "s", ours),
-        Measured::of("rclone", "s", theirs),
-    ];
-    group.rows.push(Row::of_pairs(
-        (GROUP, what, against),
-        &ratios,
-        None,
-        measured,
-    ));
+    let measured = vec![Measured::of("loadlock", "s", ours), Measured::of("rclone", "s", theirs)];
+    group
+        .rows
+        .push(Row::of_pairs((GROUP, what, against), &ratios, None, measured));
 }
 
 struct Sides<'a> {
@@ -82,11 +75,7 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     /// Seconds of both, by turns, for what `next` prepares for each pair; the first pair fills caches.
-    async fn compare(
-        &self,
-        pairs: u64,
-        next: impl Fn(u64) -> Result<PathBuf>,
-    ) -> Result<[Vec<f64>; 2]> {
+    async fn compare(&self, pairs: u64, next: impl Fn(u64) -> Result<PathBuf>) -> Result<[Vec<f64>; 2]> {
         let mut times = [const { Vec::new() }; 2];
         for pair in 0..=pairs {
             let path = next(pair)?;

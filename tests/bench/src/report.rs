@@ -143,20 +143,9 @@ mod tests {
 
     #[test]
     fn a_bound_is_kept_by_the_median_of_the_ratios() {
-        let row = |ratios: &[f64], bound| {
-            Row::of_pairs(("g", "w".into(), "a"), ratios, Some(bound), Vec::new())
-        };
-        assert_eq!(
-            row(&[0.90, 0.96, 0.97], Bound::AtLeast(0.95)).kept(),
-            Some(true)
-        );
-        assert_eq!(
-            row(&[0.90, 0.94, 0.97], Bound::AtLeast(0.95)).kept(),
-            Some(false)
-        );
-        assert_eq!(
-            row(&[0.5, 1.5, 1.6], Bound::AtMost(1.0)).kept(),
-            Some(false)
-        );
+        let row = |ratios: &[f64], bound| Row::of_pairs(("g", "w".into(), "a"), ratios, Some(bound), Vec::new());
+        assert_eq!(row(&[0.90, 0.96, 0.97], Bound::AtLeast(0.95)).kept(), Some(true));
+        assert_eq!(row(&[0.90, 0.94, 0.97], Bound::AtLeast(0.95)).kept(), Some(false));
+        assert_eq!(row(&[0.5, 1.5, 1.6], Bound::AtMost(1.0)).kept(), Some(false));
     }
 }

@@ -27,10 +27,7 @@ impl Scope {
             std::fs::remove_dir_all(scratch).map_err(failed("scratch"))?;
         }
         std::fs::create_dir_all(scratch).map_err(failed("scratch"))?;
-        let absolute = |path: &Path| {
-            path.canonicalize()
-                .map_err(failed(&path.display().to_string()))
-        };
+        let absolute = |path: &Path| path.canonicalize().map_err(failed(&path.display().to_string()));
         Ok(Self {
             loadlock: absolute(loadlock)?,
             scratch: absolute(scratch)?,
@@ -63,18 +60,9 @@ impl Scope {
 }
 
 /// Measures, prints the table and writes the results.
-pub(crate) fn run(
-    loadlock: &Path,
-    output: &Path,
-    scratch: &Path,
-    quick: bool,
-    only: &[String],
-) -> Result<()> {
+pub(crate) fn run(loadlock: &Path, output: &Path, scratch: &Path, quick: bool, only: &[String]) -> Result<()> {
     if let Some(unknown) = only.iter().find(|only| !GROUPS.contains(&only.as_str())) {
-        return Err(format!(
-            "there is no group `{unknown}`, but {}",
-            GROUPS.join(", ")
-        ));
+        return Err(format!("there is no group `{unknown}`, but {}", GROUPS.join(", ")));
     }
     let scope = Scope::new(loadlock, scratch, quick)?;
     let runtime = tokio::runtime::Runtime::new().map_err(failed("runtime"))?;

@@ -25,16 +25,15 @@ struct Sink {
     hold: Barrier,
 }
 
-/// Serves until the process is killed. One thread: it stands for a vendor, not for a competitor for this machine's cores.
+/// Serves until the process is killed. One thread: it stands for a vendor, not for a competitor for this machine's
+/// cores.
 pub(crate) fn run(hold: usize) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("runtime"))?;
     runtime.block_on(async move {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .map_err(failed("bind"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed("bind"))?;
         let address = listener.local_addr().map_err(failed("address"))?;
         println!("{}", json!({ "address": address.to_string() }));
         let sink = Arc::new(Sink {
@@ -47,8 +46,7 @@ pub(crate) fn run(hold: usize) -> Result<()> {
             stream.set_nodelay(true).map_err(failed("nodelay"))?;
             let sink = sink.clone();
             let serve = service_fn(move |request| answer(sink.clone(), request));
-            let serving = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), serve);
+            let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
             tokio::spawn(async move {
                 // A client that goes away is no news.
                 let _ = serving.await;
@@ -57,10 +55,7 @@ pub(crate) fn run(hold: usize) -> Result<()> {
     })
 }
 
-async fn answer(
-    sink: Arc<Sink>,
-    request: Request<Incoming>,
-) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(sink: Arc<Sink>, request: Request<Incoming>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     if path.starts_with(dav::ROOT) {
         return Ok(sink.dav.answer(request).await);
@@ -77,18 +72,13 @@ async fn answer(
             Err(error) => (400, json!({ "error": { "message": error } })),
         },
         Method::DELETE => (200, json!({ "id": id, "object": "file", "deleted": true })),
-        _ if id == "files" => (
-            200,
-            json!({ "object": "list", "data": [], "has_more": false }),
-        ),
+        _ if id == "files" => (200, json!({ "object": "list", "data": [], "has_more": false })),
         _ => (200, object(&id, bytes_of(&id), "file.bin")),
     };
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
     let kind = http::HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, kind);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     Ok(response)
 }
 
@@ -126,10 +116,7 @@ async fn take(request: Request<Incoming>) -> Result<(u64, String)> {
     let (start, filename) = file_part(&head).ok_or("no file in the form")?;
     // `\r\n--BOUNDARY--\r\n`
     let framing = start as u64 + boundary.len() as u64 + 8;
-    Ok((
-        total.checked_sub(framing).ok_or("a form without an end")?,
-        filename,
-    ))
+    Ok((total.checked_sub(framing).ok_or("a form without an end")?, filename))
 }
 
 /// Where the file's bytes begin, and its name.
@@ -144,10 +131,7 @@ fn file_part(head: &[u8]) -> Option<(usize, String)> {
     let name = find(b"filename=\"", 0)? + 10;
     let end = find(b"\"", name)?;
     let start = find(b"\r\n\r\n", end)? + 4;
-    Some((
-        start,
-        String::from_utf8_lossy(&head[name..end]).into_owned(),
-    ))
+    Some((start, String::from_utf8_lossy(&head[name..end]).into_owned()))
 }
 
 #[cfg(test)]
@@ -156,12 +140,10 @@ mod tests {
 
     #[test]
     fn the_file_of_a_form_is_found() {
-        let form = b"--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\nabc\r\n--x--\r\n";
+        let form = b"--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\nabc\r\n--x--\r\n";
         let (start, name) = file_part(form).unwrap_or_default();
-        assert_eq!(
-            (&form[start..start + 3], name.as_str()),
-            (&b"abc"[..], "a.bin")
-        );
+        assert_eq!((&form[start..start + 3], name.as_str()), (&b"abc"[..], "a.bin"));
         assert_eq!(form.len() - start - 1 - 8, 3);
         assert_eq!(bytes_of("file-1f-400-3"), 1_024);
     }

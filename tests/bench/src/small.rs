@@ -1,6 +1,7 @@
 //! Small files over HTTP: Loadlock, the same proxy without a sandbox, and the vendor itself.
 //!
-//! Servers and vendor are processes of their own; this one is all clients. Each round uploads the same number of files to each, by turns.
+//! Servers and vendor are processes of their own; this one is all clients. Each round uploads the same number of files
+//! to each, by turns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,10 +114,7 @@ async fn at(
         }
     }
     let ratios = |over: &[f64], under: &[f64]| -> Vec<f64> {
-        over.iter()
-            .zip(under)
-            .map(|(over, under)| over / under)
-            .collect()
+        over.iter().zip(under).map(|(over, under)| over / under).collect()
     };
     let many = |text: &str| match clients {
         1 => format!("{text}, 1 client"),
@@ -170,12 +168,7 @@ async fn at(
 }
 
 /// So many clients at once, each on a connection of its own; together they upload `uploads` files.
-pub(crate) async fn round(
-    side: &Side,
-    forms: &Forms,
-    clients: usize,
-    uploads: usize,
-) -> Result<Round> {
+pub(crate) async fn round(side: &Side, forms: &Forms, clients: usize, uploads: usize) -> Result<Round> {
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(Client::connect(&side.address, side.token.as_deref()).await?);
@@ -185,20 +178,17 @@ pub(crate) async fn round(
         .map(|_| (0..each).map(|_| forms.next()).collect())
         .collect();
     let started = Instant::now();
-    let uploading = connections
-        .into_iter()
-        .zip(prepared)
-        .map(|(mut client, forms)| {
-            tokio::spawn(async move {
-                let mut latencies = Vec::with_capacity(forms.len());
-                for form in forms {
-                    let started = Instant::now();
-                    client.upload(form).await?;
-                    latencies.push(started.elapsed().as_secs_f64() * 1e6);
-                }
-                Ok::<_, String>(latencies)
-            })
-        });
+    let uploading = connections.into_iter().zip(prepared).map(|(mut client, forms)| {
+        tokio::spawn(async move {
+            let mut latencies = Vec::with_capacity(forms.len());
+            for form in forms {
+                let started = Instant::now();
+                client.upload(form).await?;
+                latencies.push(started.elapsed().as_secs_f64() * 1e6);
+            }
+            Ok::<_, String>(latencies)
+        })
+    });
     let ends = futures::future::join_all(uploading).await;
     let took = started.elapsed().as_secs_f64();
     let mut latencies = Vec::new();

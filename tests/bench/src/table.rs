@@ -26,7 +26,8 @@ pub(crate) fn markdown(results: &Results) -> String {
     let setting = &results.setting;
     let _ = write!(
         text,
-        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap; a ratio above 1 is more of what its line names.",
+        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap; a ratio above 1 is more \
+         of what its line names.",
         if setting.quick { " QUICK=1" } else { "" },
         setting.cores,
         setting.took_s
@@ -50,11 +51,7 @@ fn ratio(row: &Row) -> String {
     if estimate.low == estimate.high {
         return median;
     }
-    format!(
-        "{median} ({} to {})",
-        number(estimate.low),
-        number(estimate.high)
-    )
+    format!("{median} ({} to {})", number(estimate.low), number(estimate.high))
 }
 
 fn bound(row: &Row) -> String {
@@ -71,8 +68,7 @@ fn bound(row: &Row) -> String {
 
 /// Puts the table of `results` between the markers of `page`.
 pub(crate) fn run(results: &Path, page: &Path, check: bool) -> Result<()> {
-    let read =
-        |path: &Path| std::fs::read_to_string(path).map_err(failed(&path.display().to_string()));
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(failed(&path.display().to_string()));
     let results: Results = serde_json::from_str(&read(results)?).map_err(failed("results"))?;
     let text = read(page)?;
     let new = replaced(&text, &markdown(&results))

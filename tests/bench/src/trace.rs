@@ -6,7 +6,8 @@ use tokio::process::Command;
 
 use crate::{Result, failed};
 
-/// The calls that follow from what was uploaded. Waiting (`futex`, `epoll_wait`, `nanosleep`) follows from the scheduler.
+/// The calls that follow from what was uploaded. Waiting (`futex`, `epoll_wait`, `nanosleep`) follows from the
+/// scheduler.
 pub(crate) const CALLS: [&str; 20] = [
     "read",
     "pread64",
@@ -44,10 +45,7 @@ pub(crate) fn traced(command: &Command, output: &Path) -> Command {
 /// A command with its arguments, surroundings and folder as the last arguments of a `tracer`.
 pub(crate) fn beneath(mut tracer: Command, command: &Command) -> Command {
     let command = command.as_std();
-    tracer
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear();
+    tracer.arg(command.get_program()).args(command.get_args()).env_clear();
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
             tracer.env(name, value);
@@ -63,7 +61,8 @@ pub(crate) fn beneath(mut tracer: Command, command: &Command) -> Command {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Call {
     pub(crate) is_sync: bool,
-    /// Name of the file whose descriptor is its first argument; of something else that is one, whatever `strace` calls it.
+    /// Name of the file whose descriptor is its first argument; of something else that is one, whatever `strace` calls
+    /// it.
     pub(crate) file: String,
 }
 
@@ -73,8 +72,8 @@ pub(crate) fn read(output: &Path) -> Result<Vec<Call>> {
     Ok(text.lines().filter_map(parse).collect())
 }
 
-/// A call is a line of its thread's number and itself, `7 fdatasync(3</home/journal.redb>) = 0`. One that another thread
-/// interrupts has a second line, which has no name before its bracket.
+/// A call is a line of its thread's number and itself, `7 fdatasync(3</home/journal.redb>) = 0`. One that another
+/// thread interrupts has a second line, which has no name before its bracket.
 fn parse(line: &str) -> Option<Call> {
     let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
     let (name, arguments) = call.split_once('(')?;

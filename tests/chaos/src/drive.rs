@@ -119,8 +119,7 @@ impl Shared {
         let source = match planned.by {
             By::Body => Source::Body(body(&name, content)),
             By::Path => {
-                std::fs::write(&path, content)
-                    .map_err(|error| format!("{}: {error}", path.display()))?;
+                std::fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
                 Source::Path {
                     path: path.clone(),
                     current_dir: None,
@@ -152,9 +151,7 @@ impl Shared {
             planned,
             started,
             ended,
-            attempts: attempts
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
+            attempts: attempts.into_inner().unwrap_or_else(PoisonError::into_inner),
             end: end.map_err(|error| (error.code, error.message)),
         })
     }
@@ -162,11 +159,7 @@ impl Shared {
     /// The file that has waited longest, if more than `keep` wait.
     fn doomed(&self, keep: usize) -> Option<String> {
         let mut doomed = self.doomed.lock().unwrap_or_else(PoisonError::into_inner);
-        if doomed.len() > keep {
-            doomed.pop_front()
-        } else {
-            None
-        }
+        if doomed.len() > keep { doomed.pop_front() } else { None }
     }
 
     async fn delete(&self, id: String, driven: &mut Driven) {

@@ -32,12 +32,7 @@ const ORPHANS: &str = "recorded by nobody here";
 
 /// Runs it after the gateway has let go of its state directory, while the vendors can still be listed.
 /// `vendors` are those whose account nothing else uses.
-pub(crate) async fn check(
-    program: &Path,
-    home: &Path,
-    config: &Path,
-    vendors: &[&str],
-) -> Result<Sheet, String> {
+pub(crate) async fn check(program: &Path, home: &Path, config: &Path, vendors: &[&str]) -> Result<Sheet, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", program.display());
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -105,14 +100,12 @@ mod tests {
         assert_eq!(problems(0, &sheet("note", "pending deletes", 0)), 0);
         assert_eq!(problems(0, &sheet("note", "pending deletes", 1)), 1);
         let orphan = |provider: &str| {
-            let line =
-                json!({ "name": ORPHANS, "provider": provider, "count": 1, "finding": "note" });
+            let line = json!({ "name": ORPHANS, "provider": provider, "count": 1, "finding": "note" });
             json!({ "lines": [line], "not_listed": [] })
         };
         assert_eq!(problems(0, &orphan("a")), 1);
         assert_eq!(problems(0, &orphan("shared")), 0);
-        let silent =
-            json!({ "lines": [], "not_listed": [{ "provider": "a", "reason": "failed" }] });
+        let silent = json!({ "lines": [], "not_listed": [{ "provider": "a", "reason": "failed" }] });
         assert_eq!(problems(0, &silent), 1);
     }
 }

@@ -52,12 +52,7 @@ fn targets() -> Vec<PathBuf> {
 }
 
 /// Looks, after the gateway was dropped.
-pub(crate) async fn look(
-    before: Descriptors,
-    home: &Path,
-    files: &Path,
-    temporary: &Path,
-) -> Result<Leaks, String> {
+pub(crate) async fn look(before: Descriptors, home: &Path, files: &Path, temporary: &Path) -> Result<Leaks, String> {
     let mut leaks = Leaks::default();
     match &before {
         Some(before) => leaks.descriptors_after = Some(let_go(before, &mut leaks.found).await),
@@ -73,10 +68,7 @@ pub(crate) async fn look(
 }
 
 /// Waits until no more descriptors are open than before.
-async fn let_go(
-    before: &BTreeMap<String, usize>,
-    found: &mut Vec<String>,
-) -> BTreeMap<String, usize> {
+async fn let_go(before: &BTreeMap<String, usize>, found: &mut Vec<String>) -> BTreeMap<String, usize> {
     let deadline = tokio::time::Instant::now() + LETTING_GO;
     loop {
         let now = descriptors().unwrap_or_default();
@@ -138,10 +130,7 @@ fn journal(home: &Path, leaks: &mut Leaks) -> Result<(), String> {
     let failed = |error: loadlock_journal::JournalError| format!("the journal: {error}");
     let journal = Journal::open(&home.join("journal")).map_err(failed)?;
     let waiting = [
-        (
-            "open entries",
-            journal.open_entries().map_err(failed)?.len(),
-        ),
+        ("open entries", journal.open_entries().map_err(failed)?.len()),
         (
             "entries that the tracker lacks",
             journal.accepted_not_recorded(10).map_err(failed)?.len(),

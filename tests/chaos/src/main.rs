@@ -1,10 +1,10 @@
 //! The chaos run: thousands of uploads through the release pipeline while everything around it fails.
 //!
-//! Real are the components, the sockets, the journal, the tracker and the disk. The vendors are fakes in processes of their
-//! own. Only the clock that is handed to policy runs faster, so that minutes of an open breaker pass in a second.
+//! Real are the components, the sockets, the journal, the tracker and the disk. The vendors are fakes in processes of
+//! their own. Only the clock that is handed to policy runs faster, so that minutes of an open breaker pass in a second.
 //!
-//! The seed fixes the uploads, their contents and order, the spells of bad weather, and the sequence of faults at each fake. It
-//! does not fix how the uploads that are under way at one time interleave, nor the jitter of the waits.
+//! The seed fixes the uploads, their contents and order, the spells of bad weather, and the sequence of faults at each
+//! fake. It does not fix how the uploads that are under way at one time interleave, nor the jitter of the waits.
 //!
 //! | module | one job |
 //! |---|---|

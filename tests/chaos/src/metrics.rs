@@ -46,7 +46,8 @@ pub(crate) struct Recovery {
     pub(crate) outages: usize,
     /// Outages during which too little was sent to open it.
     pub(crate) unnoticed: usize,
-    /// From the end of an outage until the breaker let something through again that succeeded: an upload, or its own probe.
+    /// From the end of an outage until the breaker let something through again that succeeded: an upload, or its own
+    /// probe.
     pub(crate) mean_s: f64,
     pub(crate) longest_s: f64,
     /// Until the breaker was closed, for which another probe has to succeed among the transient faults.
@@ -117,11 +118,7 @@ pub(crate) fn compute(done: &[Done], seen: &[Seen], happened: &[Happened]) -> Me
     Metrics {
         auto: Rate::of(done.iter().filter(auto).filter(|done| !in_one(done))),
         auto_in_outage_of_both: Rate::of(done.iter().filter(auto).filter(|done| in_both(done))),
-        auto_in_outage_of_one: Rate::of(
-            done.iter()
-                .filter(auto)
-                .filter(|done| in_one(done) && !in_both(done)),
-        ),
+        auto_in_outage_of_one: Rate::of(done.iter().filter(auto).filter(|done| in_one(done) && !in_both(done))),
         pinned: Rate::of(done.iter().filter(pinned).filter(|done| !in_own(done))),
         pinned_refused: done
             .iter()
@@ -137,12 +134,7 @@ pub(crate) fn compute(done: &[Done], seen: &[Seen], happened: &[Happened]) -> Me
         retried: done.iter().filter(|done| done.attempts.len() > 1).count(),
         outcome_unknown: done
             .iter()
-            .filter(|done| {
-                matches!(
-                    done.end,
-                    Err((loadlock_gateway::ErrorCode::OutcomeUnknown, _))
-                )
-            })
+            .filter(|done| matches!(done.end, Err((loadlock_gateway::ErrorCode::OutcomeUnknown, _))))
             .count(),
         recovery: recovery(done, seen, happened),
         openings: openings(done, seen, happened),
@@ -178,9 +170,9 @@ fn recovery(done: &[Done], seen: &[Seen], happened: &[Happened]) -> Recovery {
             let counts = done.end.is_ok() && *provider == spell.provider && *begun >= spell.until;
             counts.then_some(done.ended)
         });
-        let probe = seen.iter().filter(|seen| {
-            seen.provider == spell.provider && seen.turn != Turn::Opened && seen.at >= spell.until
-        });
+        let probe = seen
+            .iter()
+            .filter(|seen| seen.provider == spell.provider && seen.turn != Turn::Opened && seen.at >= spell.until);
         let first = upload.chain(probe.map(|seen| seen.at)).min();
         through.push(after(first.unwrap_or(closed_at).min(closed_at)));
         closed.push(after(closed_at));
@@ -203,8 +195,7 @@ fn openings(done: &[Done], seen: &[Seen], happened: &[Happened]) -> Openings {
     };
     for opening in seen.iter().filter(|seen| seen.turn == Turn::Opened) {
         openings.all += 1;
-        let of_it =
-            |spell: &&Happened| spell.kind.is_outage() && spell.provider == opening.provider;
+        let of_it = |spell: &&Happened| spell.kind.is_outage() && spell.provider == opening.provider;
         let declared = happened
             .iter()
             .filter(of_it)
@@ -279,26 +270,15 @@ mod tests {
     fn pinned_uploads_are_excused_by_outages_of_their_own_vendor_only() {
         let planned = plan(1, 200, ["a", "b"]);
         let done = |aim, started| Done {
-            planned: *planned
-                .iter()
-                .find(|planned| planned.aim == aim)
-                .unwrap_or(&planned[0]),
+            planned: *planned.iter().find(|planned| planned.aim == aim).unwrap_or(&planned[0]),
             started,
             ended: started + 10,
             attempts: Vec::new(),
             end: Err((loadlock_gateway::ErrorCode::ProviderFailed, String::new())),
         };
-        let failed = |aim, started| {
-            compute(&[done(aim, started)], &[], &[outage()])
-                .pinned
-                .failed
-        };
+        let failed = |aim, started| compute(&[done(aim, started)], &[], &[outage()]).pinned.failed;
         assert_eq!(failed(Aim::Pinned("a"), 150_000), 0);
-        assert_eq!(
-            failed(Aim::Pinned("a"), 240_000),
-            0,
-            "the breaker is open still"
-        );
+        assert_eq!(failed(Aim::Pinned("a"), 240_000), 0, "the breaker is open still");
         assert_eq!(failed(Aim::Pinned("a"), 260_000), 1);
         assert_eq!(failed(Aim::Pinned("b"), 150_000), 1);
         let auto = |started| compute(&[done(Aim::Auto, started)], &[], &[outage()]);

@@ -1,9 +1,9 @@
 //! What the resilience stages cost an upload that meets no fault.
 //!
-//! Two providers of one gateway use one component and one fake without faults; they differ in nothing but that retries and
-//! breaker are on for one and off for the other. Uploads to them alternate (ABBA), and each pair is compared with itself.
-//! Wall time holds two disk syncs and other programs of the machine, whose noise is larger than the bound; so processor time of
-//! this process is compared too, and the stages themselves are timed alone.
+//! Two providers of one gateway use one component and one fake without faults; they differ in nothing but that retries
+//! and breaker are on for one and off for the other. Uploads to them alternate (ABBA), and each pair is compared with
+//! itself. Wall time holds two disk syncs and other programs of the machine, whose noise is larger than the bound; so
+//! processor time of this process is compared too, and the stages themselves are timed alone.
 
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
@@ -100,12 +100,7 @@ pub(crate) async fn measure(
     Ok((overhead, files))
 }
 
-async fn upload(
-    gateway: &Gateway,
-    who: &Principal,
-    provider: &str,
-    pair: usize,
-) -> Result<(Cost, File), String> {
+async fn upload(gateway: &Gateway, who: &Principal, provider: &str, pair: usize) -> Result<(Cost, File), String> {
     let name = format!("{provider}-{pair}.txt");
     let content = format!("{:<BYTES$}", name).into_bytes();
     let mut request = UploadRequest::from(Source::Body(body(&name, content)));

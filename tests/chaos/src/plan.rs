@@ -71,8 +71,8 @@ pub(crate) struct Planned {
     pub(crate) delete: bool,
 }
 
-/// Half to `auto`, a twentieth to the disk, the rest pinned to one vendor or the other; a tenth repeats a content, a sixth
-/// is deleted.
+/// Half to `auto`, a twentieth to the disk, the rest pinned to one vendor or the other; a tenth repeats a content, a
+/// sixth is deleted.
 pub(crate) fn plan(seed: u64, uploads: usize, vendors: [&'static str; 2]) -> Vec<Planned> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut plan: Vec<Planned> = Vec::with_capacity(uploads);
@@ -83,11 +83,7 @@ pub(crate) fn plan(seed: u64, uploads: usize, vendors: [&'static str; 2]) -> Vec
             73..95 => Aim::Pinned(vendors[1]),
             _ => Aim::Local,
         };
-        let by = if random.random_bool(0.5) {
-            By::Body
-        } else {
-            By::Path
-        };
+        let by = if random.random_bool(0.5) { By::Body } else { By::Path };
         let fresh = Content {
             number: random.random(),
             bytes: size(&mut random),

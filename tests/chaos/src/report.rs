@@ -14,8 +14,8 @@ use loadlock_estimate::Estimate;
 
 /// Least success of `auto`, in percent.
 const AUTO: f64 = 99.9;
-/// Least success of `auto` while one vendor is out, in percent. Three attempts at the other one are worth 99.66 % as they are
-/// for pinned uploads; these are some two thousand uploads, of which a few more or less may fail.
+/// Least success of `auto` while one vendor is out, in percent. Three attempts at the other one are worth 99.66 % as
+/// they are for pinned uploads; these are some two thousand uploads, of which a few more or less may fail.
 const ONE_LEFT: f64 = 99.0;
 /// Least success of pinned uploads at 3 attempts, in percent: 1 − 0.15³ is 99.66 %.
 const PINNED: f64 = 99.6;
@@ -108,7 +108,8 @@ impl Report {
             "remote files, records and receipts that disagree",
             "0",
             format!(
-                "{} ({} files over {} remote files; {} outcomes unknown, {} of them found later, {} stored and not recorded)",
+                "{} ({} files over {} remote files; {} outcomes unknown, {} of them found later, {} stored and not \
+                 recorded)",
                 truth.lies.len(),
                 truth.live_files,
                 truth.live_remotes,
@@ -136,8 +137,7 @@ impl Report {
 
     /// A run without some kind of spell would say nothing about it.
     fn weather(&self) -> Line {
-        let (outages, limits): (Vec<_>, Vec<_>) =
-            self.spells.iter().partition(|spell| spell.kind.is_outage());
+        let (outages, limits): (Vec<_>, Vec<_>) = self.spells.iter().partition(|spell| spell.kind.is_outage());
         let (both, one): (Vec<_>, Vec<_>) = outages.into_iter().partition(|spell| spell.both);
         let (one, both, limits) = (one.len(), both.len() / 2, limits.len());
         line(
@@ -182,10 +182,7 @@ impl Report {
                 format!("< {RECOVERY} s"),
                 format!(
                     "{:.1} s (longest {:.1}); until the breaker is closed {:.1} s (longest {:.1})",
-                    recovery.mean_s,
-                    recovery.longest_s,
-                    recovery.closed_mean_s,
-                    recovery.closed_longest_s
+                    recovery.mean_s, recovery.longest_s, recovery.closed_mean_s, recovery.closed_longest_s
                 ),
                 recovery.outages > 0 && recovery.mean_s < RECOVERY,
             ),
@@ -249,30 +246,21 @@ impl Report {
         let mut text = String::from("| what | bound | found |\n|---|---|---|\n");
         for line in self.lines() {
             let mark = if line.holds { "" } else { " **broken**" };
-            let Line {
-                what, bound, found, ..
-            } = line;
+            let Line { what, bound, found, .. } = line;
             text.push_str(&format!("| {what} | {bound} | {found}{mark} |\n"));
         }
         let setting = &self.setting;
         text.push_str(&format!(
-            "\n{} uploads, {} at a time, seed {}, {:.0} s on {} cores; policy's clock ran {} times as fast as real time.\n",
-            setting.uploads,
-            setting.concurrency,
-            setting.seed,
-            setting.took_s,
-            setting.cores,
-            setting.scale
+            "\n{} uploads, {} at a time, seed {}, {:.0} s on {} cores; policy's clock ran {} times as fast as real \
+             time.\n",
+            setting.uploads, setting.concurrency, setting.seed, setting.took_s, setting.cores, setting.scale
         ));
         text
     }
 }
 
 fn rate(rate: &Rate) -> String {
-    format!(
-        "{:.2} % ({} of {} failed)",
-        rate.percent, rate.failed, rate.uploads
-    )
+    format!("{:.2} % ({} of {} failed)", rate.percent, rate.failed, rate.uploads)
 }
 
 fn interval(estimate: &Estimate) -> String {

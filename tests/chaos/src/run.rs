@@ -23,8 +23,9 @@ use crate::{Arguments, fsck, leaks, metrics, overhead, plan, truth, weather};
 /// Names in the configuration; `auto` prefers the first. The other one has no pages: each of its lists is of all files.
 const VENDORS: [&str; 2] = ["openai", "kimi"];
 
-/// Uploads that begin between one spell and the next are this part of all. Enough then meet no outage for their rates to say
-/// something: with 30,000, of some 10,000 pinned ones 40 may fail and 23 do, and one run in three thousand has more by chance.
+/// Uploads that begin between one spell and the next are this part of all. Enough then meet no outage for their rates
+/// to say something: with 30,000, of some 10,000 pinned ones 40 may fail and 23 do, and one run in three thousand has
+/// more by chance.
 const FAIR: usize = 30;
 
 /// Rounds of settling until nothing is left to settle.
@@ -83,28 +84,24 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
     let before = leaks::descriptors();
 
     let text = configuration(&place, &vendors, &calm);
-    std::fs::write(&place.config, text)
-        .map_err(|error| format!("{}: {error}", place.config.display()))?;
+    std::fs::write(&place.config, text).map_err(|error| format!("{}: {error}", place.config.display()))?;
     let gateway = open(&place, &clock).await?;
     let who = loadlock::local::authenticate(&gateway)
         .await
         .map_err(|error| error.to_string())?;
     eprintln!("measuring the overhead without faults …");
-    // Without the upkeep each upload pays for its own record. Deliveries behind the answers have a rhythm of their own, which
-    // can fall in with that of the pairs.
+    // Without the upkeep each upload pays for its own record. Deliveries behind the answers have a rhythm of their own,
+    // which can fall in with that of the pairs.
     let (overhead, calm_files) = overhead::measure(&gateway, &who, &clock, arguments.pairs).await?;
     let upkeep = gateway.start_upkeep();
 
     eprintln!("{} uploads in bad weather …", arguments.uploads);
     let started = Instant::now();
-    let (driven, happened) =
-        storm(arguments, &place, &vendors, &gateway, &who, &clock, &watch).await?;
+    let (driven, happened) = storm(arguments, &place, &vendors, &gateway, &who, &clock, &watch).await?;
     let took_s = started.elapsed().as_secs_f64();
     let mut injected = BTreeMap::new();
     for vendor in &vendors {
-        let counts = injected
-            .entry(vendor.name.to_owned())
-            .or_insert_with(BTreeMap::new);
+        let counts = injected.entry(vendor.name.to_owned()).or_insert_with(BTreeMap::new);
         for fault in vendor.injected().await? {
             *counts.entry(fault).or_insert(0) += 1;
         }
@@ -170,8 +167,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
 
 /// Warnings and what retry and breaker do, for whoever looks for the cause of a failure.
 fn log_to(path: &Path, watch: &Watch) -> Result<(), String> {
-    let file =
-        std::fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = std::fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(Arc::new(file))
@@ -204,9 +200,7 @@ async fn open(place: &Place, clock: &Clock) -> Result<Gateway, String> {
         .setup()
         .map_err(|error| error.to_string())?;
     setup.clock = clock.clone();
-    Gateway::open(setup)
-        .await
-        .map_err(|error| error.to_string())
+    Gateway::open(setup).await.map_err(|error| error.to_string())
 }
 
 /// A provider's part of the configuration. Each has an account of its own, though the key is the same.
@@ -255,16 +249,7 @@ async fn storm(
         counted,
     ));
     let plan = plan::plan(seed, uploads, VENDORS);
-    let driven = drive(
-        gateway,
-        who,
-        clock,
-        plan,
-        &place.files,
-        arguments.concurrency,
-        begun,
-    )
-    .await?;
+    let driven = drive(gateway, who, clock, plan, &place.files, arguments.concurrency, begun).await?;
     let happened = weather.await.map_err(|error| error.to_string())??;
     Ok((driven, happened))
 }
@@ -291,9 +276,7 @@ fn failures(seed: u64, done: &[Done], happened: &[Happened]) -> Vec<Failed> {
     let failed = done.iter().filter_map(|done| {
         let (code, reason) = done.end.as_ref().err()?;
         let attempts = done.attempts.iter();
-        let met = happened
-            .iter()
-            .filter(|spell| spell.overlaps(done.started, done.ended));
+        let met = happened.iter().filter(|spell| spell.overlaps(done.started, done.ended));
         Some(Failed {
             index: done.planned.index,
             seed,
@@ -301,9 +284,7 @@ fn failures(seed: u64, done: &[Done], happened: &[Happened]) -> Vec<Failed> {
             bytes: done.planned.content.bytes,
             started: done.started,
             ended: done.ended,
-            attempts: attempts
-                .map(|(name, at)| format!("{name} at {at}"))
-                .collect(),
+            attempts: attempts.map(|(name, at)| format!("{name} at {at}")).collect(),
             code: code.as_str(),
             reason: reason.clone(),
             met: met

@@ -28,8 +28,8 @@ pub(crate) struct Truth {
 /// What identifies a remote file: provider, extension (how the vendor treats it) and digest.
 type Key = (String, String, String);
 
-/// Compares everything. `calm` are the files that were uploaded before the weather; each vendor comes with the providers that
-/// store there.
+/// Compares everything. `calm` are the files that were uploaded before the weather; each vendor comes with the
+/// providers that store there.
 pub(crate) async fn compare(
     gateway: &Gateway,
     who: &Principal,
@@ -80,19 +80,11 @@ fn key(file: &File) -> Key {
         "local" => "",
         _ => file.filename.rsplit('.').next().unwrap_or_default(),
     };
-    (
-        file.provider.clone(),
-        extension.to_owned(),
-        file.sha256.clone(),
-    )
+    (file.provider.clone(), extension.to_owned(), file.sha256.clone())
 }
 
 /// Successes that were not deleted, by id; each must be about the bytes that were sent.
-fn live_files<'a>(
-    done: &'a [Done],
-    deleted: &BTreeSet<&str>,
-    truth: &mut Truth,
-) -> BTreeMap<&'a str, &'a File> {
+fn live_files<'a>(done: &'a [Done], deleted: &BTreeSet<&str>, truth: &mut Truth) -> BTreeMap<&'a str, &'a File> {
     let mut live = BTreeMap::new();
     for done in done {
         let Ok(file) = &done.end else { continue };
@@ -101,16 +93,14 @@ fn live_files<'a>(
             truth.lies.push(lie);
         }
         if !deleted.contains(file.id.as_str()) && live.insert(file.id.as_str(), file).is_some() {
-            truth
-                .lies
-                .push(format!("two uploads have the id {}", file.id));
+            truth.lies.push(format!("two uploads have the id {}", file.id));
         }
     }
     live
 }
 
-/// Every live file is in the listing once, nothing else is, and a deleted one is not found. Answers the files of `unknown`
-/// outcomes, which settling found and recorded: each of those excuses one.
+/// Every live file is in the listing once, nothing else is, and a deleted one is not found. Answers the files of
+/// `unknown` outcomes, which settling found and recorded: each of those excuses one.
 async fn findable(
     gateway: &Gateway,
     who: &Principal,
@@ -127,10 +117,7 @@ async fn findable(
             limit: 1_000,
             ..ListRequest::default()
         };
-        let page = gateway
-            .list(who, request)
-            .await
-            .map_err(|error| error.to_string())?;
+        let page = gateway.list(who, request).await.map_err(|error| error.to_string())?;
         for file in page.files {
             let id = file.id.clone();
             if listed.insert(id.clone(), file).is_some() {
@@ -162,11 +149,7 @@ async fn findable(
                 found_later.push(file);
             }
             _ => {
-                let what = if was_deleted {
-                    "was deleted"
-                } else {
-                    "never succeeded"
-                };
+                let what = if was_deleted { "was deleted" } else { "never succeeded" };
                 truth.lies.push(format!("{id} {what} and is listed"));
             }
         }

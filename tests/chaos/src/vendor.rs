@@ -39,11 +39,7 @@ pub(crate) struct Stored {
 
 impl Vendor {
     /// Starts `program`.
-    pub(crate) async fn start(
-        program: &Path,
-        name: &'static str,
-        kind: &'static str,
-    ) -> Result<Self, String> {
+    pub(crate) async fn start(program: &Path, name: &'static str, kind: &'static str) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", program.display());
         let mut child = Command::new(program)
             .args(["--vendor", kind, "--key", KEY])
@@ -86,22 +82,13 @@ impl Vendor {
     }
 
     /// From now on a part of the requests meets one of these.
-    pub(crate) async fn chaos(
-        &self,
-        seed: u64,
-        probability: f64,
-        faults: &[Value],
-    ) -> Result<(), String> {
+    pub(crate) async fn chaos(&self, seed: u64, probability: f64, faults: &[Value]) -> Result<(), String> {
         let chaos = json!({ "seed": seed, "probability": probability, "faults": faults });
         self.command(&json!({ "chaos": chaos })).await.map(|_| ())
     }
 
     /// From now on every request meets this.
-    pub(crate) async fn always(
-        &self,
-        operation: Option<&str>,
-        fault: &Value,
-    ) -> Result<(), String> {
+    pub(crate) async fn always(&self, operation: Option<&str>, fault: &Value) -> Result<(), String> {
         let order = json!({ "operation": operation, "fault": fault });
         self.command(&json!({ "always": order })).await.map(|_| ())
     }

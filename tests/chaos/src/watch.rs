@@ -50,18 +50,12 @@ impl Watch {
 
     /// Everything so far, in order.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was logged as an error: each is a promise that was not kept.
     pub(crate) fn errors(&self) -> Vec<String> {
-        self.errors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until `found` answers something about what was seen.
@@ -99,14 +93,11 @@ impl<S: Subscriber> Layer<S> for Watch {
             (_, Some(true)) => Turn::Probed,
             _ => return,
         };
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Seen {
-                at: self.clock.now().get(),
-                provider: fields.provider,
-                turn,
-            });
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen {
+            at: self.clock.now().get(),
+            provider: fields.provider,
+            turn,
+        });
         self.changes.send_modify(|count| *count += 1);
     }
 }

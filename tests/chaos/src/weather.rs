@@ -22,11 +22,13 @@ const SLOW_MS: u64 = 300;
 /// Longest that a breaker is waited for after an outage: several times what it may take.
 const PATIENCE: Millis = Millis::from_secs(600);
 
-/// The faults of every request, as the fakes read them: one of each 20, of which 15 are transient faults and 5 slow answers.
-/// Of the transient ones a third is a 5xx of each kind, the rest cut connections, lost answers and rate limits.
+/// The faults of every request, as the fakes read them: one of each 20, of which 15 are transient faults and 5 slow
+/// answers. Of the transient ones a third is a 5xx of each kind, the rest cut connections, lost answers and rate
+/// limits.
 pub(crate) fn faults() -> Vec<Value> {
     let status = |status: u16| json!({ "answer": { "status": status } });
-    let limited = |seconds: u32| json!({ "answer": { "status": 429, "headers": [["retry-after", seconds.to_string()]] } });
+    let limited =
+        |seconds: u32| json!({ "answer": { "status": 429, "headers": [["retry-after", seconds.to_string()]] } });
     let mut all = Vec::new();
     for fault in [
         status(500),
@@ -87,8 +89,9 @@ impl Kind {
     }
 }
 
-/// The spells of a seed, one after another without end: outages of one vendor at a time, both kinds, from one minute to three; in
-/// between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have something of each.
+/// The spells of a seed, one after another without end: outages of one vendor at a time, both kinds, from one minute to
+/// three; in between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have something
+/// of each.
 pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
     let mut random = StdRng::seed_from_u64(seed ^ 0x5eed_5eed);
     (0_usize..).map(move |index| {
@@ -129,8 +132,8 @@ impl Happened {
     }
 }
 
-/// Makes the weather as long as there are uploads, which `begun` counts. Between one spell and the next `fair` of them begin: how
-/// many an outage meets depends on the machine, how many meet none must not.
+/// Makes the weather as long as there are uploads, which `begun` counts. Between one spell and the next `fair` of them
+/// begin: how many an outage meets depends on the machine, how many meet none must not.
 pub(crate) async fn make(
     spells: impl Iterator<Item = Spell>,
     fair: usize,
@@ -176,13 +179,7 @@ pub(crate) async fn make(
 }
 
 /// When the breaker that an outage opened was closed again.
-async fn closed(
-    watch: &Watch,
-    clock: &Clock,
-    provider: &str,
-    from: u64,
-    until: u64,
-) -> Result<Option<u64>, String> {
+async fn closed(watch: &Watch, clock: &Clock, provider: &str, from: u64, until: u64) -> Result<Option<u64>, String> {
     let opened = watch
         .seen()
         .iter()
@@ -210,10 +207,7 @@ mod tests {
     #[test]
     fn the_mix_is_what_it_says() {
         let all = faults();
-        let slow = all
-            .iter()
-            .filter(|fault| fault.get("delay").is_some())
-            .count();
+        let slow = all.iter().filter(|fault| fault.get("delay").is_some()).count();
         assert_eq!((all.len(), slow), (20, 5));
         assert!((TRANSIENT / SLOW - 3.0).abs() < 1e-9);
     }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The MCP door against clients of others: the Python SDK `mcp` and the command line of the MCP inspector, each over standard
-# input and output and over streamable HTTP. LOADLOCK is the binary. The last line is `N passed, N failed`.
+# The MCP door against clients of others: the Python SDK `mcp` and the command line of the MCP inspector, each over
+# standard input and output and over streamable HTTP. LOADLOCK is the binary. The last line is `N passed, N failed`.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"

@@ -14,7 +14,8 @@ use rand::{RngExt, SeedableRng};
 const AT_ONCE: usize = 8;
 /// Different contents; fewer than uploads, so that some are equal.
 const FILES: usize = 12;
-/// Most events until a kill: one is a request, a piece of its body or its answer at a vendor, or a line that the process says.
+/// Most events until a kill: one is a request, a piece of its body or its answer at a vendor, or a line that the
+/// process says.
 const EVENTS: u64 = 400;
 
 pub(crate) struct Load {
@@ -70,9 +71,7 @@ impl Load {
         let files = (0..FILES)
             .map(|file| {
                 let letters = random.random_range(1..40_000);
-                let content: Vec<u8> = (0..letters)
-                    .map(|_| random.random_range(b'a'..=b'z'))
-                    .collect();
+                let content: Vec<u8> = (0..letters).map(|_| random.random_range(b'a'..=b'z')).collect();
                 world.file(&format!("{file}.txt"), content)
             })
             .collect();
@@ -171,8 +170,7 @@ impl Load {
             }
             Said::Refused { code, message } => {
                 assert!(
-                    ["provider_failed", "tracker_failed", "outcome_unknown"]
-                        .contains(&code.as_str()),
+                    ["provider_failed", "tracker_failed", "outcome_unknown"].contains(&code.as_str()),
                     "{code}: {message}"
                 );
                 "refusals"
@@ -189,18 +187,12 @@ impl Load {
             }
         }
         let home = self.world.path("home");
-        drop(
-            open(&self.config())
-                .await
-                .map_err(|error| error.to_string())?,
-        );
+        drop(open(&self.config()).await.map_err(|error| error.to_string())?);
         let unknown = settled(&home)?;
         if unknown > 0 {
             return Err(format!("{unknown} outcomes are unknown"));
         }
-        let (gateway, who) = open(&self.config())
-            .await
-            .map_err(|error| error.to_string())?;
+        let (gateway, who) = open(&self.config()).await.map_err(|error| error.to_string())?;
         let books = Books::read(&home, &self.vendors, &gateway, &who).await;
         drop(gateway);
         for vendor in &self.vendors {
@@ -220,17 +212,14 @@ impl Load {
                 other => return Err(format!("{id} was promised, the ledger has {other:?}")),
             }
         }
-        if let Some(back) = self
-            .deleted
-            .iter()
-            .find(|id| ledger.contains_key(id.as_str()))
-        {
+        if let Some(back) = self.deleted.iter().find(|id| ledger.contains_key(id.as_str())) {
             return Err(format!("{back} was deleted and is back"));
         }
         self.check_copies(&books)
     }
 
-    /// Equal content of one tenant at one provider is one remote file, unless uploads died before anyone was told of it: then each left a record of its own.
+    /// Equal content of one tenant at one provider is one remote file, unless uploads died before anyone was told of
+    /// it: then each left a record of its own.
     fn check_copies(&self, books: &Books) -> Result<(), String> {
         let mut remotes: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
         for file in &books.ledger {
@@ -238,11 +227,10 @@ impl Load {
             of.insert(&file.remote_id);
         }
         let more: usize = remotes.values().map(|of| of.len() - 1).sum();
-        // An upload that dies under way is settled at the next start, before anything else is uploaded: nothing makes a second one.
+        // An upload that dies under way is settled at the next start, before anything else is uploaded: nothing makes a
+        // second one.
         if more > 0 {
-            return Err(format!(
-                "{more} remote files hold content that another one holds"
-            ));
+            return Err(format!("{more} remote files hold content that another one holds"));
         }
         Ok(())
     }

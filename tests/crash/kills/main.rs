@@ -25,9 +25,9 @@ async fn killed_at_random_moments_the_books_balance() {
         for kill in 1..=kills {
             load.kill_once().await;
             if kill % BALANCE_AFTER == 0 || kill == kills {
-                load.balance().await.unwrap_or_else(|problem| {
-                    panic!("seed {}, after {kill} kills: {problem}", seed + home)
-                });
+                load.balance()
+                    .await
+                    .unwrap_or_else(|problem| panic!("seed {}, after {kill} kills: {problem}", seed + home));
             }
         }
         load.report()

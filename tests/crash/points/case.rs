@@ -37,7 +37,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Not the process alone dies: what it did not sync is lost. `synced` keeps the names that were synced, `current` all.
+    /// Not the process alone dies: what it did not sync is lost. `synced` keeps the names that were synced, `current`
+    /// all.
     pub(crate) fn with_power_loss(self, names: &'static str) -> Self {
         Self {
             power: Some(names),
@@ -46,9 +47,9 @@ impl<'a> Case<'a> {
     }
 
     pub(crate) fn name(&self) -> String {
-        let power = self.power.map_or(String::new(), |names| {
-            format!(", the power fails ({names} names)")
-        });
+        let power = self
+            .power
+            .map_or(String::new(), |names| format!(", the power fails ({names} names)"));
         self.death() + &power
     }
 
@@ -114,14 +115,8 @@ impl<'a> Case<'a> {
 
     fn upload(&self, stage: &Stage) -> Upload {
         Upload {
-            provider: (self.scenario.shops.len() < 2).then(|| {
-                self.scenario
-                    .shops
-                    .first()
-                    .copied()
-                    .unwrap_or("local")
-                    .to_owned()
-            }),
+            provider: (self.scenario.shops.len() < 2)
+                .then(|| self.scenario.shops.first().copied().unwrap_or("local").to_owned()),
             path: stage.file.clone(),
             body: self.scenario.body,
             key: self.scenario.key.then(|| "key".to_owned()),
@@ -145,12 +140,7 @@ impl<'a> Case<'a> {
             steps.push(Step::DeleteLast);
         }
         let order = Order {
-            config: if fatal.is_some() {
-                &stage.up
-            } else {
-                &stage.down
-            }
-            .clone(),
+            config: if fatal.is_some() { &stage.up } else { &stage.down }.clone(),
             steps,
         };
         let env: Vec<_> = fatal
@@ -232,8 +222,7 @@ impl<'a> Case<'a> {
         if books.ledger.len() > most {
             return Err(format!("{} records for {most} uploads", books.ledger.len()));
         }
-        self.ask_again(stage, &gateway, &who, &books, unknown, end)
-            .await?;
+        self.ask_again(stage, &gateway, &who, &books, unknown, end).await?;
         drop(gateway);
         settled(&home).map(|_| ())
     }
@@ -278,35 +267,23 @@ impl<'a> Case<'a> {
                 let added = books.ledger.len() - before.ledger.len();
                 // With a key it is the same upload, and the same file.
                 if self.scenario.key
-                    && last_stored(end)
-                        .is_some_and(|first| first != id && end.said.len() > self.expected_lines())
+                    && last_stored(end).is_some_and(|first| first != id && end.said.len() > self.expected_lines())
                 {
                     return Err("another file under the same key".to_owned());
                 }
-                if self.scenario.key
-                    && self.scenario.before == Before::Nothing
-                    && books.ledger.len() != 1
-                {
+                if self.scenario.key && self.scenario.before == Before::Nothing && books.ledger.len() != 1 {
                     return Err(format!(
                         "{} records under one key, {added} of them new",
                         books.ledger.len()
                     ));
                 }
-                if self.scenario.key
-                    && self.scenario.before != Before::Nothing
-                    && books.ledger.len() != 2
-                {
-                    return Err(format!(
-                        "{} records, {added} of them new",
-                        books.ledger.len()
-                    ));
+                if self.scenario.key && self.scenario.before != Before::Nothing && books.ledger.len() != 2 {
+                    return Err(format!("{} records, {added} of them new", books.ledger.len()));
                 }
                 Ok(())
             }
             Err(error)
-                if unknown > 0
-                    && self.scenario.key
-                    && error.code == loadlock_gateway::ErrorCode::OutcomeUnknown =>
+                if unknown > 0 && self.scenario.key && error.code == loadlock_gateway::ErrorCode::OutcomeUnknown =>
             {
                 Ok(())
             }
@@ -341,10 +318,7 @@ fn held(end: &End) -> Vec<String> {
 async fn silent(shop: &Shop, operation: Operation) {
     let whole = |request: &Recorded| request.body_complete || operation != Operation::Create;
     let is = |request: &Recorded| request.operation == Some(operation) && whole(request);
-    shop.upstream
-        .requests()
-        .wait(|all| all.iter().any(is))
-        .await;
+    shop.upstream.requests().wait(|all| all.iter().any(is)).await;
     let faults = shop.upstream.faults();
     let stores = faults
         .injected()
@@ -372,12 +346,7 @@ fn passed(trace: &Path) -> Vec<Fatal> {
     let text = std::fs::read_to_string(trace).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines.iter().rposition(|line| *line == "=").unwrap_or(0);
-    let number = |at: usize| {
-        lines[..=at]
-            .iter()
-            .filter(|line| **line == lines[at])
-            .count()
-    };
+    let number = |at: usize| lines[..=at].iter().filter(|line| **line == lines[at]).count();
     (last + 1..lines.len())
         .map(|at| Fatal::At {
             point: lines[at].to_owned(),

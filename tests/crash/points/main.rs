@@ -14,7 +14,8 @@ use loadlock_gateway::FAULT_POINTS;
 /// Cases at the same time: the victims wait for syncs more than they compute.
 const AT_ONCE: usize = 6;
 
-/// What an untroubled run passes is where the others are killed, each place as often as it was passed. So a new fault point is covered once some scenario reaches it, and this fails until one does.
+/// What an untroubled run passes is where the others are killed, each place as often as it was passed. So a new fault
+/// point is covered once some scenario reaches it, and this fails until one does.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_anywhere_the_books_balance() {
     let mut scenarios = scenarios::all();
@@ -23,9 +24,7 @@ async fn killed_anywhere_the_books_balance() {
     if let Some(only) = &only {
         scenarios.retain(|scenario| scenario.name.contains(only));
     }
-    let (silent, answered): (Vec<_>, Vec<_>) = scenarios
-        .iter()
-        .partition(|scenario| scenario.during.is_some());
+    let (silent, answered): (Vec<_>, Vec<_>) = scenarios.iter().partition(|scenario| scenario.during.is_some());
     let runs: Vec<_> = futures::stream::iter(answered)
         .map(|scenario| async move {
             let run = Case::new(scenario, None).run().await;

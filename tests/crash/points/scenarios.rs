@@ -77,7 +77,8 @@ impl Scenario {
             large: false,
             key: false,
             during: None,
-            // What the machine itself stores is in a body's way, at `local` and in the tracker; of other vendors one stands for all.
+            // What the machine itself stores is in a body's way, at `local` and in the tracker; of other vendors one
+            // stands for all.
             power: shops.is_empty(),
         }
     }
@@ -155,8 +156,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     };
     for shop in vendors {
         for (answer, faults) in &answers {
-            let one = Scenario::new(format!("{shop} {answer}"), &[shop], Act::Upload)
-                .faults(Operation::Create, faults);
+            let one = Scenario::new(format!("{shop} {answer}"), &[shop], Act::Upload).faults(Operation::Create, faults);
             all.push(one.clone().tracker_down());
             all.push(one);
         }
@@ -188,90 +188,54 @@ pub(crate) fn all() -> Vec<Scenario> {
     for shops in [&[BY_MARK][..], &[NOT_AT_ALL], &[]] {
         let name = shops.first().copied().unwrap_or("local");
         for key in [false, true] {
-            let mut again = Scenario::new(format!("{name} again, key {key}"), shops, Act::Upload)
-                .before(Before::Uploaded);
+            let mut again =
+                Scenario::new(format!("{name} again, key {key}"), shops, Act::Upload).before(Before::Uploaded);
             again.key = key;
             all.push(again);
-            let mut again = Scenario::new(
-                format!("{name} again, unrecorded, key {key}"),
-                shops,
-                Act::Upload,
-            )
-            .before(Before::UploadedUnrecorded)
-            .body()
-            .tracker_down();
+            let mut again = Scenario::new(format!("{name} again, unrecorded, key {key}"), shops, Act::Upload)
+                .before(Before::UploadedUnrecorded)
+                .body()
+                .tracker_down();
             again.key = key;
             all.push(again);
         }
     }
     for shops in [&[BY_MARK][..], &[]] {
         let name = shops.first().copied().unwrap_or("local");
+        all.push(Scenario::new(format!("{name} deletes"), shops, Act::Delete).before(Before::Uploaded));
+        all.push(Scenario::new(format!("{name} deletes one of two"), shops, Act::Delete).before(Before::UploadedTwice));
         all.push(
-            Scenario::new(format!("{name} deletes"), shops, Act::Delete).before(Before::Uploaded),
-        );
-        all.push(
-            Scenario::new(format!("{name} deletes one of two"), shops, Act::Delete)
+            Scenario::new(format!("{name} deletes the first of two"), shops, Act::DeleteFirst)
                 .before(Before::UploadedTwice),
         );
+        all.push(Scenario::new(format!("{name} settles"), shops, Act::Start).before(Before::Died("call.after")));
         all.push(
-            Scenario::new(
-                format!("{name} deletes the first of two"),
-                shops,
-                Act::DeleteFirst,
-            )
-            .before(Before::UploadedTwice),
-        );
-        all.push(
-            Scenario::new(format!("{name} settles"), shops, Act::Start)
-                .before(Before::Died("call.after")),
-        );
-        all.push(
-            Scenario::new(
-                format!("{name} settles what was not sent"),
-                shops,
-                Act::Start,
-            )
-            .before(Before::Died("begin.after")),
+            Scenario::new(format!("{name} settles what was not sent"), shops, Act::Start)
+                .before(Before::Died("begin.after")),
         );
         all.push(
             Scenario::new(format!("{name} settles a changed file"), shops, Act::Start)
                 .before(Before::DiedAndChanged("call.after")),
         );
+        all.push(Scenario::new(format!("{name} delivers late"), shops, Act::Start).before(Before::UploadedUnrecorded));
         all.push(
-            Scenario::new(format!("{name} delivers late"), shops, Act::Start)
-                .before(Before::UploadedUnrecorded),
-        );
-        all.push(
-            Scenario::new(format!("{name} deletes late"), shops, Act::Start)
-                .before(Before::Died("tombstone.after")),
+            Scenario::new(format!("{name} deletes late"), shops, Act::Start).before(Before::Died("tombstone.after")),
         );
     }
-    all.push(
-        Scenario::new("zai settles", &[NOT_AT_ALL], Act::Start).before(Before::Died("call.after")),
-    );
+    all.push(Scenario::new("zai settles", &[NOT_AT_ALL], Act::Start).before(Before::Died("call.after")));
     for (answer, fault) in [
         ("refuses to", Fault::status(503)),
         ("deletes and the answer is lost", Fault::ResetAfter),
     ] {
         all.push(
-            Scenario::new(
-                format!("{BY_MARK} {answer} delete"),
-                &[BY_MARK],
-                Act::Delete,
-            )
-            .before(Before::Uploaded)
-            .faults(Operation::Delete, &[fault]),
+            Scenario::new(format!("{BY_MARK} {answer} delete"), &[BY_MARK], Act::Delete)
+                .before(Before::Uploaded)
+                .faults(Operation::Delete, &[fault]),
         );
     }
     for shop in [BY_MARK, NOT_AT_ALL] {
-        for (silent, fault) in [
-            ("is silent", Fault::Hang),
-            ("stores and is silent", Fault::HangAfter),
-        ] {
-            all.push(
-                Scenario::new(format!("{shop} {silent}"), &[shop], Act::Upload)
-                    .during(Operation::Create, fault),
-            );
+        for (silent, fault) in [("is silent", Fault::Hang), ("stores and is silent", Fault::HangAfter)] {
+            all.push(Scenario::new(format!("{shop} {silent}"), &[shop], Act::Upload).during(Operation::Create, fault));
         }
     }
     all.push(
@@ -289,18 +253,11 @@ pub(crate) fn all() -> Vec<Scenario> {
             .before(Before::Died("call.after"))
             .during(Operation::List, Fault::Hang),
     );
-    for (silent, fault) in [
-        ("is silent", Fault::Hang),
-        ("deletes and is silent", Fault::HangAfter),
-    ] {
+    for (silent, fault) in [("is silent", Fault::Hang), ("deletes and is silent", Fault::HangAfter)] {
         all.push(
-            Scenario::new(
-                format!("kimi {silent} when deleting"),
-                &[BY_MARK],
-                Act::Delete,
-            )
-            .before(Before::Uploaded)
-            .during(Operation::Delete, fault),
+            Scenario::new(format!("kimi {silent} when deleting"), &[BY_MARK], Act::Delete)
+                .before(Before::Uploaded)
+                .during(Operation::Delete, fault),
         );
     }
     all

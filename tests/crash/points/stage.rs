@@ -45,8 +45,7 @@ impl Stage {
         let down = world.path("tracker-away.toml");
         let guest = world.guest("tracker_forgets");
         let text = std::fs::read_to_string(&up).unwrap();
-        let away =
-            format!("{text}\n[tracker]\ncomponent = {guest:?}\nsettings = {{ mode = \"fail\" }}\n");
+        let away = format!("{text}\n[tracker]\ncomponent = {guest:?}\nsettings = {{ mode = \"fail\" }}\n");
         std::fs::write(&down, away).unwrap();
         Self {
             world,

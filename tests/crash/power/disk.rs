@@ -38,9 +38,7 @@ pub(crate) async fn again<T>(world: &World, runs: T, names: Names) -> Result<Ope
 }
 
 pub(crate) fn body(content: &[u8]) -> Body {
-    let chunks = content
-        .chunks(7)
-        .map(|chunk| Ok(bytes::Bytes::copy_from_slice(chunk)));
+    let chunks = content.chunks(7).map(|chunk| Ok(bytes::Bytes::copy_from_slice(chunk)));
     Body {
         stream: Box::pin(futures::stream::iter(chunks.collect::<Vec<_>>())),
         name: "a.txt".into(),

@@ -1,4 +1,5 @@
-//! The power fails right after something was promised. What was promised is still true, and it is not if any one sync is left out.
+//! The power fails right after something was promised. What was promised is still true, and it is not if any one sync
+//! is left out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod disk;

@@ -18,13 +18,9 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
         ("a file in a folder that a kill left is there", |names| {
             Box::pin(left_by_a_kill(names))
         }),
-        ("a deleted file stays deleted", |names| {
-            Box::pin(deleted(names))
-        }),
+        ("a deleted file stays deleted", |names| Box::pin(deleted(names))),
         ("a token is still good", |names| Box::pin(key(names))),
-        ("a home in a new place is there", |names| {
-            Box::pin(new_home(names))
-        }),
+        ("a home in a new place is there", |names| Box::pin(new_home(names))),
     ];
     all.extend(sessions::all());
     all.extend(tus::all());
@@ -52,10 +48,7 @@ async fn second(names: Names) -> Result<(), String> {
     let gateway = world.open().await;
     gateway.upload(&a).await.unwrap();
     let gateway = again(&world, gateway, names).await?;
-    let file = gateway
-        .upload(&b)
-        .await
-        .map_err(|error| error.to_string())?;
+    let file = gateway.upload(&b).await.map_err(|error| error.to_string())?;
     let gateway = again(&world, gateway, names).await?;
     match gateway.content(&file.id).await {
         Ok(content) if content == b"another" => Ok(()),
@@ -90,9 +83,7 @@ async fn both(names: Names) -> Result<(), String> {
     }
     let gateway = again(&world, gateway, names).await?;
     let left = gateway.list().await.unwrap().files.len();
-    (left == 2)
-        .then_some(())
-        .ok_or_else(|| format!("{left} are there"))
+    (left == 2).then_some(()).ok_or_else(|| format!("{left} are there"))
 }
 
 async fn deleted(names: Names) -> Result<(), String> {
@@ -100,11 +91,7 @@ async fn deleted(names: Names) -> Result<(), String> {
     let path = world.file("a.txt", CONTENT);
     let gateway = world.open().await;
     let file = gateway.upload(&path).await.unwrap();
-    gateway
-        .gateway
-        .delete(&gateway.who, &file.id)
-        .await
-        .unwrap();
+    gateway.gateway.delete(&gateway.who, &file.id).await.unwrap();
     let gateway = again(&world, gateway, names).await?;
     if gateway.gateway.get(&gateway.who, &file.id).await.is_ok() {
         return Err("it is listed again".into());

@@ -21,19 +21,11 @@ struct State {
 pub(crate) fn all() -> Vec<(&'static str, Check)> {
     vec![
         ("a session is there", |names| Box::pin(opened(names))),
-        ("a session's state is the last", |names| {
-            Box::pin(updated(names))
-        }),
-        ("a session's data is there", |names| {
-            Box::pin(created(names))
-        }),
-        ("what was appended is there", |names| {
-            Box::pin(appended(names))
-        }),
+        ("a session's state is the last", |names| Box::pin(updated(names))),
+        ("a session's data is there", |names| Box::pin(created(names))),
+        ("what was appended is there", |names| Box::pin(appended(names))),
         ("a kept body is there", |names| Box::pin(kept(names))),
-        ("a closed session stays closed", |names| {
-            Box::pin(closed(names))
-        }),
+        ("a closed session stays closed", |names| Box::pin(closed(names))),
     ]
 }
 
@@ -113,10 +105,7 @@ async fn appended(names: Names) -> Result<(), String> {
     let session = open(&gateway).await;
     for piece in ["one ", "two"] {
         let mut writer = session.append("all", 100).await.unwrap();
-        writer
-            .write(&Bytes::from_static(piece.as_bytes()))
-            .await
-            .unwrap();
+        writer.write(&Bytes::from_static(piece.as_bytes())).await.unwrap();
         writer.finish().await.unwrap();
     }
     let id = session.id().to_owned();

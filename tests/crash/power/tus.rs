@@ -17,9 +17,7 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
         ("bytes that tus acknowledged are there", |names| {
             Box::pin(patched(names))
         }),
-        ("parts that tus joined are there", |names| {
-            Box::pin(joined(names))
-        }),
+        ("parts that tus joined are there", |names| Box::pin(joined(names))),
         ("a tus upload that was ended stays ended", |names| {
             Box::pin(ended(names))
         }),
@@ -90,8 +88,7 @@ impl Door {
     }
 
     async fn patch(&self, path: &str, offset: usize, body: &str) -> u16 {
-        let more =
-            format!("Upload-Offset: {offset}\r\nContent-Type: application/offset+octet-stream\r\n");
+        let more = format!("Upload-Offset: {offset}\r\nContent-Type: application/offset+octet-stream\r\n");
         self.send("PATCH", path, &more, body).await.status
     }
 }
@@ -100,9 +97,7 @@ impl Reply {
     fn header(&self, name: &str) -> Option<String> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(": ")?;
-            found
-                .eq_ignore_ascii_case(name)
-                .then(|| value.trim().to_owned())
+            found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
         })
     }
 }
@@ -137,10 +132,7 @@ async fn patched(names: Names) -> Result<(), String> {
     at(&door, &path, "5").await?;
     let data = crate::disk::files(&world.path("home/sessions"));
     let held = |path: &std::path::PathBuf| std::fs::read(path).unwrap() == b"01234";
-    data.iter()
-        .any(held)
-        .then_some(())
-        .ok_or_else(|| "other bytes".into())
+    data.iter().any(held).then_some(()).ok_or_else(|| "other bytes".into())
 }
 
 /// The parts' own bytes are gone when the vendor is asked to store the whole.

@@ -58,14 +58,11 @@ impl Books {
             }
         }
         let dying = gateway.stats(who).await.unwrap().dying;
-        Self {
-            stored,
-            ledger,
-            dying,
-        }
+        Self { stored, ledger, dying }
     }
 
-    /// Whether every record has its remote file, with the recorded content, and every remote file a record; `unknown` many remote files may have none.
+    /// Whether every record has its remote file, with the recorded content, and every remote file a record; `unknown`
+    /// many remote files may have none.
     pub fn balance(&self, unknown: u64) -> Result<(), String> {
         let recorded: BTreeSet<&String> = self.ledger.iter().map(|file| &file.remote_id).collect();
         for file in &self.ledger {
@@ -77,11 +74,7 @@ impl Books {
                 Some(_) => {}
             }
         }
-        let orphans = self
-            .stored
-            .keys()
-            .filter(|id| !recorded.contains(id))
-            .count() as u64;
+        let orphans = self.stored.keys().filter(|id| !recorded.contains(id)).count() as u64;
         if orphans > unknown {
             return Err(format!(
                 "{orphans} remote files are in no record, {unknown} are accounted for"
@@ -95,19 +88,13 @@ impl Books {
 
     /// How many remote files have this content.
     pub fn copies(&self, sha256: &str) -> usize {
-        self.stored
-            .values()
-            .filter(|stored| *stored == sha256)
-            .count()
+        self.stored.values().filter(|stored| *stored == sha256).count()
     }
 }
 
 /// The journal's balance. No gateway may be open.
 pub fn counts(home: &Path) -> Counts {
-    Journal::open(&home.join("journal"))
-        .unwrap()
-        .counts()
-        .unwrap()
+    Journal::open(&home.join("journal")).unwrap().counts().unwrap()
 }
 
 /// Whether everything that the journal had open has been settled; answers how many outcomes are unknown.
@@ -128,10 +115,7 @@ fn local_objects(home: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for shard in children(&home.join("providers/local/objects")) {
         for record in children(&shard) {
-            if record
-                .extension()
-                .is_none_or(|extension| extension != "json")
-            {
+            if record.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
             let bytes = std::fs::read(record.with_extension("")).unwrap_or_default();

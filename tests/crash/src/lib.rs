@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use loadlock_config::{Facts, load_with};
 use loadlock_gateway::{
-    Body, CancellationToken, Door, Error, Event, Gateway, Principal, Progress, Setup, Silent,
-    Source, Target, UploadRequest,
+    Body, CancellationToken, Door, Error, Event, Gateway, Principal, Progress, Setup, Silent, Source, Target,
+    UploadRequest,
 };
 use loadlock_sandbox::EngineOptions;
 use serde::{Deserialize, Serialize};
@@ -144,12 +144,7 @@ pub async fn open(config: &Path) -> Result<(Gateway, Principal), Error> {
 /// # Errors
 /// The gateway's.
 pub async fn upload(gateway: &Gateway, who: &Principal, upload: &Upload) -> Result<Said, Error> {
-    let name = upload
-        .path
-        .file_name()
-        .unwrap()
-        .to_string_lossy()
-        .into_owned();
+    let name = upload.path.file_name().unwrap().to_string_lossy().into_owned();
     let source = if upload.body {
         let bytes = std::fs::read(&upload.path).unwrap();
         let chunks: Vec<_> = bytes

@@ -69,8 +69,7 @@ async fn stream(gateway: &Gateway, who: &Principal, load: Stream) {
     let callers = (0..load.at_once).map(|caller| {
         let (load, mine) = (&load, &mine);
         async move {
-            let mut random =
-                StdRng::seed_from_u64(load.seed.wrapping_mul(1_000).wrapping_add(caller as u64));
+            let mut random = StdRng::seed_from_u64(load.seed.wrapping_mul(1_000).wrapping_add(caller as u64));
             loop {
                 let chosen = if random.random::<f64>() < 0.5 {
                     let mut mine = mine.lock().unwrap();

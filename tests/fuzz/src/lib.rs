@@ -1,4 +1,5 @@
-//! One function for each group of parsers that face the network or a component: it takes any bytes, and panics if a promise is broken. Where a group has several, the first byte chooses.
+//! One function for each group of parsers that face the network or a component: it takes any bytes, and panics if a
+//! promise is broken. Where a group has several, the first byte chooses.
 //!
 //! | target | parsers |
 //! |---|---|

@@ -11,7 +11,8 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// A path that a component asks for: what is accepted stays as it is when it is read again, and holds nothing that a server could read as another path.
+/// A path that a component asks for: what is accepted stays as it is when it is read again, and holds nothing that a
+/// server could read as another path.
 pub(crate) fn egress_url(bytes: &[u8]) {
     let Some(raw) = text(bytes) else { return };
     if let Ok(path) = CanonicalPath::parse(raw) {
@@ -28,7 +29,8 @@ pub(crate) fn egress_url(bytes: &[u8]) {
 /// The second secret's own bytes can be read as escapes.
 const SECRETS: [&str; 2] = ["sk-0123/4567", "%41\\u0041a %2"];
 
-/// A vendor's answer: it comes out as long as it went in, the same however it is cut, with no secret in it, and little of it is held back.
+/// A vendor's answer: it comes out as long as it went in, the same however it is cut, with no secret in it, and little
+/// of it is held back.
 pub(crate) fn scrub(bytes: &[u8]) {
     let Some((cut, body)) = bytes.split_first() else {
         return;
@@ -38,9 +40,7 @@ pub(crate) fn scrub(bytes: &[u8]) {
     let whole = scrubber.bytes(body).unwrap_or_else(|| body.to_vec());
     assert_eq!(whole.len(), body.len());
     for secret in SECRETS {
-        let found = whole
-            .windows(secret.len())
-            .any(|window| window == secret.as_bytes());
+        let found = whole.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!found, "the secret is in the answer");
     }
     assert!(scrubber.bytes(&whole).is_none(), "a mask makes a secret");

@@ -37,12 +37,9 @@ pub(crate) fn open_parent(attempts: &mut Attempts) {
                 Ok(file) => attempts.allowed(&label, &taste(&file)),
                 Err(code) => attempts.refused(&label, code),
             }
-            let directory = root.directory.open_at(
-                PathFlags::empty(),
-                name,
-                OpenFlags::DIRECTORY,
-                DescriptorFlags::READ,
-            );
+            let directory =
+                root.directory
+                    .open_at(PathFlags::empty(), name, OpenFlags::DIRECTORY, DescriptorFlags::READ);
             attempts.note(&format!("{label}.directory"), directory);
             let stat = root.directory.stat_at(PathFlags::SYMLINK_FOLLOW, name);
             attempts.note(&format!("{label}.stat"), stat);

@@ -37,9 +37,7 @@ pub(crate) fn read_sibling(path: &str, attempts: &mut Attempts) {
     }
     let name = &names[0].1;
     let flags = PathFlags::empty();
-    attempts.note("stat+", {
-        root.directory.stat_at(PathFlags::SYMLINK_FOLLOW, name)
-    });
+    attempts.note("stat+", { root.directory.stat_at(PathFlags::SYMLINK_FOLLOW, name) });
     attempts.note("readlink", root.directory.readlink_at(name));
     attempts.note("hash", root.directory.metadata_hash_at(flags, name));
     // Opening the folder again must not give a directory without the rule.

@@ -23,11 +23,7 @@ pub(crate) fn write_attacks(path: &str, attempts: &mut Attempts) {
             ("truncate", OpenFlags::TRUNCATE, DescriptorFlags::WRITE),
             // Truncating needs no write flag on some systems.
             ("truncate-read", OpenFlags::TRUNCATE, DescriptorFlags::READ),
-            (
-                "mutate",
-                OpenFlags::empty(),
-                DescriptorFlags::MUTATE_DIRECTORY,
-            ),
+            ("mutate", OpenFlags::empty(), DescriptorFlags::MUTATE_DIRECTORY),
         ] {
             let opened = directory.open_at(PathFlags::empty(), name, open_flags, flags);
             attempts.note(&format!("{how}.{target}"), opened);
@@ -107,18 +103,13 @@ fn create(directory: &Descriptor, attempts: &mut Attempts) {
         if made.is_ok() {
             attempts.note(
                 "rename-from-state",
-                state
-                    .directory
-                    .rename_at("from-state", directory, "moved-by-guest"),
+                state.directory.rename_at("from-state", directory, "moved-by-guest"),
             );
             attempts.note(
                 "link-from-state",
-                state.directory.link_at(
-                    PathFlags::empty(),
-                    "from-state",
-                    directory,
-                    "linked-from-state",
-                ),
+                state
+                    .directory
+                    .link_at(PathFlags::empty(), "from-state", directory, "linked-from-state"),
             );
         }
     }

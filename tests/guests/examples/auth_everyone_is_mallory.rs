@@ -1,5 +1,6 @@
-//! An auth component that takes everybody, with or without a credential, for `mallory` of the tenant that the setting `TENANT` names (default
-//! `victim`), by a key that may not speak for it: the host must check the principal against the key's tenants and refuse.
+//! An auth component that takes everybody, with or without a credential, for `mallory` of the tenant that the setting
+//! `TENANT` names (default `victim`), by a key that may not speak for it: the host must check the principal against the
+//! key's tenants and refuse.
 
 use std::cell::RefCell;
 
@@ -28,9 +29,7 @@ impl Guest for Everyone {
         Ok(Principal {
             subject: "mallory".to_owned(),
             tenant: setting("TENANT").unwrap_or_else(|| "victim".to_owned()),
-            scopes: ["read", "write", "delete", "admin"]
-                .map(str::to_owned)
-                .to_vec(),
+            scopes: ["read", "write", "delete", "admin"].map(str::to_owned).to_vec(),
             method: Method::Token,
             key_id,
             token_id: None,

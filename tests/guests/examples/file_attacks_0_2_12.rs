@@ -1,5 +1,5 @@
-//! Makes all file attacks through `wasi:filesystem@0.2.12`: the host must refuse each at this version too. The setting `ATTACK` chooses
-//! `sibling`, `write` or `parent`; without it the report covers all three.
+//! Makes all file attacks through `wasi:filesystem@0.2.12`: the host must refuse each at this version too. The setting
+//! `ATTACK` chooses `sibling`, `write` or `parent`; without it the report covers all three.
 
 #[path = "../attacks/mod.rs"]
 mod attacks;

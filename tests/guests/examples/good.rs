@@ -1,4 +1,5 @@
-//! An honest provider without a network: reads the whole file, the id is its digest; it must succeed whatever other guests do.
+//! An honest provider without a network: reads the whole file, the id is its digest; it must succeed whatever other
+//! guests do.
 
 use guests::Provider;
 use guests::honest;

@@ -1,5 +1,5 @@
-//! An honest provider that posts the raw bytes to the setting `TARGET` and answers the id of the response: it must succeed whatever other
-//! guests do.
+//! An honest provider that posts the raw bytes to the setting `TARGET` and answers the id of the response: it must
+//! succeed whatever other guests do.
 
 use guests::Provider;
 use guests::words::*;

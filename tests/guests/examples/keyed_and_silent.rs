@@ -1,4 +1,5 @@
-//! Says that a key makes sending again harmless, lists nothing, and never answers an upload: that it is not on the list proves nothing.
+//! Says that a key makes sending again harmless, lists nothing, and never answers an upload: that it is not on the list
+//! proves nothing.
 
 use guests::Provider;
 use guests::words::*;

@@ -1,5 +1,5 @@
-//! Writes 100 MiB to standard error in `upload` and then uploads honestly: the host must discard and count what is over its cap, and the upload
-//! must succeed.
+//! Writes 100 MiB to standard error in `upload` and then uploads honestly: the host must discard and count what is over
+//! its cap, and the upload must succeed.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! Answers an id that nobody gave it: with the setting `MODE=control` one with control characters, `long` one of 600 bytes, `empty` none, else
-//! one that occurs in no response of `TARGET`; the host must refuse each.
+//! Answers an id that nobody gave it: with the setting `MODE=control` one with control characters, `long` one of 600
+//! bytes, `empty` none, else one that occurs in no response of `TARGET`; the host must refuse each.
 
 use guests::Provider;
 use guests::settings::setting;

@@ -1,4 +1,5 @@
-//! Reads its file and answers one byte more than it has: the host compares, fails the upload and has the remote file deleted.
+//! Reads its file and answers one byte more than it has: the host compares, fails the upload and has the remote file
+//! deleted.
 
 use guests::Provider;
 use guests::honest;

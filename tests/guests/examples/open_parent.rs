@@ -1,4 +1,5 @@
-//! Tries to open `..`, absolute names and `/proc/self/root` through every preopen: the host must refuse each; the failure reports each attempt.
+//! Tries to open `..`, absolute names and `/proc/self/root` through every preopen: the host must refuse each; the
+//! failure reports each attempt.
 
 #[path = "../attacks/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "one attack of three is used here")]

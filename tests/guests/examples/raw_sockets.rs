@@ -1,14 +1,12 @@
-//! Imports `wasi:sockets` and tries to resolve, connect, bind and send: the host must refuse the import when it loads the component; if it does
-//! not, the failure reports each attempt.
+//! Imports `wasi:sockets` and tries to resolve, connect, bind and send: the host must refuse the import when it loads
+//! the component; if it does not, the failure reports each attempt.
 
 use guests::Provider;
 use guests::report::Attempts;
 use guests::words::*;
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::ip_name_lookup::resolve_addresses;
-use wasip2::sockets::network::{
-    ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Network,
-};
+use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Network};
 use wasip2::sockets::tcp::TcpSocket;
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 use wasip2::sockets::udp_create_socket::create_udp_socket;
@@ -30,9 +28,7 @@ impl Provider for Hostile {
         attempts.note("resolve", resolve(&network));
         match create_tcp_socket(IpAddressFamily::Ipv4) {
             Ok(socket) => {
-                let bound = socket
-                    .start_bind(&network, any)
-                    .and_then(|()| socket.finish_bind());
+                let bound = socket.start_bind(&network, any).and_then(|()| socket.finish_bind());
                 attempts.note("tcp.bind", bound);
                 attempts.note("tcp.connect", connect(&socket, &network, local));
             }
@@ -40,9 +36,7 @@ impl Provider for Hostile {
         }
         match create_udp_socket(IpAddressFamily::Ipv4) {
             Ok(socket) => {
-                let bound = socket
-                    .start_bind(&network, any)
-                    .and_then(|()| socket.finish_bind());
+                let bound = socket.start_bind(&network, any).and_then(|()| socket.finish_bind());
                 attempts.note("udp.bind", bound);
                 attempts.note("udp.stream", socket.stream(Some(local)));
             }

@@ -1,5 +1,5 @@
-//! Tries to open, stat, list, readlink and hash other files of the grant that holds its file (setting `SIBLING`): the host must show the
-//! admitted file alone; the failure reports each attempt.
+//! Tries to open, stat, list, readlink and hash other files of the grant that holds its file (setting `SIBLING`): the
+//! host must show the admitted file alone; the failure reports each attempt.
 
 #[path = "../attacks/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "one attack of three is used here")]

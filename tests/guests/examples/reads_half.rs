@@ -1,4 +1,5 @@
-//! Reads half of its file and answers success with the right size: the host must miss the other half and refuse the receipt.
+//! Reads half of its file and answers success with the right size: the host must miss the other half and refuse the
+//! receipt.
 
 use std::fs::File;
 use std::io::Read;
@@ -22,8 +23,7 @@ impl Provider for Hostile {
             let mut half = input.take(file.size / 2);
             std::io::copy(&mut half, &mut std::io::sink())
         });
-        let read =
-            half.map_err(|error| guests::failure(FailureKind::Internal, error.to_string()))?;
+        let read = half.map_err(|error| guests::failure(FailureKind::Internal, error.to_string()))?;
         let id = format!("half-{read}-{}", options.mark);
         Ok(honest::remote_file(id, file.size, &options))
     }

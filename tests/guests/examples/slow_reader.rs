@@ -1,5 +1,5 @@
-//! Reads its file in small pieces (setting `CHUNK` bytes, default 4,096) with a sleep after each (`SLEEP_MS`, default 2) and uploads honestly:
-//! innocent, and must exhaust no CPU budget.
+//! Reads its file in small pieces (setting `CHUNK` bytes, default 4,096) with a sleep after each (`SLEEP_MS`, default
+//! 2) and uploads honestly: innocent, and must exhaust no CPU budget.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,8 +17,8 @@ impl Provider for Hostile {
         let chunk = number("CHUNK", 4096).max(1);
         let pause = Duration::from_millis(number("SLEEP_MS", 2));
         let mut bytes = 0;
-        let mut input = File::open(&file.path)
-            .map_err(|error| guests::failure(FailureKind::Internal, error.to_string()))?;
+        let mut input =
+            File::open(&file.path).map_err(|error| guests::failure(FailureKind::Internal, error.to_string()))?;
         let mut piece = vec![0; chunk as usize];
         loop {
             match input.read(&mut piece) {

@@ -1,5 +1,6 @@
-//! Plants links that point out of its own directory `/state` (relative, absolute, to a directory; setting `OUTSIDE` names the goal) and reads
-//! through them: the host must not follow them, neither for the guest nor in its own work there.
+//! Plants links that point out of its own directory `/state` (relative, absolute, to a directory; setting `OUTSIDE`
+//! names the goal) and reads through them: the host must not follow them, neither for the guest nor in its own work
+//! there.
 
 #[path = "../attacks/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "only its helpers are used here")]
@@ -49,9 +50,7 @@ impl Provider for Hostile {
             );
             match written {
                 // A link that could not be made leaves an ordinary name of its own, which it may write.
-                Ok(_) if state.readlink_at(link).is_err() => {
-                    attempts.refused(&format!("write.{link}"), "own-file")
-                }
+                Ok(_) if state.readlink_at(link).is_err() => attempts.refused(&format!("write.{link}"), "own-file"),
                 written => drop(attempts.note(&format!("write.{link}"), written)),
             }
             let stat = state.stat_at(PathFlags::SYMLINK_FOLLOW, &read);

@@ -1,4 +1,5 @@
-//! Opens 10,000 pollables, streams, header maps and descriptors in `upload` and drops none: the cap on resources must end the call.
+//! Opens 10,000 pollables, streams, header maps and descriptors in `upload` and drops none: the cap on resources must
+//! end the call.
 
 use std::mem::forget;
 
@@ -19,9 +20,7 @@ impl Provider for Hostile {
         let Some((directory, name)) = found else {
             return Err(guests::report("no grant holds the file"));
         };
-        let kept = (0..10_000)
-            .filter(|at| take(at % 4, directory, name))
-            .count();
+        let kept = (0..10_000).filter(|at| take(at % 4, directory, name)).count();
         Err(guests::report(format!("kept={kept}")))
     }
 }
@@ -31,19 +30,12 @@ guests::provider!(Hostile);
 /// One resource of the given kind, for ever.
 fn take(kind: usize, directory: &types::Descriptor, name: &str) -> bool {
     match kind {
-        0 => forget(wasip2::clocks::monotonic_clock::subscribe_duration(
-            u64::MAX,
-        )),
+        0 => forget(wasip2::clocks::monotonic_clock::subscribe_duration(u64::MAX)),
         1 => forget(wasip2::cli::stderr::get_stderr()),
         2 => forget(wasip2::http::types::Fields::new()),
         _ => {
             let flags = types::DescriptorFlags::READ;
-            let opened = directory.open_at(
-                types::PathFlags::empty(),
-                name,
-                types::OpenFlags::empty(),
-                flags,
-            );
+            let opened = directory.open_at(types::PathFlags::empty(), name, types::OpenFlags::empty(), flags);
             return opened.map(forget).is_ok();
         }
     }

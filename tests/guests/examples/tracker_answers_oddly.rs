@@ -1,6 +1,7 @@
-//! A small honest tracker in memory, but for what its settings say: `LATE_MS`, it answers `reference` only after so long, and makes
-//! `asked` in its own directory when it begins to wait; `MODE=lossy`, the answer to `reference` is lost after it was carried out, as by a
-//! broken connection; `MODE=strict`, it refuses a call with a file named `refused.txt` in it.
+//! A small honest tracker in memory, but for what its settings say: `LATE_MS`, it answers `reference` only after so
+//! long, and makes `asked` in its own directory when it begins to wait; `MODE=lossy`, the answer to `reference` is lost
+//! after it was carried out, as by a broken connection; `MODE=strict`, it refuses a call with a file named
+//! `refused.txt` in it.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,9 +13,7 @@ use guests::settings::{number, setting};
 static FILES: Mutex<Vec<FileRecord>> = Mutex::new(Vec::new());
 
 fn files() -> std::sync::MutexGuard<'static, Vec<FileRecord>> {
-    FILES
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    FILES.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 fn row(file: &FileRecord) -> RemoteRow {
@@ -111,12 +110,7 @@ impl Guest for Odd {
     fn forget(_account: String, _remote_id: String) -> Result<bool, Failure> {
         Ok(false)
     }
-    fn observe(
-        _account: String,
-        _remote_id: String,
-        _state: RemoteState,
-        _now_ms: u64,
-    ) -> Result<bool, Failure> {
+    fn observe(_account: String, _remote_id: String, _state: RemoteState, _now_ms: u64) -> Result<bool, Failure> {
         Ok(true)
     }
     fn remote(account: String, remote_id: String) -> Result<Option<RemoteRow>, Failure> {

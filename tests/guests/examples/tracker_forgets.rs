@@ -1,5 +1,5 @@
-//! A tracker that says that it recorded everything and then knows nothing; with the setting `MODE=fail` every call but `open` fails: the host
-//! must keep its own journal and claim no dedup or record that it cannot show.
+//! A tracker that says that it recorded everything and then knows nothing; with the setting `MODE=fail` every call but
+//! `open` fails: the host must keep its own journal and claim no dedup or record that it cannot show.
 
 use guests::bindings::tracker::exports::loadlock::upload::tracker::*;
 use guests::bindings::tracker::loadlock::upload::types::FailureKind;
@@ -56,12 +56,7 @@ impl Guest for Forgetful {
     fn forget(_account: String, _remote_id: String) -> Result<bool, Failure> {
         say(false)
     }
-    fn observe(
-        _account: String,
-        _remote_id: String,
-        _state: RemoteState,
-        _now_ms: u64,
-    ) -> Result<bool, Failure> {
+    fn observe(_account: String, _remote_id: String, _state: RemoteState, _now_ms: u64) -> Result<bool, Failure> {
         say(false)
     }
     fn remote(_account: String, _remote_id: String) -> Result<Option<RemoteRow>, Failure> {

@@ -1,5 +1,5 @@
-//! Traps in the export that the setting `TRAP` names (`profile`, `upload`, `stat`, `list`, `delete`, `content`, `probe`) and is honest in the
-//! others: the host must report a trap of that call, and the next call must work.
+//! Traps in the export that the setting `TRAP` names (`profile`, `upload`, `stat`, `list`, `delete`, `content`,
+//! `probe`) and is honest in the others: the host must report a trap of that call, and the next call must work.
 
 use guests::Provider;
 use guests::honest;

@@ -1,5 +1,5 @@
-//! Posts its file to the setting `TARGET`, which its profile asks for and the operator did not grant: the egress hook must refuse; the failure
-//! carries the error code.
+//! Posts its file to the setting `TARGET`, which its profile asks for and the operator did not grant: the egress hook
+//! must refuse; the failure carries the error code.
 
 use guests::Provider;
 use guests::http;

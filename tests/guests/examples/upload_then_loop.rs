@@ -1,5 +1,5 @@
-//! Uploads honestly, to the setting `TARGET` if there is one, and then loops for ever: the call must end, and its outcome is unknown because
-//! the bytes have arrived.
+//! Uploads honestly, to the setting `TARGET` if there is one, and then loops for ever: the call must end, and its
+//! outcome is unknown because the bytes have arrived.
 
 use guests::Provider;
 use guests::words::*;

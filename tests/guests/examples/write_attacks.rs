@@ -1,5 +1,5 @@
-//! Tries to write, truncate, create, rename, link, unlink, symlink and touch under its read-only grant: the host must refuse each; the failure
-//! reports each as `name=error-code`.
+//! Tries to write, truncate, create, rename, link, unlink, symlink and touch under its read-only grant: the host must
+//! refuse each; the failure reports each as `name=error-code`.
 
 #[path = "../attacks/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "one attack of three is used here")]

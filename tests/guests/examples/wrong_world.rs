@@ -1,4 +1,5 @@
-//! Exports an interface that is none of ours: the host must refuse it when it loads the component, and say which world it expected.
+//! Exports an interface that is none of ours: the host must refuse it when it loads the component, and say which world
+//! it expected.
 
 #[allow(missing_docs, reason = "generated")]
 mod bindings {

@@ -12,12 +12,8 @@ use crate::words::*;
 /// # Errors
 /// `internal` if the file cannot be opened or read.
 pub fn upload(file: &AdmittedFile, options: &UploadOptions) -> Result<RemoteFile, Failure> {
-    let (bytes, digest) = digest(&file.path).map_err(|error| {
-        crate::failure(
-            FailureKind::Internal,
-            format!("cannot read {}: {error}", file.path),
-        )
-    })?;
+    let (bytes, digest) = digest(&file.path)
+        .map_err(|error| crate::failure(FailureKind::Internal, format!("cannot read {}: {error}", file.path)))?;
     Ok(remote_file(digest, bytes, options))
 }
 

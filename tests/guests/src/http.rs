@@ -3,9 +3,7 @@
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 use wasip2::http::outgoing_handler;
-use wasip2::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
-};
+use wasip2::http::types::{ErrorCode, Fields, FutureIncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::settings::setting;
@@ -96,22 +94,13 @@ pub fn post(
     write: impl FnOnce(&OutputStream),
 ) -> Result<Answer, Failure> {
     let fields = Fields::new();
-    let typed = [(
-        "content-type".to_owned(),
-        b"application/octet-stream".to_vec(),
-    )];
+    let typed = [("content-type".to_owned(), b"application/octet-stream".to_vec())];
     let length = length.map(|bytes| ("content-length".to_owned(), bytes.to_string().into_bytes()));
     for (name, value) in typed.iter().chain(&length).chain(headers) {
-        fields
-            .append(name, value)
-            .map_err(|error| refused("header", &error))?;
+        fields.append(name, value).map_err(|error| refused("header", &error))?;
     }
     let request = OutgoingRequest::new(fields);
-    let scheme = if target.secure {
-        Scheme::Https
-    } else {
-        Scheme::Http
-    };
+    let scheme = if target.secure { Scheme::Https } else { Scheme::Http };
     let set = request
         .set_method(&Method::Post)
         .and_then(|()| request.set_scheme(Some(&scheme)))
@@ -120,8 +109,7 @@ pub fn post(
     let body = set
         .and_then(|()| request.body())
         .map_err(|()| crate::failure(FailureKind::Internal, "the request was refused"))?;
-    let response =
-        outgoing_handler::handle(request, None).map_err(|code| refused("request", &code))?;
+    let response = outgoing_handler::handle(request, None).map_err(|code| refused("request", &code))?;
     if let Ok(output) = body.write() {
         write(&output);
         drop(output);
@@ -156,12 +144,7 @@ pub fn open(path: &str) -> Result<InputStream, Failure> {
         let Some(below) = below.filter(|below| !below.is_empty()) else {
             continue;
         };
-        let opened = directory.open_at(
-            PathFlags::empty(),
-            below,
-            OpenFlags::empty(),
-            DescriptorFlags::READ,
-        );
+        let opened = directory.open_at(PathFlags::empty(), below, OpenFlags::empty(), DescriptorFlags::READ);
         // The descriptor may go: the stream keeps the file.
         match opened.and_then(|file| file.read_via_stream(0)) {
             Ok(stream) => return Ok(stream),

@@ -1,10 +1,10 @@
 //! What the hostile and odd components of the test suites share.
 //!
-//! Each file under `examples/` is one component for `wasm32-wasip2`; its file name is its name in the suites and its first
-//! sentence says what it attempts and what the host must do. Components that Rust cannot express are text files under `wat/`.
-//! A provider implements [`Provider`], whose defaults are an honest profile with one purpose, `store`, and `unsupported`
-//! for every operation, and is exported with [`provider!`]. A guest that wants to tell a test what happened to it answers
-//! with [`report()`]: the message of its failure is the report.
+//! Each file under `examples/` is one component for `wasm32-wasip2`; its file name is its name in the suites and its
+//! first sentence says what it attempts and what the host must do. Components that Rust cannot express are text files
+//! under `wat/`. A provider implements [`Provider`], whose defaults are an honest profile with one purpose, `store`,
+//! and `unsupported` for every operation, and is exported with [`provider!`]. A guest that wants to tell a test what
+//! happened to it answers with [`report()`]: the message of its failure is the report.
 
 pub mod bindings;
 pub mod honest;

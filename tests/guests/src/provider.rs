@@ -114,8 +114,5 @@ pub fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
 
 /// The default answer of every operation.
 pub fn unsupported(operation: &str) -> Failure {
-    failure(
-        FailureKind::Unsupported,
-        format!("this guest has no {operation}"),
-    )
+    failure(FailureKind::Unsupported, format!("this guest has no {operation}"))
 }

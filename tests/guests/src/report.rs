@@ -46,11 +46,7 @@ impl Attempts {
 
     /// `allowed=N refused=M` and then every attempt, those that the host let through first.
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "allowed={} refused={}",
-            self.allowed.len(),
-            self.refused.len()
-        );
+        let mut text = format!("allowed={} refused={}", self.allowed.len(), self.refused.len());
         for line in self.allowed.iter().chain(&self.refused) {
             eprintln!("{line}");
             text.push(' ');
@@ -76,7 +72,8 @@ pub fn cut(mut text: String) -> String {
     text
 }
 
-/// An error's own word: `ErrorCode { name: "not-permitted", .. }`, `ErrorCode::NotPermitted` and `"not-permitted"` are `not-permitted`.
+/// An error's own word: `ErrorCode { name: "not-permitted", .. }`, `ErrorCode::NotPermitted` and `"not-permitted"` are
+/// `not-permitted`.
 pub fn kebab(code: &impl Debug) -> String {
     let code = format!("{code:?}");
     // Generated enumerations print the contract's name as a field, variants their Rust name.

@@ -9,7 +9,5 @@ pub fn setting(name: &str) -> Option<String> {
 
 /// A number from `LOADLOCK_SETTING_<name>`; `default` if absent or not a number.
 pub fn number(name: &str, default: u64) -> u64 {
-    setting(name)
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(default)
+    setting(name).and_then(|value| value.parse().ok()).unwrap_or(default)
 }

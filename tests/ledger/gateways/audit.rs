@@ -90,11 +90,7 @@ async fn every_record_of_two_gateways_is_counted_whatever_happens_to_the_databas
     agrees(&servers, &[&first, &second]).await;
     let summed_up = summed(&servers);
     assert_eq!(of(&summed_up, "|local|upload|ok"), 4, "{summed_up:?}");
-    assert_eq!(
-        of(&summed_up, "|local|admission|denied"),
-        2,
-        "{summed_up:?}"
-    );
+    assert_eq!(of(&summed_up, "|local|admission|denied"), 2, "{summed_up:?}");
     assert_eq!(of(&summed_up, "|local|delete|ok"), 1, "{summed_up:?}");
 
     // Who closes says what is left; who comes back goes on counting.

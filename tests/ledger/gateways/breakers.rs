@@ -48,19 +48,12 @@ async fn a_pause_that_the_vendor_asked_for_spreads() {
     faults.push(Operation::Create, Fault::rate_limited(50));
     let path = one.world.file("a.txt", "content");
     let paused = start(&first, &path);
-    until("the vendor asks for a pause", async || {
-        faults.injected().len() == 1
-    })
-    .await;
+    until("the vendor asks for a pause", async || faults.injected().len() == 1).await;
     // Until it has heard of it the other goes on; then it waits before it asks.
     for round in 0.. {
         let name = format!("{round}.txt");
         let request = second.request(two.world.file(&name, &name));
-        let (open, who, seen) = (
-            second.gateway.clone(),
-            second.who.clone(),
-            Arc::new(Waits::default()),
-        );
+        let (open, who, seen) = (second.gateway.clone(), second.who.clone(), Arc::new(Waits::default()));
         let (asked, heard) = (site.shop.posts().len(), seen.clone());
         let upload = tokio::spawn(async move { open.upload(&who, request, &*heard).await });
         until("it stored or waits", async || {

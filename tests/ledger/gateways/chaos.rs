@@ -78,10 +78,7 @@ async fn the_books_of_three_gateways_balance_after_a_kill_and_a_restart_of_the_d
     })
     .await;
     served.pop().unwrap().kill().await;
-    until("the load goes on", async || {
-        answered.load(Ordering::Relaxed) >= all / 4
-    })
-    .await;
+    until("the load goes on", async || answered.load(Ordering::Relaxed) >= all / 4).await;
     servers.restart();
     // Clients of the killed gateway saw their connections break.
     drop(tasks.pop());
@@ -135,8 +132,8 @@ async fn the_books_of_three_gateways_balance_after_a_kill_and_a_restart_of_the_d
     }
 }
 
-/// An upload that is sent in pieces stays at its gateway; another sends its clients there, and says nothing about those of
-/// other tenants.
+/// An upload that is sent in pieces stays at its gateway; another sends its clients there, and says nothing about those
+/// of other tenants.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unfinished_upload_is_asked_for_elsewhere() {
     let servers = Servers::start().await;
@@ -153,10 +150,7 @@ async fn an_unfinished_upload_is_asked_for_elsewhere() {
         served.push(gateway);
     }
     let tus = [("tus-resumable", "1.0.0"), ("upload-length", "4")];
-    let made = clients[0]
-        .send("POST", "/v1/tus", &tus, "")
-        .await
-        .expect(201);
+    let made = clients[0].send("POST", "/v1/tus", &tus, "").await.expect(201);
     let location = made.header("location").to_owned();
     let path = location.find("/v1/tus/").map(|at| &location[at..]).unwrap();
     let resumable = [("tus-resumable", "1.0.0")];
@@ -166,14 +160,8 @@ async fn an_unfinished_upload_is_asked_for_elsewhere() {
     })
     .await;
     let sent = clients[1].send("HEAD", path, &resumable, "").await;
-    assert_eq!(
-        sent.header("location"),
-        format!("https://one.example{path}")
-    );
-    clients[0]
-        .send("HEAD", path, &resumable, "")
-        .await
-        .expect(200);
+    assert_eq!(sent.header("location"), format!("https://one.example{path}"));
+    clients[0].send("HEAD", path, &resumable, "").await.expect(200);
     // Who has no credential learns nothing, and who is of another tenant gets 404 from the only one that knows.
     served[1]
         .stranger()
@@ -181,26 +169,16 @@ async fn an_unfinished_upload_is_asked_for_elsewhere() {
         .await
         .expect(401);
     let other = places[0].token("other", &["read", "write"]).await;
-    let other = served[0]
-        .client(&other)
-        .send("HEAD", path, &resumable, "")
-        .await;
+    let other = served[0].client(&other).send("HEAD", path, &resumable, "").await;
     other.expect(404);
     // An id of nobody's is nowhere.
     let nobody = format!("/v1/tus/{}", "0".repeat(32));
-    clients[1]
-        .send("HEAD", &nobody, &resumable, "")
-        .await
-        .expect(404);
+    clients[1].send("HEAD", &nobody, &resumable, "").await.expect(404);
     // A gateway without an address for clients is named.
     let body = serde_json::json!({
         "filename": "a.txt", "purpose": "file-extract", "bytes": 4, "mime_type": "text/plain",
     });
-    let upload = clients[1]
-        .post_json("/v1/uploads", body)
-        .await
-        .expect(200)
-        .json();
+    let upload = clients[1].post_json("/v1/uploads", body).await.expect(200).json();
     let cancel = format!("/v1/uploads/{}/cancel", upload["id"].as_str().unwrap());
     until("the first has heard of the second", async || {
         let asked = clients[0].post_json(&cancel, serde_json::json!({})).await;

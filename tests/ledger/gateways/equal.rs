@@ -36,8 +36,9 @@ async fn equal_uploads_at_two_gateways_make_one_remote_file() {
     balanced(&second).await;
 }
 
-/// The first is cut off from the ledger while it sends, and thought to be gone. The second stores the same content. What the
-/// first then stored is refused, its file becomes one over the second's remote file, and its own remote file goes.
+/// The first is cut off from the ledger while it sends, and thought to be gone. The second stores the same content.
+/// What the first then stored is refused, its file becomes one over the second's remote file, and its own remote file
+/// goes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_lost_its_lease_gives_way() {
     let site = Site::new().await;

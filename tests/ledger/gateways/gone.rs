@@ -18,19 +18,13 @@ async fn what_a_gateway_left_that_is_gone_another_settles() {
     faults.push(Operation::Create, Fault::HangAfter);
     let path = one.world.file("a.txt", "left behind");
     let upload = start(&first, &path);
-    until("the vendor has it", async || {
-        site.shop.upstream.files().len() == 1
-    })
-    .await;
+    until("the vendor has it", async || site.shop.upstream.files().len() == 1).await;
     // With no line it cannot say that it goes.
     one.line.cut();
     upload.abort();
     let _ = upload.await;
     drop(first);
-    until("another has recorded it", async || {
-        files(&second).await.len() == 1
-    })
-    .await;
+    until("another has recorded it", async || files(&second).await.len() == 1).await;
     let adopted = files(&second).await.remove(0);
     assert_eq!(adopted.filename, "a.txt");
     let again = start(&second, &two.world.file("b.txt", "left behind"));
@@ -62,10 +56,7 @@ async fn a_gateway_that_comes_back_in_time_settles_its_own() {
     let faults = site.shop.upstream.faults();
     faults.push(Operation::Create, Fault::HangAfter);
     let upload = start(&first, &one.world.file("a.txt", "content"));
-    until("the vendor has it", async || {
-        site.shop.upstream.files().len() == 1
-    })
-    .await;
+    until("the vendor has it", async || site.shop.upstream.files().len() == 1).await;
     one.line.cut();
     upload.abort();
     let _ = upload.await;
@@ -107,18 +98,12 @@ async fn a_late_record_of_what_was_taken_over_is_refused() {
             entry: "entry".into(),
         };
         let begun = ledger.acquire(one.clone(), LEASE_MS, attempt.clone(), None, None);
-        assert!(matches!(
-            begun.await.unwrap().unwrap(),
-            Acquired::Granted(_)
-        ));
+        assert!(matches!(begun.await.unwrap().unwrap(), Acquired::Granted(_)));
         place::sql(&format!(
             "update {schema}.gateways set alive_until = '-infinity' where id = 'one'"
         ));
         let taken = ledger.take_over(two.clone(), vec!["shared".into()], 10);
-        assert_eq!(
-            taken.await.unwrap().unwrap(),
-            std::slice::from_ref(&attempt)
-        );
+        assert_eq!(taken.await.unwrap().unwrap(), std::slice::from_ref(&attempt));
         let record = async |gateway: &str| {
             let file = FileRecord {
                 id: attempt.id.clone(),

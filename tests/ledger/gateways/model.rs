@@ -75,10 +75,7 @@ async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
                 let answer = ledger
                     .acquire(name(case, gateway), LEASE_MS, attempt, None, seized)
                     .await;
-                match (
-                    answer.unwrap().unwrap(),
-                    model.acquire(gateway, next, instead),
-                ) {
+                match (answer.unwrap().unwrap(), model.acquire(gateway, next, instead)) {
                     (Acquired::Granted(_), Wanted::Granted(_)) => {}
                     (
                         Acquired::Held(holder),
@@ -125,9 +122,7 @@ async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
                     created_at_ms: 1,
                     expires_at_ms: None,
                 };
-                let answer = ledger
-                    .record_leased(name(case, gateway), vec![record])
-                    .await;
+                let answer = ledger.record_leased(name(case, gateway), vec![record]).await;
                 let wanted = match model.record(gateway, id, remote) {
                     Kept::Inserted => Leased::Done(Recorded::Inserted),
                     Kept::Existing => Leased::Done(Recorded::Existing),

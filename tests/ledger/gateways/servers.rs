@@ -88,9 +88,7 @@ impl Servers {
             .spawn()
             .unwrap();
         super::site::until("the REST interface listens", async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", port))
-                .await
-                .is_ok()
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
         })
         .await;
         Self { dir, rest, port }
@@ -118,20 +116,12 @@ impl Servers {
 
     fn control(dir: &Path, what: &str) {
         let log: PathBuf = dir.join("data/server.log");
-        let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={}",
-            dir.display()
-        );
+        let options = format!("-c listen_addresses= -c unix_socket_directories={}", dir.display());
         let mut command = program("pg_ctl");
-        command
-            .args(["--wait", "--silent", "--pgdata"])
-            .arg(dir.join("data"));
+        command.args(["--wait", "--silent", "--pgdata"]).arg(dir.join("data"));
         match what {
             "stop" => command.args(["--mode", "immediate"]),
-            _ => command
-                .arg("--log")
-                .arg(log)
-                .args(["--options", options.as_str()]),
+            _ => command.arg("--log").arg(log).args(["--options", options.as_str()]),
         };
         done(command.arg(what));
     }

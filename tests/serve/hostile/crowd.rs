@@ -143,10 +143,7 @@ impl Load {
             assert_eq!(replies.len(), 1, "{replies:?}");
             if replies[0].status == 503 {
                 let retry: serde_json::Value = serde_json::from_str(&replies[0].body).unwrap();
-                assert!(
-                    retry["error"]["loadlock"]["retry_after_ms"].is_u64(),
-                    "{retry}"
-                );
+                assert!(retry["error"]["loadlock"]["retry_after_ms"].is_u64(), "{retry}");
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
@@ -162,18 +159,18 @@ impl Load {
 
     async fn once(&self, name: &str) -> std::io::Result<Vec<Reply>> {
         let before = format!(
-            "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+            "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--b\r\nContent-Disposition: \
+             form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
         );
         let after = "\r\n--b--\r\n";
         let head = format!(
-            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\nContent-Type: \
+             multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
             self.token,
             before.len() + self.bytes + after.len()
         );
         let mut stream = TcpStream::connect(&self.address).await?;
-        stream
-            .write_all(format!("{head}{before}{name:>64}").as_bytes())
-            .await?;
+        stream.write_all(format!("{head}{before}{name:>64}").as_bytes()).await?;
         let mut left = self.bytes - 64;
         while left > 0 {
             let piece = &self.block[..left.min(self.block.len())];
@@ -200,7 +197,8 @@ async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     const EACH_KIB: u64 = 1 << 10;
     /// Whatever its size: 4 MiB more of a file would show.
     const SIZE_KIB: u64 = 256;
-    /// Long enough for all of them to be on their way at the same moment, or the longer ones would need more for being more.
+    /// Long enough for all of them to be on their way at the same moment, or the longer ones would need more for being
+    /// more.
     const LONG: usize = 4 << 20;
     const FEW: usize = 50;
     const MANY: usize = 200;
@@ -217,9 +215,7 @@ async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     let most_of_all = peak_kib(&served);
     pulse.end().await;
     let further = (MANY - FEW) as u64 * EACH_KIB;
-    let figures = format!(
-        "{few} KiB for {FEW} uploads, {many} for {MANY}, {most_of_all} for {MANY} of twice the size"
-    );
+    let figures = format!("{few} KiB for {FEW} uploads, {many} for {MANY}, {most_of_all} for {MANY} of twice the size");
     println!("{figures}");
     assert!(many - few < further, "{figures}");
     assert!(most_of_all - many < MANY as u64 * SIZE_KIB, "{figures}");
@@ -230,10 +226,7 @@ async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     let listed = client.get("/v1/files?limit=1000").await.expect(200).json();
     let files = listed["data"].as_array().unwrap();
     assert_eq!(files.len(), FEW + 2 * MANY);
-    let mut names: Vec<_> = files
-        .iter()
-        .map(|file| file["filename"].as_str().unwrap())
-        .collect();
+    let mut names: Vec<_> = files.iter().map(|file| file["filename"].as_str().unwrap()).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), FEW + 2 * MANY, "a file is there twice");
@@ -248,7 +241,8 @@ async fn more_requests_than_places_are_told_to_come_back_and_health_still_answer
     let place = place();
     let (served, token, client) = served(&place).await;
     let head = format!(
-        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n"
+        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Type: \
+         multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n"
     );
     let mut waiting = Vec::new();
     for _ in 0..PLACES {

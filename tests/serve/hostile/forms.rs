@@ -11,7 +11,8 @@ const KIND: &str = "multipart/form-data; boundary=b";
 /// A whole request for an upload, after which the server closes.
 fn request(token: &str, kind: &str, body: &str) -> String {
     format!(
-        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Type: \
+         {kind}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -43,10 +44,7 @@ async fn forms_that_are_wrong_are_refused_and_leave_nothing() {
         ),
         ("multipart/form-data; boundary=\"b", good.clone()),
         ("multipart/mixed; boundary=b", good.clone()),
-        (
-            "multipart/form-data, multipart/form-data; boundary=b",
-            good.clone(),
-        ),
+        ("multipart/form-data, multipart/form-data; boundary=b", good.clone()),
         (KIND, String::new()),
         (KIND, "--b".to_owned()),
         (KIND, end.to_owned()),
@@ -60,14 +58,8 @@ async fn forms_that_are_wrong_are_refused_and_leave_nothing() {
         (KIND, format!("{file}{purpose}{purpose}{end}")),
         (KIND, format!("{fields}{file}{end}")),
         (KIND, format!("{file}{fields}{end}")),
-        (
-            KIND,
-            format!("{}{file}{end}", part(&format!("name=\"{huge}\""), "x")),
-        ),
-        (
-            KIND,
-            format!("{}{file}{end}", part("name=\"purpose\"", &huge)),
-        ),
+        (KIND, format!("{}{file}{end}", part(&format!("name=\"{huge}\""), "x"))),
+        (KIND, format!("{}{file}{end}", part("name=\"purpose\"", &huge))),
         (KIND, format!("{}{file}{end}", part("", "x"))),
         (KIND, format!("{}{file}{end}", part("name", "x"))),
         (KIND, format!("{file}--b\r\n\r\nx\r\n{end}")),
@@ -75,10 +67,7 @@ async fn forms_that_are_wrong_are_refused_and_leave_nothing() {
         (KIND, format!("{file}--b\r\nX\0Y: z\r\n\r\nx\r\n{end}")),
         (
             KIND,
-            format!(
-                "{file}--b\r\n{}\r\n\r\nx\r\n{end}",
-                "X: y\r\n".repeat(10_000)
-            ),
+            format!("{file}--b\r\n{}\r\n\r\nx\r\n{end}", "X: y\r\n".repeat(10_000)),
         ),
     ];
     let all = wrong
@@ -105,19 +94,15 @@ async fn forms_that_are_only_unusual_are_read() {
     let (served, token, client) = served(&place).await;
     let purpose = part("name=\"purpose\"", "user_data");
     let end = "--b--\r\n";
-    let nested =
-        "--c\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--c--\r\n";
+    let nested = "--c\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--c--\r\n";
     let mixed = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"nested.txt\"\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n{nested}\r\n"
+        "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"nested.txt\"\r\nContent-Type: \
+         multipart/mixed; boundary=c\r\n\r\n{nested}\r\n"
     );
     let file = |name: &str| part(&format!("name=\"file\"; filename=\"{name}\""), name);
     let whole = [
         // As the SDK for Node sends it.
-        (
-            KIND,
-            format!("{}{purpose}{end}", file("first.txt")),
-            "first.txt",
-        ),
+        (KIND, format!("{}{purpose}{end}", file("first.txt")), "first.txt"),
         (
             KIND,
             format!("{purpose}{}{end}and more", file("epilogue.txt")),
@@ -180,7 +165,8 @@ async fn forms_without_an_end_are_refused_in_bounded_memory() {
     let all = floods.iter().map(|(start, piece)| async move {
         let mut stream = connect(server).await;
         let head = format!(
-            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: {KIND}\r\nContent-Length: {}\r\n\r\n{start}",
+            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: {KIND}\r\n\
+             Content-Length: {}\r\n\r\n{start}",
             1_u64 << 40
         );
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -194,15 +180,14 @@ async fn forms_without_an_end_are_refused_in_bounded_memory() {
                 assert!(sent <= 2 * MUCH, "the server takes a form without an end");
             }
         };
-        let reading = async { let _ = reader.read_to_end(&mut answer).await; };
+        let reading = async {
+            let _ = reader.read_to_end(&mut answer).await;
+        };
         tokio::join!(sending, reading);
         String::from_utf8_lossy(&answer).into_owned()
     });
     for answer in join_all(all).await {
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
-            "{answer}"
-        );
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
     let grown = peak_kib(&served) - before;
     assert!(grown < 24 << 10, "{grown} KiB more");

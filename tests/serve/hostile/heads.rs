@@ -42,16 +42,8 @@ async fn heads_that_are_too_large_are_refused() {
             format!("GET /healthz?{long} HTTP/1.1\r\n{CLOSE}\r\n"),
             431,
         ),
-        (
-            "a long method",
-            format!("{long} /healthz HTTP/1.1\r\n{CLOSE}\r\n"),
-            431,
-        ),
-        (
-            "what fits",
-            format!("GET /healthz HTTP/1.1\r\n{CLOSE}{fits}\r\n"),
-            200,
-        ),
+        ("a long method", format!("{long} /healthz HTTP/1.1\r\n{CLOSE}\r\n"), 431),
+        ("what fits", format!("GET /healthz HTTP/1.1\r\n{CLOSE}{fits}\r\n"), 200),
     ] {
         assert_eq!(status(&served, &request).await, Some(wanted), "{what}");
     }
@@ -90,10 +82,7 @@ async fn heads_without_an_end_are_cut_off_in_bounded_memory() {
     let all = floods.map(|(start, piece)| flood(&served, start.as_bytes(), piece.as_bytes()));
     for answer in futures::future::join_all(all).await {
         // The reset that follows a refusal may overtake it.
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-            "{answer}"
-        );
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
     let grown = peak_kib(&served) - before;
     assert!(grown < 8 << 10, "{grown} KiB more");

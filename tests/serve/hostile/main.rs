@@ -1,4 +1,5 @@
-//! Clients that mean harm or are broken: every byte comes from a plain socket, so that no client's manners are in the way.
+//! Clients that mean harm or are broken: every byte comes from a plain socket, so that no client's manners are in the
+//! way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod crowd;
@@ -31,8 +32,6 @@ async fn still_serves(served: &Served) {
 
 /// Nothing is left in the spool.
 fn assert_clean(place: &Place) {
-    let left: Vec<_> = std::fs::read_dir(place.home().join("spool"))
-        .unwrap()
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(place.home().join("spool")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }

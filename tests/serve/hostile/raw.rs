@@ -16,10 +16,7 @@ impl Reply {
     /// `error.code`; empty if the body is none of our errors, such as that of the HTTP layer itself.
     pub(crate) fn code(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
-        body["error"]["code"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        body["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Slow-loris: clients that hold a connection by saying little or nothing. Each waits for the server to close it, which is the only clock here.
+//! Slow-loris: clients that hold a connection by saying little or nothing. Each waits for the server to close it, which
+//! is the only clock here.
 
 use futures::future::join_all;
 use loadlock_served::{Served, form};
@@ -113,7 +114,8 @@ async fn whoever_does_not_finish_a_body_is_let_go_and_leaves_nothing() {
         head(&token, "POST /v1/files", &headers).into_bytes()
     };
     let json = "Content-Type: application/json\r\nContent-Length: 100\r\n";
-    let octets = "Content-Type: application/offset+octet-stream\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Length: 1000\r\n";
+    let octets = "Content-Type: application/offset+octet-stream\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n\
+         Content-Length: 1000\r\n";
     let mcp = format!("{json}Accept: application/json, text/event-stream\r\n");
     let starts = [
         // Nothing of the body; the file's beginning; everything but the form's end.
@@ -127,11 +129,7 @@ async fn whoever_does_not_finish_a_body_is_let_go_and_leaves_nothing() {
         // In chunks: before one, in its size, in its data.
         form_head("Transfer-Encoding: chunked"),
         [form_head("Transfer-Encoding: chunked"), b"1".to_vec()].concat(),
-        [
-            form_head("Transfer-Encoding: chunked"),
-            b"100\r\n--x".to_vec(),
-        ]
-        .concat(),
+        [form_head("Transfer-Encoding: chunked"), b"100\r\n--x".to_vec()].concat(),
         head(&token, "POST /v1/files", json).into_bytes(),
         [
             head(&token, "POST /v1/uploads", json).into_bytes(),
@@ -181,10 +179,7 @@ async fn a_body_that_drips_is_given_up() {
         .unwrap();
     stream.write_all(&whole[..200]).await.unwrap();
     let answer = String::from_utf8(drip(stream, b"x").await).unwrap();
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-        "{answer}"
-    );
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     assert_clean(&place);
     still_serves(&served).await;
 }

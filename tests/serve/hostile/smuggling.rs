@@ -1,4 +1,5 @@
-//! Requests whose end two servers would see at different places. Behind each stands another one that deletes a file: it must never be carried out, whatever the first is answered.
+//! Requests whose end two servers would see at different places. Behind each stands another one that deletes a file: it
+//! must never be carried out, whatever the first is answered.
 
 use futures::future::join_all;
 use loadlock_served::{Client, Served};
@@ -44,16 +45,16 @@ impl Victim {
     /// The head of an upload that is allowed, without its framing.
     fn upload(&self) -> String {
         format!(
-            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: multipart/form-data; boundary=b\r\n",
+            "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: multipart/form-data; \
+             boundary=b\r\n",
             self.token
         )
     }
 
-    /// Sends each request and asserts that it got one answer at the most, none of them a success, and that nothing else was done.
+    /// Sends each request and asserts that it got one answer at the most, none of them a success, and that nothing else
+    /// was done.
     async fn survives(&self, requests: &[(&str, String)]) {
-        let all = requests
-            .iter()
-            .map(|(_, request)| exchange(&self.served, request));
+        let all = requests.iter().map(|(_, request)| exchange(&self.served, request));
         for ((what, _), replies) in requests.iter().zip(join_all(all).await) {
             assert_refused(what, &replies);
         }
@@ -127,10 +128,7 @@ async fn two_lengths_are_none() {
         ),
         (
             "HTTP/1.0 in chunks",
-            format!(
-                "{}{chunked}\r\n{end}{hidden}",
-                upload.replace("HTTP/1.1", "HTTP/1.0")
-            ),
+            format!("{}{chunked}\r\n{end}{hidden}", upload.replace("HTTP/1.1", "HTTP/1.0")),
         ),
     ];
     for length in [
@@ -285,15 +283,14 @@ async fn what_is_inside_a_body_is_never_a_request() {
         ),
         (
             "a GET's, in chunks",
-            format!(
-                "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}"
-            ),
+            format!("GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}"),
             200,
         ),
         (
             "a GET's, of the same length twice",
             format!(
-                "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nContent-Length: {length}\r\n\r\n{hidden}"
+                "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nContent-Length: {length}\r\n\r\n\
+                 {hidden}"
             ),
             200,
         ),
@@ -329,9 +326,7 @@ async fn what_is_inside_a_body_is_never_a_request() {
         ),
         (
             "nowhere's",
-            format!(
-                "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{hidden}"
-            ),
+            format!("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{hidden}"),
             404,
         ),
         (
@@ -342,14 +337,13 @@ async fn what_is_inside_a_body_is_never_a_request() {
         (
             "an upgrade's that is not one",
             format!(
-                "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: {length}\r\n\r\n{hidden}"
+                "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                 HTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: {length}\r\n\r\n{hidden}"
             ),
             200,
         ),
     ];
-    let all = requests
-        .iter()
-        .map(|(_, request, _)| exchange(&victim.served, request));
+    let all = requests.iter().map(|(_, request, _)| exchange(&victim.served, request));
     for ((what, _, status), replies) in requests.iter().zip(join_all(all).await) {
         assert_eq!(replies.len(), 1, "{what}: {replies:?}");
         assert_eq!(replies[0].status, *status, "{what}: {replies:?}");
@@ -362,7 +356,8 @@ async fn the_body_of_an_upgrade_is_neither_a_request_nor_a_frame() {
     let victim = Victim::new().await;
     let hidden = victim.hidden();
     let upgrade = format!(
-        "GET /v1/ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        "GET /v1/ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
         victim.token
     );
     let head = format!("{upgrade}Content-Length: {}\r\n\r\n{hidden}", hidden.len());
@@ -380,15 +375,11 @@ async fn what_follows_a_refused_body_is_served_or_the_connection_is_closed() {
     let stranger = "POST /v1/files HTTP/1.1\r\nHost: x\r\n";
     let next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     let all = [10_usize, 100_000, 4 << 20].map(|bytes| async move {
-        let body = victim
-            .hidden()
-            .repeat(bytes.div_ceil(victim.hidden().len()));
+        let body = victim.hidden().repeat(bytes.div_ceil(victim.hidden().len()));
         let mut stream = connect(&victim.served).await;
         let head = format!("{stranger}Content-Length: {}\r\n\r\n", body.len());
         // A server that does not want the body may close while it comes.
-        let _ = stream
-            .write_all(format!("{head}{body}{next}").as_bytes())
-            .await;
+        let _ = stream.write_all(format!("{head}{body}{next}").as_bytes()).await;
         let replies = until_closed(stream).await;
         let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
         assert!(
@@ -400,7 +391,8 @@ async fn what_follows_a_refused_body_is_served_or_the_connection_is_closed() {
     victim.is_well().await;
 }
 
-/// RFC 9112 §2.2 lets a lone LF end a line. Whoever reads it so must do so everywhere: each of these is one request, and the line after it is not hidden in a header.
+/// RFC 9112 §2.2 lets a lone LF end a line. Whoever reads it so must do so everywhere: each of these is one request,
+/// and the line after it is not hidden in a header.
 #[tokio::test]
 async fn a_lone_line_feed_ends_a_line_wherever_it_stands() {
     let place = place();

@@ -28,10 +28,7 @@ async fn a_file_goes_in_is_found_read_and_deleted() {
     let id = file["id"].as_str().unwrap();
     let found = client.get(&format!("/v1/files/{id}")).await.expect(200);
     assert_eq!(found.json(), file);
-    let content = client
-        .get(&format!("/v1/files/{id}/content"))
-        .await
-        .expect(200);
+    let content = client.get(&format!("/v1/files/{id}/content")).await.expect(200);
     assert_eq!(content.text(), "hello, vacuum");
     assert_eq!(content.header("x-content-type-options"), "nosniff");
     let head = client
@@ -47,15 +44,8 @@ async fn a_file_goes_in_is_found_read_and_deleted() {
         list,
         json!({ "object": "list", "data": [file], "first_id": id, "last_id": id, "has_more": false })
     );
-    let deleted = client
-        .delete(&format!("/v1/files/{id}"))
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        deleted,
-        json!({ "id": id, "object": "file", "deleted": true })
-    );
+    let deleted = client.delete(&format!("/v1/files/{id}")).await.expect(200).json();
+    assert_eq!(deleted, json!({ "id": id, "object": "file", "deleted": true }));
     for path in [format!("/v1/files/{id}"), format!("/v1/files/{id}/content")] {
         assert_eq!(client.get(&path).await.expect(404).code(), "file_not_found");
     }
@@ -98,11 +88,7 @@ async fn pages_go_on_after_the_last_file_also_after_a_restart() {
     let client = served.client(&token);
     let mut newest_first = Vec::new();
     for number in 0..5 {
-        let purpose = if number % 2 == 0 {
-            "user_data"
-        } else {
-            "batch"
-        };
+        let purpose = if number % 2 == 0 { "user_data" } else { "batch" };
         let name = format!("{number}.txt");
         let file = client
             .upload(&name, name.as_bytes(), &[("purpose", purpose)])
@@ -142,20 +128,9 @@ async fn pages_go_on_after_the_last_file_also_after_a_restart() {
         assert_eq!(found, expected, "{order}");
     }
     let last = newest_first.last().unwrap();
-    let none = client
-        .get(&format!("/v1/files?after={last}"))
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        (&none["data"], &none["has_more"]),
-        (&json!([]), &json!(false))
-    );
-    let batch = client
-        .get("/v1/files?purpose=batch")
-        .await
-        .expect(200)
-        .json();
+    let none = client.get(&format!("/v1/files?after={last}")).await.expect(200).json();
+    assert_eq!((&none["data"], &none["has_more"]), (&json!([]), &json!(false)));
+    let batch = client.get("/v1/files?purpose=batch").await.expect(200).json();
     assert_eq!(batch["data"].as_array().unwrap().len(), 2);
     for (query, param) in [
         ("limit=0", "limit"),
@@ -178,15 +153,8 @@ async fn a_path_is_for_tenants_that_a_grant_names() {
     let umbrella = place.token("umbrella", ALL).await;
     let (served, client) = served(&place).await;
     let wish = json!({ "path": path, "purpose": "user_data", "filename": "other.txt" });
-    let file = client
-        .post_json("/v1/files", wish.clone())
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        (&file["filename"], &file["bytes"]),
-        (&json!("other.txt"), &json!(16))
-    );
+    let file = client.post_json("/v1/files", wish.clone()).await.expect(200).json();
+    assert_eq!((&file["filename"], &file["bytes"]), (&json!("other.txt"), &json!(16)));
     let umbrella = served.client(&umbrella);
     for path in [path, place.files().join("missing")] {
         let refused = umbrella
@@ -196,22 +164,11 @@ async fn a_path_is_for_tenants_that_a_grant_names() {
         assert_eq!(refused.code(), "path_not_allowed");
         assert_eq!(refused.json()["error"]["param"], "path");
     }
-    let relative = client
-        .post_json("/v1/files", json!({ "path": "shared.txt" }))
-        .await;
+    let relative = client.post_json("/v1/files", json!({ "path": "shared.txt" })).await;
     relative.expect(403);
-    for body in [
-        "",
-        "{",
-        "[]",
-        "{\"path\":1}",
-        "{\"path\":\"/x\",\"porpose\":\"y\"}",
-    ] {
+    for body in ["", "{", "[]", "{\"path\":1}", "{\"path\":\"/x\",\"porpose\":\"y\"}"] {
         let headers = [("content-type", "application/json; charset=utf-8")];
-        let refused = client
-            .send("POST", "/v1/files", &headers, body)
-            .await
-            .expect(400);
+        let refused = client.send("POST", "/v1/files", &headers, body).await.expect(400);
         assert_eq!(refused.code(), "request_invalid", "{body}");
     }
 }
@@ -237,11 +194,6 @@ async fn the_same_key_and_content_answer_the_same_file() {
 async fn the_document_is_served() {
     let place = place();
     let (served, _) = served(&place).await;
-    let document = served
-        .stranger()
-        .get("/v1/openapi.json")
-        .await
-        .expect(200)
-        .json();
+    let document = served.stranger().get("/v1/openapi.json").await.expect(200).json();
     assert!(document["paths"]["/files"]["post"].is_object());
 }

@@ -11,10 +11,7 @@ use super::{ALL, place, served, spool};
 async fn a_form_that_is_wrong_is_the_clients_fault_and_leaves_nothing() {
     let place = place();
     let (_served, client) = served(&place).await;
-    let (kind, good) = form(
-        &[("purpose", "user_data")],
-        &[("file", "a.txt", b"content")],
-    );
+    let (kind, good) = form(&[("purpose", "user_data")], &[("file", "a.txt", b"content")]);
     let (kind, text) = (kind.as_str(), String::from_utf8(good).unwrap());
     let wrong = [
         (kind, text.replace("name=\"file\"", "name=\"data\"")),
@@ -28,9 +25,7 @@ async fn a_form_that_is_wrong_is_the_clients_fault_and_leaves_nothing() {
         ("text/plain", text.clone()),
     ];
     for (kind, body) in wrong {
-        let answer = client
-            .send("POST", "/v1/files", &[("content-type", kind)], body)
-            .await;
+        let answer = client.send("POST", "/v1/files", &[("content-type", kind)], body).await;
         let answer = answer.expect(400);
         let error = &answer.json()["error"];
         assert_eq!(error["code"], "request_invalid");
@@ -39,10 +34,7 @@ async fn a_form_that_is_wrong_is_the_clients_fault_and_leaves_nothing() {
         assert_eq!(answer.header("x-should-retry"), "false");
         assert!(spool(&place.home()).is_empty());
     }
-    client
-        .send("POST", "/v1/files", &[], text)
-        .await
-        .expect(400);
+    client.send("POST", "/v1/files", &[], text).await.expect(400);
 }
 
 #[tokio::test]
@@ -50,12 +42,10 @@ async fn a_body_that_is_cut_off_leaves_nothing() {
     let place = place();
     let token = place.token("acme", ALL).await;
     let served = place.serve().await;
-    let (kind, body) = form(
-        &[("purpose", "user_data")],
-        &[("file", "a.txt", &[b'x'; 300_000])],
-    );
+    let (kind, body) = form(&[("purpose", "user_data")], &[("file", "a.txt", &[b'x'; 300_000])]);
     let head = format!(
-        "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\n\
+         content-length: {}\r\n\r\n",
         body.len()
     );
     for cut in [10, 200, 250_000, body.len() - 3] {
@@ -90,9 +80,7 @@ async fn a_hostile_name_is_refused_or_harmless() {
         "",
         "ünï☃.txt",
     ] {
-        let answer = client
-            .upload(name, b"content", &[("purpose", "user_data")])
-            .await;
+        let answer = client.upload(name, b"content", &[("purpose", "user_data")]).await;
         match answer.status.as_u16() {
             200 => {
                 let stored = answer.json()["filename"].as_str().unwrap().to_owned();
@@ -126,11 +114,7 @@ async fn memory_does_not_grow_with_the_file() {
                 .find(|line| line.starts_with("VmHWM"))
                 .unwrap()
                 .to_owned();
-            line.split_whitespace()
-                .nth(1)
-                .unwrap()
-                .parse::<u64>()
-                .unwrap()
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
         }
     };
     let before = most(&[1; 1 << 20]).await;

@@ -32,10 +32,7 @@ async fn an_order_is_answered_at_once_and_ends_as_a_file() {
     assert_eq!(accepted.header("preference-applied"), "respond-async");
     assert_eq!(accepted.json()["object"], "loadlock.upload");
     let done = end(&client, accepted.header("location")).await;
-    assert_eq!(
-        (&done["status"], &done["error"]),
-        (&json!("completed"), &Value::Null)
-    );
+    assert_eq!((&done["status"], &done["error"]), (&json!("completed"), &Value::Null));
     let file = format!("/v1/files/{}", done["file"]["id"].as_str().unwrap());
     assert_eq!(client.get(&file).await.expect(200).json(), done["file"]);
 }
@@ -45,15 +42,10 @@ async fn an_order_that_fails_says_why() {
     let (place, vendor) = with_vendor().await;
     let (_served, client) = served(&place).await;
     let refusal = VendorAnswer::status(400).message("no such thing");
-    vendor
-        .faults()
-        .always(Operation::Create, Fault::Answer(refusal));
+    vendor.faults().always(Operation::Create, Fault::Answer(refusal));
     let accepted = order(&client, "a.txt", b"later").await.expect(202);
     let failed = end(&client, accepted.header("location")).await;
-    assert_eq!(
-        (&failed["status"], &failed["file"]),
-        (&json!("failed"), &Value::Null)
-    );
+    assert_eq!((&failed["status"], &failed["file"]), (&json!("failed"), &Value::Null));
     assert_eq!(failed["error"]["code"], "provider_rejected");
     assert_eq!(failed["error"]["type"], "invalid_request_error");
 }
@@ -113,10 +105,7 @@ async fn cut_off(place: &Place, vendor: &Upstream, token: &str) -> String {
 #[tokio::test]
 async fn an_order_whose_token_was_revoked_ends_at_the_restart() {
     let (place, vendor) = with_vendor().await;
-    let (lost, kept) = (
-        place.token("acme", ALL).await,
-        place.token("acme", ALL).await,
-    );
+    let (lost, kept) = (place.token("acme", ALL).await, place.token("acme", ALL).await);
     let location = cut_off(&place, &vendor, &lost).await;
     let sent = vendor.requests().of(Operation::Create).len();
     let config = std::fs::read_to_string(place.config()).unwrap();

@@ -52,7 +52,8 @@ async fn an_equal_file_counts_in_full() {
 async fn head_alone(served: &Served, token: &str, length: u64) -> String {
     let mut stream = TcpStream::connect(&served.address).await.unwrap();
     let head = format!(
-        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: multipart/form-data; \
+         boundary=b\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -72,17 +73,11 @@ async fn a_body_that_has_no_room_is_refused_before_it_is_sent() {
     let client = served.client(&token);
     let fields = [("purpose", "user_data")];
     for name in ["a.txt", "b.txt"] {
-        client
-            .upload(name, name.as_bytes(), &fields)
-            .await
-            .expect(200);
+        client.upload(name, name.as_bytes(), &fields).await.expect(200);
     }
     let full = head_alone(&served, &token, 500).await;
     assert!(full.starts_with("HTTP/1.1 429"), "{full}");
-    let sent = client
-        .upload("c.txt", &vec![b'c'; 2 << 20], &fields)
-        .await
-        .expect(429);
+    let sent = client.upload("c.txt", &vec![b'c'; 2 << 20], &fields).await.expect(429);
     assert_eq!(sent.code(), "quota_exceeded");
     assert!(spool(&place.home()).is_empty());
 }
@@ -91,11 +86,9 @@ async fn a_body_that_has_no_room_is_refused_before_it_is_sent() {
 async fn uploads_in_pieces_are_refused_at_their_beginning() {
     let (_place, served, token) = limited().await;
     let client = served.client(&token);
-    let wish = |bytes: u64| json!({ "filename": "b", "purpose": "user_data", "bytes": bytes, "mime_type": "text/plain" });
-    client
-        .post_json("/v1/uploads", wish(4 << 20))
-        .await
-        .expect(200);
+    let wish =
+        |bytes: u64| json!({ "filename": "b", "purpose": "user_data", "bytes": bytes, "mime_type": "text/plain" });
+    client.post_json("/v1/uploads", wish(4 << 20)).await.expect(200);
     let full = client.post_json("/v1/uploads", wish(5 << 20)).await;
     assert_eq!(full.expect(429).code(), "quota_exceeded");
     let tus = async |bytes: &str| {

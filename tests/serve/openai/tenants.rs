@@ -8,10 +8,7 @@ use super::{ALL, place, with_vendor};
 #[tokio::test]
 async fn a_foreign_id_is_not_found_on_every_verb() {
     let place = place();
-    let (acme, umbrella) = (
-        place.token("acme", ALL).await,
-        place.token("umbrella", ALL).await,
-    );
+    let (acme, umbrella) = (place.token("acme", ALL).await, place.token("umbrella", ALL).await);
     let served = place.serve().await;
     let (acme, umbrella) = (served.client(&acme), served.client(&umbrella));
     let file = acme
@@ -20,24 +17,19 @@ async fn a_foreign_id_is_not_found_on_every_verb() {
         .expect(200)
         .json();
     let file = file["id"].as_str().unwrap();
-    let wish =
-        json!({ "filename": "b", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain" });
+    let wish = json!({ "filename": "b", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain" });
     let upload = acme.post_json("/v1/uploads", wish).await.expect(200).json();
     let upload = upload["id"].as_str().unwrap();
     let (kind, body) = form(&[("purpose", "user_data")], &[("file", "c.txt", b"later")]);
     let headers = [("content-type", kind.as_str()), ("prefer", "respond-async")];
-    let order = acme
-        .send("POST", "/v1/files", &headers, body)
-        .await
-        .expect(202);
+    let order = acme.send("POST", "/v1/files", &headers, body).await.expect(202);
     let order = order.header("location").to_owned();
 
     let (part_kind, part) = form(&[], &[("data", "upload", b"x")]);
     let part_headers = [("content-type", part_kind.as_str())];
     let parts = format!("/v1/uploads/{upload}/parts");
     // Whoever fails often is told to wait instead, which says no more.
-    let foreign: fn(Answer) =
-        |answer| assert!([401, 429].contains(&answer.status.as_u16()), "{answer:?}");
+    let foreign: fn(Answer) = |answer| assert!([401, 429].contains(&answer.status.as_u16()), "{answer:?}");
     let unknown: fn(Answer) = |answer| drop(answer.expect(404));
     for (client, refused) in [(&umbrella, unknown), (&served.stranger(), foreign)] {
         for path in [
@@ -50,28 +42,15 @@ async fn a_foreign_id_is_not_found_on_every_verb() {
             refused(client.send("HEAD", &path, &[], "").await);
         }
         refused(client.delete(&format!("/v1/files/{file}")).await);
-        refused(
-            client
-                .send("POST", &parts, &part_headers, part.clone())
-                .await,
-        );
-        for (verb, body) in [
-            ("complete", json!({ "part_ids": [] })),
-            ("cancel", json!({})),
-        ] {
-            refused(
-                client
-                    .post_json(&format!("/v1/uploads/{upload}/{verb}"), body)
-                    .await,
-            );
+        refused(client.send("POST", &parts, &part_headers, part.clone()).await);
+        for (verb, body) in [("complete", json!({ "part_ids": [] })), ("cancel", json!({}))] {
+            refused(client.post_json(&format!("/v1/uploads/{upload}/{verb}"), body).await);
         }
     }
     let list = umbrella.get("/v1/files").await.expect(200).json();
     assert_eq!(list["data"], json!([]));
     acme.get(&format!("/v1/files/{file}")).await.expect(200);
-    acme.send("POST", &parts, &part_headers, part)
-        .await
-        .expect(200);
+    acme.send("POST", &parts, &part_headers, part).await.expect(200);
 }
 
 #[tokio::test]
@@ -88,8 +67,7 @@ async fn each_verb_asks_for_its_scope() {
         .await
         .expect(403);
     assert_eq!(refused.code(), "forbidden");
-    let wish =
-        json!({ "filename": "b", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain" });
+    let wish = json!({ "filename": "b", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain" });
     reader.post_json("/v1/uploads", wish).await.expect(403);
     writer.get("/v1/files").await.expect(403);
     let file = writer
@@ -135,10 +113,7 @@ async fn tenants_of_a_group_share_remote_files_and_cannot_tell() {
     };
     assert_eq!(keys(&first), keys(&theirs));
     let path = |file: &serde_json::Value| format!("/v1/files/{}", file["id"].as_str().unwrap());
-    assert_eq!(
-        umbrella.get(&path(&theirs)).await.expect(200).json(),
-        theirs
-    );
+    assert_eq!(umbrella.get(&path(&theirs)).await.expect(200).json(), theirs);
     let list = umbrella.get("/v1/files").await.expect(200).json();
     assert_eq!(list["data"], json!([again, theirs]));
     umbrella.get(&path(&first)).await.expect(404);
@@ -146,10 +121,7 @@ async fn tenants_of_a_group_share_remote_files_and_cannot_tell() {
     // Whoever is in no group shares nothing.
     let alone = send(&other, "a.txt").await;
     assert_eq!(vendor.files().len(), 2);
-    assert_ne!(
-        alone["loadlock"]["remote_id"],
-        first["loadlock"]["remote_id"]
-    );
+    assert_ne!(alone["loadlock"]["remote_id"], first["loadlock"]["remote_id"]);
     // The remote file goes with the last file of either tenant.
     acme.delete(&path(&first)).await.expect(200);
     umbrella.delete(&path(&again)).await.expect(200);

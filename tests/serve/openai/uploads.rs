@@ -8,11 +8,7 @@ use super::{ALL, place, served, spool};
 
 async fn begin(client: &Client, bytes: u64) -> String {
     let wish = json!({ "filename": "whole.txt", "purpose": "user_data", "bytes": bytes, "mime_type": "text/plain" });
-    let upload = client
-        .post_json("/v1/uploads", wish)
-        .await
-        .expect(200)
-        .json();
+    let upload = client.post_json("/v1/uploads", wish).await.expect(200).json();
     assert_eq!(
         (&upload["object"], &upload["status"]),
         (&json!("upload"), &json!("pending"))
@@ -25,9 +21,7 @@ async fn begin(client: &Client, bytes: u64) -> String {
 async fn part(client: &Client, upload: &str, content: &[u8]) -> Answer {
     let (kind, body) = form(&[], &[("data", "upload", content)]);
     let path = format!("/v1/uploads/{upload}/parts");
-    client
-        .send("POST", &path, &[("content-type", &kind)], body)
-        .await
+    client.send("POST", &path, &[("content-type", &kind)], body).await
 }
 
 fn id(answer: Answer) -> String {
@@ -35,9 +29,7 @@ fn id(answer: Answer) -> String {
 }
 
 async fn complete(client: &Client, upload: &str, body: Value) -> Answer {
-    client
-        .post_json(&format!("/v1/uploads/{upload}/complete"), body)
-        .await
+    client.post_json(&format!("/v1/uploads/{upload}/complete"), body).await
 }
 
 #[tokio::test]
@@ -57,10 +49,7 @@ async fn parts_that_come_at_once_are_put_together_in_the_order_of_their_ids() {
         (json!({ "part_ids": [one, two, two] }), "part_ids"),
         (json!({ "part_ids": [one, two, unused] }), "part_ids"),
         (json!({ "part_ids": [one, two, "part_x"] }), "part_ids"),
-        (
-            json!({ "part_ids": [one, two, "../session.json"] }),
-            "part_ids",
-        ),
+        (json!({ "part_ids": [one, two, "../session.json"] }), "part_ids"),
         (json!({ "part_ids": [three, one, two], "md5": "00" }), "md5"),
     ] {
         let refused = complete(&client, &upload, wrong).await.expect(400);
@@ -68,10 +57,7 @@ async fn parts_that_come_at_once_are_put_together_in_the_order_of_their_ids() {
     }
     let md5 = hex::encode(Md5::digest(b"ghiabcdef"));
     let order = json!({ "part_ids": [three, one, two], "md5": md5 });
-    let done = complete(&client, &upload, order.clone())
-        .await
-        .expect(200)
-        .json();
+    let done = complete(&client, &upload, order.clone()).await.expect(200).json();
     assert_eq!(
         (&done["status"], &done["file"]["bytes"]),
         (&json!("completed"), &json!(9))
@@ -79,10 +65,7 @@ async fn parts_that_come_at_once_are_put_together_in_the_order_of_their_ids() {
     let content = format!("/v1/files/{}/content", done["file"]["id"].as_str().unwrap());
     assert_eq!(client.get(&content).await.expect(200).text(), "ghiabcdef");
 
-    assert_eq!(
-        complete(&client, &upload, order).await.expect(200).json(),
-        done
-    );
+    assert_eq!(complete(&client, &upload, order).await.expect(200).json(), done);
     complete(&client, &upload, json!({ "part_ids": [one] }))
         .await
         .expect(400);
@@ -101,7 +84,8 @@ async fn parts_that_come_at_once_are_put_together_in_the_order_of_their_ids() {
 async fn an_unknown_provider_is_refused_before_a_part_is_sent() {
     let place = place();
     let (_served, client) = served(&place).await;
-    let wish = json!({ "filename": "a", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain", "provider": "nobody" });
+    let wish =
+        json!({ "filename": "a", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain", "provider": "nobody" });
     let refused = client.post_json("/v1/uploads", wish).await.expect(400);
     assert_eq!(refused.code(), "provider_unknown");
     assert_eq!(refused.json()["error"]["param"], "provider");
@@ -150,18 +134,12 @@ async fn an_upload_goes_on_after_the_server_was_killed() {
     let two = id(part(&client, &upload, b"def").await);
     assert_eq!(spool(&place.home()).len(), 1);
     let order = json!({ "part_ids": [one, two] });
-    let done = complete(&client, &upload, order.clone())
-        .await
-        .expect(200)
-        .json();
+    let done = complete(&client, &upload, order.clone()).await.expect(200).json();
     served.kill().await;
 
     let served = place.serve().await;
     let client = served.client(&token);
-    assert_eq!(
-        complete(&client, &upload, order).await.expect(200).json(),
-        done
-    );
+    assert_eq!(complete(&client, &upload, order).await.expect(200).json(), done);
 }
 
 #[tokio::test]
@@ -180,9 +158,7 @@ async fn an_expired_upload_is_gone_with_its_parts() {
     std::fs::write(&record, session.to_string()).unwrap();
 
     let served = place.serve().await;
-    part(&served.client(&token), &upload, b"abc")
-        .await
-        .expect(404);
+    part(&served.client(&token), &upload, b"abc").await.expect(404);
     assert!(spool(&place.home()).is_empty());
 }
 

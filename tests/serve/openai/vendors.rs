@@ -29,11 +29,7 @@ async fn a_vendor_gets_the_file_and_its_id_is_told() {
         .json();
     assert_eq!(again["loadlock"]["provider"], "local");
     let unknown = client
-        .upload(
-            "c.txt",
-            b"x",
-            &[("purpose", "user_data"), ("provider", "nobody")],
-        )
+        .upload("c.txt", b"x", &[("purpose", "user_data"), ("provider", "nobody")])
         .await
         .expect(400);
     assert_eq!(
@@ -54,12 +50,8 @@ async fn a_vendor_gets_the_file_and_its_id_is_told() {
 async fn retries_of_gateway_and_client_do_not_multiply() {
     let (place, vendor) = with_vendor().await;
     let (_served, client) = served(&place).await;
-    vendor
-        .faults()
-        .always(Operation::Create, Fault::status(503));
-    let failed = client
-        .upload("a.txt", b"x", &[("purpose", "user_data")])
-        .await;
+    vendor.faults().always(Operation::Create, Fault::status(503));
+    let failed = client.upload("a.txt", b"x", &[("purpose", "user_data")]).await;
     assert!(failed.status.is_server_error());
     assert_eq!(failed.header("x-should-retry"), "false");
     assert_eq!(vendor.requests().of(Operation::Create).len(), 3);
@@ -90,8 +82,5 @@ async fn content_that_ends_early_is_never_a_whole_answer() {
     }
     vendor.faults().clear();
     let whole = client.get(&path).await;
-    assert_eq!(
-        (whole.status.as_u16(), whole.body.len()),
-        (200, content.len())
-    );
+    assert_eq!((whole.status.as_u16(), whole.body.len()), (200, content.len()));
 }

@@ -35,17 +35,12 @@ pub async fn tus(
 
 /// Makes an upload and answers its path.
 pub async fn create(client: &Client, headers: &[(&str, &str)]) -> String {
-    let made = tus(client, "POST", "/v1/tus", headers, "")
-        .await
-        .expect(201);
+    let made = tus(client, "POST", "/v1/tus", headers, "").await.expect(201);
     made.header("location").to_owned()
 }
 
 /// `filename a.txt`, `filetype text/plain`.
-pub const TEXT: (&str, &str) = (
-    "upload-metadata",
-    "filename YS50eHQ=,filetype dGV4dC9wbGFpbg==",
-);
+pub const TEXT: (&str, &str) = ("upload-metadata", "filename YS50eHQ=,filetype dGV4dC9wbGFpbg==");
 
 pub async fn make(client: &Client, length: usize) -> String {
     create(client, &[("upload-length", &length.to_string()), TEXT]).await

@@ -31,16 +31,8 @@ impl Client {
     }
 
     /// A request with headers and a whole body.
-    pub async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Bytes>,
-    ) -> Answer {
-        let body = Full::new(body.into())
-            .map_err(|never| match never {})
-            .boxed();
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+        let body = Full::new(body.into()).map_err(|never| match never {}).boxed();
         self.send_body(method, path, headers, body).await.unwrap()
     }
 
@@ -88,9 +80,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> http::Response<hyper::body::Incoming> {
-        let body = Full::new(body.into())
-            .map_err(|never| match never {})
-            .boxed();
+        let body = Full::new(body.into()).map_err(|never| match never {}).boxed();
         self.begin(method, path, headers, body).await.unwrap()
     }
 
@@ -119,20 +109,14 @@ impl Client {
     }
 
     pub async fn post_json(&self, path: &str, body: serde_json::Value) -> Answer {
-        self.send(
-            "POST",
-            path,
-            &[("content-type", "application/json")],
-            body.to_string(),
-        )
-        .await
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string())
+            .await
     }
 
     /// `POST /v1/files` with this file and these further fields, the file last.
     pub async fn upload(&self, name: &str, content: &[u8], fields: &[(&str, &str)]) -> Answer {
         let (kind, body) = form(fields, &[("file", name, content)]);
-        self.send("POST", "/v1/files", &[("content-type", &kind)], body)
-            .await
+        self.send("POST", "/v1/files", &[("content-type", &kind)], body).await
     }
 }
 
@@ -150,15 +134,16 @@ pub fn form(fields: &[(&str, &str)], files: &[(&str, &str, &[u8])]) -> (String, 
     let mut body = Vec::new();
     for (name, value) in fields {
         body.extend(
-            format!(
-                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            )
-            .into_bytes(),
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes(),
         );
     }
     for (name, filename, content) in files {
         body.extend(
-            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{filename}\"\r\nContent-Type: application/octet-stream\r\n\r\n").into_bytes(),
+            format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{filename}\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\n"
+            )
+            .into_bytes(),
         );
         body.extend_from_slice(content);
         body.extend_from_slice(b"\r\n");

@@ -1,4 +1,5 @@
-//! Starts the real binary as a server and talks to it as a client would. No part of Loadlock is linked, so a suite is quick to build and sees what a user sees.
+//! Starts the real binary as a server and talks to it as a client would. No part of Loadlock is linked, so a suite is
+//! quick to build and sees what a user sees.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod answer;
@@ -34,7 +35,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// `binary` is `env!("CARGO_BIN_EXE_loadlock")`, `scratch` is `env!("CARGO_TARGET_TMPDIR")`: compiled components are kept there for all tests.
+    /// `binary` is `env!("CARGO_BIN_EXE_loadlock")`, `scratch` is `env!("CARGO_TARGET_TMPDIR")`: compiled components
+    /// are kept there for all tests.
     pub fn new(binary: &str, scratch: &str) -> Self {
         let dir = TempDir::new().unwrap();
         for folder in ["home", "files"] {
@@ -102,17 +104,9 @@ impl Place {
 
     /// Runs a command to its end; answers status and standard output's JSON lines.
     pub async fn run(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
-        let output = self
-            .command(arguments)
-            .arg("--json")
-            .output()
-            .await
-            .unwrap();
+        let output = self.command(arguments).arg("--json").output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (output.status.code().unwrap_or(-1), lines)
     }
 
@@ -122,13 +116,7 @@ impl Place {
     }
 
     /// A token of this subject, good for so long.
-    pub async fn token_of(
-        &self,
-        subject: &str,
-        tenant: &str,
-        scopes: &[&str],
-        ttl: &str,
-    ) -> String {
+    pub async fn token_of(&self, subject: &str, tenant: &str, scopes: &[&str], ttl: &str) -> String {
         let scopes = scopes.join(",");
         let (status, lines) = self
             .run(&[
@@ -163,19 +151,11 @@ impl Place {
         let mut child = self.command(&all).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::of(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines
-            .next_line()
-            .await
-            .unwrap()
-            .expect("the server ended at start");
+        let line = lines.next_line().await.unwrap().expect("the server ended at start");
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["event"], "listening", "{line}");
         let address = line["address"].as_str().unwrap().to_owned();
-        Served {
-            child,
-            address,
-            log,
-        }
+        Served { child, address, log }
     }
 }
 
@@ -204,8 +184,7 @@ impl Served {
 
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.pid()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal)
-            .unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
     /// SIGKILL, and waits for the end.

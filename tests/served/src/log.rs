@@ -38,11 +38,7 @@ impl Log {
     pub async fn wait_for(&self, from: usize, text: &str) -> usize {
         let mut count = self.count.clone();
         loop {
-            let found = self
-                .lines()
-                .iter()
-                .skip(from)
-                .position(|line| line.contains(text));
+            let found = self.lines().iter().skip(from).position(|line| line.contains(text));
             if let Some(index) = found {
                 return from + index;
             }

@@ -46,10 +46,7 @@ impl Mcp {
         let body = initialize().to_string();
         let response = client.stream("POST", "/mcp", &[ACCEPT, JSON], body).await;
         assert_eq!(response.status(), 200);
-        let session = response.headers()["mcp-session-id"]
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let session = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
         let mut stream = Calling::new(0, response.into_body());
         let info = stream.next().await.unwrap()["result"].clone();
         let mcp = Self {
@@ -66,12 +63,7 @@ impl Mcp {
     pub async fn post(&self, client: &Client, message: &Value) -> http::Response<Incoming> {
         let session = ("mcp-session-id", self.session.as_str());
         client
-            .stream(
-                "POST",
-                "/mcp",
-                &[ACCEPT, JSON, session],
-                message.to_string(),
-            )
+            .stream("POST", "/mcp", &[ACCEPT, JSON, session], message.to_string())
             .await
     }
 
@@ -97,14 +89,10 @@ impl Mcp {
 
     async fn answer(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
-        let message =
-            json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params });
+        let message = json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params });
         let response = self.post(&self.client, &message).await;
         assert_eq!(response.status(), 200);
-        Calling::new(self.last_id, response.into_body())
-            .end()
-            .await
-            .1
+        Calling::new(self.last_id, response.into_body()).end().await.1
     }
 
     /// Calls a tool and waits for its result.
@@ -118,8 +106,7 @@ impl Mcp {
     pub async fn done(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.call(tool, arguments).await;
         assert_ne!(result["isError"], true, "{result}");
-        let text: Value =
-            serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+        let text: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
         assert_eq!(text, result["structuredContent"]);
         text
     }
@@ -171,10 +158,7 @@ impl Calling {
     pub async fn next(&mut self) -> Option<Value> {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
-                let data: String = event
-                    .lines()
-                    .filter_map(|line| line.strip_prefix("data:"))
-                    .collect();
+                let data: String = event.lines().filter_map(|line| line.strip_prefix("data:")).collect();
                 self.text = rest.to_owned();
                 if !data.trim().is_empty() {
                     return Some(serde_json::from_str(&data).unwrap());
@@ -245,12 +229,7 @@ impl StdioMcp {
     }
 
     /// Calls a tool; progress notifications, and its result.
-    pub async fn call(
-        &mut self,
-        tool: &str,
-        arguments: Value,
-        token: Option<&str>,
-    ) -> (Vec<Value>, Value) {
+    pub async fn call(&mut self, tool: &str, arguments: Value, token: Option<&str>) -> (Vec<Value>, Value) {
         self.last_id += 1;
         let id = self.last_id;
         self.send(&tool_call(id, tool, &arguments, token)).await;

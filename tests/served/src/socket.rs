@@ -32,9 +32,7 @@ impl Served {
 
     /// Asks for an upgrade with these headers; the error is what was answered instead.
     pub async fn upgrade(&self, path: &str, headers: &[(&str, &str)]) -> Result<Socket, Answer> {
-        let mut request = format!("ws://{}{path}", self.address)
-            .into_client_request()
-            .unwrap();
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             let name: http::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());

@@ -5,41 +5,26 @@ use super::support::*;
 pub async fn a_recorded_file_can_be_looked_up_whole(ledger: &Ledger) {
     let file = with(file("f1", "r1"), |file| file.expires_at_ms = Some(9_000));
     insert(ledger, std::slice::from_ref(&file)).await;
-    assert_eq!(
-        ledger.get("acme", "f1", 2_000).await.unwrap(),
-        Some(file.clone())
-    );
+    assert_eq!(ledger.get("acme", "f1", 2_000).await.unwrap(), Some(file.clone()));
     let row = find(ledger, &file).await.unwrap();
     assert_eq!(row.key, file.key);
     assert_eq!(row.references, 1);
     assert_eq!(row.state, RemoteState::Live);
-    assert_eq!(
-        (row.account.as_str(), row.provider.as_str()),
-        ("main", "local")
-    );
+    assert_eq!((row.account.as_str(), row.provider.as_str()), ("main", "local"));
     assert_eq!(
         (row.remote_id.as_str(), row.media_type.as_str()),
         ("r1", "application/pdf")
     );
-    assert_eq!(
-        (row.bytes, row.created_at_ms, row.verified_at_ms),
-        (100, 1_000, 1_000)
-    );
+    assert_eq!((row.bytes, row.created_at_ms, row.verified_at_ms), (100, 1_000, 1_000));
     assert_eq!(row.expires_at_ms, Some(9_000));
 }
 
 pub async fn recording_again_changes_nothing_whatever_it_says(ledger: &Ledger) {
     insert(ledger, &[file("f1", "r1")]).await;
     let other = of("beta", file("f1", "r2"));
-    let again = ledger
-        .record_many(&[file("f1", "r1"), other.clone()])
-        .await
-        .unwrap();
+    let again = ledger.record_many(&[file("f1", "r1"), other.clone()]).await.unwrap();
     assert!(again.iter().all(|one| matches!(one, Recorded::Existing)));
-    assert!(matches!(
-        ledger.reference(&other).await.unwrap(),
-        Recorded::Existing
-    ));
+    assert!(matches!(ledger.reference(&other).await.unwrap(), Recorded::Existing));
     assert_eq!(ledger.stats(None).await.unwrap().files, 1);
     assert_eq!(remote(ledger, "r1").await.unwrap().references, 1);
     assert_eq!(ledger.get("beta", "f1", 2_000).await.unwrap(), None);
@@ -49,12 +34,7 @@ pub async fn a_batch_is_answered_in_order_and_sees_itself(ledger: &Ledger) {
     insert(ledger, &[file("old", "gone")]).await;
     ledger.tombstone("acme", "old").await.unwrap();
     let outcome = ledger
-        .record_many(&[
-            file("f1", "r1"),
-            file("f2", "gone"),
-            file("f1", "r1"),
-            file("f3", "r1"),
-        ])
+        .record_many(&[file("f1", "r1"), file("f2", "gone"), file("f1", "r1"), file("f3", "r1")])
         .await
         .unwrap();
     assert_eq!(
@@ -73,25 +53,12 @@ pub async fn a_batch_is_answered_in_order_and_sees_itself(ledger: &Ledger) {
 pub async fn the_last_release_over_all_tenants_makes_the_remote_file_die(ledger: &Ledger) {
     insert(
         ledger,
-        &[
-            file("f1", "r1"),
-            file("f2", "r1"),
-            of("beta", file("f3", "r1")),
-        ],
+        &[file("f1", "r1"), file("f2", "r1"), of("beta", file("f3", "r1"))],
     )
     .await;
-    assert_eq!(
-        ledger.tombstone("acme", "f1").await.unwrap(),
-        Release::Released(2)
-    );
-    assert_eq!(
-        ledger.tombstone("acme", "f2").await.unwrap(),
-        Release::Released(1)
-    );
-    assert!(
-        find(ledger, &file("", "r1")).await.is_none(),
-        "acme claims it no more"
-    );
+    assert_eq!(ledger.tombstone("acme", "f1").await.unwrap(), Release::Released(2));
+    assert_eq!(ledger.tombstone("acme", "f2").await.unwrap(), Release::Released(1));
+    assert!(find(ledger, &file("", "r1")).await.is_none(), "acme claims it no more");
     assert!(find(ledger, &of("beta", file("", "r1"))).await.is_some());
     let Release::Last(row) = ledger.tombstone("beta", "f3").await.unwrap() else {
         panic!("it was the last");
@@ -106,38 +73,24 @@ pub async fn the_last_release_over_all_tenants_makes_the_remote_file_die(ledger:
 
 pub async fn only_its_tenant_can_release_a_file_and_only_once(ledger: &Ledger) {
     insert(ledger, &[file("f1", "r1")]).await;
-    assert_eq!(
-        ledger.tombstone("beta", "f1").await.unwrap(),
-        Release::NotFound
-    );
-    assert_eq!(
-        ledger.tombstone("acme", "f2").await.unwrap(),
-        Release::NotFound
-    );
+    assert_eq!(ledger.tombstone("beta", "f1").await.unwrap(), Release::NotFound);
+    assert_eq!(ledger.tombstone("acme", "f2").await.unwrap(), Release::NotFound);
     assert!(matches!(
         ledger.tombstone("acme", "f1").await.unwrap(),
         Release::Last(_)
     ));
-    assert_eq!(
-        ledger.tombstone("acme", "f1").await.unwrap(),
-        Release::NotFound
-    );
+    assert_eq!(ledger.tombstone("acme", "f1").await.unwrap(), Release::NotFound);
 }
 
 pub async fn no_reference_is_taken_to_what_is_not_live(ledger: &Ledger) {
-    let claim =
-        |id: &str, remote_id: &str| with(file(id, remote_id), |file| file.deduplicated = true);
+    let claim = |id: &str, remote_id: &str| with(file(id, remote_id), |file| file.deduplicated = true);
     assert_eq!(
         ledger.reference(&claim("f0", "none")).await.unwrap(),
         Recorded::RemoteNotLive
     );
     insert(
         ledger,
-        &[
-            file("f1", "dying"),
-            file("f2", "missing"),
-            file("f3", "live"),
-        ],
+        &[file("f1", "dying"), file("f2", "missing"), file("f3", "live")],
     )
     .await;
     ledger.tombstone("acme", "f1").await.unwrap();
@@ -147,14 +100,8 @@ pub async fn no_reference_is_taken_to_what_is_not_live(ledger: &Ledger) {
         .unwrap();
     for remote_id in ["dying", "missing"] {
         let file = claim("f4", remote_id);
-        assert_eq!(
-            ledger.reference(&file).await.unwrap(),
-            Recorded::RemoteNotLive
-        );
-        assert_eq!(
-            ledger.record_many(&[file]).await.unwrap(),
-            [Recorded::RemoteNotLive]
-        );
+        assert_eq!(ledger.reference(&file).await.unwrap(), Recorded::RemoteNotLive);
+        assert_eq!(ledger.record_many(&[file]).await.unwrap(), [Recorded::RemoteNotLive]);
     }
     assert_eq!(
         ledger.reference(&claim("f4", "live")).await.unwrap(),
@@ -166,9 +113,7 @@ pub async fn no_reference_is_taken_to_what_is_not_live(ledger: &Ledger) {
 pub async fn an_expired_remote_file_is_claimed_by_nobody_but_may_be_recorded_anew(ledger: &Ledger) {
     insert(
         ledger,
-        &[with(file("f1", "r1"), |file| {
-            file.expires_at_ms = Some(1_500)
-        })],
+        &[with(file("f1", "r1"), |file| file.expires_at_ms = Some(1_500))],
     )
     .await;
     let at = |id: &str, now: u64| with(file(id, "r1"), |file| file.created_at_ms = now);
@@ -197,14 +142,10 @@ pub async fn an_expired_remote_file_is_claimed_by_nobody_but_may_be_recorded_ane
 }
 
 pub async fn observing_moves_between_live_and_missing_but_never_out_of_dying(ledger: &Ledger) {
-    let observe =
-        async |id: &str, state, now| ledger.observe("main", id, state, now).await.unwrap();
+    let observe = async |id: &str, state, now| ledger.observe("main", id, state, now).await.unwrap();
     insert(ledger, &[file("f1", "r1"), of("beta", file("f2", "r1"))]).await;
     assert!(observe("r1", RemoteState::Live, 5_000).await);
-    assert!(
-        observe("r1", RemoteState::Live, 4_000).await,
-        "an older sighting"
-    );
+    assert!(observe("r1", RemoteState::Live, 4_000).await, "an older sighting");
     assert_eq!(remote(ledger, "r1").await.unwrap().verified_at_ms, 5_000);
     assert!(observe("r1", RemoteState::Missing, 6_000).await);
     assert_eq!(remote(ledger, "r1").await.unwrap().verified_at_ms, 5_000);
@@ -223,19 +164,13 @@ pub async fn observing_moves_between_live_and_missing_but_never_out_of_dying(led
         assert_eq!(state(ledger, "r1").await, Some(RemoteState::Dying));
     }
     assert!(!observe("r2", RemoteState::Live, 1).await);
-    let error = ledger
-        .observe("main", "r1", RemoteState::Dying, 1)
-        .await
-        .unwrap_err();
+    let error = ledger.observe("main", "r1", RemoteState::Dying, 1).await.unwrap_err();
     assert_eq!(error.code.as_deref(), Some("bad_state"));
 }
 
 pub async fn the_last_release_of_a_missing_remote_file_makes_it_die_too(ledger: &Ledger) {
     insert(ledger, &[file("f1", "r1")]).await;
-    ledger
-        .observe("main", "r1", RemoteState::Missing, 2_000)
-        .await
-        .unwrap();
+    ledger.observe("main", "r1", RemoteState::Missing, 2_000).await.unwrap();
     assert!(matches!(
         ledger.tombstone("acme", "f1").await.unwrap(),
         Release::Last(_)
@@ -258,21 +193,12 @@ pub async fn only_what_is_not_live_can_be_forgotten(ledger: &Ledger) {
 
 pub async fn files_of_a_forgotten_remote_file_count_again_if_its_id_comes_back(ledger: &Ledger) {
     insert(ledger, &[file("f1", "r1"), file("f2", "r1")]).await;
-    ledger
-        .observe("main", "r1", RemoteState::Missing, 2_000)
-        .await
-        .unwrap();
+    ledger.observe("main", "r1", RemoteState::Missing, 2_000).await.unwrap();
     assert!(ledger.forget("main", "r1").await.unwrap());
-    assert_eq!(
-        ledger.tombstone("acme", "f2").await.unwrap(),
-        Release::Released(1)
-    );
+    assert_eq!(ledger.tombstone("acme", "f2").await.unwrap(), Release::Released(1));
     insert(ledger, &[of("beta", file("f3", "r1"))]).await;
     assert_eq!(remote(ledger, "r1").await.unwrap().references, 2);
-    assert_eq!(
-        ledger.tombstone("acme", "f1").await.unwrap(),
-        Release::Released(1)
-    );
+    assert_eq!(ledger.tombstone("acme", "f1").await.unwrap(), Release::Released(1));
     assert_eq!(
         state(ledger, "r1").await,
         Some(RemoteState::Live),
@@ -285,9 +211,7 @@ pub async fn files_of_a_forgotten_remote_file_count_again_if_its_id_comes_back(l
 }
 
 pub async fn expiring_releases_what_expired_in_portions(ledger: &Ledger) {
-    let expiring = |id: &str, remote_id: &str, at: u64| {
-        with(file(id, remote_id), |file| file.expires_at_ms = Some(at))
-    };
+    let expiring = |id: &str, remote_id: &str, at: u64| with(file(id, remote_id), |file| file.expires_at_ms = Some(at));
     insert(
         ledger,
         &[
@@ -303,10 +227,7 @@ pub async fn expiring_releases_what_expired_in_portions(ledger: &Ledger) {
         let rows = ledger.expire(now, limit).await.unwrap();
         rows.into_iter().map(|row| row.remote_id).collect()
     };
-    assert!(
-        expire(2_000, 10).await.is_empty(),
-        "at its instant it is still good"
-    );
+    assert!(expire(2_000, 10).await.is_empty(), "at its instant it is still good");
     assert!(expire(9_000, 0).await.is_empty());
     assert!(expire(5_000, 1).await.is_empty(), "f2 shares r2");
     assert_eq!(expire(5_000, 1).await, ["r1"]);

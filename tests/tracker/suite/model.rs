@@ -1,4 +1,5 @@
-//! Random histories, compared after each step with a model that keeps nothing but files and remote files and counts by looking.
+//! Random histories, compared after each step with a model that keeps nothing but files and remote files and counts by
+//! looking.
 
 use super::support::*;
 use proptest::prelude::*;
@@ -88,10 +89,7 @@ fn is_over(expires: Option<u64>, now: u64) -> bool {
 
 impl Model {
     fn references(&self, of: &(String, String)) -> u64 {
-        self.files
-            .values()
-            .filter(|file| place(file) == *of)
-            .count() as u64
+        self.files.values().filter(|file| place(file) == *of).count() as u64
     }
 
     fn row(&self, of: &(String, String)) -> Option<RemoteRow> {
@@ -164,10 +162,7 @@ impl Model {
             .collect();
         let held: BTreeSet<_> = files.iter().map(|file| place(file)).collect();
         let rows = |state: RemoteState| {
-            let rows = self
-                .remotes
-                .iter()
-                .filter(move |(_, row)| row.state == state);
+            let rows = self.remotes.iter().filter(move |(_, row)| row.state == state);
             rows.filter(|(place, row)| match (tenant, state) {
                 (None, _) => true,
                 (Some(tenant), RemoteState::Dying) => row.key.tenant == tenant,
@@ -189,14 +184,8 @@ impl Model {
 
     fn usage(&self) -> Vec<AccountUsage> {
         let mut usage: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-        for row in self
-            .remotes
-            .values()
-            .filter(|row| row.state == RemoteState::Live)
-        {
-            let sum = usage
-                .entry((row.account.clone(), row.key.purpose.clone()))
-                .or_default();
+        for row in self.remotes.values().filter(|row| row.state == RemoteState::Live) {
+            let sum = usage.entry((row.account.clone(), row.key.purpose.clone())).or_default();
             *sum = (sum.0 + 1, sum.1 + row.bytes);
         }
         usage
@@ -232,21 +221,11 @@ async fn step(ledger: &Ledger, model: &mut Model, step: &Step) {
             assert_eq!(ledger.record_many(files).await.unwrap(), expected);
         }
         Step::Reference(file) => {
-            assert_eq!(
-                ledger.reference(file).await.unwrap(),
-                model.record(file, true)
-            );
+            assert_eq!(ledger.reference(file).await.unwrap(), model.record(file, true));
         }
         Step::Tombstone(tenant, id) => {
-            let owned = model
-                .files
-                .get(id)
-                .is_some_and(|file| file.key.tenant == *tenant);
-            let expected = if owned {
-                model.release(id)
-            } else {
-                Release::NotFound
-            };
+            let owned = model.files.get(id).is_some_and(|file| file.key.tenant == *tenant);
+            let expected = if owned { model.release(id) } else { Release::NotFound };
             assert_eq!(ledger.tombstone(tenant, id).await.unwrap(), expected);
         }
         Step::Expire(now, limit) => {
@@ -279,10 +258,7 @@ async fn step(ledger: &Ledger, model: &mut Model, step: &Step) {
         }
         Step::Observe(account, id, seen, now) => {
             let row = model.remotes.get_mut(&(account.clone(), id.clone()));
-            assert_eq!(
-                ledger.observe(account, id, *seen, *now).await.unwrap(),
-                row.is_some()
-            );
+            assert_eq!(ledger.observe(account, id, *seen, *now).await.unwrap(), row.is_some());
             if let Some(row) = row {
                 if *seen == RemoteState::Live {
                     row.verified_at_ms = row.verified_at_ms.max(*now);
@@ -305,15 +281,8 @@ async fn compare(ledger: &Ledger, model: &Model, now: u64) {
         assert_eq!(totals, model.totals(scope), "{scope:?}");
     }
     assert_eq!(ledger.usage().await.unwrap(), model.usage());
-    let rows: Vec<_> = model
-        .remotes
-        .keys()
-        .map(|place| model.row(place).unwrap())
-        .collect();
-    assert_eq!(
-        ledger.remotes(&remotes_query(100)).await.unwrap().items,
-        rows
-    );
+    let rows: Vec<_> = model.remotes.keys().map(|place| model.row(place).unwrap()).collect();
+    assert_eq!(ledger.remotes(&remotes_query(100)).await.unwrap().items, rows);
     for account in ACCOUNTS {
         for id in (0..4).map(|n| format!("r{n}")) {
             let expected = model.row(&(account.to_owned(), id.clone()));
@@ -336,10 +305,7 @@ async fn compare(ledger: &Ledger, model: &Model, now: u64) {
                 .files
                 .get(&id)
                 .filter(|file| file.key.tenant == tenant && !is_over(file.expires_at_ms, now));
-            assert_eq!(
-                ledger.get(tenant, &id, now).await.unwrap().as_ref(),
-                expected
-            );
+            assert_eq!(ledger.get(tenant, &id, now).await.unwrap().as_ref(), expected);
         }
     }
     for tenant in TENANTS {
@@ -365,10 +331,7 @@ async fn compare_keys(ledger: &Ledger, model: &Model, now: u64, tenant: &str, ac
                     .get(&place(file))
                     .is_some_and(|row| row.state == RemoteState::Live && row.bytes == bytes)
         });
-        assert_eq!(
-            ledger.has_size(tenant, account, bytes).await.unwrap(),
-            expected
-        );
+        assert_eq!(ledger.has_size(tenant, account, bytes).await.unwrap(), expected);
     }
     for (sha256, purpose) in [("s0", "p0"), ("s0", "p1"), ("s1", "p0"), ("s1", "p1")] {
         let mut key = key(tenant, sha256);
@@ -387,9 +350,11 @@ async fn compare_keys(ledger: &Ledger, model: &Model, now: u64, tenant: &str, ac
             Some(found) => {
                 assert_eq!(found.key, key);
                 assert_eq!(Some(found.verified_at_ms), best);
-                assert!(usable.iter().any(|row| {
-                    row.remote_id == found.remote_id && row.references == found.references
-                }));
+                assert!(
+                    usable
+                        .iter()
+                        .any(|row| { row.remote_id == found.remote_id && row.references == found.references })
+                );
             }
         }
     }

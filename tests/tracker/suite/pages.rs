@@ -20,10 +20,7 @@ pub async fn a_walk_over_equal_timestamps_meets_every_file_once_in_either_order(
     insert(ledger, &files).await;
     insert(
         ledger,
-        &[
-            of("acme\u{1}", file("other", "r")),
-            of("acmf", file("another", "r")),
-        ],
+        &[of("acme\u{1}", file("other", "r")), of("acmf", file("another", "r"))],
     )
     .await;
     let ids: Vec<String> = files.iter().map(|file| file.id.clone()).collect();
@@ -34,11 +31,7 @@ pub async fn a_walk_over_equal_timestamps_meets_every_file_once_in_either_order(
         oldest.ascending = true;
         assert_eq!(walk(ledger, oldest).await, ids);
     }
-    let rare: Vec<String> = newest
-        .iter()
-        .filter(|id| id.ends_with("00"))
-        .cloned()
-        .collect();
+    let rare: Vec<String> = newest.iter().filter(|id| id.ends_with("00")).cloned().collect();
     for limit in [1, 33, 100, 101] {
         let mut of_purpose = query("acme", limit);
         of_purpose.purpose = Some("rare".into());
@@ -50,12 +43,7 @@ pub async fn the_newest_come_first(ledger: &Ledger) {
     let at = |id: &str, created: u64| with(file(id, id), |file| file.created_at_ms = created);
     insert(
         ledger,
-        &[
-            at("b", 5),
-            at("a", 300),
-            at("c", 70),
-            at("d", 253_402_300_799_999),
-        ],
+        &[at("b", 5), at("a", 300), at("c", 70), at("d", 253_402_300_799_999)],
     )
     .await;
     assert_eq!(walk(ledger, query("acme", 2)).await, ["d", "a", "c", "b"]);
@@ -69,10 +57,7 @@ pub async fn a_cursor_survives_the_removal_of_its_row_and_new_rows_in_front(ledg
     ledger.tombstone("acme", "f000004").await.unwrap();
     insert(ledger, &[file("f000009", "r9")]).await;
     query.cursor = first.next;
-    assert_eq!(
-        walk(ledger, query).await,
-        ["f000003", "f000002", "f000001", "f000000"]
-    );
+    assert_eq!(walk(ledger, query).await, ["f000003", "f000002", "f000001", "f000000"]);
 }
 
 pub async fn a_cursor_of_another_list_opens_nothing(ledger: &Ledger) {
@@ -83,20 +68,8 @@ pub async fn a_cursor_of_another_list_opens_nothing(ledger: &Ledger) {
     foreign.cursor = Some(cursor.clone());
     assert!(walk(ledger, foreign).await.iter().all(|id| id == "b1"));
 
-    let remote_cursor = ledger
-        .remotes(&remotes_query(1))
-        .await
-        .unwrap()
-        .next
-        .unwrap();
-    for text in [
-        remote_cursor.as_str(),
-        "",
-        "zz",
-        "00",
-        "0100",
-        &format!("{cursor}00ff"),
-    ] {
+    let remote_cursor = ledger.remotes(&remotes_query(1)).await.unwrap().next.unwrap();
+    for text in [remote_cursor.as_str(), "", "zz", "00", "0100", &format!("{cursor}00ff")] {
         let mut bad = query("acme", 1);
         bad.cursor = Some(text.into());
         if let Ok(page) = ledger.list(&bad).await {
@@ -137,10 +110,7 @@ pub async fn remote_files_are_paged_by_account_and_id_with_filters(ledger: &Ledg
         ],
     )
     .await;
-    ledger
-        .observe("a", "r2", RemoteState::Missing, 1)
-        .await
-        .unwrap();
+    ledger.observe("a", "r2", RemoteState::Missing, 1).await.unwrap();
     ledger.tombstone("acme", "f-a-r3").await.unwrap();
     let ask = async |account: Option<&str>, state: Option<RemoteState>, expired: Option<u64>| {
         let mut pages = Vec::new();
@@ -158,10 +128,7 @@ pub async fn remote_files_are_paged_by_account_and_id_with_filters(ledger: &Ledg
     };
     assert_eq!(ask(None, None, None).await, "a/r1 a/r2 a/r3 a\u{1}/r9 b/r1");
     assert_eq!(ask(Some("a"), None, None).await, "a/r1 a/r2 a/r3");
-    assert_eq!(
-        ask(None, Some(RemoteState::Live), None).await,
-        "a/r1 a\u{1}/r9 b/r1"
-    );
+    assert_eq!(ask(None, Some(RemoteState::Live), None).await, "a/r1 a\u{1}/r9 b/r1");
     assert_eq!(ask(None, Some(RemoteState::Missing), None).await, "a/r2");
     assert_eq!(ask(None, Some(RemoteState::Dying), None).await, "a/r3");
     assert_eq!(ask(Some("b"), Some(RemoteState::Dying), None).await, "");

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use loadlock_policy::model::Failure;
 pub use loadlock_sandbox::tracker::{
-    AccountUsage, DedupKey, FileRecord, FilesQuery, Page, Recorded, Release, RemoteRow,
-    RemoteState, RemotesQuery, Stats, Tracker,
+    AccountUsage, DedupKey, FileRecord, FilesQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesQuery,
+    Stats, Tracker,
 };
 
 /// An empty ledger behind a tracker component; the call itself must always succeed.
@@ -46,7 +46,8 @@ calls! {
     usage() -> Vec<AccountUsage>;
 }
 
-/// A file of tenant `acme` in account `main`, created at 1,000, that is not a dedup hit. Its digest is named after the remote id.
+/// A file of tenant `acme` in account `main`, created at 1,000, that is not a dedup hit. Its digest is named after the
+/// remote id.
 pub fn file(id: &str, remote_id: &str) -> FileRecord {
     FileRecord {
         id: id.into(),

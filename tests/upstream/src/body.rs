@@ -164,13 +164,11 @@ impl Tap {
             self.head.extend_from_slice(part);
         }
         let last = data.len().saturating_sub(EDGE);
-        self.tail
-            .extend_from_slice(data.get(last..).unwrap_or(data));
+        self.tail.extend_from_slice(data.get(last..).unwrap_or(data));
         let over = self.tail.len().saturating_sub(EDGE);
         self.tail.drain(..over);
         let bytes = self.bytes;
-        self.requests
-            .update(self.number, |request| request.body_bytes = bytes);
+        self.requests.update(self.number, |request| request.body_bytes = bytes);
     }
 
     fn fail(&mut self, error: BodyError) -> BodyError {
@@ -181,10 +179,7 @@ impl Tap {
 
     fn finish(&mut self) {
         self.body = None;
-        let sha256 = self
-            .digest
-            .take()
-            .map(|digest| hex::encode(digest.finalize()));
+        let sha256 = self.digest.take().map(|digest| hex::encode(digest.finalize()));
         self.requests.update(self.number, |request| {
             request.body_complete = true;
             request.body_sha256 = sha256;

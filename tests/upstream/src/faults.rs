@@ -97,9 +97,11 @@ pub enum Fault {
     Hang,
     /// Nothing happens until [`Faults::release`]; then all goes well.
     Hold,
-    /// The request is carried out, and its answer is kept back until [`Faults::release`]. [`crate::Recorded::status`] says when it was carried out.
+    /// The request is carried out, and its answer is kept back until [`Faults::release`]. [`crate::Recorded::status`]
+    /// says when it was carried out.
     HoldAnswer,
-    /// The request is carried out, and nothing is ever answered. [`crate::Recorded::status`] says so: it is the status that is kept back.
+    /// The request is carried out, and nothing is ever answered. [`crate::Recorded::status`] says so: it is the status
+    /// that is kept back.
     HangAfter,
     /// The connection is reset before the body is read.
     ResetBefore,
@@ -162,9 +164,7 @@ impl Fault {
 
     /// An answer of 10 GB.
     pub fn endless() -> Self {
-        Self::Endless {
-            bytes: 10_000_000_000,
-        }
+        Self::Endless { bytes: 10_000_000_000 }
     }
 
     /// An early 413 after 64 KiB of body, read to its end.
@@ -222,7 +222,8 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// The next request of this operation meets this fault, after those that were pushed before. `None` is any operation.
+    /// The next request of this operation meets this fault, after those that were pushed before. `None` is any
+    /// operation.
     pub fn push(&self, operation: impl Into<Option<Operation>>, fault: Fault) {
         locked(&self.0).queue.push_back((operation.into(), fault));
     }

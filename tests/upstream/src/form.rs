@@ -54,7 +54,8 @@ pub(crate) enum FormError {
     Malformed(String),
 }
 
-/// Reads a form to its end. `kept` decides what stays of the file; `seen` is called with each part, also of a form that fails later.
+/// Reads a form to its end. `kept` decides what stays of the file; `seen` is called with each part, also of a form that
+/// fails later.
 pub(crate) async fn read(
     tap: &mut Tap,
     content_type: Option<&str>,
@@ -75,10 +76,7 @@ pub(crate) async fn read(
     let form = parts?;
     // Nothing may follow the last delimiter, and nothing may stand before the first.
     tap.drain().await?;
-    if !tap
-        .head()
-        .starts_with(format!("--{boundary}\r\n").as_bytes())
-    {
+    if !tap.head().starts_with(format!("--{boundary}\r\n").as_bytes()) {
         return Err(malformed("the body does not begin with its boundary"));
     }
     let end = format!("\r\n--{boundary}--");
@@ -102,10 +100,7 @@ async fn parts(
     let mut file = None;
     let mut fields: Vec<FieldFacts> = Vec::new();
     while let Some(mut field) = multipart.next_field().await.map_err(malformed)? {
-        let name = field
-            .name()
-            .ok_or_else(|| malformed("a part has no name"))?
-            .to_owned();
+        let name = field.name().ok_or_else(|| malformed("a part has no name"))?.to_owned();
         let filename = field.file_name().map(str::to_owned);
         let content_type = field.content_type().map(ToString::to_string);
         let mut digest = Sha256::new();
@@ -156,8 +151,7 @@ async fn parts(
                 }
                 value.extend_from_slice(&chunk);
             }
-            let text = String::from_utf8(value)
-                .map_err(|_| malformed(format!("the field {name} is not UTF-8")))?;
+            let text = String::from_utf8(value).map_err(|_| malformed(format!("the field {name} is not UTF-8")))?;
             let facts = facts(bytes, digest, Some(text));
             seen(facts.clone());
             fields.push(facts);

@@ -1,8 +1,9 @@
 //! Fakes of the vendors' file APIs for tests: OpenAI (files and uploads), Kimi, and GLM in its two modes.
 //!
-//! An [`Upstream`] is a real HTTP server on loopback. It checks what the vendor checks (credential, multipart, purpose, size,
-//! count), answers in the vendor's shape, records every request, and misbehaves on command. Bodies are never held: they are
-//! hashed and counted while they arrive, and only small contents are kept so that they can be fetched back.
+//! An [`Upstream`] is a real HTTP server on loopback. It checks what the vendor checks (credential, multipart, purpose,
+//! size, count), answers in the vendor's shape, records every request, and misbehaves on command. Bodies are never
+//! held: they are hashed and counted while they arrive, and only small contents are kept so that they can be fetched
+//! back.
 //!
 //! ```
 //! use loadlock_upstream::{Answer, Fault, Operation, Options, Upstream, Vendor};
@@ -19,7 +20,8 @@
 //! # }
 //! ```
 //!
-//! What is documented about each vendor is in [`vendor`]; where the documentation is silent the fake's answer says so there.
+//! What is documented about each vendor is in [`vendor`]; where the documentation is silent the fake's answer says so
+//! there.
 
 mod body;
 mod faults;

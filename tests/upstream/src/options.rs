@@ -37,7 +37,8 @@ impl Vendor {
 /// How a fake is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Accepted API keys. GLM keys have the form `id.secret` and are accepted as they are or as a token signed with the secret.
+    /// Accepted API keys. GLM keys have the form `id.secret` and are accepted as they are or as a token signed with the
+    /// secret.
     pub keys: Vec<String>,
     /// The port on 127.0.0.1; 0 chooses a free one.
     pub port: u16,

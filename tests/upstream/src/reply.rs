@@ -130,13 +130,7 @@ impl Reply {
                 let body = streamed(stream::iter(pieces));
                 build(self.status, &self.headers, &media_type, Some(bytes), body)
             }
-            Content::Json(value) => build(
-                self.status,
-                &self.headers,
-                JSON,
-                None,
-                full(value.to_string()),
-            ),
+            Content::Json(value) => build(self.status, &self.headers, JSON, None, full(value.to_string())),
             Content::Text(text) => {
                 let media_type = "text/plain; charset=utf-8";
                 build(self.status, &self.headers, media_type, None, full(text))

@@ -64,9 +64,7 @@ impl Upstream {
     pub async fn start(vendor: Vendor, options: Options) -> Result<Self, StartError> {
         let port = options.port;
         let listen = |source| StartError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(listen)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let (acceptor, ca_pem) = if options.tls {
             let (acceptor, pem) = tls::acceptor()?;
@@ -107,11 +105,7 @@ impl Upstream {
 
     /// Scheme, host and port.
     pub fn origin(&self) -> String {
-        let scheme = if self.ca_pem.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 

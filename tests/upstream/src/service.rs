@@ -36,10 +36,7 @@ pub(crate) async fn answer(
             connection: connection.number,
             version: format!("{:?}", parts.version),
             method: parts.method.to_string(),
-            target: parts
-                .uri
-                .path_and_query()
-                .map_or_else(String::new, ToString::to_string),
+            target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
             operation: call.as_ref().ok().map(|call| call.operation),
             headers: parts
                 .headers
@@ -95,9 +92,7 @@ impl Exchange<'_> {
     async fn honest(&self, call: Result<Call, Problem>, mut tap: Tap) -> Result<Reply, Abort> {
         let vendor = self.state.vendor;
         let outcome = match call {
-            Ok(call) => {
-                vendor::perform(self.state, self.headers, self.number, &call, &mut tap).await
-            }
+            Ok(call) => vendor::perform(self.state, self.headers, self.number, &call, &mut tap).await,
             Err(problem) => Err(Failed::Problem(problem)),
         };
         let mut reply = match outcome {
@@ -114,12 +109,7 @@ impl Exchange<'_> {
         Ok(reply)
     }
 
-    async fn faulty(
-        &self,
-        fault: Fault,
-        call: Result<Call, Problem>,
-        mut tap: Tap,
-    ) -> Result<Response<Body>, Abort> {
+    async fn faulty(&self, fault: Fault, call: Result<Call, Problem>, mut tap: Tap) -> Result<Response<Body>, Abort> {
         let vendor = self.state.vendor;
         let error = |answer| vendor::render(vendor, Problem::from(answer)).whole();
         match fault {
@@ -202,9 +192,7 @@ impl Exchange<'_> {
                 let secret = self.headers.get(http::header::AUTHORIZATION);
                 let secret = secret.map_or("", |value| value.to_str().unwrap_or_default());
                 let mut problem = Problem::new(status, format!("invalid request: {secret}"));
-                problem
-                    .headers
-                    .push(("x-echo".to_owned(), secret.to_owned()));
+                problem.headers.push(("x-echo".to_owned(), secret.to_owned()));
                 Ok(vendor::render(vendor, problem).whole())
             }
         }

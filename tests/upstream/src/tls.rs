@@ -35,8 +35,5 @@ pub(crate) fn acceptor() -> Result<(TlsAcceptor, String), StartError> {
             PrivateKeyDer::Pkcs8(leaf_key.serialize_der().into()),
         )?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok((
-        TlsAcceptor::from(Arc::new(config)),
-        authority_certificate.pem(),
-    ))
+    Ok((TlsAcceptor::from(Arc::new(config)), authority_certificate.pem()))
 }

@@ -13,11 +13,7 @@ async fn put(upstream: &Upstream) -> std::io::Result<RawAnswer> {
 }
 
 async fn put_bytes(upstream: &Upstream, content: &[u8]) -> std::io::Result<RawAnswer> {
-    send(
-        upstream,
-        &upload("/v1/files", "user_data", "a.txt", content),
-    )
-    .await
+    send(upstream, &upload("/v1/files", "user_data", "a.txt", content)).await
 }
 
 async fn with(fault: Fault) -> (Upstream, std::io::Result<RawAnswer>) {
@@ -38,10 +34,7 @@ async fn faults_come_in_order_and_only_to_their_operation() {
     assert_eq!(put(&upstream).await.unwrap().status, 503);
     assert_eq!(get(&upstream, "/v1/files").await.status, 500);
     let limited = put(&upstream).await.unwrap();
-    assert_eq!(
-        (limited.status, limited.header("retry-after")),
-        (429, Some("7"))
-    );
+    assert_eq!((limited.status, limited.header("retry-after")), (429, Some("7")));
     assert_eq!(limited.json()["error"]["code"], "rate_limit_exceeded");
     assert_eq!(put(&upstream).await.unwrap().status, 200);
     assert_eq!((faults.waiting(), faults.injected().len()), (0, 3));
@@ -51,9 +44,7 @@ async fn faults_come_in_order_and_only_to_their_operation() {
 async fn a_vendors_code_goes_into_its_shape() {
     let upstream = start(Vendor::Glm(Site::Bigmodel)).await;
     let answer = Answer::status(429).code("1113").message("arrears");
-    upstream
-        .faults()
-        .push(Operation::Create, Fault::Answer(answer));
+    upstream.faults().push(Operation::Create, Fault::Answer(answer));
     let request = upload("/api/paas/v4/files", "agent", "a.txt", b"x");
     let answer = send(&upstream, &request).await.unwrap();
     let error = &answer.json()["error"];
@@ -79,12 +70,7 @@ async fn resets_end_the_connection_without_an_answer() {
         (Fault::ResetBefore, 0),
         (Fault::ResetMiddle { after_bytes: 20 }, 0),
         // Longer than the body: cut at its end.
-        (
-            Fault::ResetMiddle {
-                after_bytes: 1_000_000,
-            },
-            0,
-        ),
+        (Fault::ResetMiddle { after_bytes: 1_000_000 }, 0),
         (Fault::ResetAfter, 1),
     ] {
         let (upstream, answer) = with(fault.clone()).await;
@@ -99,28 +85,20 @@ async fn resets_end_the_connection_without_an_answer() {
 #[tokio::test]
 async fn a_reset_within_the_answer_shows_half_of_it() {
     let upstream = start(Vendor::Openai).await;
-    upstream
-        .faults()
-        .push(Operation::Create, Fault::ResetInAnswer);
+    upstream.faults().push(Operation::Create, Fault::ResetInAnswer);
     let mut stream = TcpStream::connect(upstream.address()).await.unwrap();
     let request = upload("/v1/files", "user_data", "a.txt", b"hello");
     stream.write_all(&request).await.unwrap();
     let mut bytes = Vec::new();
     let end = stream.read_to_end(&mut bytes).await;
-    assert!(
-        end.is_err(),
-        "no reset: {}",
-        String::from_utf8_lossy(&bytes)
-    );
+    assert!(end.is_err(), "no reset: {}", String::from_utf8_lossy(&bytes));
     assert_eq!(upstream.files().len(), 1);
 }
 
 #[tokio::test]
 async fn an_early_answer_arrives_while_the_body_still_comes() {
     let upstream = start(Vendor::Openai).await;
-    upstream
-        .faults()
-        .push(Operation::Create, Fault::too_large_early());
+    upstream.faults().push(Operation::Create, Fault::too_large_early());
     let content = vec![b'x'; 1024 * 1024];
     let request = upload("/v1/files", "user_data", "a.txt", &content);
     let (first, second) = request.split_at(200 * 1024);

@@ -11,9 +11,7 @@ const FILE: Part<'static> = ("file", Some("a.txt"), b"hello");
 
 async fn status(body: &[u8]) -> u16 {
     let upstream = start(Vendor::Openai).await;
-    let answer = send(&upstream, &post_form("/v1/files", body))
-        .await
-        .unwrap();
+    let answer = send(&upstream, &post_form("/v1/files", body)).await.unwrap();
     assert_eq!(upstream.files().len(), usize::from(answer.status == 200));
     answer.status
 }
@@ -30,32 +28,17 @@ async fn fields_that_are_missing_doubled_or_unknown_are_refused() {
     assert_eq!(status(&form(&[FILE])).await, 400);
     assert_eq!(status(&form(&[PURPOSE, PURPOSE, FILE])).await, 400);
     assert_eq!(status(&form(&[PURPOSE, FILE, FILE])).await, 400);
-    assert_eq!(
-        status(&form(&[PURPOSE, FILE, ("mark", None, b"x")])).await,
-        400
-    );
-    assert_eq!(
-        status(&form(&[PURPOSE, ("file", None, b"hello")])).await,
-        400
-    );
-    assert_eq!(
-        status(&form(&[("purpose", Some("p"), b"user_data"), FILE])).await,
-        400
-    );
+    assert_eq!(status(&form(&[PURPOSE, FILE, ("mark", None, b"x")])).await, 400);
+    assert_eq!(status(&form(&[PURPOSE, ("file", None, b"hello")])).await, 400);
+    assert_eq!(status(&form(&[("purpose", Some("p"), b"user_data"), FILE])).await, 400);
 }
 
 #[tokio::test]
 async fn framing_must_be_exact() {
     let good = form(&[PURPOSE, FILE]);
     let text = String::from_utf8(good.clone()).unwrap();
-    assert_eq!(
-        status(text.strip_suffix("\r\n").unwrap().as_bytes()).await,
-        200
-    );
-    assert_eq!(
-        status(text.strip_suffix("--\r\n").unwrap().as_bytes()).await,
-        400
-    );
+    assert_eq!(status(text.strip_suffix("\r\n").unwrap().as_bytes()).await, 200);
+    assert_eq!(status(text.strip_suffix("--\r\n").unwrap().as_bytes()).await, 400);
     assert_eq!(status(format!("preamble\r\n{text}").as_bytes()).await, 400);
     assert_eq!(status(format!("{text}epilogue").as_bytes()).await, 400);
     assert_eq!(status(text.replace("\r\n", "\n").as_bytes()).await, 400);
@@ -83,9 +66,7 @@ async fn an_expiry_is_checked_and_answered() {
         let anchor = ("expires_after[anchor]", None, anchor);
         let seconds = ("expires_after[seconds]", None, seconds);
         let body = form(&[PURPOSE, anchor, seconds, FILE]);
-        send(&upstream, &post_form("/v1/files", &body))
-            .await
-            .unwrap()
+        send(&upstream, &post_form("/v1/files", &body)).await.unwrap()
     };
     assert_eq!(put(b"created_at", b"3599").await.status, 400);
     assert_eq!(put(b"uploaded_at", b"3600").await.status, 400);
@@ -99,7 +80,8 @@ async fn a_chunked_body_is_recorded_field_by_field() {
     let upstream = start(Vendor::Openai).await;
     let body = form(&[FILE, PURPOSE]);
     let mut bytes = format!(
-        "POST /v1/files HTTP/1.1\r\nHost: fake\r\nAuthorization: Bearer {KEY}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        "POST /v1/files HTTP/1.1\r\nHost: fake\r\nAuthorization: Bearer {KEY}\r\nContent-Type: multipart/form-data; \
+         boundary={BOUNDARY}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     .into_bytes();
     // Every delimiter is split somewhere.
@@ -112,28 +94,15 @@ async fn a_chunked_body_is_recorded_field_by_field() {
     assert_eq!(send(&upstream, &bytes).await.unwrap().status, 200);
 
     let seen = upstream.requests().of(Operation::Create).pop().unwrap();
-    let names: Vec<_> = seen
-        .fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect();
+    let names: Vec<_> = seen.fields.iter().map(|field| field.name.as_str()).collect();
     assert_eq!(names, ["file", "purpose"]);
-    assert_eq!(
-        seen.field("purpose").unwrap().text.as_deref(),
-        Some("user_data")
-    );
+    assert_eq!(seen.field("purpose").unwrap().text.as_deref(), Some("user_data"));
     assert_eq!(seen.field("file").unwrap().bytes, 5);
     assert_eq!(seen.header("transfer-encoding"), Some("chunked"));
     assert_eq!(seen.header("authorization"), Some("Bearer id.secret"));
     assert_eq!(seen.version, "HTTP/1.1");
-    assert_eq!(
-        (seen.body_bytes, seen.body_complete),
-        (body.len() as u64, true)
-    );
+    assert_eq!((seen.body_bytes, seen.body_complete), (body.len() as u64, true));
     let digest = <sha2::Sha256 as sha2::Digest>::digest(&body);
     assert_eq!(seen.body_sha256, Some(hex::encode(digest)));
-    assert_eq!(
-        (seen.number, seen.connection, seen.status),
-        (1, 1, Some(200))
-    );
+    assert_eq!((seen.number, seen.connection, seen.status), (1, 1, Some(200)));
 }

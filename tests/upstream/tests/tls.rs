@@ -23,15 +23,8 @@ async fn a_client_that_trusts_the_authority_gets_through() {
     roots
         .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
         .unwrap();
-    for (trusted, names) in [
-        (true, ["127.0.0.1", "localhost"]),
-        (false, ["127.0.0.1", "localhost"]),
-    ] {
-        let roots = if trusted {
-            roots.clone()
-        } else {
-            RootCertStore::empty()
-        };
+    for (trusted, names) in [(true, ["127.0.0.1", "localhost"]), (false, ["127.0.0.1", "localhost"])] {
+        let roots = if trusted { roots.clone() } else { RootCertStore::empty() };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -41,9 +34,7 @@ async fn a_client_that_trusts_the_authority_gets_through() {
         for name in names {
             let stream = TcpStream::connect(upstream.address()).await.unwrap();
             let name = ServerName::try_from(name).unwrap();
-            let connected = TlsConnector::from(Arc::new(config.clone()))
-                .connect(name, stream)
-                .await;
+            let connected = TlsConnector::from(Arc::new(config.clone())).connect(name, stream).await;
             assert_eq!(connected.is_ok(), trusted);
             let Ok(mut stream) = connected else { continue };
             stream

@@ -55,9 +55,7 @@ async fn sizes_must_agree_and_a_cancelled_upload_is_over() {
     let path = format!("/v1/uploads/{upload}");
     let short = json!({ "part_ids": [hello] });
     assert_eq!(
-        post_json(&upstream, &format!("{path}/complete"), &short)
-            .await
-            .status,
+        post_json(&upstream, &format!("{path}/complete"), &short).await.status,
         400
     );
     assert_eq!(part(&upstream, &upload, b"too much").await.status, 400);

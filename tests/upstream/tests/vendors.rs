@@ -26,10 +26,7 @@ async fn openai_stores_a_file_and_gives_it_back() {
 
     let got = get(&upstream, &format!("/v1/files/{id}/content")).await;
     assert_eq!(got.body, content);
-    assert_eq!(
-        get(&upstream, &format!("/v1/files/{id}")).await.json(),
-        stored
-    );
+    assert_eq!(get(&upstream, &format!("/v1/files/{id}")).await.json(), stored);
 
     let gone = delete(&upstream, &format!("/v1/files/{id}")).await;
     assert_eq!(gone.json()["deleted"], true);
@@ -59,14 +56,10 @@ async fn openai_pages_newest_first() {
     assert_eq!(names(&first), ["4.txt", "3.txt", "2.txt"]);
     assert_eq!(first["has_more"], true);
     let after = first["last_id"].as_str().unwrap();
-    let second = get(&upstream, &format!("/v1/files?limit=3&after={after}"))
-        .await
-        .json();
+    let second = get(&upstream, &format!("/v1/files?limit=3&after={after}")).await.json();
     assert_eq!(names(&second), ["1.txt", "0.txt"]);
     assert_eq!(second["has_more"], false);
-    let ascending = get(&upstream, "/v1/files?order=asc&purpose=batch")
-        .await
-        .json();
+    let ascending = get(&upstream, "/v1/files?order=asc&purpose=batch").await.json();
     assert_eq!(names(&ascending)[0], "0.txt");
     assert_eq!(
         get(&upstream, "/v1/files?purpose=evals").await.json()["last_id"],
@@ -116,8 +109,7 @@ async fn kimi_extracts_text_and_knows_its_limits() {
     let image = put("image", b"x").await.json();
     assert_eq!(put("image", b"x").await.status, 400);
 
-    let path =
-        |file: &serde_json::Value| format!("/v1/files/{}/content", file["id"].as_str().unwrap());
+    let path = |file: &serde_json::Value| format!("/v1/files/{}/content", file["id"].as_str().unwrap());
     assert_eq!(get(&upstream, &path(&stored)).await.body, [b'x'; 10]);
     assert_eq!(get(&upstream, &path(&image)).await.status, 400);
     let list = get(&upstream, "/v1/files").await.json();
@@ -129,21 +121,14 @@ async fn kimi_extracts_text_and_knows_its_limits() {
 async fn zai_takes_uploads_for_agents_and_nothing_else() {
     let upstream = start(ZAI).await;
     let path = "/api/paas/v4/files";
-    let stored = send(&upstream, &upload(path, "agent", "a.pdf", b"x"))
-        .await
-        .unwrap();
+    let stored = send(&upstream, &upload(path, "agent", "a.pdf", b"x")).await.unwrap();
     assert_eq!(stored.status, 200);
     assert!(stored.json().get("status").is_none());
-    let refused = send(&upstream, &upload(path, "file", "a.pdf", b"x"))
-        .await
-        .unwrap();
+    let refused = send(&upstream, &upload(path, "file", "a.pdf", b"x")).await.unwrap();
     assert_eq!(refused.status, 400);
     assert_eq!(refused.json()["error"]["code"], "1214");
     let default = post_form(path, &form(&[("file", Some("a.pdf"), b"x")]));
-    assert_eq!(
-        send(&upstream, &default).await.unwrap().json()["purpose"],
-        "agent"
-    );
+    assert_eq!(send(&upstream, &default).await.unwrap().json()["purpose"], "agent");
     assert_eq!(get(&upstream, path).await.status, 404);
     let id = stored.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(delete(&upstream, &format!("{path}/{id}")).await.status, 404);
@@ -164,9 +149,7 @@ async fn bigmodel_wants_a_purpose_to_list_and_gives_text_as_json() {
         .await
         .unwrap();
     assert_eq!(large.status, 435);
-    let wrong = send(&upstream, &upload(path, "batch", "a.csv", b"x"))
-        .await
-        .unwrap();
+    let wrong = send(&upstream, &upload(path, "batch", "a.csv", b"x")).await.unwrap();
     assert_eq!(wrong.status, 400);
     assert_eq!(get(&upstream, path).await.status, 400);
     let list = get(&upstream, &format!("{path}?purpose=file-extract&limit=1"))

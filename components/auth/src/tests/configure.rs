@@ -7,9 +7,7 @@ use crate::keys::KeyDefect;
 use crate::policy::{Compiled, PolicyDefect};
 
 fn defect(policy: Policy) -> PolicyDefect {
-    Compiled::new(policy)
-        .err()
-        .expect("the policy was accepted")
+    Compiled::new(policy).err().expect("the policy was accepted")
 }
 
 fn key_defect(algorithm: Algorithm, material: &[u8]) -> KeyDefect {
@@ -24,26 +22,16 @@ fn key_defect(algorithm: Algorithm, material: &[u8]) -> KeyDefect {
 
 #[test]
 fn weak_keys_are_refused() {
-    assert_eq!(
-        key_defect(Algorithm::Hs256, &SECRET[1..]),
-        KeyDefect::ShortSecret
-    );
+    assert_eq!(key_defect(Algorithm::Hs256, &SECRET[1..]), KeyDefect::ShortSecret);
     assert_eq!(key_defect(Algorithm::Hs256, RSA_PUB), KeyDefect::PemSecret);
     let small = include_bytes!("keys/rsa1024.pub.pem");
-    assert_eq!(
-        key_defect(Algorithm::Rs256, small),
-        KeyDefect::RsaSize(1024)
-    );
+    assert_eq!(key_defect(Algorithm::Rs256, small), KeyDefect::RsaSize(1024));
     let huge = include_bytes!("keys/rsa8192.pub.pem");
     assert_eq!(key_defect(Algorithm::Rs256, huge), KeyDefect::RsaSize(8192));
     let identity = ed25519_pem(&[
-        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0,
+        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ]);
-    assert_eq!(
-        key_defect(Algorithm::Eddsa, &identity),
-        KeyDefect::WeakPoint
-    );
+    assert_eq!(key_defect(Algorithm::Eddsa, &identity), KeyDefect::WeakPoint);
 }
 
 #[test]
@@ -63,35 +51,16 @@ fn keys_of_another_kind_or_form_are_refused() {
         }
     }
     let short = ed25519_pem(&[9; 31]);
-    assert_eq!(
-        key_defect(Algorithm::Eddsa, &short),
-        KeyDefect::WrongKind("Ed25519")
-    );
+    assert_eq!(key_defect(Algorithm::Eddsa, &short), KeyDefect::WrongKind("Ed25519"));
     let empty = b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n";
-    assert_eq!(
-        key_defect(Algorithm::Eddsa, empty),
-        KeyDefect::WrongKind("Ed25519")
-    );
+    assert_eq!(key_defect(Algorithm::Eddsa, empty), KeyDefect::WrongKind("Ed25519"));
 }
 
 /// A SubjectPublicKeyInfo for Ed25519 around any bytes.
 fn ed25519_pem(point: &[u8]) -> Vec<u8> {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let length = u8::try_from(point.len()).unwrap();
-    let mut der = vec![
-        0x30,
-        length + 10,
-        0x30,
-        5,
-        6,
-        3,
-        0x2b,
-        0x65,
-        0x70,
-        3,
-        length + 1,
-        0,
-    ];
+    let mut der = vec![0x30, length + 10, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, length + 1, 0];
     der.extend_from_slice(point);
     let body = STANDARD.encode(der);
     format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n").into_bytes()
@@ -103,10 +72,7 @@ fn a_kid_is_there_once_and_names_something() {
         key("k", Algorithm::Eddsa, ED_PUB),
         key("k", Algorithm::Eddsa, ED_NEXT_PUB),
     ];
-    assert_eq!(
-        defect(policy_of(twice)),
-        PolicyDefect::DuplicateKid("k".into())
-    );
+    assert_eq!(defect(policy_of(twice)), PolicyDefect::DuplicateKid("k".into()));
     for kid in ["", "a\nb", &"x".repeat(257)] {
         let odd = policy_of(vec![key(kid, Algorithm::Eddsa, ED_PUB)]);
         assert_eq!(defect(odd), PolicyDefect::BadKid(1));
@@ -115,17 +81,13 @@ fn a_kid_is_there_once_and_names_something() {
 
 #[test]
 fn legacy_credentials_are_checked() {
-    let with =
-        |change: fn(&mut crate::bindings::exports::loadlock::upload::auth::LegacyCredential)| {
-            let mut policy = policy();
-            change(&mut policy.legacy[0]);
-            defect(policy)
-        };
+    let with = |change: fn(&mut crate::bindings::exports::loadlock::upload::auth::LegacyCredential)| {
+        let mut policy = policy();
+        change(&mut policy.legacy[0]);
+        defect(policy)
+    };
     assert_eq!(with(|c| c.sha256.push('0')), PolicyDefect::LegacyDigest(1));
-    assert_eq!(
-        with(|c| c.sha256.make_ascii_uppercase()),
-        PolicyDefect::LegacyDigest(1)
-    );
+    assert_eq!(with(|c| c.sha256.make_ascii_uppercase()), PolicyDefect::LegacyDigest(1));
     assert_eq!(with(|c| c.subject.clear()), PolicyDefect::LegacyName(1));
     assert_eq!(with(|c| c.tenant = "*".into()), PolicyDefect::LegacyName(1));
     assert_eq!(
@@ -154,14 +116,9 @@ fn a_refused_policy_leaves_the_old_one_in_force() {
     assert!(ask(&good).is_ok());
 
     let mut half_bad = policy_of(vec![key("new", Algorithm::Eddsa, ED_PUB)]);
-    half_bad
-        .keys
-        .push(key("weak", Algorithm::Hs256, b"secret-of-16-byt"));
+    half_bad.keys.push(key("weak", Algorithm::Hs256, b"secret-of-16-byt"));
     let text = Component::configure(half_bad).unwrap_err();
-    assert!(
-        text.contains("\"weak\"") && !text.contains("secret-of"),
-        "{text}"
-    );
+    assert!(text.contains("\"weak\"") && !text.contains("secret-of"), "{text}");
     assert!(ask(&good).is_ok());
 
     Component::configure(policy_of(vec![key("new", Algorithm::Eddsa, ED_PUB)])).unwrap();

@@ -15,10 +15,7 @@ fn a_known_credential_is_good_until_the_date() {
     assert_eq!(principal.expires_at, Some(NOW + 1000));
     assert!(ask_of(policy(), "old-key-0001", NOW + 999).is_ok());
     for now in [NOW + 1000, u64::MAX] {
-        assert_eq!(
-            refusal_of(policy(), "old-key-0001", now),
-            DenialCode::LegacyEnded
-        );
+        assert_eq!(refusal_of(policy(), "old-key-0001", now), DenialCode::LegacyEnded);
     }
 }
 
@@ -26,21 +23,13 @@ fn a_known_credential_is_good_until_the_date() {
 fn without_a_date_none_is_accepted() {
     let mut undated = policy();
     undated.legacy_until = None;
-    assert_eq!(
-        refusal_of(undated, "old-key-0001", 0),
-        DenialCode::LegacyEnded
-    );
+    assert_eq!(refusal_of(undated, "old-key-0001", 0), DenialCode::LegacyEnded);
 }
 
 #[test]
 fn an_unknown_credential_is_malformed_before_and_after() {
     for now in [NOW, NOW + 5000] {
-        for credential in [
-            "old-key-0002",
-            "old-key-000",
-            "old-key-0001 ",
-            "OLD-KEY-0001",
-        ] {
+        for credential in ["old-key-0002", "old-key-000", "old-key-0001 ", "OLD-KEY-0001"] {
             assert_eq!(refusal_of(policy(), credential, now), DenialCode::Malformed);
         }
     }
@@ -52,9 +41,6 @@ fn a_bad_token_is_refused_even_if_it_is_a_known_credential() {
     let mut lenient = policy();
     lenient.legacy.push(legacy(&forged, "mallory"));
     lenient.legacy.push(legacy("a.b.c", "mallory"));
-    assert_eq!(
-        refusal_of(lenient.clone(), &forged, NOW),
-        DenialCode::BadSignature
-    );
+    assert_eq!(refusal_of(lenient.clone(), &forged, NOW), DenialCode::BadSignature);
     assert_eq!(refusal_of(lenient, "a.b.c", NOW), DenialCode::Malformed);
 }

@@ -18,9 +18,7 @@ fn by(private: &[u8], kid: Option<&str>) -> String {
 }
 
 fn code(policy: &Policy, token: &str) -> Option<DenialCode> {
-    ask_of(policy.clone(), token, NOW)
-        .err()
-        .map(|denial| denial.code)
+    ask_of(policy.clone(), token, NOW).err().map(|denial| denial.code)
 }
 
 #[test]
@@ -54,8 +52,5 @@ fn without_a_kid_the_algorithm_must_have_exactly_one_key() {
     assert_eq!(code(&policy_of(vec![current()]), &anonymous), None);
     let two = policy_of(vec![current(), next()]);
     assert_eq!(code(&two, &anonymous), Some(DenialCode::UnknownKey));
-    assert_eq!(
-        code(&policy_of(Vec::new()), &anonymous),
-        Some(DenialCode::UnknownKey)
-    );
+    assert_eq!(code(&policy_of(Vec::new()), &anonymous), Some(DenialCode::UnknownKey));
 }

@@ -142,9 +142,7 @@ pub(crate) fn ask(credential: &str) -> Result<Principal, Denial> {
 }
 
 pub(crate) fn ask_of(policy: Policy, credential: &str, now: u64) -> Result<Principal, Denial> {
-    Compiled::new(policy)
-        .unwrap()
-        .authenticate(Some(credential), now)
+    Compiled::new(policy).unwrap().authenticate(Some(credential), now)
 }
 
 /// The code with which [`policy`] refuses the credential at [`NOW`]. Checks what holds for every refusal.

@@ -29,10 +29,7 @@ fn a_good_token_of_each_algorithm_makes_a_principal() {
 #[test]
 fn no_credential_is_missing() {
     let policy = Compiled::new(policy()).unwrap();
-    assert_eq!(
-        policy.authenticate(None, NOW).unwrap_err().code,
-        DenialCode::Missing
-    );
+    assert_eq!(policy.authenticate(None, NOW).unwrap_err().code, DenialCode::Missing);
     assert_eq!(refusal(""), DenialCode::Missing);
 }
 
@@ -48,11 +45,7 @@ fn what_is_not_a_token_is_malformed() {
         format!(" {good}"),
         crafted_text(SECRET, "[]", &claims().to_string()),
         crafted_text(SECRET, "{\"alg\":\"HS256\",\"kid\":\"hs\"}", "not json"),
-        crafted_text(
-            SECRET,
-            "{\"alg\":\"HS256\",\"alg\":\"HS256\"}",
-            &claims().to_string(),
-        ),
+        crafted_text(SECRET, "{\"alg\":\"HS256\",\"alg\":\"HS256\"}", &claims().to_string()),
         crafted_text(
             SECRET,
             "{\"alg\":\"HS256\",\"kid\":\"hs\"}",
@@ -80,11 +73,7 @@ fn a_header_that_brings_keys_or_changes_the_rules_is_malformed() {
         for value in [json!("x"), json!(["exp"]), json!(null)] {
             let mut header = json!({"alg": "HS256", "kid": "hs"});
             header[member] = value;
-            assert_eq!(
-                refusal(&crafted(&header, &claims())),
-                DenialCode::Malformed,
-                "{header}"
-            );
+            assert_eq!(refusal(&crafted(&header, &claims())), DenialCode::Malformed, "{header}");
         }
     }
     let thumbprint = json!({"alg": "HS256", "kid": "hs", "typ": "at+jwt", "x5t": "abc"});
@@ -100,16 +89,10 @@ fn a_changed_payload_or_signature_is_a_bad_signature() {
         ("rs", Alg::RS256),
     ] {
         let good = signed(&header(alg, Some(kid)), &claims());
-        let other = signed(
-            &header(alg, Some(kid)),
-            &claims_with("sub", json!("mallory")),
-        );
+        let other = signed(&header(alg, Some(kid)), &claims_with("sub", json!("mallory")));
         let (message, _) = other.rsplit_once('.').unwrap();
         let (_, signature) = good.rsplit_once('.').unwrap();
-        assert_eq!(
-            refusal(&format!("{message}.{signature}")),
-            DenialCode::BadSignature
-        );
+        assert_eq!(refusal(&format!("{message}.{signature}")), DenialCode::BadSignature);
         assert_eq!(refusal(&format!("{message}.")), DenialCode::BadSignature);
     }
 }
@@ -130,10 +113,7 @@ fn expiry_is_required_and_honoured_to_the_second() {
     }
     assert!(at(json!(u64::MAX), NOW).is_ok());
     assert!(at(json!(1e300), NOW).is_ok());
-    assert_eq!(
-        at(json!("2100-01-01"), NOW).unwrap_err().code,
-        DenialCode::Malformed
-    );
+    assert_eq!(at(json!("2100-01-01"), NOW).unwrap_err().code, DenialCode::Malformed);
 }
 
 #[test]
@@ -148,23 +128,12 @@ fn a_token_from_the_future_is_not_yet_valid() {
 
 #[test]
 fn the_issuer_must_be_one_of_the_keys() {
-    for issuer in [
-        json!(null),
-        json!(""),
-        json!("https://id.example/"),
-        json!("evil"),
-    ] {
-        assert_eq!(
-            refusal(&token(&claims_with("iss", issuer))),
-            DenialCode::WrongIssuer
-        );
+    for issuer in [json!(null), json!(""), json!("https://id.example/"), json!("evil")] {
+        assert_eq!(refusal(&token(&claims_with("iss", issuer))), DenialCode::WrongIssuer);
     }
     let mut strict = policy();
     strict.keys[0].issuers.clear();
-    assert_eq!(
-        refusal_of(strict, &token(&claims()), NOW),
-        DenialCode::WrongIssuer
-    );
+    assert_eq!(refusal_of(strict, &token(&claims()), NOW), DenialCode::WrongIssuer);
 }
 
 #[test]
@@ -172,22 +141,13 @@ fn the_audience_must_hold_one_of_ours() {
     let at = |aud: Value| ask(&token(&claims_with("aud", aud)));
     assert!(at(json!("loadlock-eu")).is_ok());
     assert!(at(json!(["billing", "loadlock"])).is_ok());
-    for aud in [
-        json!(null),
-        json!(""),
-        json!([]),
-        json!("LOADLOCK"),
-        json!(["billing"]),
-    ] {
+    for aud in [json!(null), json!(""), json!([]), json!("LOADLOCK"), json!(["billing"])] {
         assert_eq!(at(aud).unwrap_err().code, DenialCode::WrongAudience);
     }
     assert_eq!(at(json!(7)).unwrap_err().code, DenialCode::Malformed);
     let mut none = policy();
     none.audiences.clear();
-    assert_eq!(
-        refusal_of(none, &token(&claims()), NOW),
-        DenialCode::WrongAudience
-    );
+    assert_eq!(refusal_of(none, &token(&claims()), NOW), DenialCode::WrongAudience);
 }
 
 #[test]
@@ -200,10 +160,7 @@ fn subject_and_tenant_are_required_and_bounded() {
             json!("a\u{0}b"),
             json!("a\nb"),
         ] {
-            assert_eq!(
-                refusal(&token(&claims_with(claim, value))),
-                DenialCode::MissingClaim
-            );
+            assert_eq!(refusal(&token(&claims_with(claim, value))), DenialCode::MissingClaim);
         }
     }
     assert!(ask(&token(&claims_with("sub", json!("x".repeat(256))))).is_ok());
@@ -245,16 +202,10 @@ fn scopes_come_from_either_claim_and_only_known_ones_count() {
         scopes("scopes", json!(["admin", "read", "root"])).unwrap(),
         ["read", "admin"]
     );
-    assert_eq!(
-        scopes("scope", json!("delete  delete")).unwrap(),
-        ["delete"]
-    );
+    assert_eq!(scopes("scope", json!("delete  delete")).unwrap(), ["delete"]);
     assert!(scopes("scope", json!("readwrite READ")).unwrap().is_empty());
     assert!(scopes("other", json!("read")).unwrap().is_empty());
-    assert_eq!(
-        scopes("scopes", json!("read")).unwrap_err().code,
-        DenialCode::Malformed
-    );
+    assert_eq!(scopes("scopes", json!("read")).unwrap_err().code, DenialCode::Malformed);
 }
 
 #[test]

@@ -10,13 +10,14 @@ use crate::failure::may_have_stored;
 use crate::retry_after;
 use crate::types::Failure;
 
-/// Most bytes of a JSON answer that are read, unless the caller says otherwise: 1 MiB. A list of a thousand files has some 300 KB.
+/// Most bytes of a JSON answer that are read, unless the caller says otherwise: 1 MiB. A list of a thousand files has
+/// some 300 KB.
 pub const JSON_BYTES: u64 = 1 << 20;
 
 /// An answer whose head has arrived and whose body has not been read.
 ///
-/// Dropping it ends the exchange. The request's own body is kept open until then, because closing it early can make a host
-/// drop the connection that the answer is still coming on.
+/// Dropping it ends the exchange. The request's own body is kept open until then, because closing it early can make a
+/// host drop the connection that the answer is still coming on.
 pub struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -63,14 +64,11 @@ impl Answer {
 
     /// How long the vendor asks to wait, in milliseconds, at most an hour.
     pub fn retry_after_ms(&self) -> Option<u64> {
-        retry_after::parse(
-            |name| self.header(name).map(str::to_owned),
-            SystemTime::now(),
-        )
+        retry_after::parse(|name| self.header(name).map(str::to_owned), SystemTime::now())
     }
 
-    /// Whether the vendor may have stored the file although this answer cannot be taken for a success: the request was sent
-    /// whole, and the answer is an unreadable success or comes from a gateway that lost the vendor's.
+    /// Whether the vendor may have stored the file although this answer cannot be taken for a success: the request was
+    /// sent whole, and the answer is an unreadable success or comes from a gateway that lost the vendor's.
     pub fn outcome_unknown(&self) -> bool {
         self.stores && self.sent_whole && may_have_stored(self.status)
     }
@@ -90,23 +88,21 @@ impl Answer {
     /// `protocol` if it is longer; `transport` if the connection broke.
     pub fn bytes(&mut self, cap: u64) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        let read = (&mut self.stream)
-            .take(cap.saturating_add(1))
-            .read_to_end(&mut body);
+        let read = (&mut self.stream).take(cap.saturating_add(1)).read_to_end(&mut body);
         if let Err(error) = read {
             let failure = crate::file::of_io(&error, "the answer broke off");
             return Err(self.describe(failure));
         }
         if body.len() as u64 > cap {
-            let failure = Failure::protocol(format!("the answer is longer than {cap} bytes"))
-                .with_code("answer-too-long");
+            let failure =
+                Failure::protocol(format!("the answer is longer than {cap} bytes")).with_code("answer-too-long");
             return Err(self.describe(failure));
         }
         Ok(body)
     }
 
-    /// The body as JSON, at most `cap` bytes; [`JSON_BYTES`] suits most answers. For a body that holds a long text, as it
-    /// is parsed while it arrives and is never in memory twice.
+    /// The body as JSON, at most `cap` bytes; [`JSON_BYTES`] suits most answers. For a body that holds a long text, as
+    /// it is parsed while it arrives and is never in memory twice.
     ///
     /// # Errors
     /// `protocol` if it is not JSON of this shape or too long; `transport` if the connection broke.
@@ -118,8 +114,7 @@ impl Answer {
             let failure = match error.io_error_kind() {
                 Some(kind) => crate::file::of_io(&kind.into(), "the answer broke off"),
                 None if spent => {
-                    Failure::protocol(format!("the answer is longer than {cap} bytes"))
-                        .with_code("answer-too-long")
+                    Failure::protocol(format!("the answer is longer than {cap} bytes")).with_code("answer-too-long")
                 }
                 None => Failure::protocol(format!("the answer is not the expected JSON: {error}")),
             };

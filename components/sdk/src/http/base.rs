@@ -26,9 +26,7 @@ impl Base {
     /// # Errors
     /// What is wrong with it, in words for the operator.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let (scheme, rest) = text
-            .split_once("://")
-            .ok_or("write it as https://host/path")?;
+        let (scheme, rest) = text.split_once("://").ok_or("write it as https://host/path")?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,

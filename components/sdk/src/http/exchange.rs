@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse,
-    Method as WasiMethod, OutgoingBody, OutgoingRequest, Scheme, http_error_code,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
+    OutgoingRequest, Scheme, http_error_code,
 };
 use wasip2::io::error::Error as StreamFault;
 use wasip2::io::poll::Pollable;
@@ -75,8 +75,8 @@ enum Sent {
 pub(crate) fn exchange(mut request: Request<'_>) -> Result<Answer, Failure> {
     let length = request.content_length();
     let outgoing = OutgoingRequest::new(fields(&mut request, length)?);
-    let (body, output) = describe(&outgoing, &request)
-        .map_err(|()| Failure::internal("the host refused to build the request"))?;
+    let (body, output) =
+        describe(&outgoing, &request).map_err(|()| Failure::internal("the host refused to build the request"))?;
     let response = outgoing_handler::handle(outgoing, None).map_err(|code| of_code(&code))?;
 
     let mut early = Early::watch(&response);
@@ -120,8 +120,8 @@ impl<'a> Early<'a> {
         }
     }
 
-    /// Whether the rest of the body is in vain: whoever refuses 8 GB says so at the start. A success may come early too,
-    /// from a server that reads on; then the body goes on.
+    /// Whether the rest of the body is in vain: whoever refuses 8 GB says so at the start. A success may come early
+    /// too, from a server that reads on; then the body goes on.
     fn refuses(&mut self) -> bool {
         if self.outcome.is_none() && self.ready.ready() {
             self.outcome = Some(self.take());
@@ -147,9 +147,7 @@ impl<'a> Early<'a> {
     fn take(&self) -> Outcome {
         match self.response.get() {
             Some(Ok(outcome)) => outcome,
-            Some(Err(())) | None => Err(ErrorCode::InternalError(Some(
-                "the host gave no answer".to_owned(),
-            ))),
+            Some(Err(())) | None => Err(ErrorCode::InternalError(Some("the host gave no answer".to_owned()))),
         }
     }
 }
@@ -160,22 +158,17 @@ fn fields(request: &mut Request<'_>, length: Option<u64>) -> Result<Fields, Fail
         headers.push(("content-length".to_owned(), length.to_string()));
     }
     headers.push(("accept-encoding".to_owned(), "identity".to_owned()));
-    headers.extend(ambient_credential(
-        std::env::var("LOADLOCK_AUTH_HEADER").ok(),
-    ));
+    headers.extend(ambient_credential(std::env::var("LOADLOCK_AUTH_HEADER").ok()));
     let fields = Fields::new();
     for (name, value) in headers {
-        fields.append(&name, value.as_bytes()).map_err(|error| {
-            Failure::internal(format!("the host refused the header `{name}`: {error:?}"))
-        })?;
+        fields
+            .append(&name, value.as_bytes())
+            .map_err(|error| Failure::internal(format!("the host refused the header `{name}`: {error:?}")))?;
     }
     Ok(fields)
 }
 
-fn describe(
-    outgoing: &OutgoingRequest,
-    request: &Request<'_>,
-) -> Result<(OutgoingBody, OutputStream), ()> {
+fn describe(outgoing: &OutgoingRequest, request: &Request<'_>) -> Result<(OutgoingBody, OutputStream), ()> {
     let method = match request.method {
         Method::Get => WasiMethod::Get,
         Method::Post => WasiMethod::Post,
@@ -196,11 +189,7 @@ fn describe(
     Ok((body, output))
 }
 
-fn write(
-    output: &OutputStream,
-    request: &Request<'_>,
-    early: &mut Early<'_>,
-) -> Result<Sent, Failure> {
+fn write(output: &OutputStream, request: &Request<'_>, early: &mut Early<'_>) -> Result<Sent, Failure> {
     if let Sent::CutShort = write_bytes(output, &request.prefix, early)? {
         return Ok(Sent::CutShort);
     }
@@ -212,11 +201,7 @@ fn write(
     write_bytes(output, &request.suffix, early)
 }
 
-fn write_bytes(
-    output: &OutputStream,
-    bytes: &[u8],
-    early: &mut Early<'_>,
-) -> Result<Sent, Failure> {
+fn write_bytes(output: &OutputStream, bytes: &[u8], early: &mut Early<'_>) -> Result<Sent, Failure> {
     for chunk in bytes.chunks(WRITE_BYTES) {
         if early.refuses() {
             return Ok(Sent::CutShort);
@@ -230,11 +215,7 @@ fn write_bytes(
 }
 
 /// Moves the file from host to host, without a copy in the guest.
-fn write_file(
-    output: &OutputStream,
-    file: &FileRange<'_>,
-    early: &mut Early<'_>,
-) -> Result<Sent, Failure> {
+fn write_file(output: &OutputStream, file: &FileRange<'_>, early: &mut Early<'_>) -> Result<Sent, Failure> {
     let input = file.stream()?;
     let mut left = file.bytes();
     let mut idle = 0;
@@ -298,9 +279,7 @@ fn answer(
     let status = response.status();
     let headers = response.headers().entries().into_iter();
     let headers = headers
-        .filter_map(|(name, value)| {
-            Some((name.to_ascii_lowercase(), String::from_utf8(value).ok()?))
-        })
+        .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), String::from_utf8(value).ok()?)))
         .collect();
     let opened = response.consume().and_then(|body| {
         let stream = body.stream()?;
@@ -331,10 +310,7 @@ pub(crate) fn of_stream(error: &StreamFault) -> Failure {
     http_error_code(error).map_or_else(
         || {
             let text = error.to_debug_string();
-            Failure::new(
-                FailureKind::Transport,
-                text.lines().next().unwrap_or_default(),
-            )
+            Failure::new(FailureKind::Transport, text.lines().next().unwrap_or_default())
         },
         |code| of_code(&code),
     )
@@ -368,12 +344,10 @@ pub(crate) fn of_code(code: &ErrorCode) -> Failure {
     let message = match code {
         ErrorCode::InternalError(Some(text)) => text.clone(),
         ErrorCode::HttpRequestDenied => {
-            "the host does not allow this request; see the host's log for the grant that would"
-                .to_owned()
+            "the host does not allow this request; see the host's log for the grant that would".to_owned()
         }
         ErrorCode::DestinationIpProhibited => {
-            "the host does not allow this address; private addresses need a grant of their own"
-                .to_owned()
+            "the host does not allow this address; private addresses need a grant of their own".to_owned()
         }
         _ => format!("no answer: {}", name.replace('-', " ")),
     };

@@ -1,9 +1,9 @@
 //! HTTP requests through `wasi:http/outgoing-handler`, in the order that cannot hang.
 //!
-//! The request is handed over **before** its body is written: the body pipe holds two chunks, so writing first blocks for
-//! ever at the third. The body of a file moves from host to host by `blocking-splice`, without a copy in the guest.
-//! A server may answer while the body is still going out, typically 413: then the body stops, and that answer is the answer.
-//! Nothing is retried here, and no redirect is followed.
+//! The request is handed over **before** its body is written: the body pipe holds two chunks, so writing first blocks
+//! for ever at the third. The body of a file moves from host to host by `blocking-splice`, without a copy in the guest.
+//! A server may answer while the body is still going out, typically 413: then the body stops, and that answer is the
+//! answer. Nothing is retried here, and no redirect is followed.
 
 mod answer;
 mod base;
@@ -102,15 +102,15 @@ impl<'a> Request<'a> {
 
     /// Appends a query parameter, encoding name and value.
     pub fn query(mut self, name: &str, value: &str) -> Self {
-        self.path
-            .push(if self.path.contains('?') { '&' } else { '?' });
+        self.path.push(if self.path.contains('?') { '&' } else { '?' });
         self.path.push_str(&base::encoded(name));
         self.path.push('=');
         self.path.push_str(&base::encoded(value));
         self
     }
 
-    /// Adds a header. A header that carries a credential is removed by the host; operators grant credentials, not providers.
+    /// Adds a header. A header that carries a credential is removed by the host; operators grant credentials, not
+    /// providers.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
@@ -159,15 +159,15 @@ impl<'a> Request<'a> {
     /// Sends it and waits for the head of the answer, whatever its status.
     ///
     /// # Errors
-    /// `transport` or `timeout` if no answer came; `internal` if the host does not allow the request or the file could not
-    /// be read. The code is the host's word for it, as in `wasi:http`, for example `connection-refused`.
+    /// `transport` or `timeout` if no answer came; `internal` if the host does not allow the request or the file could
+    /// not be read. The code is the host's word for it, as in `wasi:http`, for example `connection-refused`.
     pub fn send(self) -> Result<Answer, Failure> {
         exchange::exchange(self)
     }
 }
 
-/// The header that a host without credential injection passes in `LOADLOCK_AUTH_HEADER`, written `Name: value`. Loadlock
-/// itself never sets the variable.
+/// The header that a host without credential injection passes in `LOADLOCK_AUTH_HEADER`, written `Name: value`.
+/// Loadlock itself never sets the variable.
 pub(crate) fn ambient_credential(variable: Option<String>) -> Option<(String, String)> {
     let variable = variable?;
     let (name, value) = variable.split_once(':')?;

@@ -8,15 +8,13 @@ use crate::failure::kind_of_status;
 use crate::file::AdmittedReader;
 use crate::http::{Answer, Base, JSON_BYTES, Request, segment};
 use crate::multipart::Form;
-use crate::types::{
-    AdmittedFile, Deletion, Failure, FailureKind, RemoteFile, RemotePage, UploadOptions,
-};
+use crate::types::{AdmittedFile, Deletion, Failure, FailureKind, RemoteFile, RemotePage, UploadOptions};
 
 /// What a vendor's code means; `None` leaves it to the status.
 pub type Classify = fn(status: u16, error: &VendorError) -> Option<FailureKind>;
 
-/// Longest list answer that is read. Vendors that do not page give up to a thousand files of some 300 bytes, and names may
-/// be long.
+/// Longest list answer that is read. Vendors that do not page give up to a thousand files of some 300 bytes, and names
+/// may be long.
 const LIST_BYTES: u64 = 4 << 20;
 
 /// A Files API at one address.
@@ -45,9 +43,7 @@ impl Api {
             .file("file", &options.remote_name, &file.media_type);
         let reader = AdmittedReader::open(file)?;
         let request = Request::post(&self.base, "/files").form(&form, reader.whole())?;
-        let mut answer = self
-            .call(request)
-            .map_err(|failure| self.misplaced(failure))?;
+        let mut answer = self.call(request).map_err(|failure| self.misplaced(failure))?;
         let stored: FileObject = self.read(&mut answer, JSON_BYTES)?;
         stored
             .remote_file(file.size)
@@ -63,9 +59,7 @@ impl Api {
         let mut answer = self.call(request)?;
         let found: FileObject = self.read(&mut answer, JSON_BYTES)?;
         if found.id != id {
-            return Err(Failure::protocol(
-                "the vendor described another file than asked for",
-            ));
+            return Err(Failure::protocol("the vendor described another file than asked for"));
         }
         found.remote_file(0)
     }
@@ -75,10 +69,11 @@ impl Api {
     /// # Errors
     /// A classified failure.
     pub fn list(&self, query: &[(&str, &str)]) -> Result<ListObject, Failure> {
-        let request = query.iter().fold(
-            Request::get(&self.base, "/files"),
-            |request, (name, value)| request.query(name, value),
-        );
+        let request = query
+            .iter()
+            .fold(Request::get(&self.base, "/files"), |request, (name, value)| {
+                request.query(name, value)
+            });
         let mut answer = self.call(request)?;
         self.read(&mut answer, LIST_BYTES)
     }
@@ -87,12 +82,7 @@ impl Api {
     ///
     /// # Errors
     /// A classified failure.
-    pub fn page(
-        &self,
-        purpose: Option<&str>,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<RemotePage, Failure> {
+    pub fn page(&self, purpose: Option<&str>, cursor: Option<&str>, limit: u32) -> Result<RemotePage, Failure> {
         let limit = limit.max(1).to_string();
         let mut query = vec![("limit", limit.as_str())];
         query.extend(purpose.map(|purpose| ("purpose", purpose)));
@@ -117,10 +107,7 @@ impl Api {
         if deleted.deleted {
             Ok(Deletion::Deleted)
         } else {
-            Err(
-                Failure::protocol("the vendor did not say that the file is deleted")
-                    .with_status(answer.status()),
-            )
+            Err(Failure::protocol("the vendor did not say that the file is deleted").with_status(answer.status()))
         }
     }
 
@@ -155,8 +142,7 @@ impl Api {
     pub fn read<T: DeserializeOwned>(&self, answer: &mut Answer, cap: u64) -> Result<T, Failure> {
         let value: Value = answer.json(cap)?;
         let hidden = value.get("id").is_none() && value.get("data").is_none();
-        if let Some(error) = VendorError::of(&value).filter(|error| hidden && error.code.is_some())
-        {
+        if let Some(error) = VendorError::of(&value).filter(|error| hidden && error.code.is_some()) {
             let kind = (self.classify)(answer.status(), &error).unwrap_or(FailureKind::Rejected);
             return Err(error
                 .failure(kind, answer.status())

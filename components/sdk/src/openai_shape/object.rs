@@ -65,10 +65,7 @@ impl FileObject {
     /// # Errors
     /// `protocol` for an id that the contract does not allow.
     pub fn remote_file(self, bytes: u64) -> Result<RemoteFile, Failure> {
-        if self.id.is_empty()
-            || self.id.len() > MAX_ID_BYTES
-            || self.id.chars().any(char::is_control)
-        {
+        if self.id.is_empty() || self.id.len() > MAX_ID_BYTES || self.id.chars().any(char::is_control) {
             return Err(Failure::protocol(
                 "the vendor's id is empty, longer than 512 bytes or holds a control character",
             ));
@@ -87,8 +84,8 @@ impl FileObject {
 }
 
 impl ListObject {
-    /// This as the contract's record. A vendor that promises more but moves no further ends the list: a cursor that stands
-    /// still would loop for ever.
+    /// This as the contract's record. A vendor that promises more but moves no further ends the list: a cursor that
+    /// stands still would loop for ever.
     ///
     /// # Errors
     /// `protocol` for an id that the contract does not allow.
@@ -122,13 +119,7 @@ fn lenient<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error>
 }
 
 fn instant<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
-    Ok(number(input)?.map(|at| {
-        (if at > LARGEST_SECOND {
-            at / 1_000.0
-        } else {
-            at
-        }) as u64
-    }))
+    Ok(number(input)?.map(|at| (if at > LARGEST_SECOND { at / 1_000.0 } else { at }) as u64))
 }
 
 /// Floats are exact up to 2^53, far beyond any size and instant that a vendor can mean.
@@ -147,9 +138,7 @@ mod tests {
     use super::*;
 
     fn file(json: &str) -> Result<RemoteFile, Failure> {
-        serde_json::from_str::<FileObject>(json)
-            .unwrap()
-            .remote_file(7)
+        serde_json::from_str::<FileObject>(json).unwrap().remote_file(7)
     }
 
     #[test]
@@ -163,12 +152,8 @@ mod tests {
         assert_eq!(openai.name.as_deref(), Some("a.txt"));
         let kimi = file(r#"{"id":"d44","bytes":5,"status":"error","status_details":"x"}"#).unwrap();
         assert_eq!(kimi.status, RemoteStatus::Failed);
-        let glm =
-            file(r#"{"id":"1_2","bytes":"5","created_at":1790000000123,"filename":""}"#).unwrap();
-        assert_eq!(
-            (glm.bytes, glm.created_at, glm.name),
-            (5, Some(1_790_000_000), None)
-        );
+        let glm = file(r#"{"id":"1_2","bytes":"5","created_at":1790000000123,"filename":""}"#).unwrap();
+        assert_eq!((glm.bytes, glm.created_at, glm.name), (5, Some(1_790_000_000), None));
         assert_eq!(file(r#"{"id":"x","bytes":null}"#).unwrap().bytes, 7);
         assert_eq!(file(r#"{"id":"x","size_bytes":9}"#).unwrap().bytes, 9);
     }
@@ -188,25 +173,15 @@ mod tests {
             list.page(cursor).unwrap().next
         };
         assert_eq!(
-            next(
-                r#"{"data":[{"id":"a"}],"has_more":true,"last_id":"b"}"#,
-                None
-            )
-            .as_deref(),
+            next(r#"{"data":[{"id":"a"}],"has_more":true,"last_id":"b"}"#, None).as_deref(),
             Some("b")
         );
         assert_eq!(
             next(r#"{"data":[{"id":"a"}],"has_more":true}"#, None).as_deref(),
             Some("a")
         );
-        assert_eq!(
-            next(r#"{"data":[{"id":"a"}],"has_more":true}"#, Some("a")),
-            None
-        );
-        assert_eq!(
-            next(r#"{"data":[],"has_more":true,"last_id":"b"}"#, None),
-            None
-        );
+        assert_eq!(next(r#"{"data":[{"id":"a"}],"has_more":true}"#, Some("a")), None);
+        assert_eq!(next(r#"{"data":[],"has_more":true,"last_id":"b"}"#, None), None);
         assert_eq!(next(r#"{"data":[{"id":"a"}]}"#, None), None);
     }
 

@@ -6,8 +6,8 @@ use crate::types::{Failure, FailureKind, ListQuery, RemoteFile, RemotePage};
 
 /// One page out of everything that the vendor has, newest first.
 ///
-/// The cursor names the instant and the id of the last file, not its position, so that a file that comes or goes between two
-/// pages neither hides nor repeats another.
+/// The cursor names the instant and the id of the last file, not its position, so that a file that comes or goes
+/// between two pages neither hides nor repeats another.
 ///
 /// # Errors
 /// `rejected` for a cursor that this function did not make.

@@ -52,9 +52,6 @@ fn questions_do_not_cost_more_as_the_ledger_grows() {
     let large = costs(20_000);
     for (n, (small, large)) in small.into_iter().zip(large).enumerate() {
         // One more level of each tree, and no more: twenty times the rows would be twenty times the bytes.
-        assert!(
-            large <= 3 * small.max(8_192),
-            "question {n}: {small} became {large}"
-        );
+        assert!(large <= 3 * small.max(8_192), "question {n}: {small} became {large}");
     }
 }

@@ -19,23 +19,15 @@ fn every_answered_change_survives_a_power_failure() {
         ],
     );
     assert!(reopened().get("acme", "f1", 0).unwrap().is_some());
-    assert_eq!(
-        ledger.reference(&file("f3", "r1")).unwrap(),
-        Recorded::Inserted
-    );
+    assert_eq!(ledger.reference(&file("f3", "r1")).unwrap(), Recorded::Inserted);
     assert_eq!(remote(&reopened(), "r1").unwrap().references, 2);
-    ledger
-        .observe("main", "r1", RemoteState::Missing, 1)
-        .unwrap();
+    ledger.observe("main", "r1", RemoteState::Missing, 1).unwrap();
     assert_eq!(state(&reopened(), "r1"), Some(RemoteState::Missing));
     assert_eq!(ledger.expire(10, 10).unwrap().len(), 1);
     assert_eq!(state(&reopened(), "r2"), Some(RemoteState::Dying));
     ledger.forget("main", "r2").unwrap();
     assert_eq!(state(&reopened(), "r2"), None);
-    assert_eq!(
-        ledger.tombstone("acme", "f1").unwrap(),
-        Release::Released(1)
-    );
+    assert_eq!(ledger.tombstone("acme", "f1").unwrap(), Release::Released(1));
     assert!(reopened().get("acme", "f1", 0).unwrap().is_none());
     assert_eq!(reopened().stats(None).unwrap(), ledger.stats(None).unwrap());
 }

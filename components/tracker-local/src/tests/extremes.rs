@@ -6,10 +6,7 @@ use super::support::*;
 fn sizes_that_do_not_fit_together_fail_nothing() {
     let ledger = ledger();
     let huge = |id: &str, remote_id: &str| with(file(id, remote_id), |file| file.bytes = u64::MAX);
-    insert(
-        &ledger,
-        &[huge("f1", "r1"), huge("f2", "r2"), file("f3", "r3")],
-    );
+    insert(&ledger, &[huge("f1", "r1"), huge("f2", "r2"), file("f3", "r3")]);
     ledger.tombstone("acme", "f1").unwrap();
     ledger.tombstone("acme", "f2").unwrap();
     assert_eq!(ledger.stats(None).unwrap().bytes, 100);
@@ -24,11 +21,7 @@ fn names_may_hold_anything() {
     });
     insert(
         &ledger,
-        &[
-            odd.clone(),
-            of("a", file("f1", "r1")),
-            of("a\0", file("f2", "r1")),
-        ],
+        &[odd.clone(), of("a", file("f1", "r1")), of("a\0", file("f2", "r1"))],
     );
     assert_eq!(ledger.get("a\0b", &odd.id, 0).unwrap(), Some(odd.clone()));
     assert_eq!(find(&ledger, &odd).unwrap().key, odd.key);

@@ -40,11 +40,7 @@ fn a_newer_ledger_is_left_alone_and_said_to_be_newer() {
     let path = directory.path().join("ledger.redb");
     let database = Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction
-        .open_table(META)
-        .unwrap()
-        .insert(VERSION_KEY, 7)
-        .unwrap();
+    transaction.open_table(META).unwrap().insert(VERSION_KEY, 7).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let failure: Failure = open_in(directory.path()).err().unwrap().into();
@@ -69,10 +65,7 @@ fn what_is_no_ledger_is_not_overwritten() {
 #[test]
 fn a_directory_that_cannot_be_used_is_unavailable() {
     let directory = tempfile::tempdir().unwrap();
-    let failure: Failure = open_in(&directory.path().join("none"))
-        .err()
-        .unwrap()
-        .into();
+    let failure: Failure = open_in(&directory.path().join("none")).err().unwrap().into();
     assert_eq!(failure.kind, FailureKind::Unavailable);
     assert_eq!(failure.code.as_deref(), Some("storage_failed"));
     assert!(!failure.outcome_unknown);
@@ -80,12 +73,7 @@ fn a_directory_that_cannot_be_used_is_unavailable() {
 
 #[test]
 fn a_damaged_row_is_an_error_and_no_panic() {
-    for bytes in [
-        &b""[..],
-        b"\x01",
-        b"\x02abc",
-        b"\x01\xFF\xFF\xFF\xFF\xFF\xFF",
-    ] {
+    for bytes in [&b""[..], b"\x01", b"\x02abc", b"\x01\xFF\xFF\xFF\xFF\xFF\xFF"] {
         let decoded = crate::rows::decode::<crate::rows::FileRow>(bytes);
         assert!(matches!(decoded, Err(LedgerError::Damaged(_))));
     }

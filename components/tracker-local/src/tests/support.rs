@@ -14,7 +14,8 @@ pub(crate) fn ledger() -> Ledger {
     Ledger::open(InMemoryBackend::new()).unwrap()
 }
 
-/// A file of tenant `acme` in account `main`, created at 1,000, that is not a dedup hit. Its digest is named after the remote id.
+/// A file of tenant `acme` in account `main`, created at 1,000, that is not a dedup hit. Its digest is named after the
+/// remote id.
 pub(crate) fn file(id: &str, remote_id: &str) -> FileRecord {
     FileRecord {
         id: id.into(),
@@ -100,9 +101,7 @@ pub(crate) fn walk(ledger: &Ledger, mut query: ListQuery) -> Vec<String> {
 
 pub(crate) fn remote(ledger: &Ledger, remote_id: &str) -> Option<RemoteRow> {
     let page = ledger.remotes(&remotes_query(10_000)).unwrap();
-    page.remotes
-        .into_iter()
-        .find(|row| row.remote_id == remote_id)
+    page.remotes.into_iter().find(|row| row.remote_id == remote_id)
 }
 
 pub(crate) fn state(ledger: &Ledger, remote_id: &str) -> Option<RemoteState> {
@@ -167,8 +166,7 @@ impl StorageBackend for Disk {
         let bytes = self.bytes.lock().unwrap();
         let start = usize::try_from(offset).unwrap();
         out.copy_from_slice(&bytes.now[start..start + out.len()]);
-        self.read_bytes
-            .fetch_add(out.len() as u64, Ordering::Relaxed);
+        self.read_bytes.fetch_add(out.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 

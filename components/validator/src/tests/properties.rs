@@ -12,17 +12,33 @@ fn any_name() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..300),
         ".{0,40}".prop_map(String::into_bytes),
-        "[a.\\- /\\\\\u{0}\u{200B}\u{200D}\u{202E}é\u{301}\u{FF0F}．CONid_nv]{0,20}"
-            .prop_map(String::into_bytes),
+        "[a.\\- /\\\\\u{0}\u{200B}\u{200D}\u{202E}é\u{301}\u{FF0F}．CONid_nv]{0,20}".prop_map(String::into_bytes),
     ]
 }
 
 /// Heads that begin like something, cut and continued anyhow.
 fn any_head() -> impl Strategy<Value = Vec<u8>> {
     let starts: Vec<&'static [u8]> = vec![
-        b"", PNG, PDF, ZIP, EXE, ELF, b"PK\x03\x04", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", b"\xFF\xFE",
-        b"\xFE\xFF", b"<html", b"<?xml", b"#!", b"\x1A\x45\xDF\xA3", b"\x00\x00\x00\x18ftyp", b"RIFF",
-        b"OggS", b"-----BEGIN ", b"\xCA\xFE\xBA\xBE", b"\x1F\x8B",
+        b"",
+        PNG,
+        PDF,
+        ZIP,
+        EXE,
+        ELF,
+        b"PK\x03\x04",
+        b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
+        b"\xFF\xFE",
+        b"\xFE\xFF",
+        b"<html",
+        b"<?xml",
+        b"#!",
+        b"\x1A\x45\xDF\xA3",
+        b"\x00\x00\x00\x18ftyp",
+        b"RIFF",
+        b"OggS",
+        b"-----BEGIN ",
+        b"\xCA\xFE\xBA\xBE",
+        b"\x1F\x8B",
         b"PK\x03\x04\x14\0\0\0\x08\0\0\0!\0\0\0\0\0\xFF\xFF\xFF\xFF\0\0\0\0\x13\0\0\0[Content_Types].xml",
     ];
     (
@@ -47,16 +63,14 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         patterns(),
     )
         .prop_map(
-            |(max_bytes, [allow_empty, deny_secrets, deny_mismatch], allow, deny, deny_types)| {
-                Rules {
-                    max_bytes,
-                    allow_empty,
-                    allow,
-                    deny,
-                    deny_types,
-                    deny_secrets,
-                    deny_mismatch,
-                }
+            |(max_bytes, [allow_empty, deny_secrets, deny_mismatch], allow, deny, deny_types)| Rules {
+                max_bytes,
+                allow_empty,
+                allow,
+                deny,
+                deny_types,
+                deny_secrets,
+                deny_mismatch,
             },
         )
 }

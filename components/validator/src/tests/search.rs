@@ -12,9 +12,7 @@ fn by_definition(head: &[u8]) -> Option<&'static str> {
     if let Some(rule) = TEXTS.iter().find(|rule| applies(rule, &text)) {
         return Some(rule.what);
     }
-    text.lines()
-        .any(is_cloud_key)
-        .then_some("a dump of cloud credentials")
+    text.lines().any(is_cloud_key).then_some("a dump of cloud credentials")
 }
 
 fn applies(rule: &TextRule, text: &str) -> bool {

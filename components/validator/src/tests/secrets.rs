@@ -112,11 +112,7 @@ fn contents_of_credentials_are_refused() {
         json.as_bytes(),
     ];
     for content in contents {
-        assert_eq!(
-            judge("notes.txt", content),
-            Err(CONTENT.into()),
-            "{content:?}"
-        );
+        assert_eq!(judge("notes.txt", content), Err(CONTENT.into()), "{content:?}");
     }
     let harmless: [&[u8]; 4] = [
         b"-----BEGIN CERTIFICATE-----\nMIIE",

@@ -1,9 +1,7 @@
 //! Candidates and rules for the tests.
 
 use crate::Component;
-use crate::bindings::exports::loadlock::upload::validator::{
-    Acceptance, Candidate, Guest, Refusal, Rules, Verdict,
-};
+use crate::bindings::exports::loadlock::upload::validator::{Acceptance, Candidate, Guest, Refusal, Rules, Verdict};
 
 pub(crate) const ELF: &[u8] = &{
     let mut elf = [0; 64];

@@ -15,11 +15,7 @@ fn content_decides_the_type() {
         ("a", ZIP, "application/zip"),
         ("a.jpg", ZIP, "application/zip"),
         ("a.pdf", ZIP, "application/zip"),
-        (
-            "a.exe",
-            EXE,
-            "application/vnd.microsoft.portable-executable",
-        ),
+        ("a.exe", EXE, "application/vnd.microsoft.portable-executable"),
         ("tool", ELF, "application/x-executable"),
     ] {
         assert_eq!(judge(name, head).as_deref(), Ok(media), "{name}");
@@ -41,11 +37,7 @@ fn the_extension_refines_a_family() {
         ),
         ("a.odt", ZIP, "application/vnd.oasis.opendocument.text"),
         ("a.epub", ZIP, "application/epub+zip"),
-        (
-            "a.svg",
-            b"<?xml version=\"1.0\"?><svg>" as &[u8],
-            "image/svg+xml",
-        ),
+        ("a.svg", b"<?xml version=\"1.0\"?><svg>" as &[u8], "image/svg+xml"),
         ("a.xml", b"<?xml version=\"1.0\"?><a>", "text/xml"),
         ("a.html", b"<!DOCTYPE html><html>", "text/html"),
         ("a.py", b"#!/usr/bin/env python3\n", "text/plain"),
@@ -83,15 +75,9 @@ fn text_may_be_cut_inside_a_character_or_be_in_another_encoding() {
     cut.push(0xC3);
     assert_eq!(judge("a.txt", cut).as_deref(), Ok("text/plain"));
     assert_eq!(judge("a.csv", b"caf\xE9;1\n").as_deref(), Ok("text/csv"));
-    let utf16: Vec<u8> = "\u{FEFF}a;b\n"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let utf16: Vec<u8> = "\u{FEFF}a;b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(judge("a.csv", utf16).as_deref(), Ok("text/csv"));
-    assert_eq!(
-        judge("a.txt", b"a\0b").as_deref(),
-        Ok("application/octet-stream")
-    );
+    assert_eq!(judge("a.txt", b"a\0b").as_deref(), Ok("application/octet-stream"));
 }
 
 #[test]
@@ -102,34 +88,15 @@ fn the_clients_claim_is_only_a_hint() {
         outcome(candidate, rules())
     };
     let unknown: &[u8] = b"\x01\x02\x03\x00";
-    assert_eq!(
-        claimed("a", unknown, "audio/x-mine").as_deref(),
-        Ok("audio/x-mine")
-    );
-    assert_eq!(
-        claimed("a", b"text", "text/markdown").as_deref(),
-        Ok("text/markdown")
-    );
-    assert_eq!(
-        claimed("a", b"text", "image/png").as_deref(),
-        Ok("text/plain")
-    );
-    assert_eq!(
-        claimed("a", PNG, "application/pdf").as_deref(),
-        Ok("image/png")
-    );
+    assert_eq!(claimed("a", unknown, "audio/x-mine").as_deref(), Ok("audio/x-mine"));
+    assert_eq!(claimed("a", b"text", "text/markdown").as_deref(), Ok("text/markdown"));
+    assert_eq!(claimed("a", b"text", "image/png").as_deref(), Ok("text/plain"));
+    assert_eq!(claimed("a", PNG, "application/pdf").as_deref(), Ok("image/png"));
     assert_eq!(
         claimed("a.exe", EXE, "image/png").unwrap(),
         "application/vnd.microsoft.portable-executable"
     );
-    for odd in [
-        "",
-        "png",
-        "a/b/c",
-        "image/png; x=1",
-        "image/\r\nX: y",
-        "*/*",
-    ] {
+    for odd in ["", "png", "a/b/c", "image/png; x=1", "image/\r\nX: y", "*/*"] {
         assert_eq!(
             claimed("a", unknown, odd).as_deref(),
             Ok("application/octet-stream"),
@@ -142,9 +109,7 @@ fn the_clients_claim_is_only_a_hint() {
 fn a_program_under_another_extension_is_refused() {
     let wasm: &[u8] = b"\0asm\x01\0\0\0";
     for head in [EXE, ELF, wasm] {
-        for name in [
-            "a.pdf", "a.jpg", "a.docx", "a.txt", "a.csv", "a.zip", "a.PDF",
-        ] {
+        for name in ["a.pdf", "a.jpg", "a.docx", "a.txt", "a.csv", "a.zip", "a.PDF"] {
             assert_eq!(judge(name, head), Err(MISMATCH.into()), "{name}");
         }
         for name in ["a", "a.bin", "a.unknown", "a.so", "a.exe"] {
@@ -155,10 +120,7 @@ fn a_program_under_another_extension_is_refused() {
 
 #[test]
 fn a_page_or_script_under_a_documents_extension_is_refused() {
-    let utf16: Vec<u8> = "\u{FEFF}<script>"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let utf16: Vec<u8> = "\u{FEFF}<script>".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let heads: [&[u8]; 8] = [
         b"<!DOCTYPE html><html>",
         b"\xEF\xBB\xBF  <HTML>",
@@ -173,9 +135,7 @@ fn a_page_or_script_under_a_documents_extension_is_refused() {
         for name in ["a.pdf", "a.png", "a.docx", "a.mp3", "a.zip"] {
             assert_eq!(judge(name, head), Err(MISMATCH.into()), "{name}: {head:?}");
         }
-        for name in [
-            "a.html", "a.txt", "a.md", "a.php", "a.sh", "a.js", "a", "a.svg",
-        ] {
+        for name in ["a.html", "a.txt", "a.md", "a.php", "a.sh", "a.js", "a", "a.svg"] {
             assert!(judge(name, head).is_ok(), "{name}: {head:?}");
         }
     }

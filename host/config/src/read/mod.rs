@@ -155,11 +155,7 @@ impl<'a> Reader<'a> {
             return map;
         };
         let Some(table) = value.as_table() else {
-            self.fail(
-                place,
-                &origin,
-                wrong_type("a table of names and values", value),
-            );
+            self.fail(place, &origin, wrong_type("a table of names and values", value));
             return map;
         };
         for (name, value) in table {
@@ -202,12 +198,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Canonical path of a regular file that must exist.
-    pub(crate) fn existing_file(
-        &mut self,
-        key: &str,
-        written: &str,
-        origin: &Origin,
-    ) -> Option<PathBuf> {
+    pub(crate) fn existing_file(&mut self, key: &str, written: &str, origin: &Origin) -> Option<PathBuf> {
         let path = self.absolute(written, origin);
         let what = match self.paths.look(&path) {
             Ok((canonical, PathKind::File)) => return Some(canonical),
@@ -222,11 +213,7 @@ impl<'a> Reader<'a> {
     /// Refuses a second equal name.
     pub(crate) fn unique(&mut self, items: &[Item], key: &str) {
         for (index, item) in items.iter().enumerate() {
-            if items
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.text == item.text)
-            {
+            if items.iter().take(index).any(|earlier| earlier.text == item.text) {
                 let what = format!("names {} twice", crate::error::quoted(&item.text));
                 let defect = Defect::new(Code::Conflict, what, "Remove one.");
                 self.fail(format!("{key}[{index}]"), &item.origin, defect);

@@ -53,10 +53,9 @@ impl<'a> Record<'a> {
 
     /// Where a field stands; the record, if it does not.
     pub(crate) fn origin_of(&self, reader: &Reader<'a>, field: &str) -> Origin {
-        self.table.get_key_value(field).map_or_else(
-            || self.origin.clone(),
-            |(name, _)| reader.origin_in(name, &self.origin),
-        )
+        self.table
+            .get_key_value(field)
+            .map_or_else(|| self.origin.clone(), |(name, _)| reader.origin_in(name, &self.origin))
     }
 
     /// A text field: not empty, no control characters.
@@ -82,18 +81,13 @@ impl<'a> Record<'a> {
             min: Size(min),
             max: Size(u64::MAX >> 1),
         };
-        self.read::<Size>(reader, field, &kind)
-            .map(|(size, _)| size)
+        self.read::<Size>(reader, field, &kind).map(|(size, _)| size)
     }
 
     /// A whole number from 1; `None` if it is absent or bad.
     pub(crate) fn count(&self, reader: &mut Reader<'a>, field: &str) -> Option<u32> {
-        let kind = Kind::Integer {
-            min: 1,
-            max: u32::MAX,
-        };
-        self.read::<u32>(reader, field, &kind)
-            .map(|(count, _)| count)
+        let kind = Kind::Integer { min: 1, max: u32::MAX };
+        self.read::<u32>(reader, field, &kind).map(|(count, _)| count)
     }
 
     /// A boolean; false if it is absent or bad.
@@ -109,12 +103,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    fn read<T: Scalar>(
-        &self,
-        reader: &mut Reader<'a>,
-        field: &str,
-        kind: &Kind,
-    ) -> Option<(T, Origin)> {
+    fn read<T: Scalar>(&self, reader: &mut Reader<'a>, field: &str, kind: &Kind) -> Option<(T, Origin)> {
         let (name, value) = self.table.get_key_value(field)?;
         let origin = reader.origin_in(name, &self.origin);
         let value: &'a DeValue<'a> = value.get_ref();

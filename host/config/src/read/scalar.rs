@@ -28,38 +28,22 @@ pub(crate) fn wrong_type(expected: &str, found: &DeValue<'_>) -> Defect {
 }
 
 fn article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'i']) {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
     format!("{article} {noun}")
 }
 
 fn bad(kind: &Kind, written: &str) -> Defect {
     let what = format!("cannot be {}", quoted(written));
-    Defect::new(
-        Code::BadValue,
-        what,
-        format!("Write a {}.", kind.describe()),
-    )
+    Defect::new(Code::BadValue, what, format!("Write a {}.", kind.describe()))
 }
 
 fn out_of_range(kind: &Kind, written: &str) -> Defect {
     let what = format!("cannot be {}: it is out of bounds", quoted(written));
-    Defect::new(
-        Code::OutOfRange,
-        what,
-        format!("Write a {}.", kind.describe()),
-    )
+    Defect::new(Code::OutOfRange, what, format!("Write a {}.", kind.describe()))
 }
 
 /// The text of a value whose type allows a string or a number.
-fn text<'a>(
-    raw: &Raw<'a>,
-    kind: &Kind,
-    strings: bool,
-) -> Result<std::borrow::Cow<'a, str>, Defect> {
+fn text<'a>(raw: &Raw<'a>, kind: &Kind, strings: bool) -> Result<std::borrow::Cow<'a, str>, Defect> {
     match raw {
         Raw::Text(text) => Ok((*text).into()),
         Raw::Toml(DeValue::String(text)) if strings => Ok(text.as_ref().into()),
@@ -128,9 +112,7 @@ impl Scalar for u32 {
         let text = text(raw, kind, false)?;
         let number: i128 = text.trim().parse().map_err(|_| bad(kind, &text))?;
         match kind {
-            Kind::Integer { min, max }
-                if (i128::from(*min)..=i128::from(*max)).contains(&number) =>
-            {
+            Kind::Integer { min, max } if (i128::from(*min)..=i128::from(*max)).contains(&number) => {
                 Self::try_from(number).map_err(|_| out_of_range(kind, &text))
             }
             _ => Err(out_of_range(kind, &text)),
@@ -151,11 +133,7 @@ impl Scalar for f64 {
         let number: Self = written.trim().parse().map_err(|_| bad(kind, &written))?;
         match kind {
             // Not a number compares false with everything, so it is out of bounds.
-            Kind::Ratio { min, max }
-                if number >= Self::from(*min) && number <= Self::from(*max) =>
-            {
-                Ok(number)
-            }
+            Kind::Ratio { min, max } if number >= Self::from(*min) && number <= Self::from(*max) => Ok(number),
             _ => Err(out_of_range(kind, &written)),
         }
     }
@@ -187,10 +165,7 @@ impl Scalar for Vec<Item> {
     fn read(raw: &Raw<'_>, kind: &Kind) -> Result<Self, Defect> {
         let texts: Vec<(String, Option<usize>)> = match raw {
             Raw::Text(text) if text.trim().is_empty() => Vec::new(),
-            Raw::Text(text) => text
-                .split(',')
-                .map(|part| (part.trim().to_owned(), None))
-                .collect(),
+            Raw::Text(text) => text.split(',').map(|part| (part.trim().to_owned(), None)).collect(),
             Raw::Toml(DeValue::Array(items)) => items
                 .iter()
                 .map(|item| match item.get_ref() {

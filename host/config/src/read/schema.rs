@@ -17,12 +17,7 @@ pub(crate) fn unknown_keys(document: &Document<'_>) -> Vec<ConfigError> {
     errors
 }
 
-fn walk(
-    document: &Document<'_>,
-    table: &DeTable<'_>,
-    prefix: &mut Vec<String>,
-    errors: &mut Vec<ConfigError>,
-) {
+fn walk(document: &Document<'_>, table: &DeTable<'_>, prefix: &mut Vec<String>, errors: &mut Vec<ConfigError>) {
     for (key, value) in table {
         prefix.push(key.get_ref().to_string());
         let place = prefix.join(".");
@@ -53,11 +48,7 @@ fn expected_below(prefix: &[String]) -> BTreeSet<&'static str> {
         let mut parts = pattern.split('.');
         prefix
             .iter()
-            .all(|segment| {
-                parts
-                    .next()
-                    .is_some_and(|part| part == segment || part == "<name>")
-            })
+            .all(|segment| parts.next().is_some_and(|part| part == segment || part == "<name>"))
             .then(|| parts.next())
             .flatten()
     });
@@ -70,16 +61,9 @@ fn unknown_key(path: &[String]) -> Defect {
         return Defect::new(Code::UnknownKey, what, "Remove it.");
     };
     let siblings = expected_below(parents);
-    let parent = parents
-        .iter()
-        .map(|part| format!("{part}."))
-        .collect::<String>();
+    let parent = parents.iter().map(|part| format!("{part}.")).collect::<String>();
     if let Some(near) = suggest::nearest(last, siblings.iter().copied()) {
-        return Defect::new(
-            Code::UnknownKey,
-            what,
-            format!("Did you mean `{parent}{near}`?"),
-        );
+        return Defect::new(Code::UnknownKey, what, format!("Did you mean `{parent}{near}`?"));
     }
     if let Some(place) = elsewhere(path, last) {
         return Defect::new(Code::UnknownKey, what, format!("Did you mean `{place}`?"));
@@ -118,18 +102,11 @@ fn elsewhere(path: &[String], last: &str) -> Option<String> {
 pub(crate) fn unknown_variables(source: &Source<'_>, text: &str) -> Vec<ConfigError> {
     let mut known: Vec<String> = SETTINGS
         .iter()
-        .flat_map(|setting| {
-            setting
-                .places
-                .iter()
-                .filter_map(|place| setting.variable(place))
-        })
+        .flat_map(|setting| setting.places.iter().filter_map(|place| setting.variable(place)))
         .collect();
     known.extend(ENVIRONMENT.iter().map(|(name, _)| (*name).to_owned()));
     let unknown = source.env.keys().filter(|name| {
-        name.starts_with("LOADLOCK_")
-            && !known.contains(name)
-            && !text.contains(&format!("${{env:{name}}}"))
+        name.starts_with("LOADLOCK_") && !known.contains(name) && !text.contains(&format!("${{env:{name}}}"))
     });
     unknown
         .map(|name| {

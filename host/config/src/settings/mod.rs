@@ -128,9 +128,7 @@ impl Kind {
         let noun = self.noun();
         match self {
             Self::Size { min, max } => {
-                format!(
-                    "{noun} from {min} to {max}: bytes, or a string such as \"64 MiB\" or \"100 MB\""
-                )
+                format!("{noun} from {min} to {max}: bytes, or a string such as \"64 MiB\" or \"100 MB\"")
             }
             Self::Duration { min, max } => format!(
                 "{noun} from {} to {}: a string such as \"250ms\", \"60s\", \"10m\" or \"1h\"",
@@ -179,11 +177,10 @@ pub(crate) fn find(place: &str) -> Option<&'static Setting> {
 
 fn matches(pattern: &str, place: &str) -> bool {
     let mut place = place.split('.');
-    pattern.split('.').all(|part| {
-        place
-            .next()
-            .is_some_and(|segment| part == segment || part == "<name>")
-    }) && place.next().is_none()
+    pattern
+        .split('.')
+        .all(|part| place.next().is_some_and(|segment| part == segment || part == "<name>"))
+        && place.next().is_none()
 }
 
 /// The built-in components of a role.

@@ -45,12 +45,10 @@ const fn optional(name: &'static str, meaning: &'static str) -> Field {
 const GRANT: &[Field] = &[
     required(
         "root",
-        "Existing folder. Not `/`, not at or below `home`; a folder that contains `home` may be granted, `home` is cut out of it. A link is followed once, at start.",
+        "Existing folder. Not `/`, not at or below `home`; a folder that contains `home` may be granted, `home` is \
+         cut out of it. A link is followed once, at start.",
     ),
-    optional(
-        "providers",
-        "Providers that may receive files from it. Absent: all.",
-    ),
+    optional("providers", "Providers that may receive files from it. Absent: all."),
     optional(
         "tenants",
         "Tenants whose clients may name paths in it. Absent: only the local command line, which may always.",
@@ -60,7 +58,8 @@ const GRANT: &[Field] = &[
 const EGRESS: &[Field] = &[
     required(
         "url",
-        "`scheme://host[:port]/path`. A request must have this scheme, host and port, and a path that equals this one or continues it after a `/`.",
+        "`scheme://host[:port]/path`. A request must have this scheme, host and port, and a path that equals this one \
+         or continues it after a `/`.",
     ),
     required("methods", "HTTP methods, upper case."),
     optional(
@@ -72,7 +71,8 @@ const EGRESS: &[Field] = &[
 const CREDENTIAL: &[Field] = &[
     optional(
         "kind",
-        "`header`: the value as it is. `glm-signed`: the value is a GLM key (`id.secret`), sent as a short-lived signed token. Absent: `header`.",
+        "`header`: the value as it is. `glm-signed`: the value is a GLM key (`id.secret`), sent as a short-lived \
+         signed token. Absent: `header`.",
     ),
     optional(
         "header",
@@ -80,7 +80,8 @@ const CREDENTIAL: &[Field] = &[
     ),
     required(
         "value",
-        "A template: `${env:NAME}` or `${file:PATH}`, with a word such as `Bearer ` before it. The secret itself is refused.",
+        "A template: `${env:NAME}` or `${file:PATH}`, with a word such as `Bearer ` before it. The secret itself is \
+         refused.",
     ),
 ];
 
@@ -114,10 +115,7 @@ const TLS: &[Field] = &[
 ];
 
 const TENANT: &[Field] = &[
-    required(
-        "name",
-        "The tenant; `*` is each tenant that has no entry of its own.",
-    ),
+    required("name", "The tenant; `*` is each tenant that has no entry of its own."),
     optional(
         "max_bytes",
         "Most bytes of its files together, a size. A file counts in full, also where it shares a remote file.",
@@ -130,17 +128,15 @@ const TENANT: &[Field] = &[
     ),
     optional(
         "dedup_group",
-        "Any word. Tenants with the same one share remote files: equal content is stored once for all of them. Absent: it is shared with nobody. Not for `*`.",
+        "Any word. Tenants with the same one share remote files: equal content is stored once for all of them. \
+         Absent: it is shared with nobody. Not for `*`.",
     ),
 ];
 
 /// The fields of a component that is written as a table.
 pub(crate) const COMPONENT: &[Field] = &[
     required("path", "As in the short form: `builtin:NAME` or a path."),
-    optional(
-        "sha256",
-        "Refuse the component unless its bytes have this SHA-256.",
-    ),
+    optional("sha256", "Refuse the component unless its bytes have this SHA-256."),
 ];
 
 /// Every setting, in the order of the documentation.
@@ -149,13 +145,15 @@ pub static SETTINGS: &[Setting] = &[
         places: &["home"],
         kind: Kind::Path,
         default: Preset::Described("`loadlock` in the platform's data directory"),
-        meaning: "Where Loadlock keeps its state: journal, ledger, spool, compiled components, signing key. One process owns it.",
+        meaning: "Where Loadlock keeps its state: journal, ledger, spool, compiled components, signing key. One \
+             process owns it.",
     },
     Setting {
         places: &["order"],
         kind: Kind::Texts,
         default: Preset::Described("every provider, in the order of the file"),
-        meaning: "The operator's ranking for `auto`, best first. A provider that is not in the list takes pinned uploads only.",
+        meaning: "The operator's ranking for `auto`, best first. A provider that is not in the list takes pinned \
+             uploads only.",
     },
     Setting {
         places: &["grants"],
@@ -163,13 +161,11 @@ pub static SETTINGS: &[Setting] = &[
         default: Preset::Described(
             "the current directory, for the local command line; none if that is `/` or at or below `home`",
         ),
-        meaning: "Folders that files may be uploaded from. Everything else on the disk is refused. `grants = []` grants nothing.",
+        meaning: "Folders that files may be uploaded from. Everything else on the disk is refused. `grants = []` \
+             grants nothing.",
     },
     Setting {
-        places: &[
-            "limits.max_upload_size",
-            "providers.<name>.limits.max_upload_size",
-        ],
+        places: &["limits.max_upload_size", "providers.<name>.limits.max_upload_size"],
         kind: size(1, 64 * TIB),
         default: Preset::Value("16 GiB"),
         meaning: "Largest file. A provider's own limit applies as well.",
@@ -178,7 +174,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["server.tls"],
         kind: Kind::Records(TLS),
         default: Preset::Described("none: plain HTTP"),
-        meaning: "`loadlock serve` speaks HTTPS with this certificate. Beyond loopback it needs one, or `--plain-http` behind a proxy that speaks TLS. The files are read again when they change.",
+        meaning: "`loadlock serve` speaks HTTPS with this certificate. Beyond loopback it needs one, or \
+             `--plain-http` behind a proxy that speaks TLS. The files are read again when they change.",
     },
     Setting {
         places: &["limits.spool_size"],
@@ -194,12 +191,10 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["limits.concurrency", "providers.<name>.limits.concurrency"],
-        kind: Kind::Integer {
-            min: 1,
-            max: 10_000,
-        },
+        kind: Kind::Integer { min: 1, max: 10_000 },
         default: Preset::Value("64"),
-        meaning: "Most uploads in flight. For a provider without its own number the one that its vendor documents holds as well.",
+        meaning: "Most uploads in flight. For a provider without its own number the one that its vendor documents \
+             holds as well.",
     },
     Setting {
         places: &[
@@ -210,7 +205,8 @@ pub static SETTINGS: &[Setting] = &[
         ],
         kind: Kind::Component,
         default: Preset::Described(
-            "the built-in one: `builtin:NAME` for a provider that is named like one, `builtin:tracker-local`, `builtin:validator`, `builtin:auth`",
+            "the built-in one: `builtin:NAME` for a provider that is named like one, `builtin:tracker-local`, \
+             `builtin:validator`, `builtin:auth`",
         ),
         meaning: "The component that plays the role, optionally pinned by the SHA-256 of its file.",
     },
@@ -218,7 +214,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["providers.<name>.settings", "tracker.settings"],
         kind: Kind::Map,
         default: Preset::Described("empty"),
-        meaning: "Settings of the component: strings, whole numbers or booleans; names in lower case. The component sees them, so no secret belongs here.",
+        meaning: "Settings of the component: strings, whole numbers or booleans; names in lower case. The component \
+             sees them, so no secret belongs here.",
     },
     Setting {
         places: &["providers.<name>.egress", "tracker.egress"],
@@ -230,7 +227,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["providers.<name>.credential", "tracker.credential"],
         kind: Kind::Records(CREDENTIAL),
         default: Preset::Described("none"),
-        meaning: "Headers that the host adds to the component's requests. The component never sees them. Never sent over plain HTTP except to loopback.",
+        meaning: "Headers that the host adds to the component's requests. The component never sees them. Never sent \
+             over plain HTTP except to loopback.",
     },
     Setting {
         places: &["providers.<name>.ca_file", "tracker.ca_file"],
@@ -242,7 +240,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["providers.<name>.account"],
         kind: Kind::Name,
         default: Preset::Described("a keyed fingerprint of the credential"),
-        meaning: "Name of the vendor account. Equal files are uploaded once per account; keep the name when you change the key.",
+        meaning: "Name of the vendor account. Equal files are uploaded once per account; keep the name when you \
+             change the key.",
     },
     Setting {
         places: &["providers.<name>.purposes"],
@@ -254,7 +253,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["validator.allow"],
         kind: Kind::Texts,
         default: Preset::Described("any name"),
-        meaning: "Patterns (`*`, `?`) over the name, or over `folder/name` if they hold a `/`. If there are any, a file must match one.",
+        meaning: "Patterns (`*`, `?`) over the name, or over `folder/name` if they hold a `/`. If there are any, a \
+             file must match one.",
     },
     Setting {
         places: &["validator.deny"],
@@ -272,7 +272,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["validator.skip"],
         kind: Kind::Texts,
         default: Preset::Described("none: every check runs"),
-        meaning: "Checks to leave out: `empty` (empty files), `mismatch` (content that contradicts the extension), `secrets` (files that look like credentials).",
+        meaning: "Checks to leave out: `empty` (empty files), `mismatch` (content that contradicts the extension), \
+             `secrets` (files that look like credentials).",
     },
     Setting {
         places: &["auth.audiences"],
@@ -302,7 +303,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["auth.legacy_until"],
         kind: Kind::Date,
         default: Preset::Described("legacy credentials are refused"),
-        meaning: "The instant from which legacy credentials are refused, for example `2027-01-01T00:00:00Z`. A restart does not move it.",
+        meaning: "The instant from which legacy credentials are refused, for example `2027-01-01T00:00:00Z`. A \
+             restart does not move it.",
     },
     Setting {
         places: &["auth.revoked"],
@@ -350,13 +352,16 @@ pub static SETTINGS: &[Setting] = &[
         places: &["dedup.verify_after"],
         kind: milliseconds(0, 400 * 24 * HOUR),
         default: Preset::Value("24h"),
-        meaning: "A stored file that was last seen at the vendor longer ago than this is looked for there before it is given out again. `0s`: always. A vendor that cannot be asked about a single file is believed.",
+        meaning: "A stored file that was last seen at the vendor longer ago than this is looked for there before it \
+             is given out again. `0s`: always. A vendor that cannot be asked about a single file is believed.",
     },
     Setting {
         places: &["breaker.failures", "providers.<name>.breaker.failures"],
         kind: Kind::Integer { min: 0, max: 1_000 },
         default: Preset::Value("5"),
-        meaning: "Provider faults in a row that open the breaker; in a server they make the provider suspect: it is looked at at once, and the breaker opens if that fails too, or at twice as many faults. 0 switches it off.",
+        meaning: "Provider faults in a row that open the breaker; in a server they make the provider suspect: it is \
+             looked at at once, and the breaker opens if that fails too, or at twice as many faults. 0 switches it \
+             off.",
     },
     Setting {
         places: &["breaker.open", "providers.<name>.breaker.open"],
@@ -392,7 +397,8 @@ pub static SETTINGS: &[Setting] = &[
         places: &["router.size_threshold"],
         kind: size(1, 64 * TIB),
         default: Preset::Described("none: providers are chosen by what they can take"),
-        meaning: "For `auto`: up to this size the first provider of `order` is preferred, above it the second. Refused if that provider cannot take such a file.",
+        meaning: "For `auto`: up to this size the first provider of `order` is preferred, above it the second. \
+             Refused if that provider cannot take such a file.",
     },
 ];
 

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{
-    Code, Config, ConfigError, Explained, Facts, Input, LookError, PathKind, Paths, explain, parse,
-};
+use loadlock_config::{Code, Config, ConfigError, Explained, Facts, Input, LookError, PathKind, Paths, explain, parse};
 
 pub(crate) const FILE: &str = "/etc/loadlock.toml";
 
@@ -47,11 +45,7 @@ impl Machine {
         }
         machine
             .with("/dev/null", "/dev/null", PathKind::Other)
-            .with(
-                "/srv/link-home",
-                "/data/loadlock/spool",
-                PathKind::Directory,
-            )
+            .with("/srv/link-home", "/data/loadlock/spool", PathKind::Directory)
             .with("/srv/link-root", "/", PathKind::Directory)
     }
 
@@ -87,8 +81,7 @@ impl Machine {
     }
 
     pub(crate) fn accept(&self, text: &str) -> Config {
-        self.parse(text)
-            .unwrap_or_else(|errors| panic!("{text}\n{errors:#?}"))
+        self.parse(text).unwrap_or_else(|errors| panic!("{text}\n{errors:#?}"))
     }
 
     /// The only error of a refused file.
@@ -113,10 +106,7 @@ pub(crate) fn refused(text: &str, line: u32, key: &str, code: Code) -> ConfigErr
         (Some(line), key, code),
         "{text}\n{error:#?}"
     );
-    assert!(
-        error.to_string().starts_with(&format!("{FILE}:{line}:")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("{FILE}:{line}:")), "{error}");
     assert!(!error.what.is_empty() && !error.hint.is_empty(), "{error}");
     error
 }

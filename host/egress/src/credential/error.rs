@@ -49,9 +49,7 @@ pub enum CredentialError {
         reason: String,
     },
     /// The same header is configured twice.
-    #[error(
-        "credential_invalid: provider `{provider}` has two templates for the header `{header}`; remove one"
-    )]
+    #[error("credential_invalid: provider `{provider}` has two templates for the header `{header}`; remove one")]
     Duplicate {
         /// Provider as configured.
         provider: String,

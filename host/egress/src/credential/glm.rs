@@ -39,14 +39,8 @@ pub(super) fn mint(key: &Secret, now: u64) -> Result<Secret, &'static str> {
     }
     let life = u64::try_from(TOKEN_LIFE.as_millis()).unwrap_or(u64::MAX);
     let header = serde_json::json!({"alg": "HS256", "sign_type": "SIGN"}).to_string();
-    let claims =
-        serde_json::json!({"api_key": id, "exp": now.saturating_add(life), "timestamp": now})
-            .to_string();
-    let signed = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(claims)
-    );
+    let claims = serde_json::json!({"api_key": id, "exp": now.saturating_add(life), "timestamp": now}).to_string();
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| SHAPE)?;
     mac.update(signed.as_bytes());
     let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());

@@ -30,9 +30,7 @@ pub(crate) fn inject<'n>(
     injection: Option<&Injection>,
 ) -> Vec<HeaderName> {
     let mut taken = Vec::new();
-    let known = CREDENTIAL_HEADERS
-        .iter()
-        .map(|name| HeaderName::from_static(name));
+    let known = CREDENTIAL_HEADERS.iter().map(|name| HeaderName::from_static(name));
     for name in known.chain(own.cloned()) {
         if headers.remove(&name).is_some() {
             taken.push(name);

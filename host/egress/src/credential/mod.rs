@@ -129,11 +129,7 @@ impl Credential {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CredentialError> {
         for (index, spec) in specs.iter().enumerate() {
-            if specs
-                .iter()
-                .skip(index + 1)
-                .any(|other| other.name == spec.name)
-            {
+            if specs.iter().skip(index + 1).any(|other| other.name == spec.name) {
                 return Err(CredentialError::Duplicate {
                     provider: provider.to_owned(),
                     header: spec.name.to_string(),
@@ -172,8 +168,8 @@ impl Credential {
         })
     }
 
-    /// The headers for a request that leaves now. Files are read again when the last look is [`RECHECK`] ago, tokens are
-    /// minted again when [`TOKEN_REUSE`] has passed.
+    /// The headers for a request that leaves now. Files are read again when the last look is [`RECHECK`] ago, tokens
+    /// are minted again when [`TOKEN_REUSE`] has passed.
     ///
     /// # Errors
     ///
@@ -268,10 +264,7 @@ impl Credential {
         (!look && !mint).then(|| state.current.clone())
     }
 
-    fn update(
-        &self,
-        files: Result<Values, CredentialError>,
-    ) -> Result<Arc<Injection>, CredentialError> {
+    fn update(&self, files: Result<Values, CredentialError>) -> Result<Arc<Injection>, CredentialError> {
         let now = self.clock.monotonic();
         let mut state = self.lock();
         state.checked = now;
@@ -330,11 +323,9 @@ impl fmt::Debug for Credential {
 }
 
 fn references(specs: &[HeaderSpec]) -> impl Iterator<Item = (&HeaderSpec, &Reference)> {
-    specs.iter().flat_map(|spec| {
-        spec.template
-            .references()
-            .map(move |reference| (spec, reference))
-    })
+    specs
+        .iter()
+        .flat_map(|spec| spec.template.references().map(move |reference| (spec, reference)))
 }
 
 /// Header values from the present secrets, and the monotonic time at which a token must be minted again.
@@ -364,8 +355,7 @@ fn render(
             match spec.mode {
                 Mode::Plain => Ok(value.clone()),
                 Mode::GlmSigned => {
-                    let token = glm::mint(value, clock.unix_millis())
-                        .map_err(|reason| invalid(reference, reason))?;
+                    let token = glm::mint(value, clock.unix_millis()).map_err(|reason| invalid(reference, reason))?;
                     expires = Some(clock.monotonic() + TOKEN_REUSE);
                     secrets.extend(glm::parts(value));
                     secrets.push(token.clone());

@@ -44,10 +44,7 @@ pub(super) fn read_files(provider: &str, specs: &[HeaderSpec]) -> Result<Values,
     let mut values = Values::new();
     for (spec, reference) in references(specs) {
         if matches!(reference, Reference::File(_)) && !values.contains_key(reference) {
-            values.insert(
-                reference.clone(),
-                read(provider, spec, reference, &|_| None)?,
-            );
+            values.insert(reference.clone(), read(provider, spec, reference, &|_| None)?);
         }
     }
     Ok(values)

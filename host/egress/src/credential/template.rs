@@ -93,10 +93,7 @@ impl Template {
     }
 
     /// Replaces every reference.
-    pub(super) fn fill<E>(
-        &self,
-        mut value: impl FnMut(&Reference) -> Result<Secret, E>,
-    ) -> Result<Secret, E> {
+    pub(super) fn fill<E>(&self, mut value: impl FnMut(&Reference) -> Result<Secret, E>) -> Result<Secret, E> {
         // Pieces first, one allocation after: a growing buffer would leave copies of the secret behind.
         let mut pieces = Vec::with_capacity(self.0.len());
         for part in &self.0 {
@@ -130,12 +127,8 @@ impl FromStr for Template {
                 rest = after;
                 continue;
             }
-            let inner = after
-                .strip_prefix("${")
-                .ok_or(TemplateError::Unknown { at })?;
-            let (inner, after) = inner
-                .split_once('}')
-                .ok_or(TemplateError::Unclosed { at })?;
+            let inner = after.strip_prefix("${").ok_or(TemplateError::Unknown { at })?;
+            let (inner, after) = inner.split_once('}').ok_or(TemplateError::Unclosed { at })?;
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
             }
@@ -168,9 +161,7 @@ fn reference(inner: &str, at: usize) -> Result<Reference, TemplateError> {
         "env" => {
             let good = !name.is_empty()
                 && !name.starts_with(|first: char| first.is_ascii_digit())
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             if good {
                 Ok(Reference::Env(name.to_owned()))
             } else {
@@ -212,10 +203,7 @@ mod tests {
         let references: Vec<_> = template.references().cloned().collect();
         assert_eq!(
             references,
-            [
-                Reference::Env("ONE".into()),
-                Reference::File("/two words".into())
-            ]
+            [Reference::Env("ONE".into()), Reference::File("/two words".into())]
         );
         assert_eq!(template.to_string(), "a$$b ${env:ONE}:${file:/two words}");
         let filled = template

@@ -18,8 +18,7 @@ pub(super) fn forms(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
             let Some(form) = text.as_bytes().get(first..last) else {
                 continue;
             };
-            if form.len() >= super::SHORTEST && !forms.iter().any(|known| known.as_slice() == form)
-            {
+            if form.len() >= super::SHORTEST && !forms.iter().any(|known| known.as_slice() == form) {
                 forms.push(Zeroizing::new(form.to_vec()));
             }
         }

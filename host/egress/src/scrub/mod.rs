@@ -43,11 +43,7 @@ impl Scrubber {
                 continue;
             }
             patterns.push(Pattern::encoded(bytes));
-            patterns.extend(
-                base64::forms(bytes)
-                    .iter()
-                    .map(|form| Pattern::literal(form)),
-            );
+            patterns.extend(base64::forms(bytes).iter().map(|form| Pattern::literal(form)));
         }
         let mut starts = [0; 256];
         for (number, pattern) in patterns.iter().enumerate() {
@@ -97,10 +93,7 @@ impl Scrubber {
     /// Masks the secrets in a header's value; the value itself when it holds none.
     pub fn header(&self, value: &HeaderValue) -> HeaderValue {
         self.bytes(value.as_bytes())
-            .map_or_else(
-                || Ok(value.clone()),
-                |masked| HeaderValue::from_bytes(&masked),
-            )
+            .map_or_else(|| Ok(value.clone()), |masked| HeaderValue::from_bytes(&masked))
             // A mask of printable ASCII cannot make a value invalid; were it so, nothing is better than the secret.
             .unwrap_or_else(|_| HeaderValue::from_static("[redacted]"))
     }
@@ -183,10 +176,6 @@ fn mask_for(patterns: &[Pattern]) -> u8 {
     CHOICES
         .iter()
         .copied()
-        .find(|choice| {
-            patterns
-                .iter()
-                .all(|pattern| !pattern.bytes().contains(choice))
-        })
+        .find(|choice| patterns.iter().all(|pattern| !pattern.bytes().contains(choice)))
         .unwrap_or(b'*')
 }

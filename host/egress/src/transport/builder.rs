@@ -106,9 +106,10 @@ impl TransportBuilder {
             Proxy::Ignore => {}
         }
         if self.credential.is_some() {
-            let exposed = self.origins.iter().find(|origin| {
-                injected_at(&self.credential_origins, origin) && !origin.may_carry_credential()
-            });
+            let exposed = self
+                .origins
+                .iter()
+                .find(|origin| injected_at(&self.credential_origins, origin) && !origin.may_carry_credential());
             if let Some(origin) = exposed {
                 return Err(BuildError::CredentialOverPlainHttp {
                     provider: self.provider,
@@ -117,11 +118,7 @@ impl TransportBuilder {
             }
         }
         // Reading the platform's roots takes milliseconds: not for a provider that has no use for them.
-        let tls = if self
-            .origins
-            .iter()
-            .any(|origin| origin.scheme == Scheme::Https)
-        {
+        let tls = if self.origins.iter().any(|origin| origin.scheme == Scheme::Https) {
             Some(Tls::new(&self.roots)?)
         } else {
             None
@@ -142,9 +139,7 @@ impl TransportBuilder {
                 account: Arc::clone(&account),
                 open: Mutex::default(),
             },
-            in_flight: Arc::new(Semaphore::new(
-                self.limits.in_flight.min(Semaphore::MAX_PERMITS),
-            )),
+            in_flight: Arc::new(Semaphore::new(self.limits.in_flight.min(Semaphore::MAX_PERMITS))),
             account,
             nothing: Arc::new(Scrubber::new([])),
         })

@@ -77,8 +77,8 @@ impl Transport {
 
     /// Sends a request that the policy has decided, and gives the response's head with a body that streams.
     ///
-    /// Method, URI and `Host` come from `allowed`; of `request` only headers and body are used. The request's credential
-    /// headers are replaced by the host's. A redirect is a response like any other. Nothing is sent twice.
+    /// Method, URI and `Host` come from `allowed`; of `request` only headers and body are used. The request's
+    /// credential headers are replaced by the host's. A redirect is a response like any other. Nothing is sent twice.
     ///
     /// # Errors
     ///
@@ -117,9 +117,7 @@ impl Transport {
             }),
         };
         match sent {
-            Ok((response, scrubber, permit)) => {
-                self.receive(response, scrubber, permit, call, inherited)
-            }
+            Ok((response, scrubber, permit)) => self.receive(response, scrubber, permit, call, inherited),
             Err(error) => {
                 inherited.finish();
                 Err(error)
@@ -168,12 +166,7 @@ impl Transport {
         let (method, uri) = method_and_uri(allowed)?;
         let is_empty = body.is_end_stream();
         let progress = Arc::new(Progress::new(Instant::now()));
-        let body = RequestBody::new(
-            body,
-            length,
-            Arc::clone(&progress),
-            inherited.accounts.clone(),
-        );
+        let body = RequestBody::new(body, length, Arc::clone(&progress), inherited.accounts.clone());
         let mut outgoing = Request::new(body);
         *outgoing.method_mut() = method;
         *outgoing.uri_mut() = uri;
@@ -183,9 +176,7 @@ impl Transport {
             account.add_sent(bytes as u64);
         }
 
-        let client = self
-            .pools
-            .get(allowed, request::wants_http1(length, &self.limits));
+        let client = self.pools.get(allowed, request::wants_http1(length, &self.limits));
         let mut capture = capture_connection(&mut outgoing);
         let mut response = std::pin::pin!(client.request(outgoing));
         let mut connected = std::pin::pin!(async move {
@@ -288,10 +279,7 @@ impl Transport {
         }
         // Among them is the reason phrase, free text of the upstream's.
         head.extensions.clear();
-        let tap = call
-            .seen
-            .as_ref()
-            .and_then(|seen| seen.response(head.status));
+        let tap = call.seen.as_ref().and_then(|seen| seen.response(head.status));
         let body = ResponseBody::new(body, scrubber, tap, permit, inherited);
         Ok(Response::from_parts(head, body))
     }
@@ -312,8 +300,7 @@ fn injected_at(only: &Option<Vec<Origin>>, origin: &Origin) -> bool {
 
 fn method_and_uri(allowed: &Allowed) -> Result<(Method, Uri), Error> {
     let invalid = |reason: String| Error::RequestInvalid { reason };
-    let method = Method::from_bytes(allowed.method.as_str().as_bytes())
-        .map_err(|error| invalid(error.to_string()))?;
+    let method = Method::from_bytes(allowed.method.as_str().as_bytes()).map_err(|error| invalid(error.to_string()))?;
     let uri = allowed
         .uri
         .parse()

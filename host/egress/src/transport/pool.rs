@@ -43,14 +43,8 @@ impl Pools {
             private: allowed.private,
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let pair = open
-            .entry(target.clone())
-            .or_insert_with(|| self.pair(target));
-        if http1 {
-            pair.http1.clone()
-        } else {
-            pair.both.clone()
-        }
+        let pair = open.entry(target.clone()).or_insert_with(|| self.pair(target));
+        if http1 { pair.http1.clone() } else { pair.both.clone() }
     }
 
     fn pair(&self, target: Target) -> Pair {
@@ -89,11 +83,9 @@ fn settings(limits: &Limits) -> hyper_util::client::legacy::Builder {
         .http1_max_headers(limits.response_headers)
         // hyper's own lower bound is 8,192.
         .http1_max_buf_size(limits.response_header_bytes.max(8_192))
-        // h2 counts 32 bytes more a header, and reports an excess as a broken protocol: what is a little too large is left
-        // to the check on the response, which has a name for it.
-        .http2_max_header_list_size(
-            u32::try_from(limits.response_header_bytes.saturating_mul(4)).unwrap_or(u32::MAX),
-        )
+        // h2 counts 32 bytes more a header, and reports an excess as a broken protocol: what is a little too large is
+        // left to the check on the response, which has a name for it.
+        .http2_max_header_list_size(u32::try_from(limits.response_header_bytes.saturating_mul(4)).unwrap_or(u32::MAX))
         .http2_initial_stream_window_size(1024 * 1024)
         .http2_initial_connection_window_size(4 * 1024 * 1024)
         .http2_keep_alive_interval(Some(Duration::from_secs(20)));

@@ -108,17 +108,9 @@ where
             let builder = auto::Builder::new(TokioExecutor::new());
             // Errors are the client's business: many tests provoke them.
             let _ = match tls {
-                None => {
-                    builder
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await
-                }
+                None => builder.serve_connection(TokioIo::new(stream), service).await,
                 Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => {
-                        builder
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await
-                    }
+                    Ok(stream) => builder.serve_connection(TokioIo::new(stream), service).await,
                     Err(_) => Ok(()),
                 },
             };
@@ -141,10 +133,7 @@ pub async fn echo_head(request: Request<Incoming>) -> Answer {
         request.uri().path()
     );
     for (name, value) in request.headers() {
-        lines.push_str(&format!(
-            "{name}: {}\n",
-            String::from_utf8_lossy(value.as_bytes())
-        ));
+        lines.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
     }
     text(lines)
 }
@@ -191,17 +180,9 @@ pub fn empty() -> Request<http_body_util::Empty<Bytes>> {
 }
 
 /// `GET path`, whole body as text.
-pub async fn get(
-    transport: &Transport,
-    origin: &Origin,
-    path: &str,
-) -> Result<String, loadlock_egress::Error> {
+pub async fn get(transport: &Transport, origin: &Origin, path: &str) -> Result<String, loadlock_egress::Error> {
     let response = transport
-        .send(
-            empty(),
-            &allowed(origin, Method::Get, path),
-            &Call::default(),
-        )
+        .send(empty(), &allowed(origin, Method::Get, path), &Call::default())
         .await?;
     let body = response.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8_lossy(&body).into_owned())
@@ -216,10 +197,7 @@ pub struct Fixed {
 impl Fixed {
     pub fn new(addresses: &[&str]) -> Arc<Self> {
         Arc::new(Self {
-            addresses: addresses
-                .iter()
-                .map(|address| address.parse().unwrap())
-                .collect(),
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
             asked: AtomicUsize::new(0),
         })
     }
@@ -266,17 +244,16 @@ impl Authority {
             .unwrap()
             .signed_by(&key, &self.issuer)
             .unwrap();
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(
-            rustls::crypto::ring::default_provider(),
-        ))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )
-        .unwrap();
+        let mut config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(
+                    vec![certificate.der().clone()],
+                    rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+                )
+                .unwrap();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }

@@ -1,9 +1,11 @@
 //! Digests of files that were read before, so that a file that nobody touched is not read again.
 //!
-//! A file counts as untouched while device, inode, size and both its times are what they were. Times have a granularity, and a write can fall into the same tick as the reading before it: so a digest is only kept when
-//! both times were [`SETTLED`] old before the reading began.
+//! A file counts as untouched while device, inode, size and both its times are what they were. Times have a
+//! granularity, and a write can fall into the same tick as the reading before it: so a digest is only kept when both
+//! times were [`SETTLED`] old before the reading began.
 //!
-//! The file on the disk is a list of records, each with a check of its own. It is never synced: what a power loss takes is computed again, and what it tears is not believed.
+//! The file on the disk is a list of records, each with a check of its own. It is never synced: what a power loss takes
+//! is computed again, and what it tears is not believed.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -16,7 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadlock_sandbox::files::Identity;
 use sha2::{Digest, Sha256};
 
-/// Age of a file's times from which a change cannot hide behind them. Two seconds are the coarsest granularity of a file system that is in use (FAT).
+/// Age of a file's times from which a change cannot hide behind them. Two seconds are the coarsest granularity of a
+/// file system that is in use (FAT).
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Files that are remembered: some 4 MB of memory, 1.5 MB on the disk. Beyond it the oldest goes.
@@ -113,7 +116,8 @@ impl Digests {
         self.lock().known.get(&key(identity)).map(hex::encode)
     }
 
-    /// Remembers the digest of a file that was read after `began` and is still as `identity` says, if its times can be relied on.
+    /// Remembers the digest of a file that was read after `began` and is still as `identity` says, if its times can be
+    /// relied on.
     pub(crate) fn remember(&self, identity: &Identity, began: SystemTime, sha256: &str) {
         let mut digest = [0; DIGEST];
         if !settled(identity, began) || hex::decode_to_slice(sha256, &mut digest).is_err() {
@@ -138,7 +142,8 @@ impl Digests {
         if state.known.remove(&key).is_some() {
             state.order.retain(|other| *other != key);
             if let Err(error) = state.rewrite(&self.path) {
-                tracing::warn!(path = %self.path.display(), %error, "a wrong digest is forgotten only until this process ends");
+                tracing::warn!(path = %self.path.display(), %error, "a wrong digest is forgotten only until this \
+                     process ends");
             }
         }
     }
@@ -215,9 +220,7 @@ mod tests {
 
     /// A file whose times are `age` before now.
     fn identity(inode: u64, age: Duration) -> Identity {
-        let time = (SystemTime::now() - age)
-            .duration_since(UNIX_EPOCH)
-            .unwrap();
+        let time = (SystemTime::now() - age).duration_since(UNIX_EPOCH).unwrap();
         let time = i128::try_from(time.as_nanos()).unwrap();
         Identity {
             device: 1,
@@ -269,10 +272,7 @@ mod tests {
             modified_ns: 0,
             ..young
         };
-        let modified = Identity {
-            changed_ns: 0,
-            ..young
-        };
+        let modified = Identity { changed_ns: 0, ..young };
         for file in [young, changed, modified] {
             digests.remember(&file, now, SHA256);
             assert_eq!(digests.known(&file), None, "{file:?}");

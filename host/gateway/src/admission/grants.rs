@@ -24,27 +24,17 @@ impl Grants {
         let mut opened = Self::default();
         for grant in grants {
             let root = GrantRoot::open(&grant.root, protected.clone()).map_err(|error| {
-                Error::new(
-                    ErrorCode::ConfigInvalid,
-                    format!("{}: {error}", grant.origin),
-                )
-                .hint(match error {
+                Error::new(ErrorCode::ConfigInvalid, format!("{}: {error}", grant.origin)).hint(match error {
                     RootError::Open { .. } => "create the directory, or remove the grant",
                     RootError::Protected { .. } => "grant a directory outside of `$LOADLOCK_HOME`",
-                    RootError::Everything { .. } => {
-                        "name the directories that hold files to upload"
-                    }
+                    RootError::Everything { .. } => "name the directories that hold files to upload",
                 })
             })?;
             let mut rule = PathGrant::new(root.path());
             rule.tenants = grant.tenants.iter().cloned().collect();
             rule.providers = grant.providers.iter().flatten().cloned().collect();
-            rule.check().map_err(|error| {
-                Error::new(
-                    ErrorCode::ConfigInvalid,
-                    format!("{}: {error}", grant.origin),
-                )
-            })?;
+            rule.check()
+                .map_err(|error| Error::new(ErrorCode::ConfigInvalid, format!("{}: {error}", grant.origin)))?;
             opened.rules.push(rule);
             opened.providers.push(grant.providers.clone());
             opened.roots.push(Arc::new(root));

@@ -18,15 +18,10 @@ pub(super) async fn read(opened: &OpenedFile) -> Result<Vec<u8>> {
     }
     let file = opened.file.clone();
     let read = move || read_with(size, |into, offset| file.read_at(into, offset));
-    tokio::task::spawn_blocking(read)
-        .await
-        .map_err(std::io::Error::other)?
+    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
 }
 
-fn read_with(
-    size: u64,
-    mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>,
-) -> Result<Vec<u8>> {
+fn read_with(size: u64, mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>) -> Result<Vec<u8>> {
     let mut head = vec![0; HEAD_BYTES.min(usize::try_from(size).unwrap_or(HEAD_BYTES))];
     let mut filled = 0;
     while filled < head.len() {

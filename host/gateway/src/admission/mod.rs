@@ -1,7 +1,7 @@
 //! From a path or a body to an admitted file.
 //!
-//! [`AdmittedFile`] has no public constructor: whatever holds one knows that the file was opened beneath a granted root (or spooled by us), is a regular file that Loadlock may read, and has
-//! passed the validator.
+//! [`AdmittedFile`] has no public constructor: whatever holds one knows that the file was opened beneath a granted root
+//! (or spooled by us), is a regular file that Loadlock may read, and has passed the validator.
 
 mod digests;
 mod grants;
@@ -71,12 +71,9 @@ impl AdmittedFile {
         rename: Option<&str>,
     ) -> Result<Self> {
         let size = opened.file.identity.size;
-        let head = head::read(&opened.file).await.map_err(|error| {
-            Error::new(
-                ErrorCode::PathNotReadable,
-                format!("cannot read the file: {error}"),
-            )
-        })?;
+        let head = head::read(&opened.file)
+            .await
+            .map_err(|error| Error::new(ErrorCode::PathNotReadable, format!("cannot read the file: {error}")))?;
         let candidate = |name: Vec<u8>| Candidate {
             name,
             folder: opened.folder.clone(),
@@ -175,13 +172,12 @@ impl AdmittedFile {
 
     /// Fails if the file is not what it was when it was admitted.
     pub(crate) fn unchanged(&self) -> Result<()> {
-        let now =
-            loadlock_sandbox::files::Identity::of(&self.opened.file.file).map_err(|error| {
-                Error::new(
-                    ErrorCode::FileChanged,
-                    format!("the file cannot be examined any more: {error}"),
-                )
-            })?;
+        let now = loadlock_sandbox::files::Identity::of(&self.opened.file.file).map_err(|error| {
+            Error::new(
+                ErrorCode::FileChanged,
+                format!("the file cannot be examined any more: {error}"),
+            )
+        })?;
         if now == self.opened.file.identity {
             return Ok(());
         }
@@ -207,10 +203,7 @@ async fn verdict(
                 "too_large" => ErrorCode::FileTooLarge,
                 _ => ErrorCode::FileRejected,
             };
-            Err(
-                Error::new(code, format!("{} ({})", refusal.reason, refusal.code))
-                    .hint(refusal.hint),
-            )
+            Err(Error::new(code, format!("{} ({})", refusal.reason, refusal.code)).hint(refusal.hint))
         }
         Err(error) => Err(Error::new(
             ErrorCode::FileRejected,

@@ -1,6 +1,7 @@
 //! Opening a path that somebody names.
 //!
-//! Words first, handles second: the request is compared with the grants as text, so that a caller without a grant learns nothing about the disk, and is then opened beneath the grant's handle, where no link is followed. A path that
+//! Words first, handles second: the request is compared with the grants as text, so that a caller without a grant
+//! learns nothing about the disk, and is then opened beneath the grant's handle, where no link is followed. A path that
 //! goes through a link inside the grant is resolved once and judged again as the path that it leads to.
 
 use std::os::unix::ffi::OsStrExt;
@@ -16,17 +17,13 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Door, Principal};
 
 /// Opens `path` for `who`. Logs the decision, whatever it is.
-pub(crate) fn open_path(
-    grants: &Grants,
-    who: &Principal,
-    path: &Path,
-    current_dir: Option<&Path>,
-) -> Result<Opened> {
+pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
     // A decision is one line of the log, whatever the path says.
     let shown = path.display().to_string().escape_debug().to_string();
     match open(grants, who, path, current_dir) {
         Ok(opened) => {
-            tracing::info!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), "[PATH] allowed {shown}");
+            tracing::info!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), "[PATH] allowed \
+                 {shown}");
             Ok(opened)
         }
         Err(error) => {
@@ -36,12 +33,7 @@ pub(crate) fn open_path(
     }
 }
 
-fn open(
-    grants: &Grants,
-    who: &Principal,
-    path: &Path,
-    current_dir: Option<&Path>,
-) -> Result<Opened> {
+fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
     let requester = match who.door() {
         Door::Local => Requester::LocalCli,
         Door::Network => Requester::Tenant(who.tenant()),
@@ -72,10 +64,7 @@ fn open(
     let absolute = current_dir.map_or_else(|| path.to_owned(), |dir| dir.join(path));
     let real: PathBuf = match absolute.canonicalize() {
         Ok(real) => real,
-        Err(error)
-            if error.kind() == std::io::ErrorKind::NotFound
-                && lexically_granted(&absolute, &ask) =>
-        {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && lexically_granted(&absolute, &ask) => {
             return Err(open_error(path, OpenError::NotFound));
         }
         Err(_) => return Err(not_allowed(path, direct.err())),
@@ -86,10 +75,7 @@ fn open(
 }
 
 /// Whether the path, with `..` taken as words, lies in a grant: then "not found" gives nothing away.
-fn lexically_granted(
-    absolute: &Path,
-    ask: &dyn Fn(&Path) -> std::result::Result<Vec<Resolved>, PathDenied>,
-) -> bool {
+fn lexically_granted(absolute: &Path, ask: &dyn Fn(&Path) -> std::result::Result<Vec<Resolved>, PathDenied>) -> bool {
     let mut plain = PathBuf::new();
     for component in absolute.components() {
         match component {
@@ -115,17 +101,9 @@ fn admit(grants: &Grants, found: &[Resolved], file: OpenedFile, path: &Path) -> 
         links: file.links,
         owner: file.owner,
     };
-    check_links(
-        facts,
-        HardLinks::Refuse,
-        rustix::process::geteuid().as_raw(),
-    )
-    .map_err(|error| {
-        Error::new(
-            ErrorCode::PathNotAllowed,
-            format!("{}: {error}", path.display()),
-        )
-        .hint("copy the file into the granted directory, or send its bytes")
+    check_links(facts, HardLinks::Refuse, rustix::process::geteuid().as_raw()).map_err(|error| {
+        Error::new(ErrorCode::PathNotAllowed, format!("{}: {error}", path.display()))
+            .hint("copy the file into the granted directory, or send its bytes")
     })?;
     let covers: Vec<_> = found
         .iter()
@@ -153,27 +131,18 @@ fn admit(grants: &Grants, found: &[Resolved], file: OpenedFile, path: &Path) -> 
 
 fn not_allowed(path: &Path, denied: Option<PathDenied>) -> Error {
     let why = match denied {
-        Some(
-            PathDenied::NotGranted
-            | PathDenied::NotThisTenant
-            | PathDenied::Relative
-            | PathDenied::Parent,
-        )
-        | None => "it lies in no directory that is granted to this caller".to_owned(),
+        Some(PathDenied::NotGranted | PathDenied::NotThisTenant | PathDenied::Relative | PathDenied::Parent) | None => {
+            "it lies in no directory that is granted to this caller".to_owned()
+        }
         Some(other) => other.to_string(),
     };
-    Error::new(
-        ErrorCode::PathNotAllowed,
-        format!("{}: {why}", path.display()),
-    )
+    Error::new(ErrorCode::PathNotAllowed, format!("{}: {why}", path.display()))
 }
 
 fn open_error(path: &Path, error: OpenError) -> Error {
     let shown = path.display();
     match error {
-        OpenError::NotFound => {
-            Error::new(ErrorCode::PathNotFound, format!("{shown} does not exist"))
-        }
+        OpenError::NotFound => Error::new(ErrorCode::PathNotFound, format!("{shown} does not exist")),
         OpenError::NotRegular(kind) => Error::new(
             ErrorCode::NotARegularFile,
             format!("{shown} is not a regular file but a {kind}"),

@@ -30,7 +30,8 @@ impl Room {
         Ok(())
     }
 
-    /// Counts bytes that are there already, whatever the ceiling: after a restart with a lower one they are no less there.
+    /// Counts bytes that are there already, whatever the ceiling: after a restart with a lower one they are no less
+    /// there.
     pub fn count(&mut self, bytes: u64) {
         self.space.count(bytes);
         self.bytes += bytes;

@@ -1,4 +1,5 @@
-//! Where bodies are kept, with a ceiling over all of them: small ones in memory, others in folders of a private directory.
+//! Where bodies are kept, with a ceiling over all of them: small ones in memory, others in folders of a private
+//! directory.
 
 use std::collections::HashSet;
 use std::os::unix::fs::DirBuilderExt;
@@ -231,8 +232,9 @@ impl Spool {
         Ok(entry)
     }
 
-    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has the digest, and the vendor is asked. Whoever promises more puts it on
-    /// the disk and syncs it ([`Gateway::keep`](crate::Gateway::keep)).
+    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has
+    /// the digest, and the vendor is asked. Whoever promises more puts it on the disk and syncs it
+    /// ([`Gateway::keep`](crate::Gateway::keep)).
     pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
         let mut taking = Taking::new(self, max_bytes);
         let mut hasher = Sha256::new();
@@ -254,19 +256,13 @@ impl Spool {
     }
 }
 
-/// A body that stopped before its end, as its caller reads it: what stands in front of the gateway may put an [`Error`] of its own into the stream.
+/// A body that stopped before its end, as its caller reads it: what stands in front of the gateway may put an [`Error`]
+/// of its own into the stream.
 pub fn ended_early(error: std::io::Error) -> Error {
-    if let Some(refusal) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Error>())
-    {
+    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         return refusal.clone();
     }
-    Error::new(
-        ErrorCode::RequestInvalid,
-        format!("the body ended early: {error}"),
-    )
-    .hint("send it again")
+    Error::new(ErrorCode::RequestInvalid, format!("the body ended early: {error}")).hint("send it again")
 }
 
 pub(crate) fn too_large(max_bytes: u64) -> Error {

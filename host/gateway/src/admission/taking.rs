@@ -12,8 +12,8 @@ use super::{Cover, Room};
 use crate::error::Result;
 use crate::fault::{self, Point};
 
-/// The largest body that stays in memory: 256 of them at once take 16 MiB. A folder and a file on the disk cost some 0.2 ms of
-/// processor time, whatever lies in them; of a larger body that is a small part.
+/// The largest body that stays in memory: 256 of them at once take 16 MiB. A folder and a file on the disk cost some
+/// 0.2 ms of processor time, whatever lies in them; of a larger body that is a small part.
 pub(super) const IN_MEMORY: usize = 64 << 10;
 
 /// A body that lies in memory; dropping it frees it.
@@ -130,10 +130,12 @@ impl<'a> Taking<'a> {
 }
 
 impl Spooled {
-    /// An entry on the disk with its open file: for a body that is to outlive its request. `None` if it is a session's already.
+    /// An entry on the disk with its open file: for a body that is to outlive its request. `None` if it is a session's
+    /// already.
     ///
     /// # Errors
-    /// [`ErrorCode::SpoolFull`](crate::ErrorCode::SpoolFull), [`ErrorCode::StateUnavailable`](crate::ErrorCode::StateUnavailable).
+    /// [`ErrorCode::SpoolFull`](crate::ErrorCode::SpoolFull),
+    /// [`ErrorCode::StateUnavailable`](crate::ErrorCode::StateUnavailable).
     pub(crate) fn on_disk(
         self,
         spool: &Spool,

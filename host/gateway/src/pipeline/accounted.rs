@@ -17,20 +17,17 @@ use crate::request::{Source, UploadRequest};
 use crate::view;
 
 impl Gateway {
-    /// Uploads one file: exactly one remote file and one record, or an error that left nothing behind. Either way, and if the caller goes away, there is one record in the audit log.
+    /// Uploads one file: exactly one remote file and one record, or an error that left nothing behind. Either way, and
+    /// if the caller goes away, there is one record in the audit log.
     ///
-    /// Cancelling [`UploadRequest::cancel`] ends it within seconds: waits end at once, an attempt is cut off, the provider is asked whether the file arrived all the same, and if it did it is
-    /// deleted. An upload whose receipt had come by then succeeds. What the provider does not tell in time is looked for by [`Gateway::settle`], at the latest at the next start, and taken back
-    /// then.
+    /// Cancelling [`UploadRequest::cancel`] ends it within seconds: waits end at once, an attempt is cut off, the
+    /// provider is asked whether the file arrived all the same, and if it did it is deleted. An upload whose receipt
+    /// had come by then succeeds. What the provider does not tell in time is looked for by [`Gateway::settle`], at the
+    /// latest at the next start, and taken back then.
     ///
     /// # Errors
     /// See [`crate::ErrorCode`].
-    pub async fn upload(
-        &self,
-        who: &Principal,
-        request: UploadRequest,
-        progress: &dyn Progress,
-    ) -> Result<view::File> {
+    pub async fn upload(&self, who: &Principal, request: UploadRequest, progress: &dyn Progress) -> Result<view::File> {
         let audit = &self.0.audit;
         let mut account = Account {
             pending: Some(audit.begin_for(who, AuditEvent::Upload).await?),
@@ -122,11 +119,7 @@ impl Account {
 
     fn close(&mut self, outcome: &'static str, file: Option<&view::File>) -> Option<Pending> {
         let mut pending = self.pending.take()?;
-        let seen = self
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let provider = match file {
             Some(file) => {
                 pending.file(file);
@@ -165,9 +158,7 @@ impl Inner {
         outcome: Result<T, Error>,
     ) -> Result<T> {
         if of_path {
-            let decision = outcome
-                .as_ref()
-                .map_or_else(|error| error.code.as_str(), |_| "allowed");
+            let decision = outcome.as_ref().map_or_else(|error| error.code.as_str(), |_| "allowed");
             metrics::path(decision);
         }
         pending.what().detail = Some(if of_path { "path" } else { "body" }.into());

@@ -55,10 +55,7 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// Asks the breaker.
-    pub(crate) fn take(
-        inner: &'a Inner,
-        unit: &'a ProviderUnit,
-    ) -> std::result::Result<Self, Refusal> {
+    pub(crate) fn take(inner: &'a Inner, unit: &'a ProviderUnit) -> std::result::Result<Self, Refusal> {
         let ask = |breaker: &mut Breaker, now| breaker.acquire(&unit.breaker_policy(), now);
         let mut place = Self::ask(inner, unit, ask)?;
         unit.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -67,10 +64,7 @@ impl<'a> Place<'a> {
     }
 
     /// Asks the breaker for a probe in the background.
-    pub(crate) fn to_probe(
-        inner: &'a Inner,
-        unit: &'a ProviderUnit,
-    ) -> std::result::Result<Self, Refusal> {
+    pub(crate) fn to_probe(inner: &'a Inner, unit: &'a ProviderUnit) -> std::result::Result<Self, Refusal> {
         Self::ask(inner, unit, |breaker, now| {
             breaker.acquire_probe(&unit.breaker_policy(), now)
         })
@@ -120,14 +114,11 @@ impl<'a> Place<'a> {
         // Whoever waits for the time of the next probe looks at the schedule again.
         self.unit.reported.notify_one();
         let now = self.inner.clock.now();
-        let mut breaker = self
-            .unit
-            .breaker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut breaker = self.unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let label = breaker.report(&self.unit.breaker_policy(), permit, outcome, now)?;
         crate::metrics::transition(&self.unit.name, label);
-        tracing::warn!(target: "loadlock::circuit", provider = %self.unit.name, state = ?label, "[CIRCUIT] {} is now {label:?}", self.unit.name);
+        tracing::warn!(target: "loadlock::circuit", provider = %self.unit.name, state = ?label, "[CIRCUIT] {} is now \
+             {label:?}", self.unit.name);
         Some(format!("{label:?}").to_lowercase())
     }
 }
@@ -198,21 +189,17 @@ async fn read_so_far(input: AdmittedInput, file: &AdmittedFile) -> Option<ReadRe
         .and_then(std::result::Result::ok)
 }
 
-/// A provider that could not read to the end says so in its own words; if the file changed, that is the reason. A lost answer is looked for all the same.
+/// A provider that could not read to the end says so in its own words; if the file changed, that is the reason. A lost
+/// answer is looked for all the same.
 fn file_changed(file: &AdmittedFile, end: AttemptEnd) -> AttemptEnd {
     match (&end, file.unchanged()) {
-        (AttemptEnd::Failed(failure), Err(changed)) if !failure.leaves_outcome_unknown() => {
-            fatal(changed)
-        }
+        (AttemptEnd::Failed(failure), Err(changed)) if !failure.leaves_outcome_unknown() => fatal(changed),
         _ => end,
     }
 }
 
 fn fatal(error: Error) -> AttemptEnd {
-    AttemptEnd::Fatal {
-        error,
-        unwanted: None,
-    }
+    AttemptEnd::Fatal { error, unwanted: None }
 }
 
 /// Compares what the provider says with what the host saw.
@@ -242,14 +229,8 @@ fn receipt(
     let problem = match (&report.read, file.unchanged()) {
         (_, Err(changed)) => Some(changed),
         (None, Ok(())) => Some(mismatch(unit, "the host could not tell what it read")),
-        (Some(read), Ok(())) => check(unit, file, known, &remote, read).or_else(|| {
-            (!seen).then(|| {
-                mismatch(
-                    unit,
-                    "its remote id occurs in no response that the host saw",
-                )
-            })
-        }),
+        (Some(read), Ok(())) => check(unit, file, known, &remote, read)
+            .or_else(|| (!seen).then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))),
     };
     let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
     match (problem, sha256) {
@@ -273,10 +254,7 @@ fn check(
 ) -> Option<Error> {
     let size = file.size();
     if read.covered != size {
-        return Some(mismatch(
-            unit,
-            &format!("it read {} of {size} bytes", read.covered),
-        ));
+        return Some(mismatch(unit, &format!("it read {} of {size} bytes", read.covered)));
     }
     if remote.bytes != size {
         return Some(mismatch(
@@ -309,10 +287,7 @@ fn check(
 fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
     Error::new(
         ErrorCode::ReceiptMismatch,
-        format!(
-            "the provider `{}` gave a receipt that does not hold: {what}",
-            unit.name
-        ),
+        format!("the provider `{}` gave a receipt that does not hold: {what}", unit.name),
     )
 }
 
@@ -354,6 +329,7 @@ pub(crate) fn log_component<T>(name: &str, report: &CallReport<T>) {
         tracing::info!(target: "loadlock::component", component = name, "{line}");
     }
     if report.log_dropped > 0 {
-        tracing::warn!(target: "loadlock::component", component = name, bytes = report.log_dropped, "more log than is kept");
+        tracing::warn!(target: "loadlock::component", component = name, bytes = report.log_dropped, "more log than is \
+             kept");
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Three things keep a delete from taking a file along that somebody was just given:
 //!
-//! - The journal decides between a delete and an acceptance: a remote file whose deletion it holds cannot be accepted, one
-//!   that an accepted upload holds cannot be deleted. The vendor is asked only after that, and after another look at the
-//!   ledger.
-//! - Where equal content shares one remote id, an upload may store its bytes while the delete of their equal is still on
-//!   its way. [`Burials`] remembers what was deleted since, and such an upload is sent again.
+//! - The journal decides between a delete and an acceptance: a remote file whose deletion it holds cannot be accepted,
+//!   one that an accepted upload holds cannot be deleted. The vendor is asked only after that, and after another look
+//!   at the ledger.
+//! - Where equal content shares one remote id, an upload may store its bytes while the delete of their equal is still
+//!   on its way. [`Burials`] remembers what was deleted since, and such an upload is sent again.
 //! - Within this process one remote file is deleted by one task at a time.
 
 use std::collections::{BTreeSet, HashMap};
@@ -25,8 +25,8 @@ use crate::files::answered;
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
-/// Deletes that are remembered one by one. Past it, where equal content shares an id, all of them count for every upload that
-/// began before: such an upload is sent again without need, which changes nothing there.
+/// Deletes that are remembered one by one. Past it, where equal content shares an id, all of them count for every
+/// upload that began before: such an upload is sent again without need, which changes nothing there.
 const REMEMBERED: usize = 10_000;
 
 /// Longest that an upload waits for the delete of its equal: a vendor that takes longer is not well.
@@ -69,14 +69,10 @@ impl Burials {
         log.last_of.insert(remote_id.to_owned(), count);
     }
 
-    /// Keeps deletes from being noted, unless this remote file was deleted after `since`. Where each upload has an id of its own
-    /// (not `shared`), only a delete of that very id counts: what is no longer told apart was another file's.
-    async fn untouched(
-        &self,
-        remote_id: &str,
-        since: u64,
-        shared: bool,
-    ) -> Option<RwLockReadGuard<'_, Log>> {
+    /// Keeps deletes from being noted, unless this remote file was deleted after `since`. Where each upload has an id
+    /// of its own (not `shared`), only a delete of that very id counts: what is no longer told apart was another
+    /// file's.
+    async fn untouched(&self, remote_id: &str, since: u64, shared: bool) -> Option<RwLockReadGuard<'_, Log>> {
         let log = self.0.read().await;
         let blurred = if shared { log.blurred } else { 0 };
         let last = log.last_of.get(remote_id).copied().unwrap_or(blurred);
@@ -102,8 +98,8 @@ impl Drop for Burying<'_> {
 }
 
 impl Inner {
-    /// The right to accept an upload that got this remote id, for as long as the answer is held. `None` if the remote file
-    /// was, or is being, deleted since `since`: what was stored may be gone.
+    /// The right to accept an upload that got this remote id, for as long as the answer is held. `None` if the remote
+    /// file was, or is being, deleted since `since`: what was stored may be gone.
     pub(crate) async fn accepting<'a>(
         &self,
         unit: &'a ProviderUnit,
@@ -154,8 +150,8 @@ impl Inner {
         first.then_some(Burying { inner: self, key })
     }
 
-    /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again. True when it is
-    /// gone.
+    /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again. True when
+    /// it is gone.
     pub(crate) async fn bury(&self, row: &RemoteRow) -> bool {
         let Some(unit) = self.provider_of(&row.provider, &row.account) else {
             nobody_to_ask(&row.provider, &row.account);
@@ -216,13 +212,7 @@ impl Inner {
                 false
             }
         };
-        if gone
-            && let Err(error) = answered(
-                self.tracker
-                    .forget(row.account.clone(), row.remote_id.clone())
-                    .await,
-            )
-        {
+        if gone && let Err(error) = answered(self.tracker.forget(row.account.clone(), row.remote_id.clone()).await) {
             tracing::warn!(%error, "the tracker could not forget a deleted remote file");
         }
         fault::at(Point::BuryForgotten);
@@ -243,7 +233,8 @@ impl Inner {
         match self.held(&delete.account, &delete.remote_id).await {
             Ok(false) => {}
             Ok(true) => {
-                tracing::info!(provider = %unit.name, "a remote file that was to be deleted belongs to a record; it stays");
+                tracing::info!(provider = %unit.name, "a remote file that was to be deleted belongs to a record; it \
+                     stays");
                 return self.confirmed(unit, delete).await;
             }
             Err(error) => {
@@ -271,12 +262,7 @@ impl Inner {
                 tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
                 let noted = self
                     .journal
-                    .delete_failed(
-                        &delete.account,
-                        &delete.remote_id,
-                        problem,
-                        self.clock.wall_ms(),
-                    )
+                    .delete_failed(&delete.account, &delete.remote_id, problem, self.clock.wall_ms())
                     .await;
                 if let Err(error) = noted {
                     tracing::warn!(%error, "the journal could not note it");
@@ -301,10 +287,7 @@ impl Inner {
     /// The journal need not remember the delete any more. It may have happened at the vendor even if nobody answered.
     async fn confirmed(&self, unit: &ProviderUnit, delete: &DeleteIntent) -> bool {
         unit.burials.note(&delete.remote_id).await;
-        let journalled = self
-            .journal
-            .deleted(&delete.account, &delete.remote_id)
-            .await;
+        let journalled = self.journal.deleted(&delete.account, &delete.remote_id).await;
         fault::at(Point::DeleteConfirmed);
         match journalled {
             Ok(_) => true,
@@ -321,7 +304,8 @@ pub(super) fn nobody_to_ask(provider: &str, account: &str) {
     tracing::warn!(
         provider,
         account,
-        "no provider has this account any more, so what is to be deleted there stays; `account` in a provider's section names it"
+        "no provider has this account any more, so what is to be deleted there stays; `account` in a provider's \
+         section names it"
     );
 }
 
@@ -332,14 +316,7 @@ async fn delete_at_vendor(unit: &ProviderUnit, remote: &RemoteRef) -> Result<(),
     match report.outcome {
         Ok(Ok(_)) => Ok(()),
         // It is gone already, or the vendor has no delete and drops it when its time has come.
-        Ok(Err(failure))
-            if matches!(
-                failure.kind,
-                FailureKind::NotFound | FailureKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
+        Ok(Err(failure)) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Unsupported) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
         Err(error) => Err(error.to_string()),
     }

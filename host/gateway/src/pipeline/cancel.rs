@@ -13,8 +13,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
-/// How long a cancelled upload may go on settling its end. What takes longer stays open in the journal and is settled with
-/// what a crash leaves, so that whoever cancels never waits for a vendor that does not answer.
+/// How long a cancelled upload may go on settling its end. What takes longer stays open in the journal and is settled
+/// with what a crash leaves, so that whoever cancels never waits for a vendor that does not answer.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// Between two looks for a file that was sent whole: the vendor may be storing it at this moment.
@@ -31,10 +31,7 @@ pub(super) async fn unless_cancelled<T>(
     when: &str,
     work: impl Future<Output = T>,
 ) -> Result<T> {
-    cancel
-        .run_until_cancelled(work)
-        .await
-        .ok_or_else(|| cancelled(when))
+    cancel.run_until_cancelled(work).await.ok_or_else(|| cancelled(when))
 }
 
 /// Ends [`GRACE`] after the caller gave up.
@@ -59,7 +56,8 @@ impl Inner {
         let digest = digest.or(read.and_then(|read| read.sha256.as_deref()));
         let why = format!("cancelled while `{}` was receiving it", unit.name);
         let found = match (unit.profile.verify, whole) {
-            // An incomplete message is not to be processed (RFC 9112, section 8), and a digest of a part is no digest of the file.
+            // An incomplete message is not to be processed (RFC 9112, section 8), and a digest of a part is no digest
+            // of the file.
             (VerifyMethod::None | VerifyMethod::IdempotencyKey | VerifyMethod::Digest, false) => {
                 (Event::VerifyAbsent, None)
             }
@@ -69,8 +67,7 @@ impl Inner {
                 return Error::new(ErrorCode::Cancelled, message);
             }
             (VerifyMethod::Mark | VerifyMethod::Digest, _) => {
-                self.look_twice(order, stop, entry.mark(), digest, whole)
-                    .await
+                self.look_twice(order, stop, entry.mark(), digest, whole).await
             }
         };
         match found {
@@ -79,9 +76,7 @@ impl Inner {
                 let unwanted = self
                     .wanted_by_nobody(unit, order.file.size(), entry.id(), &remote)
                     .await;
-                entry
-                    .failed("cancelled", &why, unwanted.then_some(remote))
-                    .await;
+                entry.failed("cancelled", &why, unwanted.then_some(remote)).await;
             }
             // Dropped, the entry stays open; what settling finds of it is taken back.
             _ => {
@@ -91,9 +86,7 @@ impl Inner {
                 }
                 return Error::new(
                     ErrorCode::Cancelled,
-                    format!(
-                        "{why}; it does not say whether it has the file, so it is asked again later"
-                    ),
+                    format!("{why}; it does not say whether it has the file, so it is asked again later"),
                 );
             }
         }
@@ -118,8 +111,8 @@ impl Inner {
         }
     }
 
-    /// Whether a remote file can go: no record refers to it and, where equal content shares an id, no other upload may be
-    /// storing the same.
+    /// Whether a remote file can go: no record refers to it and, where equal content shares an id, no other upload may
+    /// be storing the same.
     pub(super) async fn wanted_by_nobody(
         &self,
         unit: &ProviderUnit,
@@ -132,9 +125,9 @@ impl Inner {
             let Ok(open) = self.journal.open_entries() else {
                 return false;
             };
-            let shared = open.iter().any(|row| {
-                row.id() != entry && row.intent.key.account == *account && row.intent.bytes == bytes
-            });
+            let shared = open
+                .iter()
+                .any(|row| row.id() != entry && row.intent.key.account == *account && row.intent.bytes == bytes);
             if shared {
                 return false;
             }

@@ -45,10 +45,7 @@ pub(crate) fn dedup_key(
 }
 
 /// The digest of what is uploaded, computed unless it is known.
-pub(super) async fn content_digest(
-    order: &Order<'_>,
-    digest: &mut Option<String>,
-) -> Result<String> {
+pub(super) async fn content_digest(order: &Order<'_>, digest: &mut Option<String>) -> Result<String> {
     if let Some(known) = digest {
         return Ok(known.clone());
     }
@@ -62,8 +59,9 @@ pub(super) async fn content_digest(
 }
 
 impl Inner {
-    /// Claims a live remote file with the same content, if there is one. Hashes a file whose digest is not known only if something of its size is.
-    /// A tracker that cannot answer means that nothing is found: uploading again is safe, refusing service is not needed.
+    /// Claims a live remote file with the same content, if there is one. Hashes a file whose digest is not known only
+    /// if something of its size is. A tracker that cannot answer means that nothing is found: uploading again is safe,
+    /// refusing service is not needed.
     pub(crate) async fn dedup<'a>(
         &'a self,
         order: &Order<'_>,
@@ -73,13 +71,12 @@ impl Inner {
     ) -> Result<Option<view::File>> {
         let (Order { who, file, .. }, (unit, purpose)) = (order, stop);
         if order.idempotency_key.is_some() && begun.is_none() {
-            // What a key answers is in the journal first; its entry was given up on the way here, and another one is begun when it is sent.
+            // What a key answers is in the journal first; its entry was given up on the way here, and another one is
+            // begun when it is sent.
             return Ok(None);
         }
-        self.caught_up(|_, waiting| {
-            waiting.may_equal(who.tenant(), file.size(), digest.as_deref())
-        })
-        .await;
+        self.caught_up(|_, waiting| waiting.may_equal(who.tenant(), file.size(), digest.as_deref()))
+            .await;
         // Whoever knows the digest asks for it at once; the size says whether it is worth computing.
         let sized = match digest {
             Some(_) => Ok(true),
@@ -91,23 +88,15 @@ impl Inner {
         match sized {
             Ok(true) => {}
             Ok(false) => {
-                return self
-                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
-                    .await;
+                return self.dedup_in_journal(order, stop, digest.as_deref(), begun).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
                 // It knows digests alone, and has something to find only while records wait.
-                if self
-                    .journal
-                    .backlog()
-                    .is_ok_and(|backlog| backlog.entries > 0)
-                {
+                if self.journal.backlog().is_ok_and(|backlog| backlog.entries > 0) {
                     content_digest(order, digest).await?;
                 }
-                return self
-                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
-                    .await;
+                return self.dedup_in_journal(order, stop, digest.as_deref(), begun).await;
             }
         }
         let sha256 = content_digest(order, digest).await?;
@@ -117,23 +106,19 @@ impl Inner {
             // Whether the vendor still holds it cannot be told now: this upload goes its own way.
             Ok(Found::Undecided) => return Ok(None),
             Ok(Found::Nothing) => {
-                return self
-                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
-                    .await;
+                return self.dedup_in_journal(order, stop, digest.as_deref(), begun).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
-                return self
-                    .dedup_in_journal(order, stop, digest.as_deref(), begun)
-                    .await;
+                return self.dedup_in_journal(order, stop, digest.as_deref(), begun).await;
             }
         };
         self.refer(order, stop, key, row, begun).await
     }
 
-    /// A file under `key` over a live remote file, which takes the place of the entry that was begun; `None` if the remote file is
-    /// on its way out or goes too early, or if the ledger's answer was lost. In the last case the entry is given up: the ledger may
-    /// know its id.
+    /// A file under `key` over a live remote file, which takes the place of the entry that was begun; `None` if the
+    /// remote file is on its way out or goes too early, or if the ledger's answer was lost. In the last case the entry
+    /// is given up: the ledger may know its id.
     pub(super) async fn refer<'a>(
         &'a self,
         order: &Order<'_>,
@@ -162,10 +147,7 @@ impl Inner {
             deduplicated: true,
             attempts: 0,
             created_at_ms: self.clock.wall_ms(),
-            expires_at_ms: [order.expires_at_ms, row.expires_at_ms]
-                .into_iter()
-                .flatten()
-                .min(),
+            expires_at_ms: [order.expires_at_ms, row.expires_at_ms].into_iter().flatten().min(),
         };
         if begun.is_none() {
             // Should the caller give up before the ledger answers.
@@ -195,8 +177,9 @@ impl Inner {
         }
     }
 
-    /// What the vendor has accepted and the tracker does not know yet, because it was away. A further file over it goes the same way.
-    /// An upload that has an entry already (it came with an idempotency key) goes on with that one: a second one under its key would wait for itself.
+    /// What the vendor has accepted and the tracker does not know yet, because it was away. A further file over it goes
+    /// the same way. An upload that has an entry already (it came with an idempotency key) goes on with that one: a
+    /// second one under its key would wait for itself.
     async fn dedup_in_journal<'a>(
         &'a self,
         order: &Order<'_>,
@@ -235,18 +218,13 @@ impl Inner {
             },
         };
         let Some(_accepting) = self.accepting(unit, &accepted.remote_id, since).await? else {
-            entry
-                .moved_on("the stored file was deleted meanwhile")
-                .await;
+            entry.moved_on("the stored file was deleted meanwhile").await;
             return Ok(None);
         };
         let expires_at_ms = [order.expires_at_ms, accepted.expires_at_ms]
             .into_iter()
             .flatten()
             .min();
-        entry
-            .joined(order, stop, accepted, expires_at_ms)
-            .await
-            .map(Some)
+        entry.joined(order, stop, accepted, expires_at_ms).await.map(Some)
     }
 }

@@ -1,13 +1,13 @@
 //! An upload's entry in the journal, as a value that cannot be forgotten.
 //!
-//! `begin` is durable before the first byte leaves, `accepted` before the answer is given. An entry that is dropped on the way (the caller went away) stays open in the journal until
-//! [`Inner::settle`] has asked the vendor about it.
+//! `begin` is durable before the first byte leaves, `accepted` before the answer is given. An entry that is dropped on
+//! the way (the caller went away) stays open in the journal until [`Inner::settle`] has asked the vendor about it.
 
 use std::sync::PoisonError;
 
 use loadlock_journal::{
-    Accepted, Attempt, Begun, ContentKey, DeleteIntent, Entry as Row, FailedEnd, Intent,
-    JournalError, Outcome, SourceRef,
+    Accepted, Attempt, Begun, ContentKey, DeleteIntent, Entry as Row, FailedEnd, Intent, JournalError, Outcome,
+    SourceRef,
 };
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord};
@@ -23,8 +23,8 @@ use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 use crate::{id, view};
 
-/// An entry that an upload of this process holds: settling leaves it alone. Taken before the entry is in the journal and
-/// given back after its last step, so that there is no moment at which settling could take it for an abandoned one.
+/// An entry that an upload of this process holds: settling leaves it alone. Taken before the entry is in the journal
+/// and given back after its last step, so that there is no moment at which settling could take it for an abandoned one.
 struct Hold<'a> {
     inner: &'a Inner,
     id: String,
@@ -80,9 +80,7 @@ pub(crate) fn journal_key(key: &DedupKey) -> ContentKey {
 pub(crate) fn remote_name(unit: &ProviderUnit, file: &AdmittedFile, mark: &str) -> String {
     match unit.profile.verify {
         VerifyMethod::Mark => id::marked_name(file.name(), mark),
-        VerifyMethod::Digest | VerifyMethod::IdempotencyKey | VerifyMethod::None => {
-            file.name().to_owned()
-        }
+        VerifyMethod::Digest | VerifyMethod::IdempotencyKey | VerifyMethod::None => file.name().to_owned(),
     }
 }
 
@@ -161,18 +159,14 @@ impl Inner {
             .retry_after(Some(1_000))),
             Begun::Conflict => Err(Error::new(
                 ErrorCode::IdempotencyConflict,
-                "this idempotency key was used within the last 24 hours for another upload: other content, or another name, provider or purpose",
+                "this idempotency key was used within the last 24 hours for another upload: other content, or another \
+                 name, provider or purpose",
             )),
         }
     }
 
     /// What is written down before anything is sent.
-    pub(super) fn intent(
-        &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        digest: Option<&str>,
-    ) -> Result<Intent> {
+    pub(super) fn intent(&self, order: &Order<'_>, stop: &Stop<'_>, digest: Option<&str>) -> Result<Intent> {
         let (unit, purpose) = stop;
         let (file, now) = (order.file, self.clock.wall_ms());
         let mark = id::mark();
@@ -192,10 +186,7 @@ impl Inner {
                 changed_ns: identity.changed_ns,
             },
             (None, None) => {
-                return Err(Error::new(
-                    ErrorCode::Internal,
-                    "an admitted file without an origin",
-                ));
+                return Err(Error::new(ErrorCode::Internal, "an admitted file without an origin"));
             }
         };
         Ok(Intent {
@@ -311,21 +302,10 @@ impl<'a> Entry<'a> {
         self.accept(order, stop, accepted).await
     }
 
-    async fn accept(
-        &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        accepted: Accepted,
-    ) -> Result<view::File> {
+    async fn accept(&self, order: &Order<'_>, stop: &Stop<'_>, accepted: Accepted) -> Result<view::File> {
         let record = FileRecord {
             id: self.id.clone(),
-            key: dedup_key(
-                order.who,
-                stop.0,
-                &stop.1,
-                order.file,
-                accepted.sha256.clone(),
-            ),
+            key: dedup_key(order.who, stop.0, &stop.1, order.file, accepted.sha256.clone()),
             filename: order.file.name().to_owned(),
             bytes: order.file.size(),
             media_type: order.file.media_type().to_owned(),
@@ -346,16 +326,15 @@ impl<'a> Entry<'a> {
                 ErrorCode::OutcomeUnknown,
                 format!("the provider took it, and that could not be written down: {error}"),
             )
-            .hint(
-                "mend the state first: it is looked for then, and `loadlock files ls` shows it",
-            ));
+            .hint("mend the state first: it is looked for then, and `loadlock files ls` shows it"));
         }
         fault::at(Point::AcceptedAfter);
         self.inner.deliver(&record).await;
         Ok(record.into())
     }
 
-    /// The tracker took a reference for it: a dedup hit under an idempotency key. The file is there, whatever the journal says.
+    /// The tracker took a reference for it: a dedup hit under an idempotency key. The file is there, whatever the
+    /// journal says.
     pub(crate) async fn claimed(self, record: &FileRecord) {
         let accepted = Accepted {
             remote_id: record.remote_id.clone(),
@@ -430,11 +409,7 @@ impl<'a> Entry<'a> {
     pub(crate) async fn unknown(self, why: &str) {
         let at_ms = self.inner.clock.wall_ms();
         fault::at(Point::UnknownBefore);
-        let journalled = self
-            .inner
-            .journal
-            .unknown(&self.id, why.to_owned(), at_ms)
-            .await;
+        let journalled = self.inner.journal.unknown(&self.id, why.to_owned(), at_ms).await;
         fault::at(Point::UnknownAfter);
         if let Err(error) = journalled {
             tracing::warn!(%error, "an upload's end could not be journalled; it is settled at the next start");

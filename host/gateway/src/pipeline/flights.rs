@@ -1,7 +1,8 @@
 //! Uploads in flight, so that equal ones at the same time make one remote file.
 //!
-//! An upload's digest is not known before its bytes have gone out. Where another upload of the same tenant, account, purpose, treatment and size is under way, both files are hashed first: equal ones wait for
-//! the leader and then find its remote file by dedup, different ones go on side by side.
+//! An upload's digest is not known before its bytes have gone out. Where another upload of the same tenant, account,
+//! purpose, treatment and size is under way, both files are hashed first: equal ones wait for the leader and then find
+//! its remote file by dedup, different ones go on side by side.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,11 +50,7 @@ impl Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let mut flights = self
-            .flights
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut flights = self.flights.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(under_way) = flights.get_mut(&self.key) {
             under_way.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
             if under_way.is_empty() {

@@ -1,7 +1,9 @@
-//! Uploads whose callers were told that they are cancelled before their end was known: what is found of them is taken back.
+//! Uploads whose callers were told that they are cancelled before their end was known: what is found of them is taken
+//! back.
 //!
-//! A note in the journal outlives the process. It stands for an entry that may have been sent, or for a file that the ledger
-//! was asked to make over a remote file that was there: that has no entry, and the ledger may answer when nobody waits any more.
+//! A note in the journal outlives the process. It stands for an entry that may have been sent, or for a file that the
+//! ledger was asked to make over a remote file that was there: that has no entry, and the ledger may answer when nobody
+//! waits any more.
 
 use loadlock_audit::{Event as AuditEvent, What};
 use loadlock_journal::{Entry as Row, State};
@@ -23,13 +25,9 @@ fn key(id: &str) -> String {
 }
 
 impl Inner {
-    /// Whoever asked for these uploads is told that they are cancelled. Durable when it returns. Answers the upload that was
-    /// accepted already, if there is one.
-    pub(super) async fn give_up_uploads(
-        &self,
-        tenant: &str,
-        ids: Vec<String>,
-    ) -> Result<Option<view::File>> {
+    /// Whoever asked for these uploads is told that they are cancelled. Durable when it returns. Answers the upload
+    /// that was accepted already, if there is one.
+    pub(super) async fn give_up_uploads(&self, tenant: &str, ids: Vec<String>) -> Result<Option<view::File>> {
         fault::at(Point::GivenUpBefore);
         for id in ids {
             if self.entry(&id)?.is_none_or(|row| row.state == State::Sent) {
@@ -53,10 +51,7 @@ impl Inner {
             .put_state(&key(id), tenant.as_bytes().to_vec())
             .await
             .map_err(|error| journal_error(&error))?;
-        self.journal
-            .flush()
-            .await
-            .map_err(|error| journal_error(&error))
+        self.journal.flush().await.map_err(|error| journal_error(&error))
     }
 
     fn entry(&self, id: &str) -> Result<Option<Row>> {
@@ -75,17 +70,14 @@ impl Inner {
         }
     }
 
-    /// Takes back the files of notes that no entry stands for; call it after the entries are settled. The ledger answers in the
-    /// order in which it is asked, so what it does not have now it was never asked for.
+    /// Takes back the files of notes that no entry stands for; call it after the entries are settled. The ledger
+    /// answers in the order in which it is asked, so what it does not have now it was never asked for.
     pub(crate) async fn take_back_given_up(&self, settled: &mut Settled) -> Result<()> {
         let keys = self.journal.state_keys(GIVEN_UP);
         for key in keys.map_err(|error| journal_error(&error))? {
             let id = key.trim_start_matches(GIVEN_UP);
             // A caller that went away may have left the beginning of an entry in the journal's queue.
-            self.journal
-                .flush()
-                .await
-                .map_err(|error| journal_error(&error))?;
+            self.journal.flush().await.map_err(|error| journal_error(&error))?;
             match self.entry(id)? {
                 None => {}
                 // It was given out after all, under its key.
@@ -110,9 +102,7 @@ impl Inner {
                         ..What::default()
                     };
                     let end = Err(ErrorCode::Cancelled.as_str());
-                    self.audit
-                        .note(AuditEvent::Upload, Some(tenant), what, end)
-                        .await;
+                    self.audit.note(AuditEvent::Upload, Some(tenant), what, end).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the tracker is away; a cancelled upload is taken back later");

@@ -1,8 +1,9 @@
 //! Equal uploads at the same time, at each provider that one of them comes to.
 //!
-//! They can come by different ways: one is pinned to the provider that another fell back to. So an upload takes off where its
-//! route begins, and again at each provider it moves on to. Who holds one flight and waits for another always waits for one
-//! that is further along the operator's order, so two never wait for each other; the deadline bounds the wait all the same.
+//! They can come by different ways: one is pinned to the provider that another fell back to. So an upload takes off
+//! where its route begins, and again at each provider it moves on to. Who holds one flight and waits for another always
+//! waits for one that is further along the operator's order, so two never wait for each other; the deadline bounds the
+//! wait all the same.
 
 use super::cancel::unless_cancelled;
 use super::dedup::treatment;
@@ -15,13 +16,9 @@ use crate::gateway::Inner;
 use crate::view;
 
 impl Inner {
-    /// Waits until no equal upload is under way at this provider, here or at another gateway. `digest` is filled if it had to be computed.
-    async fn take_off(
-        &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        digest: &mut Option<String>,
-    ) -> Result<Landing> {
+    /// Waits until no equal upload is under way at this provider, here or at another gateway. `digest` is filled if it
+    /// had to be computed.
+    async fn take_off(&self, order: &Order<'_>, stop: &Stop<'_>, digest: &mut Option<String>) -> Result<Landing> {
         let (file, (unit, purpose)) = (order.file, stop);
         let key = FlightKey {
             tenant: order.who.tenant().to_owned(),
@@ -31,9 +28,7 @@ impl Inner {
             bytes: file.size(),
         };
         loop {
-            let off = self
-                .flights
-                .take_off(key.clone(), &file.opened().file, digest);
+            let off = self.flights.take_off(key.clone(), &file.opened().file, digest);
             let off = unless_cancelled(order.cancel, "while an equal upload was under way", off)
                 .await?
                 .map_err(unreadable)?;
@@ -45,8 +40,8 @@ impl Inner {
         }
     }
 
-    /// At a provider that the upload moved on to: takes off there too, unless it has, and answers the file if an equal one
-    /// is stored there by then. At the deadline it goes on alone. `leg` is the provider's index in the route.
+    /// At a provider that the upload moved on to: takes off there too, unless it has, and answers the file if an equal
+    /// one is stored there by then. At the deadline it goes on alone. `leg` is the provider's index in the route.
     pub(super) async fn join<'a>(
         &'a self,
         order: &Order<'_>,
@@ -63,13 +58,10 @@ impl Inner {
             return Ok(None);
         };
         landings.push(landing);
-        if order.idempotency_key.is_some() && entry.as_ref().is_none_or(|entry| !entry.is_for(unit))
-        {
+        if order.idempotency_key.is_some() && entry.as_ref().is_none_or(|entry| !entry.is_for(unit)) {
             // A key answers what is in the journal, a dedup hit included.
             if let Some(before) = entry.take() {
-                before
-                    .moved_on("the route went on to another provider")
-                    .await;
+                before.moved_on("the route went on to another provider").await;
             }
             match self.begin(order, leg, stop, digest.as_deref()).await? {
                 Started::New(open) => *entry = Some(open),

@@ -1,8 +1,9 @@
 //! The lease of what is about to be sent, where several gateways share the ledger.
 //!
-//! Within one gateway equal uploads wait for each other in [`super::flights`]; this is the same between gateways. The lease is
-//! there before the journal says `sent`, and with it everything that another gateway needs to settle the upload should this
-//! one not live to do it. Whoever waits here holds its flight, so a gateway waits for one lease of a key at a time.
+//! Within one gateway equal uploads wait for each other in [`super::flights`]; this is the same between gateways. The
+//! lease is there before the journal says `sent`, and with it everything that another gateway needs to settle the
+//! upload should this one not live to do it. Whoever waits here holds its flight, so a gateway waits for one lease of a
+//! key at a time.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,7 +30,8 @@ const LAST: Duration = Duration::from_millis(500);
 /// How long an upload waits for room that uploads under way hold, as within one gateway.
 const ROOM: Duration = Duration::from_millis(500);
 
-/// How long the lease of a gateway that is gone is left to those who settle what it left. Where none can, it is taken away.
+/// How long the lease of a gateway that is gone is left to those who settle what it left. Where none can, it is taken
+/// away.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// A lease, and the entry that was promised with it.
@@ -64,14 +66,9 @@ enum Next {
 }
 
 impl Inner {
-    /// Takes the lease of this content at this provider, and waits while another gateway has it; at the upload's own deadline
-    /// it goes on without. Where there is only one gateway, or the ledger is away, there is none to take.
-    pub(super) async fn lease(
-        &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        digest: &mut Option<String>,
-    ) -> Result<()> {
+    /// Takes the lease of this content at this provider, and waits while another gateway has it; at the upload's own
+    /// deadline it goes on without. Where there is only one gateway, or the ledger is away, there is none to take.
+    pub(super) async fn lease(&self, order: &Order<'_>, stop: &Stop<'_>, digest: &mut Option<String>) -> Result<()> {
         let Some(together) = &self.together else {
             return Ok(());
         };
@@ -87,12 +84,8 @@ impl Inner {
             idempotency: None,
             ..intent.clone()
         };
-        let entry = serde_json::to_string(&told).map_err(|error| {
-            Error::new(
-                ErrorCode::Internal,
-                format!("an entry without words: {error}"),
-            )
-        })?;
+        let entry = serde_json::to_string(&told)
+            .map_err(|error| Error::new(ErrorCode::Internal, format!("an entry without words: {error}")))?;
         let attempt = Attempt {
             id: intent.id.clone(),
             key: DedupKey {
@@ -113,13 +106,7 @@ impl Inner {
             draft: Some(intent),
         };
         let taken = self.taken(together, order, attempt, limits);
-        if unless_cancelled(
-            order.cancel,
-            "while another gateway stored the same content",
-            taken,
-        )
-        .await??
-        {
+        if unless_cancelled(order.cancel, "while another gateway stored the same content", taken).await?? {
             order.leases().push(lease);
         }
         Ok(())
@@ -135,9 +122,7 @@ impl Inner {
     ) -> Result<bool> {
         let (started, mut pause, mut instead) = (Instant::now(), FIRST, None);
         loop {
-            let answer = self
-                .acquire(together, attempt.clone(), limits, instead.take())
-                .await;
+            let answer = self.acquire(together, attempt.clone(), limits, instead.take()).await;
             match answer {
                 // The tenant's limits were held against what the ledger said last.
                 Err(_) => return Ok(false),
@@ -152,7 +137,8 @@ impl Inner {
                 }
                 Ok(Acquired::Held(holder)) => {
                     if started.elapsed() >= self.config.deadline {
-                        tracing::warn!(gateway = %holder.gateway, "another gateway takes long with the same content; going on beside it");
+                        tracing::warn!(gateway = %holder.gateway, "another gateway takes long with the same content; \
+                             going on beside it");
                         return Ok(false);
                     }
                     match self.held_by(together, holder, started.elapsed())? {
@@ -176,13 +162,10 @@ impl Inner {
         instead: Option<String>,
     ) -> Result<Acquired> {
         let _nothing_is_resumed = together.resuming().read().await;
-        let acquire = together.ledger().acquire(
-            together.id().to_owned(),
-            together.lease_ms(),
-            attempt,
-            limits,
-            instead,
-        );
+        let acquire =
+            together
+                .ledger()
+                .acquire(together.id().to_owned(), together.lease_ms(), attempt, limits, instead);
         together.ask(acquire).await
     }
 
@@ -209,16 +192,12 @@ impl Inner {
         }
     }
 
-    /// The lease of a remote file that is to be deleted, so that no other gateway stores the same content meanwhile: some
-    /// vendors give equal content the same id. `Ok(None)` where there are no others.
+    /// The lease of a remote file that is to be deleted, so that no other gateway stores the same content meanwhile:
+    /// some vendors give equal content the same id. `Ok(None)` where there are no others.
     ///
     /// # Errors
     /// Another gateway has it, or the ledger cannot be asked.
-    pub(super) async fn burial_lease(
-        &self,
-        unit: &ProviderUnit,
-        row: &RemoteRow,
-    ) -> Result<Option<Attempting>> {
+    pub(super) async fn burial_lease(&self, unit: &ProviderUnit, row: &RemoteRow) -> Result<Option<Attempting>> {
         let Some(together) = &self.together else {
             return Ok(None);
         };
@@ -235,10 +214,9 @@ impl Inner {
         let attempting = together.attempt(attempt.id.clone());
         match self.acquire(together, attempt, None, None).await? {
             Acquired::Granted(_) => Ok(Some(attempting)),
-            Acquired::Held(_) | Acquired::OverQuota { .. } => Err(Error::new(
-                ErrorCode::Overloaded,
-                "the same content is being stored",
-            )),
+            Acquired::Held(_) | Acquired::OverQuota { .. } => {
+                Err(Error::new(ErrorCode::Overloaded, "the same content is being stored"))
+            }
         }
     }
 }
@@ -247,7 +225,8 @@ fn over_quota(tenant: &str, files: u64, bytes: u64) -> Error {
     Error::new(
         ErrorCode::QuotaExceeded,
         format!(
-            "tenant `{tenant}`: {files} files of {bytes} bytes are stored, or under way at all gateways, and one more would pass a limit"
+            "tenant `{tenant}`: {files} files of {bytes} bytes are stored, or under way at all gateways, and one more \
+             would pass a limit"
         ),
     )
 }

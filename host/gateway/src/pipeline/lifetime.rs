@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::gateway::Inner;
 use crate::setup::ProviderUnit;
 
-/// Longest that can be asked for, in seconds: a century. Ledgers have a last instant, and a record that they refuse helps nobody.
+/// Longest that can be asked for, in seconds: a century. Ledgers have a last instant, and a record that they refuse
+/// helps nobody.
 const MAX_EXPIRES_IN_S: u64 = 36_525 * 86_400;
 /// 9999-12-31T23:59:59.999Z, in milliseconds: what a vendor says beyond it means that it keeps the file.
 const LAST_INSTANT_MS: u64 = 253_402_300_799_999;
@@ -30,9 +31,7 @@ pub(super) struct Lifetime {
 pub(super) fn expiry(now_ms: u64, expires_in_s: Option<u64>) -> Result<Option<u64>> {
     match expires_in_s {
         None => Ok(None),
-        Some(seconds @ 1..=MAX_EXPIRES_IN_S) => {
-            Ok(Some(now_ms.saturating_add(seconds.saturating_mul(1_000))))
-        }
+        Some(seconds @ 1..=MAX_EXPIRES_IN_S) => Ok(Some(now_ms.saturating_add(seconds.saturating_mul(1_000)))),
         Some(seconds) => Err(Error::new(
             ErrorCode::RequestInvalid,
             format!("a file cannot expire in {seconds} seconds"),
@@ -41,7 +40,8 @@ pub(super) fn expiry(now_ms: u64, expires_in_s: Option<u64>) -> Result<Option<u6
     }
 }
 
-/// How long the vendor keeps every file of this purpose, in milliseconds, if it does not keep them until they are deleted.
+/// How long the vendor keeps every file of this purpose, in milliseconds, if it does not keep them until they are
+/// deleted.
 fn retention_ms(unit: &ProviderUnit, purpose: &str) -> Option<u64> {
     match unit.profile.purpose(purpose)?.retention {
         Retention::Fixed(seconds) => Some(seconds.saturating_mul(1_000)),
@@ -51,16 +51,10 @@ fn retention_ms(unit: &ProviderUnit, purpose: &str) -> Option<u64> {
 
 impl Inner {
     /// When a file that was stored just now expires: by the wish, by the vendor's word, by its retention.
-    pub(super) fn expires_at(
-        &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        vendor_s: Option<u64>,
-    ) -> Option<u64> {
+    pub(super) fn expires_at(&self, order: &Order<'_>, stop: &Stop<'_>, vendor_s: Option<u64>) -> Option<u64> {
         let (unit, purpose) = stop;
         let vendor = vendor_s.map(|seconds| seconds.saturating_mul(1_000));
-        let fixed = retention_ms(unit, purpose)
-            .map(|retention| self.clock.wall_ms().saturating_add(retention));
+        let fixed = retention_ms(unit, purpose).map(|retention| self.clock.wall_ms().saturating_add(retention));
         [
             order.expires_at_ms,
             vendor.filter(|instant| *instant <= LAST_INSTANT_MS),
@@ -71,14 +65,9 @@ impl Inner {
         .min()
     }
 
-    /// Whether a remote file that is there lives as long as this upload asks for. One that goes earlier would take a file along
-    /// that was to stay.
-    pub(super) fn lives_long_enough(
-        &self,
-        order: &Order<'_>,
-        stop: &Stop<'_>,
-        remote: Lifetime,
-    ) -> bool {
+    /// Whether a remote file that is there lives as long as this upload asks for. One that goes earlier would take a
+    /// file along that was to stay.
+    pub(super) fn lives_long_enough(&self, order: &Order<'_>, stop: &Stop<'_>, remote: Lifetime) -> bool {
         let (unit, purpose) = stop;
         lasts(
             remote,

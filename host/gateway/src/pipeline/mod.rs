@@ -1,6 +1,7 @@
 //! The one road that every upload takes.
 //!
-//! `Principal → AdmittedFile → (dedup) → Route → Attempt… → Receipt → recorded`. Each stage is a type that only the stage before can make.
+//! `Principal → AdmittedFile → (dedup) → Route → Attempt… → Receipt → recorded`. Each stage is a type that only the
+//! stage before can make.
 
 mod accounted;
 mod attempt;

@@ -1,9 +1,9 @@
 //! Records on their way from the journal to the ledger.
 //!
-//! While the upkeep runs, an answer does not wait for the ledger: what was accepted is in the journal, durable, and goes to
-//! the ledger behind the answer, together with what is accepted meanwhile. Whoever asks the ledger first has it told what
-//! concerns the question, so nobody sees a ledger without a file that was answered. A ledger that several gateways share is told
-//! before the answer: the next question may come to another gateway, which has not this journal.
+//! While the upkeep runs, an answer does not wait for the ledger: what was accepted is in the journal, durable, and
+//! goes to the ledger behind the answer, together with what is accepted meanwhile. Whoever asks the ledger first has it
+//! told what concerns the question, so nobody sees a ledger without a file that was answered. A ledger that several
+//! gateways share is told before the answer: the next question may come to another gateway, which has not this journal.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,9 +39,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Whether it may be the same content: by digest, and by size where the digest is not known.
     pub(crate) fn may_equal(&self, tenant: &str, bytes: u64, digest: Option<&str>) -> bool {
-        self.tenant == tenant
-            && self.bytes == bytes
-            && digest.is_none_or(|digest| self.sha256 == digest)
+        self.tenant == tenant && self.bytes == bytes && digest.is_none_or(|digest| self.sha256 == digest)
     }
 }
 
@@ -88,8 +86,7 @@ impl OnTheWay {
 
     /// Call it before the journal is told.
     pub(crate) fn add(&self, record: &FileRecord) {
-        self.records()
-            .insert(record.id.clone(), Waiting::from(record));
+        self.records().insert(record.id.clone(), Waiting::from(record));
     }
 
     /// The ledger is not asked again by this process.
@@ -118,7 +115,8 @@ impl OnTheWay {
         records.iter().any(|(id, waiting)| concerns(id, waiting))
     }
 
-    /// How many have arrived: what was read of the ledger and of this set is of one moment if it did not grow meanwhile.
+    /// How many have arrived: what was read of the ledger and of this set is of one moment if it did not grow
+    /// meanwhile.
     pub(crate) fn arrived(&self) -> u64 {
         self.arrived.load(Ordering::Acquire)
     }
@@ -141,8 +139,8 @@ impl OnTheWay {
 }
 
 impl Inner {
-    /// Has the ledger told what concerns a question that it is about to be asked. If it cannot be told now, the question
-    /// is answered without, or fails by itself.
+    /// Has the ledger told what concerns a question that it is about to be asked. If it cannot be told now, the
+    /// question is answered without, or fails by itself.
     pub(crate) async fn caught_up(&self, concerns: impl Fn(&str, &Waiting) -> bool) {
         if self.on_the_way.any(concerns)
             && let Err(error) = self.deliver_backlog().await
@@ -171,9 +169,6 @@ pub(crate) async fn deliveries(gateway: Weak<Inner>) {
 fn start(inner: &Arc<Inner>) -> mpsc::Receiver<()> {
     let (wake, woken) = mpsc::channel(1);
     let on_the_way = &inner.on_the_way;
-    *on_the_way
-        .wake
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = Some(wake);
+    *on_the_way.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
     woken
 }

@@ -77,11 +77,7 @@ impl<'a> Pass<'a> {
         };
         let Some(unit) = self.at(&row.intent.provider, &row.intent.key.account) else {
             // It is settled that nobody can tell.
-            return self
-                .inner
-                .settle_id(id, &mut self.settled)
-                .await
-                .map(|()| true);
+            return self.inner.settle_id(id, &mut self.settled).await.map(|()| true);
         };
         if !self.may_ask(unit) {
             return Ok(false);
@@ -122,8 +118,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Makes journalled deletes, so many at the most, the longest untried first. Those that nobody can be asked for now take
-    /// nobody's place.
+    /// Makes journalled deletes, so many at the most, the longest untried first. Those that nobody can be asked for now
+    /// take nobody's place.
     pub(crate) async fn deletes(&mut self, most: usize) -> Result<()> {
         let pending = self.inner.journal.pending_deletes(usize::MAX);
         let mut left = most;
@@ -141,10 +137,7 @@ impl<'a> Pass<'a> {
             if gone.is_none() {
                 let (account, remote_id) = (&delete.account, &delete.remote_id);
                 let (why, now) = ("no answer".to_owned(), self.inner.clock.wall_ms());
-                let noted = self
-                    .inner
-                    .journal
-                    .delete_failed(account, remote_id, why, now);
+                let noted = self.inner.journal.delete_failed(account, remote_id, why, now);
                 noted.await.map_err(|error| journal_error(&error))?;
             }
             self.deleted(unit, gone);

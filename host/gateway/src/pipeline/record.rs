@@ -16,14 +16,15 @@ use crate::gateway::Inner;
 const BATCH: usize = 256;
 
 impl Inner {
-    /// Refuses to start over a ledger that a person must put right: a wrong key, clock or schema. One that is only out of reach
-    /// holds nothing up; the journal keeps what it is to be told.
+    /// Refuses to start over a ledger that a person must put right: a wrong key, clock or schema. One that is only out
+    /// of reach holds nothing up; the journal keeps what it is to be told.
     pub(crate) async fn tracker_ready(&self) -> Result<()> {
         let failure = match self.tracker.ready().await {
             Ok(()) => return Ok(()),
             Err(CallError::NotReady(failure)) => failure,
             Err(error) => {
-                tracing::warn!(target: "loadlock::tracker", %error, "the ledger does not answer: uploads go on, records wait in the journal");
+                tracing::warn!(target: "loadlock::tracker", %error, "the ledger does not answer: uploads go on, \
+                     records wait in the journal");
                 return Ok(());
             }
         };
@@ -33,14 +34,15 @@ impl Inner {
                 format!("the ledger cannot be used: {failure}"),
             )),
             _ => {
-                tracing::warn!(target: "loadlock::tracker", %failure, "the ledger is out of reach: uploads go on, records wait in the journal");
+                tracing::warn!(target: "loadlock::tracker", %failure, "the ledger is out of reach: uploads go on, \
+                     records wait in the journal");
                 Ok(())
             }
         }
     }
 
-    /// Hands one accepted upload to the tracker, or has that done behind the answer. What fails stays in the journal and is
-    /// delivered later, in order.
+    /// Hands one accepted upload to the tracker, or has that done behind the answer. What fails stays in the journal
+    /// and is delivered later, in order.
     pub(crate) async fn deliver(&self, record: &FileRecord) {
         if self.together.is_none() && self.on_the_way.wake() {
             return;
@@ -72,15 +74,13 @@ impl Inner {
         self.deliver_waiting().await
     }
 
-    /// Runs what takes records back, with nothing on its way to the tracker: a record that is delivered late, by this process or after a restart, would come back.
+    /// Runs what takes records back, with nothing on its way to the tracker: a record that is delivered late, by this
+    /// process or after a restart, would come back.
     pub(crate) async fn take_back<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let _quiet = self.delivering.write().await;
         self.deliver_waiting().await?;
         // That they were delivered is known to the disk only from here on.
-        self.journal
-            .flush()
-            .await
-            .map_err(|error| journal_error(&error))?;
+        self.journal.flush().await.map_err(|error| journal_error(&error))?;
         work.await
     }
 
@@ -96,9 +96,7 @@ impl Inner {
                 .accepted_not_recorded(BATCH + refused.len())
                 .map_err(|error| journal_error(&error))?;
             let records = rows.iter().filter_map(record_of);
-            let mut records: Vec<FileRecord> = records
-                .filter(|record| !refused.contains(&record.id))
-                .collect();
+            let mut records: Vec<FileRecord> = records.filter(|record| !refused.contains(&record.id)).collect();
             records.truncate(BATCH);
             if records.is_empty() {
                 return Ok(delivered);
@@ -128,7 +126,8 @@ impl Inner {
         }
         let Some(outcomes) = handed.take() else {
             for record in &records {
-                tracing::error!(id = %record.id, "the ledger refuses the record of an accepted upload: it stays in the journal");
+                tracing::error!(id = %record.id, "the ledger refuses the record of an accepted upload: it stays in \
+                     the journal");
                 self.on_the_way.refuse(&record.id);
             }
             return Ok(records.len());
@@ -141,7 +140,8 @@ impl Inner {
             match outcome {
                 Leased::Done(Recorded::RemoteNotLive) if !self.revive(record).await? => {
                     // A further file over a remote file that the vendor lost meanwhile: saying so is all that is left.
-                    tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost its remote file");
+                    tracing::error!(id = %record.id, "an accepted upload could not be recorded: the vendor has lost \
+                         its remote file");
                 }
                 Leased::Done(_) => {}
                 // What it stored itself is deleted by settling: an upload that is being accepted keeps deletes out.
@@ -178,8 +178,8 @@ impl Inner {
         }
     }
 
-    /// Records an accepted upload whose remote id the ledger holds as dying or missing: the vendor gives equal content the
-    /// same id, and holds it again. While the journal has the upload as accepted nobody can delete its remote file.
+    /// Records an accepted upload whose remote id the ledger holds as dying or missing: the vendor gives equal content
+    /// the same id, and holds it again. While the journal has the upload as accepted nobody can delete its remote file.
     async fn revive(&self, record: &FileRecord) -> Result<bool> {
         let (account, remote_id) = (&record.key.account, &record.remote_id);
         if record.attempts > 0 {
@@ -193,16 +193,9 @@ impl Inner {
             answered(seen.await)?;
         }
         if self.is_dying(account, remote_id).await? {
-            answered(
-                self.tracker
-                    .forget(account.clone(), remote_id.clone())
-                    .await,
-            )?;
+            answered(self.tracker.forget(account.clone(), remote_id.clone()).await)?;
         }
         let again = answered(self.tracker.record_many(vec![record.clone()]).await)?;
-        Ok(matches!(
-            again.first(),
-            Some(Recorded::Inserted | Recorded::Existing)
-        ))
+        Ok(matches!(again.first(), Some(Recorded::Inserted | Recorded::Existing)))
     }
 }

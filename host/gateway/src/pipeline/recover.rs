@@ -15,8 +15,8 @@ use crate::fault::{self, Point};
 use crate::files::answered;
 use crate::gateway::{Gateway, Inner};
 
-/// How long a start may spend on deleting. Longer than it waits for a vendor that does not answer, so that the others get
-/// their turn after that one.
+/// How long a start may spend on deleting. Longer than it waits for a vendor that does not answer, so that the others
+/// get their turn after that one.
 const CLEANING: Duration = Duration::from_secs(20);
 /// Journalled deletes that a start makes.
 const DELETES: usize = 1_000;
@@ -43,11 +43,12 @@ pub struct Settled {
 }
 
 impl Gateway {
-    /// Settles every open entry of the journal, delivers late records and deletes what waits to be deleted. A vendor that does not
-    /// answer, or whose breaker is open, holds nothing up: what is open there waits for the next time.
+    /// Settles every open entry of the journal, delivers late records and deletes what waits to be deleted. A vendor
+    /// that does not answer, or whose breaker is open, holds nothing up: what is open there waits for the next time.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::StateUnavailable`]. A vendor or tracker that does not answer is no error: the entry stays for the next time.
+    /// [`crate::ErrorCode::StateUnavailable`]. A vendor or tracker that does not answer is no error: the entry stays
+    /// for the next time.
     pub async fn settle(&self) -> Result<Settled> {
         self.0.settle().await
     }
@@ -59,7 +60,8 @@ impl Inner {
         let mut pass = Pass::of_start(self);
         let mut unknown = self.answerable()?;
         if unknown.len() > UNKNOWN {
-            // No start knows what the one before it looked at: another part each time, so that all of them get their turn.
+            // No start knows what the one before it looked at: another part each time, so that all of them get their
+            // turn.
             let first = rand::rng().random_range(0..unknown.len());
             unknown.rotate_left(first);
             unknown.truncate(UNKNOWN);
@@ -125,10 +127,7 @@ impl Inner {
 
     /// Open entries that no upload of this process holds, in the order in which they began.
     pub(crate) fn abandoned(&self) -> Result<Vec<String>> {
-        let open = self
-            .journal
-            .open_entries()
-            .map_err(|error| journal_error(&error))?;
+        let open = self.journal.open_entries().map_err(|error| journal_error(&error))?;
         let mut abandoned = Vec::new();
         for row in open.into_iter().filter(|row| !self.under_way(row.id())) {
             // One that ended after it was read is not held any more either.
@@ -148,8 +147,8 @@ impl Inner {
         Ok(ids)
     }
 
-    /// Every unknown outcome that its vendor can be asked about. Those at a vendor that cannot be asked stay for ever and must not
-    /// hide the others, so whoever looks at a part of them takes it from these.
+    /// Every unknown outcome that its vendor can be asked about. Those at a vendor that cannot be asked stay for ever
+    /// and must not hide the others, so whoever looks at a part of them takes it from these.
     fn answerable(&self) -> Result<Vec<String>> {
         let unknown = self
             .journal
@@ -162,19 +161,10 @@ impl Inner {
     /// Settles an entry if it is still without a known end and nobody holds it. Call it under the lock of settling.
     pub(crate) async fn settle_id(&self, id: &str, settled: &mut Settled) -> Result<()> {
         // A caller that went away may have left a step in the journal's queue: what is read after this holds it.
-        self.journal
-            .flush()
-            .await
-            .map_err(|error| journal_error(&error))?;
-        let row = self
-            .journal
-            .entry(id)
-            .map_err(|error| journal_error(&error))?;
+        self.journal.flush().await.map_err(|error| journal_error(&error))?;
+        let row = self.journal.entry(id).map_err(|error| journal_error(&error))?;
         match row {
-            Some(row)
-                if matches!(row.state, State::Sent | State::Unknown { .. })
-                    && !self.under_way(id) =>
-            {
+            Some(row) if matches!(row.state, State::Sent | State::Unknown { .. }) && !self.under_way(id) => {
                 if self.is_lost(&row, settled).await? {
                     return Ok(());
                 }
@@ -186,9 +176,6 @@ impl Inner {
 
     /// Entries that an upload of this process holds are not open for settling.
     pub(crate) fn under_way(&self, id: &str) -> bool {
-        self.active
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(id)
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 }

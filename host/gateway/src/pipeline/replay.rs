@@ -24,11 +24,7 @@ pub(super) fn idempotency(order: &Order<'_>, digest: Option<&str>) -> Option<Ide
 
 impl Inner {
     /// What this upload was answered before, if it was: it needs no room, no provider and no tracker.
-    pub(super) fn replayed(
-        &self,
-        order: &Order<'_>,
-        digest: Option<&str>,
-    ) -> Result<Option<view::File>> {
+    pub(super) fn replayed(&self, order: &Order<'_>, digest: Option<&str>) -> Result<Option<view::File>> {
         let Some(asked) = idempotency(order, digest) else {
             return Ok(None);
         };

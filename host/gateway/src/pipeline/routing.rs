@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 use loadlock_policy::breaker::Admission;
 use loadlock_policy::quota::Usage;
 use loadlock_policy::routing::{
-    Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold,
-    route,
+    Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold, route,
 };
 
 use loadlock_sandbox::tracker::AccountUsage;
@@ -114,9 +113,7 @@ impl Inner {
                 found.refused.extend(refused);
                 // Within one group policy has ranked already: by health, threshold, order and load.
                 if several {
-                    let preferred = threshold
-                        .as_ref()
-                        .map(|threshold| threshold.prefers(file.size()));
+                    let preferred = threshold.as_ref().map(|threshold| threshold.prefers(file.size()));
                     found.ranked.sort_by_key(|ranked| {
                         let order = self.provider(&ranked.name).ok().and_then(|unit| unit.order);
                         (preferred != Some(ranked.name.as_str()), order)
@@ -127,9 +124,9 @@ impl Inner {
             None => {
                 // A group that does not hold the pinned provider calls it unknown; one that does knows better.
                 if let Some(name) = pinned
-                    && refused.iter().any(|r| {
-                        r.name == name && r.reason != loadlock_policy::routing::Reason::Unknown
-                    })
+                    && refused
+                        .iter()
+                        .any(|r| r.name == name && r.reason != loadlock_policy::routing::Reason::Unknown)
                 {
                     refused.retain(|r| r.reason != loadlock_policy::routing::Reason::Unknown);
                 }
@@ -157,9 +154,7 @@ impl Inner {
 
     /// Refuses a threshold that would choose a provider for files that it cannot take.
     pub(crate) fn check_threshold(&self) -> Result<()> {
-        let (Some(threshold), Some((_, origin))) =
-            (self.size_threshold(), &self.config.size_threshold)
-        else {
+        let (Some(threshold), Some((_, origin))) = (self.size_threshold(), &self.config.size_threshold) else {
             return Ok(());
         };
         let nothing = BTreeMap::new();
@@ -226,10 +221,7 @@ fn by_account(rows: Vec<AccountUsage>) -> Usages {
             count: row.remotes,
             bytes: row.bytes,
         };
-        usages
-            .entry(row.account)
-            .or_default()
-            .insert(row.purpose, usage);
+        usages.entry(row.account).or_default().insert(row.purpose, usage);
     }
     usages
 }
@@ -237,10 +229,7 @@ fn by_account(rows: Vec<AccountUsage>) -> Usages {
 /// No route, as a user reads it.
 pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
     let (code, hint) = match none.verdict() {
-        Verdict::NoSuchProvider => (
-            ErrorCode::ProviderUnknown,
-            "`loadlock providers ls` lists the names",
-        ),
+        Verdict::NoSuchProvider => (ErrorCode::ProviderUnknown, "`loadlock providers ls` lists the names"),
         Verdict::NotGranted => (
             ErrorCode::PathNotAllowed,
             "name the provider in the grant's `providers`, or send the bytes",
@@ -260,12 +249,7 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
     };
     Error::new(
         code,
-        format!(
-            "{} ({} bytes, {}): {none}",
-            file.name(),
-            file.size(),
-            file.media_type()
-        ),
+        format!("{} ({} bytes, {}): {none}", file.name(), file.size(), file.media_type()),
     )
     .hint(hint)
 }

@@ -5,9 +5,7 @@ use std::sync::PoisonError;
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::Outcome;
 use loadlock_policy::model::{Failure, FailureKind, RemoteFile, Retention, VerifyMethod};
-use loadlock_policy::retry::{
-    Decision, Event as RetryEvent, GiveUp, Inputs, Leg, RetryLoop, RoutePolicy, Why,
-};
+use loadlock_policy::retry::{Decision, Event as RetryEvent, GiveUp, Inputs, Leg, RetryLoop, RoutePolicy, Why};
 use loadlock_sandbox::provider::UploadOptions;
 
 use super::attempt::{AttemptEnd, Place, Receipt};
@@ -48,10 +46,7 @@ impl Inner {
         loop {
             let leg = machine.leg();
             let Some(stop) = route.get(leg) else {
-                return Err(Error::new(
-                    ErrorCode::Internal,
-                    "the route ended without a decision",
-                ));
+                return Err(Error::new(ErrorCode::Internal, "the route ended without a decision"));
             };
             let unit = stop.0;
             let joined = self.join(order, (leg, stop), &mut digest, &mut entry, &mut landings);
@@ -74,9 +69,7 @@ impl Inner {
                         Some(open) if open.leg() == leg => open.again(attempt).await?,
                         other => {
                             if let Some(before) = other {
-                                before
-                                    .moved_on("the route went on to another provider")
-                                    .await;
+                                before.moved_on("the route went on to another provider").await;
                             }
                             match self.begin(order, leg, stop, digest.as_deref()).await? {
                                 Started::New(open) => open,
@@ -111,9 +104,7 @@ impl Inner {
                                             budget: &mut || true,
                                         },
                                     );
-                                    return self
-                                        .finish(order, stop, current, receipt, attempt)
-                                        .await;
+                                    return self.finish(order, stop, current, receipt, attempt).await;
                                 }
                                 None => {
                                     self.after_burial(&unit.account, &receipt.remote.id).await;
@@ -141,9 +132,7 @@ impl Inner {
                         }
                         AttemptEnd::Fatal { error, unwanted } => {
                             place.report(Outcome::Neutral, progress).await;
-                            current
-                                .failed(error.code.as_str(), &error.message, unwanted)
-                                .await;
+                            current.failed(error.code.as_str(), &error.message, unwanted).await;
                             return Err(error);
                         }
                     }
@@ -173,8 +162,7 @@ impl Inner {
                 (Decision::Retry { after }, open, _) => {
                     entry = open;
                     // If the caller gives up, the next round ends it.
-                    self.pause(unit, after, "trying again", order.cancel, progress)
-                        .await;
+                    self.pause(unit, after, "trying again", order.cancel, progress).await;
                 }
                 (Decision::NextProvider, open, _) => entry = open,
                 (Decision::Adopt, Some(open), Some(remote)) => {
@@ -194,13 +182,9 @@ impl Inner {
                             return Err(error);
                         }
                     };
-                    return self
-                        .finish(order, stop, open, receipt, machine.total_sends())
-                        .await;
+                    return self.finish(order, stop, open, receipt, machine.total_sends()).await;
                 }
-                (Decision::GiveUp(end), Some(open), _)
-                    if end.why == Why::Cancelled && end.outcome_unknown =>
-                {
+                (Decision::GiveUp(end), Some(open), _) if end.why == Why::Cancelled && end.outcome_unknown => {
                     let (digest, read) = (digest.as_deref(), read.as_ref());
                     return Err(self.withdraw(order, stop, open, digest, read).await);
                 }
@@ -229,12 +213,7 @@ impl Inner {
         error
     }
 
-    fn decide(
-        &self,
-        machine: &mut RetryLoop,
-        unit: &ProviderUnit,
-        event: RetryEvent,
-    ) -> Result<Decision> {
+    fn decide(&self, machine: &mut RetryLoop, unit: &ProviderUnit, event: RetryEvent) -> Result<Decision> {
         let now = self.clock.now();
         let mut budget = || {
             unit.budget
@@ -297,9 +276,7 @@ impl Inner {
         attempts: u32,
     ) -> Result<view::File> {
         let expires_at_ms = self.expires_at(order, stop, receipt.remote.expires_at);
-        entry
-            .accepted(order, stop, receipt, attempts, expires_at_ms)
-            .await
+        entry.accepted(order, stop, receipt, attempts, expires_at_ms).await
     }
 }
 
@@ -313,14 +290,8 @@ fn deleted_meanwhile() -> Failure {
 
 fn options(stop: &Stop<'_>, mark: &str, order: &Order<'_>) -> UploadOptions {
     let (unit, purpose) = stop;
-    let expires_in_s = match unit
-        .profile
-        .purpose(purpose)
-        .map(|profile| profile.retention)
-    {
-        Some(Retention::Chosen(min, max)) => {
-            order.expires_in_s.map(|seconds| seconds.clamp(min, max))
-        }
+    let expires_in_s = match unit.profile.purpose(purpose).map(|profile| profile.retention) {
+        Some(Retention::Chosen(min, max)) => order.expires_in_s.map(|seconds| seconds.clamp(min, max)),
         _ => None,
     };
     UploadOptions {
@@ -332,10 +303,7 @@ fn options(stop: &Stop<'_>, mark: &str, order: &Order<'_>) -> UploadOptions {
 }
 
 pub(super) fn unreadable(error: std::io::Error) -> Error {
-    Error::new(
-        ErrorCode::FileChanged,
-        format!("cannot read the file: {error}"),
-    )
+    Error::new(ErrorCode::FileChanged, format!("cannot read the file: {error}"))
 }
 
 fn bug(error: loadlock_policy::retry::OutOfOrder) -> Error {

@@ -1,9 +1,7 @@
 //! Settling one entry: what became of an upload that nobody holds any more.
 
 use loadlock_audit::{Event as AuditEvent, What};
-use loadlock_journal::{
-    Accepted, DeleteIntent, Entry as Row, FailedEnd, JournalError, SourceRef, State,
-};
+use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, JournalError, SourceRef, State};
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::files::Identity;
@@ -38,12 +36,13 @@ impl Inner {
                 }
                 Err(_) => format!("the provider `{provider}` is not configured any more"),
             };
-            tracing::warn!(id = %row.id(), account, "{why}, so nobody can be asked about an upload; `account` in a provider's section names it");
+            tracing::warn!(id = %row.id(), account, "{why}, so nobody can be asked about an upload; `account` in a \
+                 provider's section names it");
             return self.cannot_be_told(row, why, settled).await;
         };
         if intent.idempotency.is_some() || self.together.is_some() {
-            // Begun before it was looked for: it may have become a further file over a remote file that was there. Or another
-            // gateway has settled it.
+            // Begun before it was looked for: it may have become a further file over a remote file that was there. Or
+            // another gateway has settled it.
             let (tenant, id) = (intent.tenant.clone(), intent.id.clone());
             match answered(self.tracker.get(tenant, id, 0).await) {
                 Ok(None) => {}
@@ -64,21 +63,13 @@ impl Inner {
             Some(digest) => Some(digest.clone()),
             None => self.digest_of(row).await,
         };
-        if !has_evidence(unit.profile.verify)
-            || (unit.profile.verify == VerifyMethod::Digest && digest.is_none())
-        {
+        if !has_evidence(unit.profile.verify) || (unit.profile.verify == VerifyMethod::Digest && digest.is_none()) {
             let why = "the vendor cannot be asked whether it stored the file".to_owned();
             return self.cannot_be_told(row, why, settled).await;
         }
         let since = unit.burials.now().await;
         let (event, found) = self
-            .verify(
-                unit,
-                intent.bytes,
-                &intent.key.purpose,
-                &intent.mark,
-                digest.as_deref(),
-            )
+            .verify(unit, intent.bytes, &intent.key.purpose, &intent.mark, digest.as_deref())
             .await;
         let given_up = self.was_given_up(row)?;
         match (event, found, digest) {
@@ -86,9 +77,7 @@ impl Inner {
                 let why = "the process ended before the vendor had the file";
                 self.end_without_file(row, why, None, settled).await
             }
-            (Event::VerifyFound, Some(remote), Some(sha256))
-                if remote.bytes == intent.bytes && !given_up =>
-            {
+            (Event::VerifyFound, Some(remote), Some(sha256)) if remote.bytes == intent.bytes && !given_up => {
                 let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
                     settled.open += u64::from(row.state == State::Sent);
                     return Ok(());
@@ -107,9 +96,7 @@ impl Inner {
             }
             // Ours by its mark or its digest: it goes, unless it is somebody else's too.
             (Event::VerifyFound, Some(remote), _) if given_up => {
-                let wanted = !self
-                    .wanted_by_nobody(unit, intent.bytes, row.id(), &remote)
-                    .await;
+                let wanted = !self.wanted_by_nobody(unit, intent.bytes, row.id(), &remote).await;
                 let unwanted = (!wanted).then_some(remote);
                 let why = "cancelled while the provider was receiving it";
                 self.end_without_file(row, why, unwanted, settled).await
@@ -130,8 +117,8 @@ impl Inner {
         }
     }
 
-    /// Whether another gateway has taken the entry over while this one was thought to be gone; then it is none of this one's
-    /// business any more. While the ledger cannot say, it stays open.
+    /// Whether another gateway has taken the entry over while this one was thought to be gone; then it is none of this
+    /// one's business any more. While the ledger cannot say, it stays open.
     pub(super) async fn is_lost(&self, row: &Row, settled: &mut Settled) -> Result<bool> {
         let Some(together) = &self.together else {
             return Ok(false);
@@ -170,19 +157,13 @@ impl Inner {
             .await
             .map_err(|error| journal_error(&error))?;
         fault::at(Point::SettleUnknown);
-        self.entry_ended(row, Err(ErrorCode::OutcomeUnknown), &why)
-            .await;
+        self.entry_ended(row, Err(ErrorCode::OutcomeUnknown), &why).await;
         settled.unknown += 1;
         Ok(())
     }
 
     /// The vendor has it, or the tracker has a record of it already.
-    async fn adopt_entry(
-        &self,
-        row: &Row,
-        accepted: Accepted,
-        settled: &mut Settled,
-    ) -> Result<()> {
+    async fn adopt_entry(&self, row: &Row, accepted: Accepted, settled: &mut Settled) -> Result<()> {
         let provider = accepted.provider.clone();
         match self.journal.accepted(row.id(), accepted).await {
             Ok(()) => {}
@@ -235,18 +216,14 @@ impl Inner {
         match self.journal.failed(row.id(), end.clone()).await {
             // An upload of equal content holds that remote file: it stays.
             Err(JournalError::RemoteHeld { .. }) => {
-                let end = FailedEnd {
-                    delete: None,
-                    ..end
-                };
+                let end = FailedEnd { delete: None, ..end };
                 self.journal.failed(row.id(), end).await
             }
             ended => ended,
         }
         .map_err(|error| journal_error(&error))?;
         fault::at(Point::SettleFailed);
-        self.entry_ended(row, Err(ErrorCode::ProviderFailed), why)
-            .await;
+        self.entry_ended(row, Err(ErrorCode::ProviderFailed), why).await;
         settled.failed += 1;
         Ok(())
     }
@@ -300,8 +277,8 @@ impl Inner {
     }
 }
 
-/// Whether a vendor's list tells whose a remote file is. Where a key makes sending again harmless there is nothing to look for,
-/// and nothing to send again once the process that had the file is gone.
+/// Whether a vendor's list tells whose a remote file is. Where a key makes sending again harmless there is nothing to
+/// look for, and nothing to send again once the process that had the file is gone.
 pub(crate) fn has_evidence(verify: VerifyMethod) -> bool {
     match verify {
         VerifyMethod::Mark | VerifyMethod::Digest => true,

@@ -1,7 +1,9 @@
-//! Dedup between tenants whom the operator put into one group (`dedup_group` of `[[tenants]]`); without a group there is none.
+//! Dedup between tenants whom the operator put into one group (`dedup_group` of `[[tenants]]`); without a group there
+//! is none.
 //!
-//! Only the remote file is shared: each tenant has a file of its own over it, the tracker counts references over all tenants, and the last one to let go has it deleted. What tenants of a group are shown does not say whether a byte had to
-//! be sent, for their own repetitions neither.
+//! Only the remote file is shared: each tenant has a file of its own over it, the tracker counts references over all
+//! tenants, and the last one to let go has it deleted. What tenants of a group are shown does not say whether a byte
+//! had to be sent, for their own repetitions neither.
 
 use loadlock_sandbox::tracker::DedupKey;
 
@@ -15,7 +17,8 @@ use crate::upkeep::Found;
 use crate::view;
 
 impl Inner {
-    /// Claims a live remote file of another tenant of the group. A tracker or vendor that cannot tell means that nothing is found.
+    /// Claims a live remote file of another tenant of the group. A tracker or vendor that cannot tell means that
+    /// nothing is found.
     pub(super) async fn dedup_shared<'a>(
         &'a self,
         order: &Order<'_>,

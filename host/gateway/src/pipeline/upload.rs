@@ -77,9 +77,7 @@ impl Gateway {
         let ids = begun.into_inner().unwrap_or_else(PoisonError::into_inner);
         match self.0.give_up_uploads(who.tenant(), ids).await? {
             Some(accepted) => Ok(accepted),
-            None => Err(cancelled(
-                "before its end could be settled; that is done later",
-            )),
+            None => Err(cancelled("before its end could be settled; that is done later")),
         }
     }
 
@@ -96,12 +94,7 @@ impl Gateway {
             Source::Staged(staged) => staged.name(),
         };
         let file = inner
-            .admit(
-                who,
-                request.source,
-                request.name.as_deref(),
-                &request.cancel,
-            )
+            .admit(who, request.source, request.name.as_deref(), &request.cancel)
             .await?;
         let usages = inner.usages().await;
         let routed = inner.route(
@@ -179,8 +172,7 @@ impl Inner {
             file: &file,
             target: &target,
             purpose: purpose.as_deref(),
-            deadline: self.clock.now()
-                + Millis(u64::try_from(self.config.deadline.as_millis()).unwrap_or(u64::MAX)),
+            deadline: self.clock.now() + Millis(u64::try_from(self.config.deadline.as_millis()).unwrap_or(u64::MAX)),
             expires_in_s,
             expires_at_ms: expiry(self.clock.wall_ms(), expires_in_s)?,
             idempotency_key,
@@ -245,9 +237,7 @@ impl Inner {
         cancel: &CancellationToken,
     ) -> Result<AdmittedFile> {
         let opened = match source {
-            Source::Path { path, current_dir } => {
-                open_path(&self.live().grants, who, &path, current_dir.as_deref())?
-            }
+            Source::Path { path, current_dir } => open_path(&self.live().grants, who, &path, current_dir.as_deref())?,
             Source::Body(body) => {
                 let taken = self.spool.take(body, self.config.limits.max_upload_size.0);
                 unless_cancelled(cancel, "while its bytes were received", taken).await??
@@ -279,13 +269,11 @@ impl Inner {
                 "an equal upload was under way for as long as this one may take",
             )
         })?;
-        // A key promises the same answer for the same content, a dedup hit included: such an upload is in the journal first.
+        // A key promises the same answer for the same content, a dedup hit included: such an upload is in the journal
+        // first.
         let mut begun = None;
         if order.idempotency_key.is_some() {
-            begun = match self
-                .begin(order, 0, &findable[0], digest.as_deref())
-                .await?
-            {
+            begun = match self.begin(order, 0, &findable[0], digest.as_deref()).await? {
                 Started::New(entry) => Some(entry),
                 Started::Known(file) => return Ok(*file),
             };
@@ -294,10 +282,7 @@ impl Inner {
             let own = self.dedup(order, stop, &mut digest, &mut begun).await?;
             let hit = match own {
                 Some(hit) => Some(hit),
-                None => {
-                    self.dedup_shared(order, stop, &mut digest, &mut begun)
-                        .await?
-                }
+                None => self.dedup_shared(order, stop, &mut digest, &mut begun).await?,
             };
             if let Some(hit) = hit {
                 return Ok(hit);
@@ -318,11 +303,11 @@ impl Inner {
                 ),
             ));
         }
-        // The entry that was begun is for the first provider that could be found; another may be the first that can be sent to.
+        // The entry that was begun is for the first provider that could be found; another may be the first that can be
+        // sent to.
         if let Some(entry) = begun.take_if(|_| !std::ptr::eq(route[0].0, findable[0].0)) {
             entry.moved_on("the first provider takes nothing now").await;
         }
-        self.send(order, &route, digest, begun, landing, progress)
-            .await
+        self.send(order, &route, digest, begun, landing, progress).await
     }
 }

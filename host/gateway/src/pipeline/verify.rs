@@ -26,17 +26,9 @@ impl Inner {
             return (Event::VerifyUnknown, None);
         }
         let matches = |candidate: &RemoteFile| match unit.profile.verify {
-            VerifyMethod::Mark => {
-                !mark.is_empty()
-                    && candidate
-                        .name
-                        .as_deref()
-                        .is_some_and(|name| name.contains(mark))
-            }
+            VerifyMethod::Mark => !mark.is_empty() && candidate.name.as_deref().is_some_and(|name| name.contains(mark)),
             VerifyMethod::Digest => {
-                sha256.is_some()
-                    && candidate.sha256.as_deref() == sha256
-                    && candidate.bytes == bytes
+                sha256.is_some() && candidate.sha256.as_deref() == sha256 && candidate.bytes == bytes
             }
             VerifyMethod::IdempotencyKey | VerifyMethod::None => false,
         };
@@ -49,7 +41,8 @@ impl Inner {
             let page = match report.outcome {
                 Ok(Ok(page)) => page,
                 Ok(Err(failure)) => {
-                    tracing::warn!(target: "loadlock::retry", provider = %unit.name, %failure, "[RETRY] cannot look for the lost upload");
+                    tracing::warn!(target: "loadlock::retry", provider = %unit.name, %failure, "[RETRY] cannot look \
+                         for the lost upload");
                     let event = if failure.kind.is_retryable() {
                         Event::VerifyUnanswered
                     } else {
@@ -58,15 +51,12 @@ impl Inner {
                     return (event, None);
                 }
                 Err(error) => {
-                    tracing::warn!(target: "loadlock::retry", provider = %unit.name, %error, "[RETRY] cannot look for the lost upload");
+                    tracing::warn!(target: "loadlock::retry", provider = %unit.name, %error, "[RETRY] cannot look for \
+                         the lost upload");
                     return (Event::VerifyUnknown, None);
                 }
             };
-            found.extend(
-                page.files
-                    .into_iter()
-                    .filter(|candidate| matches(candidate)),
-            );
+            found.extend(page.files.into_iter().filter(|candidate| matches(candidate)));
             match page.next {
                 Some(next) => cursor = Some(next),
                 None => return self.judge(unit, found).await,
@@ -76,7 +66,8 @@ impl Inner {
         (Event::VerifyUnknown, None)
     }
 
-    /// Adopts exactly one candidate, and only if no record of any tenant holds it already (unless equal content shares an id anyway).
+    /// Adopts exactly one candidate, and only if no record of any tenant holds it already (unless equal content shares
+    /// an id anyway).
     async fn judge(&self, unit: &ProviderUnit, mut found: Vec<RemoteFile>) -> Found {
         match (found.pop(), found.is_empty()) {
             (None, _) => (Event::VerifyAbsent, None),

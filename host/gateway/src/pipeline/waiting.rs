@@ -30,10 +30,7 @@ impl Inner {
             provider.ok().zip(gateway.ok())
         };
         let left = self.clock.real(deadline - self.clock.now());
-        match cancel
-            .run_until_cancelled(tokio::time::timeout(left, waiting))
-            .await
-        {
+        match cancel.run_until_cancelled(tokio::time::timeout(left, waiting)).await {
             None => Err(RetryEvent::Cancelled),
             Some(Ok(Some(turn))) => Ok(turn),
             Some(_) => Err(RetryEvent::DeadlinePassed),

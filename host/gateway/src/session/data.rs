@@ -74,9 +74,7 @@ impl DataWriter {
         };
         self.session.space().take(len)?;
         self.written += len;
-        file.write_all(chunk)
-            .await
-            .map_err(|error| unavailable(&error))
+        file.write_all(chunk).await.map_err(|error| unavailable(&error))
     }
 
     /// Makes it durable: data, and names up to the session's own. Answers the file's length.
@@ -122,18 +120,13 @@ impl Drop for DataWriter {
         let written = std::mem::take(&mut self.written);
         if self.mode == Mode::Create {
             self.session.space().give_back(written);
-            let path = self
-                .session
-                .directory()
-                .join(format!("{}{PARTIAL}", self.name));
+            let path = self.session.directory().join(format!("{}{PARTIAL}", self.name));
             if let Err(error) = std::fs::remove_file(path) {
                 tracing::warn!(%error, "cannot remove an unfinished data file");
             }
             return;
         }
-        let (Some(mut file), Ok(runtime)) =
-            (self.file.take(), tokio::runtime::Handle::try_current())
-        else {
+        let (Some(mut file), Ok(runtime)) = (self.file.take(), tokio::runtime::Handle::try_current()) else {
             return;
         };
         // A write may be on its way still: the next writer waits for it, and the file's length is the truth.
@@ -146,9 +139,7 @@ impl Drop for DataWriter {
                 Ok(metadata) => metadata.len(),
                 Err(_) => before + written,
             };
-            session
-                .space()
-                .give_back((before + written).saturating_sub(len));
+            session.space().give_back((before + written).saturating_sub(len));
             session.noted(&name, len);
             drop(turn);
         });

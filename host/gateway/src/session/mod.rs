@@ -1,7 +1,9 @@
 //! Sessions: uploads that take several requests, and orders that are carried out later.
 //!
-//! A session is a spool entry with a record in it. The record says whose it is, when it ends and what its front door has to remember; beside it lie data files. Both are synced before a call returns, so a
-//! session is there after a crash, and [`Session::stage`] uploads a data file where it lies. Everything else in the spool is removed at start. Bytes of sessions count against `limits.spool_size` like any other body.
+//! A session is a spool entry with a record in it. The record says whose it is, when it ends and what its front door
+//! has to remember; beside it lie data files. Both are synced before a call returns, so a session is there after a
+//! crash, and [`Session::stage`] uploads a data file where it lies. Everything else in the spool is removed at start.
+//! Bytes of sessions count against `limits.spool_size` like any other body.
 
 mod data;
 mod record;
@@ -96,7 +98,8 @@ impl Session {
         read_state(&self.facts().record.state)
     }
 
-    /// Changes what its door remembers. Durable when it returns; changes come one after the other, and one that fails changes nothing.
+    /// Changes what its door remembers. Durable when it returns; changes come one after the other, and one that fails
+    /// changes nothing.
     ///
     /// # Errors
     /// What `change` answers, [`ErrorCode::FileNotFound`] if it was closed, [`ErrorCode::StateUnavailable`].
@@ -155,7 +158,8 @@ impl Session {
         self.writer(name, max_bytes, Mode::Create).await
     }
 
-    /// Goes on writing a data file at its end. What was written stays when the writer is dropped. Waits for the writer before.
+    /// Goes on writing a data file at its end. What was written stays when the writer is dropped. Waits for the writer
+    /// before.
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].
@@ -229,7 +233,8 @@ impl Session {
         std::fs::remove_file(self.0.directory.join(name)).map_err(|error| unavailable(&error))
     }
 
-    /// A data file as the source of an upload, where it lies. Nothing may write to it any more, and the session stays open until the upload is over; without a digest the file is read once more.
+    /// A data file as the source of an upload, where it lies. Nothing may write to it any more, and the session stays
+    /// open until the upload is over; without a digest the file is read once more.
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].
@@ -307,11 +312,8 @@ impl Drop for Live {
 }
 
 fn no_session(id: &str) -> Error {
-    Error::new(
-        ErrorCode::FileNotFound,
-        format!("there is no upload `{id}`"),
-    )
-    .hint("it was never begun, was cancelled, or has expired: begin a new one")
+    Error::new(ErrorCode::FileNotFound, format!("there is no upload `{id}`"))
+        .hint("it was never begun, was cancelled, or has expired: begin a new one")
 }
 
 fn read_state<T: DeserializeOwned>(state: &serde_json::Value) -> Result<T> {

@@ -39,10 +39,7 @@ pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
 impl Sessions {
     /// Finds the sessions in the spool and removes everything else from it. Only while no upload is under way.
     pub(crate) fn load(spool: &Spool, now_ms: u64, clean: bool) -> Self {
-        let entries = std::fs::read_dir(spool.path())
-            .into_iter()
-            .flatten()
-            .flatten();
+        let entries = std::fs::read_dir(spool.path()).into_iter().flatten().flatten();
         let mut found = HashMap::new();
         for entry in entries {
             let directory = entry.path();
@@ -54,7 +51,8 @@ impl Sessions {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!(path = %directory.display(), %error, "a session's record cannot be read; the session is removed");
+                    tracing::error!(path = %directory.display(), %error, "a session's record cannot be read; the \
+                         session is removed");
                 }
             }
             if clean && let Err(error) = std::fs::remove_dir_all(&directory) {
@@ -89,13 +87,7 @@ fn adopt(spool: &Spool, id: String, directory: &Path, record: Record) -> Session
     live(spool, id, directory, record, data)
 }
 
-fn live(
-    spool: &Spool,
-    id: String,
-    directory: &Path,
-    record: Record,
-    data: BTreeMap<String, u64>,
-) -> Session {
+fn live(spool: &Spool, id: String, directory: &Path, record: Record, data: BTreeMap<String, u64>) -> Session {
     Session(Arc::new(Live {
         id,
         kind: record.kind.clone(),
@@ -140,13 +132,7 @@ impl Sessions {
         };
         let path = entry.directory().to_owned();
         let id = path.file_name().unwrap_or_default().to_string_lossy();
-        let session = live(
-            spool,
-            id.into_owned(),
-            &path,
-            record.clone(),
-            BTreeMap::new(),
-        );
+        let session = live(spool, id.into_owned(), &path, record.clone(), BTreeMap::new());
         let parent = spool.path().to_owned();
         tokio::task::spawn_blocking(move || {
             record.write(&path)?;
@@ -182,12 +168,7 @@ impl Sessions {
         let unused = |session: &&Session| Arc::strong_count(&session.0) == 1;
         let over = |session: &&Session| session.expires_at_ms().is_some_and(|end| end <= now_ms);
         let sessions = self.lock();
-        let expired: Vec<Session> = sessions
-            .values()
-            .filter(unused)
-            .filter(over)
-            .cloned()
-            .collect();
+        let expired: Vec<Session> = sessions.values().filter(unused).filter(over).cloned().collect();
         drop(sessions);
         for session in &expired {
             if let Err(error) = self.close(session) {
@@ -203,31 +184,21 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::Overloaded`] if the tenant has too many, [`ErrorCode::StateUnavailable`].
-    pub async fn open_session<T: Serialize>(
-        &self,
-        who: &Principal,
-        new: NewSession<T>,
-    ) -> Result<Session> {
+    pub async fn open_session<T: Serialize>(&self, who: &Principal, new: NewSession<T>) -> Result<Session> {
         who.require(Scope::Write)?;
         let inner = &self.0;
         let mut entry = inner.spool.create()?;
         let now = inner.clock.wall_ms();
         let sessions = &inner.sessions;
-        sessions
-            .begin(&inner.spool, who, new, &mut entry, now)
-            .await
+        sessions.begin(&inner.spool, who, new, &mut entry, now).await
     }
 
-    /// Makes a staged body a session of its own: the body is its data file [`STAGED_BODY`], and stays until the session is closed.
+    /// Makes a staged body a session of its own: the body is its data file [`STAGED_BODY`], and stays until the session
+    /// is closed.
     ///
     /// # Errors
     /// As [`Gateway::open_session`]; [`ErrorCode::Internal`] if the body belongs to a session already.
-    pub async fn keep<T: Serialize>(
-        &self,
-        who: &Principal,
-        staged: Staged,
-        new: NewSession<T>,
-    ) -> Result<Session> {
+    pub async fn keep<T: Serialize>(&self, who: &Principal, staged: Staged, new: NewSession<T>) -> Result<Session> {
         who.require(Scope::Write)?;
         let bytes = staged.bytes();
         let opened = staged.opened_for(who)?;
@@ -249,9 +220,7 @@ impl Gateway {
             .map_err(|error| unavailable(&error))?;
         let now = inner.clock.wall_ms();
         let sessions = &inner.sessions;
-        let session = sessions
-            .begin(&inner.spool, who, new, &mut entry, now)
-            .await?;
+        let session = sessions.begin(&inner.spool, who, new, &mut entry, now).await?;
         session.noted(STAGED_BODY, bytes);
         Ok(session)
     }
@@ -259,7 +228,8 @@ impl Gateway {
     /// One of the tenant's own sessions, for a caller with this scope.
     ///
     /// # Errors
-    /// [`ErrorCode::Forbidden`]; [`ErrorCode::FileNotFound`], also for another tenant's, another door's, and one that has expired.
+    /// [`ErrorCode::Forbidden`]; [`ErrorCode::FileNotFound`], also for another tenant's, another door's, and one that
+    /// has expired.
     pub fn session(&self, who: &Principal, scope: Scope, kind: &str, id: &str) -> Result<Session> {
         who.require(scope)?;
         let now = self.0.clock.wall_ms();

@@ -72,10 +72,7 @@ async fn a_session_is_there_after_a_restart_and_nothing_else_is() {
             .await
             .unwrap();
         let mut unfinished = session.create("part_2", 1_000).await.unwrap();
-        unfinished
-            .write(&Bytes::from_static(b"lost"))
-            .await
-            .unwrap();
+        unfinished.write(&Bytes::from_static(b"lost")).await.unwrap();
         // As a crash leaves it.
         std::mem::forget(unfinished);
         std::fs::create_dir(dir.path().join("stranger")).unwrap();
@@ -103,18 +100,9 @@ async fn another_tenant_another_kind_and_a_late_caller_find_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (spool, sessions) = (spool(dir.path()), Sessions::default());
     let session = open(&sessions, &spool, Some(10)).await;
-    let code = |tenant, kind, now| {
-        sessions
-            .find(tenant, kind, session.id(), now)
-            .unwrap_err()
-            .code
-    };
+    let code = |tenant, kind, now| sessions.find(tenant, kind, session.id(), now).unwrap_err().code;
     assert!(sessions.find("acme", "test", session.id(), 9).is_ok());
-    for (tenant, kind, now) in [
-        ("umbrella", "test", 9),
-        ("acme", "other", 9),
-        ("acme", "test", 10),
-    ] {
+    for (tenant, kind, now) in [("umbrella", "test", 9), ("acme", "other", 9), ("acme", "test", 10)] {
         assert_eq!(code(tenant, kind, now), ErrorCode::FileNotFound);
     }
 }
@@ -150,24 +138,15 @@ async fn a_file_that_is_not_finished_leaves_nothing_and_an_appended_one_stays() 
     assert_eq!(writer.len(), 5);
     writer.write(&Bytes::from_static(b"678")).await.unwrap();
     assert_eq!(writer.finish().await.unwrap(), 8);
-    assert_eq!(
-        (spool.space().used(), session.len_of("grows")),
-        (8, Some(8))
-    );
+    assert_eq!((spool.space().used(), session.len_of("grows")), (8, Some(8)));
 
     let too_much = Bytes::from(vec![0; 93]);
     let mut writer = session.append("grows", 1_000).await.unwrap();
-    assert_eq!(
-        writer.write(&too_much).await.unwrap_err().code,
-        ErrorCode::SpoolFull
-    );
+    assert_eq!(writer.write(&too_much).await.unwrap_err().code, ErrorCode::SpoolFull);
     drop(writer);
     let mut writer = session.append("grows", 9).await.unwrap();
     let long = Bytes::from_static(b"ab");
-    assert_eq!(
-        writer.write(&long).await.unwrap_err().code,
-        ErrorCode::FileTooLarge
-    );
+    assert_eq!(writer.write(&long).await.unwrap_err().code, ErrorCode::FileTooLarge);
     assert_eq!(spool.space().used(), 8);
 }
 
@@ -183,10 +162,7 @@ async fn a_closed_session_takes_nothing_more_and_its_name_leads_nowhere_else() {
     let mut writer = session.create("late", 10).await.unwrap();
     writer.write(&Bytes::from_static(b"1")).await.unwrap();
     sessions.close(&session).unwrap();
-    assert_eq!(
-        writer.finish().await.unwrap_err().code,
-        ErrorCode::FileNotFound
-    );
+    assert_eq!(writer.finish().await.unwrap_err().code, ErrorCode::FileNotFound);
     let update = session.update(|_: &mut State| Ok(())).await;
     assert_eq!(update.unwrap_err().code, ErrorCode::FileNotFound);
     drop(session);

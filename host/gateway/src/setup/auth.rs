@@ -117,8 +117,7 @@ pub(crate) fn key_ids(policy: &AuthPolicy) -> Vec<String> {
 
 fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>> {
     let missing = |what: String| {
-        Error::new(ErrorCode::ConfigInvalid, format!("{place}: {what}"))
-            .hint("provide the key, or remove its entry")
+        Error::new(ErrorCode::ConfigInvalid, format!("{place}: {what}")).hint("provide the key, or remove its entry")
     };
     let mut value = Vec::new();
     for part in template.parts() {
@@ -130,8 +129,8 @@ fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>
                     .as_bytes(),
             ),
             Part::File(path) => {
-                let read = std::fs::read(path)
-                    .map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
+                let read =
+                    std::fs::read(path).map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
                 value.extend_from_slice(read.trim_ascii_end());
             }
         }

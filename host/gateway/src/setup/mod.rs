@@ -67,12 +67,8 @@ impl Setup {
             child: self.compiler.clone(),
             ..CompileOptions::default()
         };
-        Sandbox::new(&self.engine, compile).map_err(|error| {
-            Error::new(
-                ErrorCode::Internal,
-                format!("cannot start the sandbox: {error:#}"),
-            )
-        })
+        Sandbox::new(&self.engine, compile)
+            .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot start the sandbox: {error:#}")))
     }
 
     /// The bytes of a configured component.
@@ -98,8 +94,9 @@ impl Setup {
                 })?;
                 Source::built_in(format!("builtin:{name}"), bytes)
             }
-            ComponentSource::File(path) => Source::read(path, sandbox.max_component_bytes())
-                .map_err(|error| refused(&error))?,
+            ComponentSource::File(path) => {
+                Source::read(path, sandbox.max_component_bytes()).map_err(|error| refused(&error))?
+            }
         };
         Ok(source.pinned(component.sha256.map(hex::encode)))
     }
@@ -115,9 +112,7 @@ pub(crate) fn refused(error: &LoadError) -> Error {
         }
         LoadError::NotAComponent { .. } => "build it with `cargo build --target wasm32-wasip2`",
         LoadError::WrongWorld { .. } => "implement the role's world from `wit/`",
-        LoadError::ForbiddenImports { .. } => {
-            "build it against stable WASI 0.2 and without other imports"
-        }
+        LoadError::ForbiddenImports { .. } => "build it against stable WASI 0.2 and without other imports",
         LoadError::Compile { .. } | LoadError::CompileLimit { .. } => {
             "validate it with `wasm-tools validate`, or make it smaller"
         }

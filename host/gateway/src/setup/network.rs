@@ -33,10 +33,7 @@ const LEDGER_TIMEOUTS: Timeouts = Timeouts {
 /// What a component asks for.
 pub(crate) enum Needs<'a> {
     /// What a provider's profile says.
-    Of {
-        egress: &'a [EgressNeed],
-        can_list: bool,
-    },
+    Of { egress: &'a [EgressNeed], can_list: bool },
     /// Whatever is granted: a tracker has no profile to ask in.
     AsGranted,
 }
@@ -67,16 +64,12 @@ pub(crate) fn network(
     needs: &Needs<'_>,
     installation_key: &[u8],
 ) -> Result<Bound> {
-    let invalid =
-        |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
     let grants = connection
         .egress
         .iter()
         .map(|grant| {
-            let methods = grant
-                .methods
-                .iter()
-                .filter_map(|method| Method::parse(method));
+            let methods = grant.methods.iter().filter_map(|method| Method::parse(method));
             EgressGrant::parse(&origin(grant), &grant.path_prefix, methods, grant.private)
                 .map_err(|error| invalid(format!("{}: {error}", grant.origin)))
         })
@@ -96,10 +89,10 @@ pub(crate) fn network(
         Needs::Of { egress, can_list } => (egress.to_vec(), *can_list),
         Needs::AsGranted => (connection.egress.iter().map(as_granted).collect(), false),
     };
-    let policy = EgressPolicy::new(name, &needs, can_list, grants)
-        .map_err(|error| invalid(error.to_string()))?;
+    let policy = EgressPolicy::new(name, &needs, can_list, grants).map_err(|error| invalid(error.to_string()))?;
     for unmet in policy.unmet() {
-        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not granted");
+        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not \
+             granted");
     }
     let credential = credential(setup, name, connection)?;
     let fingerprint = credential
@@ -109,15 +102,12 @@ pub(crate) fn network(
         .ca_file
         .as_ref()
         .map_or(Roots::Platform, |file: &PathBuf| Roots::File(file.clone()));
-    let mut builder = Transport::builder(name, origins)
-        .roots(roots)
-        .timeouts(timeouts);
+    let mut builder = Transport::builder(name, origins).roots(roots).timeouts(timeouts);
     if let Some(credential) = credential {
         builder = builder.credential(credential);
     }
     let transport = builder.build(&setup.env).map_err(|error| {
-        Error::new(ErrorCode::ConfigInvalid, error.to_string())
-            .hint("correct the provider's configuration")
+        Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("correct the provider's configuration")
     })?;
     Ok(Bound {
         network: Network::Granted(Arc::new(Outlet { policy, transport })),
@@ -125,16 +115,11 @@ pub(crate) fn network(
     })
 }
 
-fn credential(
-    setup: &Setup,
-    name: &str,
-    connection: &Connection,
-) -> Result<Option<Arc<Credential>>> {
+fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Option<Arc<Credential>>> {
     if connection.credentials.is_empty() {
         return Ok(None);
     }
-    let invalid =
-        |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
     let specs = connection
         .credentials
         .iter()
@@ -156,12 +141,11 @@ fn credential(
                 _ => template,
             };
             Ok(HeaderSpec {
-                name: credential.header().parse().map_err(|_| {
-                    invalid(format!("`{}` is not a header name", credential.header()))
-                })?,
-                template: template
+                name: credential
+                    .header()
                     .parse()
-                    .map_err(|error| invalid(format!("{error}")))?,
+                    .map_err(|_| invalid(format!("`{}` is not a header name", credential.header())))?,
+                template: template.parse().map_err(|error| invalid(format!("{error}")))?,
                 mode: match credential.kind {
                     CredentialKind::Header(_) => Mode::Plain,
                     CredentialKind::GlmSigned => Mode::GlmSigned,
@@ -169,12 +153,10 @@ fn credential(
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    let loaded = Credential::load(name, &specs, &setup.env, Arc::new(SystemClock::new())).map_err(
-        |error| {
-            Error::new(ErrorCode::ConfigInvalid, error.to_string())
-                .hint("set the variable or write the file before starting, or remove the provider")
-        },
-    )?;
+    let loaded = Credential::load(name, &specs, &setup.env, Arc::new(SystemClock::new())).map_err(|error| {
+        Error::new(ErrorCode::ConfigInvalid, error.to_string())
+            .hint("set the variable or write the file before starting, or remove the provider")
+    })?;
     for line in loaded.describe() {
         tracing::info!(target: "loadlock::egress", provider = name, "{line}");
     }

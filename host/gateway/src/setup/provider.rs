@@ -82,10 +82,7 @@ pub(crate) async fn load_provider(
         memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
         cpu: configured.sandbox.cpu,
         wall: configured.sandbox.timeout,
-        concurrency: configured
-            .concurrency
-            .unwrap_or(setup.config.limits.concurrency) as usize
-            + OTHER_CALLS,
+        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
         ..Limits::default()
     };
     let mut component = Provider::load(
@@ -151,7 +148,8 @@ pub(crate) async fn load_provider(
     })
 }
 
-/// Asks for the profile in two fresh instances: a component whose answer depends on anything but its settings could pass the checks with one profile and upload with another.
+/// Asks for the profile in two fresh instances: a component whose answer depends on anything but its settings could
+/// pass the checks with one profile and upload with another.
 async fn stable_profile(component: &Provider, name: &str) -> Result<Profile> {
     let failed = |what: String| {
         Error::new(ErrorCode::ComponentRefused, format!("{name}: {what}"))

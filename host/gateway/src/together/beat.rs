@@ -1,5 +1,5 @@
-//! Once a second: this gateway lives, this is what its breakers found, these attempts are over; and now and then what it wrote
-//! into its audit log.
+//! Once a second: this gateway lives, this is what its breakers found, these attempts are over; and now and then what
+//! it wrote into its audit log.
 
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, Weak};
@@ -33,10 +33,7 @@ pub(super) async fn beats(gateway: Weak<Inner>) {
         };
         // While the ledger is asked, nothing here keeps the gateway open.
         if is_beat {
-            let Some(states) = gateway
-                .upgrade()
-                .map(|inner| inner.breaker_words(&together))
-            else {
+            let Some(states) = gateway.upgrade().map(|inner| inner.breaker_words(&together)) else {
                 return;
             };
             let news = together.beat(states).await;
@@ -84,10 +81,7 @@ impl Inner {
 
     async fn told(&self, together: &Together, news: News) {
         self.hear(together, &news.states).await;
-        *together
-            .peers
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = news.peers;
+        *together.peers.write().unwrap_or_else(PoisonError::into_inner) = news.peers;
         if news.abandoned > 0 {
             together.abandoned.notify_one();
         }
@@ -104,12 +98,8 @@ impl Inner {
     /// What the breakers of this gateway found themselves, by account.
     fn breaker_words(&self, together: &Together) -> Vec<ProviderState> {
         let now = self.clock.now();
-        let heard = together
-            .heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let real =
-            |left: Millis| u64::try_from(self.clock.real(left).as_millis()).unwrap_or(u64::MAX);
+        let heard = together.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let real = |left: Millis| u64::try_from(self.clock.real(left).as_millis()).unwrap_or(u64::MAX);
         let mut states: Vec<ProviderState> = Vec::new();
         for unit in &self.providers {
             let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,17 +133,15 @@ impl Inner {
                 cooldown: self.clock.policy(state.cool_ms),
             };
             let changed = {
-                let mut all = together
-                    .heard
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let mut all = together.heard.lock().unwrap_or_else(PoisonError::into_inner);
                 let heard = all.entry(unit.name.clone()).or_default();
                 let mut breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
                 breaker.hears(&unit.breaker_policy(), &word, heard, self.clock.now())
             };
             if let Some(label) = changed {
                 crate::metrics::transition(&unit.name, label);
-                tracing::warn!(target: "loadlock::circuit", provider = %unit.name, state = ?label, "[CIRCUIT] {} is now {label:?}: another gateway found it failing", unit.name);
+                tracing::warn!(target: "loadlock::circuit", provider = %unit.name, state = ?label, "[CIRCUIT] {} is \
+                     now {label:?}: another gateway found it failing", unit.name);
                 unit.reported.notify_one();
                 self.keep_breaker(unit).await;
             }
@@ -191,11 +179,7 @@ impl Inner {
     async fn end_attempts(&self, together: &Together) -> Result<()> {
         let left: Vec<(String, bool)> = {
             let attempts = together.attempts();
-            attempts
-                .left
-                .iter()
-                .map(|(id, leads)| (id.clone(), *leads))
-                .collect()
+            attempts.left.iter().map(|(id, leads)| (id.clone(), *leads)).collect()
         };
         if left.is_empty() {
             return Ok(());
@@ -205,10 +189,7 @@ impl Inner {
             if self.under_way(&id) {
                 continue;
             }
-            let row = self
-                .journal
-                .entry(&id)
-                .map_err(|error| journal_error(&error))?;
+            let row = self.journal.entry(&id).map_err(|error| journal_error(&error))?;
             match row.map(|row| row.state) {
                 // Its record ends it.
                 Some(State::Accepted { .. }) => {}
@@ -220,9 +201,7 @@ impl Inner {
             }
         }
         if !unled.is_empty() {
-            let ended = together
-                .ledger
-                .ended(together.id.clone(), unled.clone(), true);
+            let ended = together.ledger.ended(together.id.clone(), unled.clone(), true);
             together.ask(ended).await?;
             let mut attempts = together.attempts();
             for id in &unled {
@@ -232,9 +211,7 @@ impl Inner {
             }
         }
         if !over.is_empty() {
-            let ended = together
-                .ledger
-                .ended(together.id.clone(), over.clone(), false);
+            let ended = together.ledger.ended(together.id.clone(), over.clone(), false);
             together.ask(ended).await?;
             let mut attempts = together.attempts();
             for id in &over {

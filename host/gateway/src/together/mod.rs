@@ -1,8 +1,8 @@
 //! Several gateways on one ledger: what this one tells the others, and what it does for one that is gone.
 //!
-//! None of it is there unless the tracker can be shared. The ledger is asked for a lease before equal content is sent, and
-//! told every second that this gateway lives. An upload never waits for a ledger that is away: it goes on without a lease,
-//! and what two gateways then stored twice is put right when the records are delivered.
+//! None of it is there unless the tracker can be shared. The ledger is asked for a lease before equal content is sent,
+//! and told every second that this gateway lives. An upload never waits for a ledger that is away: it goes on without a
+//! lease, and what two gateways then stored twice is put right when the records are delivered.
 //!
 //! | module | one job |
 //! |---|---|
@@ -84,11 +84,7 @@ struct Attempts {
 impl Together {
     /// # Errors
     /// [`ErrorCode::StateUnavailable`] if the journal cannot keep the gateway's name.
-    pub(crate) async fn new(
-        ledger: Coordination,
-        journal: &Journal,
-        clock: &crate::Clock,
-    ) -> Result<Self> {
+    pub(crate) async fn new(ledger: Coordination, journal: &Journal, clock: &crate::Clock) -> Result<Self> {
         let lease = clock.real(LEASE);
         Ok(Self {
             ledger,
@@ -127,7 +123,8 @@ impl Together {
         self.id.get(..TAG).unwrap_or(&self.id)
     }
 
-    /// Asks the ledger, within bounds. A ledger that did not answer is not asked again by uploads until it answers a beat.
+    /// Asks the ledger, within bounds. A ledger that did not answer is not asked again by uploads until it answers a
+    /// beat.
     ///
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
@@ -136,7 +133,8 @@ impl Together {
         if let Err(error) = &answer
             && !self.away.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(target: "loadlock::tracker", %error, "the ledger is away: uploads go on without what other gateways do");
+            tracing::warn!(target: "loadlock::tracker", %error, "the ledger is away: uploads go on without what other \
+                 gateways do");
         }
         answer
     }
@@ -203,9 +201,7 @@ impl Drop for Attempting {
 
 /// Who this gateway is: made once, kept with the journal, whose entries the id stands for.
 async fn name(journal: &Journal) -> Result<String> {
-    let kept = journal
-        .get_state(NAME)
-        .map_err(|error| journal_error(&error))?;
+    let kept = journal.get_state(NAME).map_err(|error| journal_error(&error))?;
     if let Some(kept) = kept.and_then(|bytes| String::from_utf8(bytes).ok()) {
         return Ok(kept);
     }
@@ -238,10 +234,7 @@ impl Gateway {
     pub fn session_elsewhere(&self, id: &str) -> Option<Elsewhere> {
         let together = self.0.together.as_deref()?;
         let tag = id.get(..TAG)?;
-        let peers = together
-            .peers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let peers = together.peers.read().unwrap_or_else(PoisonError::into_inner);
         let owner = peers.iter().find(|peer| peer.gateway.starts_with(tag))?;
         Some(Elsewhere {
             gateway: owner.gateway.clone(),
@@ -266,7 +259,8 @@ pub(crate) async fn start(inner: &Arc<Inner>) {
             .provider(&configured.name)
             .is_ok_and(|unit| unit.component.grants().network.is_granted());
         if is_remote && !is_shared {
-            tracing::warn!(provider = %configured.name, "without `account` its vendor account has another name at every gateway, and each stores on its own; give it one name at all of them");
+            tracing::warn!(provider = %configured.name, "without `account` its vendor account has another name at \
+                 every gateway, and each stores on its own; give it one name at all of them");
         }
     }
     inner.first_beat(together).await;

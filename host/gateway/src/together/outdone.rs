@@ -1,7 +1,8 @@
-//! A record that came after another gateway's: this one lost its lease while it sent, or had none because the ledger was away.
+//! A record that came after another gateway's: this one lost its lease while it sent, or had none because the ledger
+//! was away.
 //!
-//! The file that the client was promised becomes one over the other's remote file, and the own remote file goes. A note in the
-//! journal comes first, so that a process that dies in between leaves nothing behind at the vendor.
+//! The file that the client was promised becomes one over the other's remote file, and the own remote file goes. A note
+//! in the journal comes first, so that a process that dies in between leaves nothing behind at the vendor.
 
 use loadlock_journal::{DeleteIntent, JournalError, State};
 use loadlock_sandbox::tracker::{FileRecord, Recorded};
@@ -15,7 +16,8 @@ use crate::pipeline::journal_error;
 const OUTDONE: &str = "together/outdone/";
 
 impl Inner {
-    /// Makes a refused record a file over the remote file that another gateway recorded. False while that is not recorded yet.
+    /// Makes a refused record a file over the remote file that another gateway recorded. False while that is not
+    /// recorded yet.
     pub(crate) async fn give_way(&self, record: &FileRecord) -> Result<bool> {
         let now = self.clock.wall_ms();
         let (id, tenant) = (record.id.clone(), record.key.tenant.clone());
@@ -48,10 +50,7 @@ impl Inner {
             provider,
             deduplicated: true,
             attempts: 0,
-            expires_at_ms: [record.expires_at_ms, expires_at_ms]
-                .into_iter()
-                .flatten()
-                .min(),
+            expires_at_ms: [record.expires_at_ms, expires_at_ms].into_iter().flatten().min(),
             ..record.clone()
         };
         let outcome = answered(self.tracker.reference(over).await)?;
@@ -59,10 +58,7 @@ impl Inner {
     }
 
     /// Remote files of an account that were stored twice and are to be deleted.
-    pub(crate) fn outdone_of(
-        &self,
-        account: &str,
-    ) -> std::result::Result<Vec<String>, JournalError> {
+    pub(crate) fn outdone_of(&self, account: &str) -> std::result::Result<Vec<String>, JournalError> {
         let mut remotes = Vec::new();
         for key in self.journal.state_keys(OUTDONE)? {
             let note = self.journal.get_state(&key)?;
@@ -86,17 +82,11 @@ impl Inner {
             let Some(id) = key.strip_prefix(OUTDONE) else {
                 continue;
             };
-            let row = self
-                .journal
-                .entry(id)
-                .map_err(|error| journal_error(&error))?;
+            let row = self.journal.entry(id).map_err(|error| journal_error(&error))?;
             if row.is_some_and(|row| matches!(row.state, State::Accepted { .. })) {
                 continue;
             }
-            let note = self
-                .journal
-                .get_state(&key)
-                .map_err(|error| journal_error(&error))?;
+            let note = self.journal.get_state(&key).map_err(|error| journal_error(&error))?;
             let delete = note.and_then(|note| serde_json::from_slice::<DeleteIntent>(&note).ok());
             if let Some(delete) = delete {
                 match self.journal.deleting(delete.clone()).await {

@@ -36,9 +36,7 @@ impl Inner {
                 outcome: count.outcome.as_str().to_owned(),
                 records: count.records,
             });
-            let told = together
-                .ledger
-                .audit_counts(together.id.clone(), rows.collect());
+            let told = together.ledger.audit_counts(together.id.clone(), rows.collect());
             together.answer(told).await?;
             log.told(&counts, self.clock.wall_ms());
             if counts.len() < MOST {
@@ -49,8 +47,9 @@ impl Inner {
 }
 
 impl Gateway {
-    /// Tells a shared ledger what is left to be told of the audit log's counts, within 3 s. For whoever ends a process in
-    /// order, before the last clone is dropped; where it is left out, the counts of the last seconds are missing there.
+    /// Tells a shared ledger what is left to be told of the audit log's counts, within 3 s. For whoever ends a process
+    /// in order, before the last clone is dropped; where it is left out, the counts of the last seconds are missing
+    /// there.
     pub async fn close(&self) {
         let Some(together) = &self.0.together else {
             return;
@@ -62,10 +61,12 @@ impl Gateway {
         match tokio::time::timeout(FAREWELL, telling).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(target: "loadlock::tracker", %error, "the ledger's summary of the audit log lacks the last counts");
+                tracing::warn!(target: "loadlock::tracker", %error, "the ledger's summary of the audit log lacks the \
+                     last counts");
             }
             Err(_) => {
-                tracing::warn!(target: "loadlock::tracker", "the ledger's summary of the audit log lacks the last counts");
+                tracing::warn!(target: "loadlock::tracker", "the ledger's summary of the audit log lacks the last \
+                     counts");
             }
         }
     }

@@ -50,9 +50,7 @@ impl Inner {
             if accounts.is_empty() || !together.answers() {
                 return Ok(());
             }
-            let taken = together
-                .ledger
-                .take_over(together.id.clone(), accounts, MOST);
+            let taken = together.ledger.take_over(together.id.clone(), accounts, MOST);
             let taken = together.ask(taken).await?;
             let count = taken.len();
             for attempt in &taken {
@@ -79,10 +77,7 @@ impl Inner {
         let Ok(mut intent) = serde_json::from_str::<Intent>(&attempt.entry) else {
             return Ok(false);
         };
-        let unit = self
-            .providers
-            .iter()
-            .find(|unit| unit.account == attempt.key.account);
+        let unit = self.providers.iter().find(|unit| unit.account == attempt.key.account);
         let agrees = intent.id == attempt.id
             && intent.tenant == attempt.key.tenant
             && intent.key.tenant == attempt.key.tenant
@@ -91,7 +86,8 @@ impl Inner {
         let Some(unit) = unit.filter(|_| agrees) else {
             return Ok(false);
         };
-        // The provider may have another name here, and the source is on another machine: with a digest it is never read. The client's key stays with the gateway that was asked.
+        // The provider may have another name here, and the source is on another machine: with a digest it is never
+        // read. The client's key stays with the gateway that was asked.
         intent.provider.clone_from(&unit.name);
         intent.key.account.clone_from(&unit.account);
         intent.key.sha256 = Some(attempt.key.sha256.clone());

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use loadlock_journal::{Entry, Intent, State};
 use loadlock_policy::model::VerifyMethod;
-use loadlock_policy::upkeep::{
-    Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, compare,
-};
+use loadlock_policy::upkeep::{Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, compare};
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState, RemotesQuery};
 use serde::{Deserialize, Serialize};
 
@@ -43,10 +41,7 @@ pub(super) struct Compared {
 
 impl Inner {
     /// Reads a provider's list, and the books before and after it.
-    pub(super) async fn compare(
-        &self,
-        unit: &ProviderUnit,
-    ) -> Result<std::result::Result<Compared, Unlisted>> {
+    pub(super) async fn compare(&self, unit: &ProviderUnit) -> Result<std::result::Result<Compared, Unlisted>> {
         if !unit.profile.can_list {
             return Ok(Err(Unlisted::CannotList));
         }
@@ -84,9 +79,8 @@ impl Inner {
         journal.open_sizes.extend(open.into_iter().flatten());
         // Last: a delete is noted here before the journal forgets it.
         journal.passing.extend(unit.burials.since(burials).await);
-        let rows = |rows: &[RemoteRow]| -> Vec<LedgerRow> {
-            rows.iter().map(|row| self.ledger_row(unit, row)).collect()
-        };
+        let rows =
+            |rows: &[RemoteRow]| -> Vec<LedgerRow> { rows.iter().map(|row| self.ledger_row(unit, row)).collect() };
         let comparison = compare(&rows(&before), &listed, &rows(&after), &journal);
         Ok(Ok(Compared {
             comparison,
@@ -101,9 +95,7 @@ impl Inner {
         };
         let (mut marks, mut after) = (Vec::new(), None);
         loop {
-            let page = together
-                .ledger()
-                .others(together.id().to_owned(), after.take(), ROWS);
+            let page = together.ledger().others(together.id().to_owned(), after.take(), ROWS);
             let page = answered(page.await)?;
             let of_account = page.iter().filter(|attempt| attempt.key.account == account);
             marks.extend(of_account.filter_map(|attempt| {
@@ -161,9 +153,7 @@ impl Inner {
                 if let State::Accepted { accepted, .. } = &entry.state
                     && accepted.account == *account
                 {
-                    facts
-                        .accepted
-                        .insert(accepted.remote_id.clone(), accepted.bytes);
+                    facts.accepted.insert(accepted.remote_id.clone(), accepted.bytes);
                 }
             }
             let deletes = journal.pending_deletes(ALL)?.into_iter();
@@ -177,9 +167,7 @@ impl Inner {
                     .map(|attempt| attempt.mark)
                     .collect::<Vec<_>>()
             };
-            facts
-                .failed_marks
-                .extend(marks(journal.failed_entries(ALL)?));
+            facts.failed_marks.extend(marks(journal.failed_entries(ALL)?));
             let open = journal.open_entries()?;
             if unit.profile.verify != VerifyMethod::Mark {
                 let at_account = |entry: &&Entry| entry.intent.key.account == *account;
@@ -187,9 +175,7 @@ impl Inner {
                 facts.open_sizes = open.map(|entry| entry.intent.bytes).collect();
             }
             facts.open_marks.extend(marks(open));
-            facts
-                .open_marks
-                .extend(marks(journal.unknown_entries(ALL)?));
+            facts.open_marks.extend(marks(journal.unknown_entries(ALL)?));
             Ok(facts)
         };
         read().map_err(|error| journal_error(&error))

@@ -41,8 +41,8 @@ impl Gateway {
     /// Checks journal, ledger, vendors' lists and spool against each other.
     ///
     /// # Errors
-    /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or [`ErrorCode::StateUnavailable`] if
-    /// the books cannot be read.
+    /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or
+    /// [`ErrorCode::StateUnavailable`] if the books cannot be read.
     pub async fn fsck(&self, who: &Principal) -> Result<BalanceSheet> {
         who.require(Scope::Admin)?;
         let inner = &*self.0;
@@ -82,10 +82,7 @@ const LOOKS: usize = 20;
 
 impl Inner {
     fn journal_balance(&self) -> Result<JournalBalance> {
-        let counts = self
-            .journal
-            .counts()
-            .map_err(|error| journal_error(&error))?;
+        let counts = self.journal.counts().map_err(|error| journal_error(&error))?;
         let open = self.abandoned()?.len() as u64;
         Ok(JournalBalance {
             open,
@@ -96,8 +93,8 @@ impl Inner {
         })
     }
 
-    /// Counts what the ledger counted. A file that is recorded between the two looks would make them differ: then they are
-    /// taken once more.
+    /// Counts what the ledger counted. A file that is recorded between the two looks would make them differ: then they
+    /// are taken once more.
     async fn ledger_balance(&self) -> Result<LedgerBalance> {
         let mut before = answered(self.tracker.stats(None).await)?;
         for _ in 0..LOOKS {
@@ -109,9 +106,7 @@ impl Inner {
                 continue;
             }
             let of = |state: RemoteState| rows.iter().filter(move |row| row.state == state);
-            let bytes = |rows: &mut dyn Iterator<Item = &RemoteRow>| -> u64 {
-                rows.map(|row| row.bytes).sum()
-            };
+            let bytes = |rows: &mut dyn Iterator<Item = &RemoteRow>| -> u64 { rows.map(|row| row.bytes).sum() };
             return Ok(LedgerBalance {
                 files: after.files,
                 references: rows.iter().map(|row| row.references).sum(),
@@ -123,9 +118,7 @@ impl Inner {
                     usage.iter().map(|row| row.remotes).sum(),
                     of(RemoteState::Live).count() as u64,
                 ),
-                unreferenced: of(RemoteState::Live)
-                    .filter(|row| row.references == 0)
-                    .count() as u64,
+                unreferenced: of(RemoteState::Live).filter(|row| row.references == 0).count() as u64,
             });
         }
         Err(Error::new(
@@ -142,10 +135,7 @@ impl Inner {
                 format!("the spool cannot be read: {error}"),
             )
         })?;
-        let open = self
-            .journal
-            .open_entries()
-            .map_err(|error| journal_error(&error))?;
+        let open = self.journal.open_entries().map_err(|error| journal_error(&error))?;
         let named: HashSet<_> = open
             .into_iter()
             .filter_map(|entry| match entry.intent.source {
@@ -156,11 +146,7 @@ impl Inner {
         let mut spool = SpoolBalance::default();
         for (path, held) in entries {
             let owned = held || path.file_name().is_some_and(|name| named.contains(name));
-            *(if owned {
-                &mut spool.owned
-            } else {
-                &mut spool.ownerless
-            }) += 1;
+            *(if owned { &mut spool.owned } else { &mut spool.ownerless }) += 1;
         }
         Ok(spool)
     }

@@ -67,34 +67,33 @@ impl Inner {
     /// Probes a provider and remembers what came of it; answers what it means to the breaker too.
     pub(crate) async fn look(&self, unit: &ProviderUnit) -> (Probe, Outcome) {
         let started = Instant::now();
-        let (healthy, detail, failure, outcome) =
-            match tokio::time::timeout(PROBE, unit.component.probe()).await {
-                Ok(report) => {
-                    crate::pipeline::log_component(&unit.name, &report);
-                    match report.outcome {
-                        Ok(Ok(detail)) => (true, detail, None, Outcome::Success),
-                        Ok(Err(failure)) => {
-                            let outcome = Outcome::of(&failure);
-                            (false, failure.to_string(), Some(failure.kind), outcome)
-                        }
-                        Err(error) => {
-                            // Out of time is the vendor's fault; a trap or a limit here is not.
-                            let outcome = match &error {
-                                CallError::Exhausted(Exhausted::Wall) => Outcome::Fault,
-                                _ => Outcome::Neutral,
-                            };
-                            let kind = FailureKind::Internal;
-                            (false, error.to_string(), Some(kind), outcome)
-                        }
+        let (healthy, detail, failure, outcome) = match tokio::time::timeout(PROBE, unit.component.probe()).await {
+            Ok(report) => {
+                crate::pipeline::log_component(&unit.name, &report);
+                match report.outcome {
+                    Ok(Ok(detail)) => (true, detail, None, Outcome::Success),
+                    Ok(Err(failure)) => {
+                        let outcome = Outcome::of(&failure);
+                        (false, failure.to_string(), Some(failure.kind), outcome)
+                    }
+                    Err(error) => {
+                        // Out of time is the vendor's fault; a trap or a limit here is not.
+                        let outcome = match &error {
+                            CallError::Exhausted(Exhausted::Wall) => Outcome::Fault,
+                            _ => Outcome::Neutral,
+                        };
+                        let kind = FailureKind::Internal;
+                        (false, error.to_string(), Some(kind), outcome)
                     }
                 }
-                Err(_) => (
-                    false,
-                    format!("no answer within {} s", PROBE.as_secs()),
-                    Some(FailureKind::Timeout),
-                    Outcome::Fault,
-                ),
-            };
+            }
+            Err(_) => (
+                false,
+                format!("no answer within {} s", PROBE.as_secs()),
+                Some(FailureKind::Timeout),
+                Outcome::Fault,
+            ),
+        };
         let kept = Kept {
             healthy,
             detail: detail.chars().take(DETAIL).collect(),
@@ -137,8 +136,7 @@ impl Inner {
             let kept = self.journal.get_state(&state_key(&unit.name));
             let kept = kept.ok().flatten();
             let kept = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            *unit.health.lock().unwrap_or_else(PoisonError::into_inner) =
-                LastProbe { kept, at: None };
+            *unit.health.lock().unwrap_or_else(PoisonError::into_inner) = LastProbe { kept, at: None };
         }
     }
 }

@@ -47,9 +47,9 @@ pub struct Upkeep {
 const LAST_DELIVERY: Duration = Duration::from_secs(5);
 
 impl Upkeep {
-    /// Stops, and waits until nothing of it runs any more. A probe that is under way is given up; a step of settling that
-    /// is under way is taken up again by the next round of whoever opens the gateway. What was accepted until now is in the
-    /// ledger then, if the ledger answers.
+    /// Stops, and waits until nothing of it runs any more. A probe that is under way is given up; a step of settling
+    /// that is under way is taken up again by the next round of whoever opens the gateway. What was accepted until now
+    /// is in the ledger then, if the ledger answers.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         if let Some(inner) = self.gateway.upgrade() {
@@ -62,10 +62,11 @@ impl Upkeep {
 }
 
 impl Gateway {
-    /// Starts the upkeep: providers are probed, so that a breaker closes again with nobody uploading, and what cancelled
-    /// callers, an absent tracker or an absent vendor left open is settled round by round. While it runs, a ledger that only
-    /// this gateway uses is told of an upload after the answer; whoever asks this gateway sees the file all the same. Call it
-    /// once for a gateway, within a tokio runtime. The upkeep does not keep the gateway open, and ends with it.
+    /// Starts the upkeep: providers are probed, so that a breaker closes again with nobody uploading, and what
+    /// cancelled callers, an absent tracker or an absent vendor left open is settled round by round. While it runs, a
+    /// ledger that only this gateway uses is told of an upload after the answer; whoever asks this gateway sees the
+    /// file all the same. Call it once for a gateway, within a tokio runtime. The upkeep does not keep the gateway
+    /// open, and ends with it.
     ///
     /// ```no_run
     /// # async fn example(gateway: loadlock_gateway::Gateway) {

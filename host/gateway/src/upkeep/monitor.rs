@@ -69,19 +69,9 @@ pub(super) async fn watch(gateway: Weak<Inner>, index: usize) {
 /// How long until the next probe, in real time.
 fn until_due(inner: &Inner, unit: &ProviderUnit) -> Duration {
     let now = inner.clock.now();
-    let checked = unit
-        .health
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .at();
+    let checked = unit.health.lock().unwrap_or_else(PoisonError::into_inner).at();
     let breaker = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-    let at = next_probe(
-        &breaker,
-        &unit.breaker_policy(),
-        checked,
-        HEALTH_INTERVAL,
-        now,
-    );
+    let at = next_probe(&breaker, &unit.breaker_policy(), checked, HEALTH_INTERVAL, now);
     inner.clock.real(at - now)
 }
 
@@ -95,12 +85,13 @@ async fn probe(inner: &Inner, unit: &ProviderUnit) -> bool {
     let (mut found, mut outcome) = inner.look(unit).await;
     let half_of_lease = unit.breaker_policy().probe_lease.scaled(0.5);
     if decides && outcome == Outcome::Fault && inner.clock.now() - asked < half_of_lease {
-        // One request is no verdict: at a vendor that is well but for one transient fault in seven requests it would keep
-        // the breaker open for another minute every seventh time. It is repeated while it holds its place.
+        // One request is no verdict: at a vendor that is well but for one transient fault in seven requests it would
+        // keep the breaker open for another minute every seventh time. It is repeated while it holds its place.
         (found, outcome) = inner.look(unit).await;
     }
     if decides {
-        tracing::info!(target: "loadlock::circuit", provider = %unit.name, healthy = found.healthy, "[CIRCUIT] probed {}: {}", unit.name, found.detail);
+        tracing::info!(target: "loadlock::circuit", provider = %unit.name, healthy = found.healthy, "[CIRCUIT] probed \
+             {}: {}", unit.name, found.detail);
     }
     place.report(told(decides, outcome), &Silent).await;
     true

@@ -48,17 +48,15 @@ impl Inner {
                 AfterStat::Confirmed => RemoteState::Live,
                 AfterStat::Lost => RemoteState::Missing,
             };
-            let noted = self.tracker.observe(
-                row.account.clone(),
-                row.remote_id.clone(),
-                seen,
-                self.clock.wall_ms(),
-            );
+            let noted = self
+                .tracker
+                .observe(row.account.clone(), row.remote_id.clone(), seen, self.clock.wall_ms());
             answered(noted.await)?;
             if seen == RemoteState::Live {
                 return Ok(Found::Usable(Box::new(row)));
             }
-            tracing::warn!(provider = %unit.name, remote_id = %row.remote_id, "the vendor has lost a stored file; it is uploaded again");
+            tracing::warn!(provider = %unit.name, remote_id = %row.remote_id, "the vendor has lost a stored file; it \
+                 is uploaded again");
         }
         Ok(Found::Nothing)
     }

@@ -87,7 +87,8 @@ pub enum StepEnd {
 }
 
 impl Reconciled {
-    /// Whether everything went as it should: no step failed and no provider was refused. A vendor without a list is no failure.
+    /// Whether everything went as it should: no step failed and no provider was refused. A vendor without a list is no
+    /// failure.
     pub fn succeeded(&self) -> bool {
         self.providers.iter().all(|one| {
             let fine = matches!(
@@ -101,14 +102,14 @@ impl Reconciled {
 }
 
 impl Gateway {
-    /// Compares each provider's list with the ledger. Rows that the vendor lost are marked and never given out again; our own
-    /// leftovers are deleted; what nobody here recorded is told and left alone. Uploads whose outcome is unknown are looked
-    /// for first.
+    /// Compares each provider's list with the ledger. Rows that the vendor lost are marked and never given out again;
+    /// our own leftovers are deleted; what nobody here recorded is told and left alone. Uploads whose outcome is
+    /// unknown are looked for first.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`] without the scope `admin`, [`crate::ErrorCode::ProviderUnknown`]; and
-    /// [`crate::ErrorCode::TrackerFailed`] or [`crate::ErrorCode::StateUnavailable`] if the books cannot be read: then nothing
-    /// more is changed.
+    /// [`crate::ErrorCode::TrackerFailed`] or [`crate::ErrorCode::StateUnavailable`] if the books cannot be read: then
+    /// nothing more is changed.
     pub async fn reconcile(&self, who: &Principal, request: Reconcile) -> Result<Reconciled> {
         who.require(Scope::Admin)?;
         let inner = &*self.0;
@@ -161,12 +162,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn reconcile_one(
-        &self,
-        unit: &ProviderUnit,
-        compared: &Compared,
-        request: &Reconcile,
-    ) -> ProviderReconciled {
+    async fn reconcile_one(&self, unit: &ProviderUnit, compared: &Compared, request: &Reconcile) -> ProviderReconciled {
         let comparison = &compared.comparison;
         let plan = plan(comparison);
         let refused = plan.mass.filter(|_| !request.allow_mass);
@@ -202,14 +198,10 @@ impl Inner {
                     match self.ask(unit, row).await {
                         AfterStat::Lost | AfterStat::Unasked => {}
                         AfterStat::Confirmed => {
-                            return StepEnd::Skipped(
-                                "the vendor holds it, though it is not on its list".to_owned(),
-                            );
+                            return StepEnd::Skipped("the vendor holds it, though it is not on its list".to_owned());
                         }
                         AfterStat::Undecided => {
-                            return StepEnd::Failed(
-                                "the vendor does not say whether it holds it".to_owned(),
-                            );
+                            return StepEnd::Failed("the vendor does not say whether it holds it".to_owned());
                         }
                     }
                 }
@@ -229,12 +221,9 @@ impl Inner {
     }
 
     async fn mark(&self, unit: &ProviderUnit, remote_id: &str, state: RemoteState) -> StepEnd {
-        let noted = self.tracker.observe(
-            unit.account.clone(),
-            remote_id.to_owned(),
-            state,
-            self.clock.wall_ms(),
-        );
+        let noted = self
+            .tracker
+            .observe(unit.account.clone(), remote_id.to_owned(), state, self.clock.wall_ms());
         match answered(noted.await) {
             Ok(true) => StepEnd::Done,
             Ok(false) => StepEnd::Skipped("the ledger does not hold it any more".to_owned()),
@@ -256,9 +245,7 @@ impl Inner {
         match self.journal.deleting(delete.clone()).await {
             Ok(()) if self.discard(&delete).await => StepEnd::Done,
             Ok(()) => not_deleted(),
-            Err(JournalError::RemoteHeld { .. }) => {
-                StepEnd::Skipped("an upload refers to it".to_owned())
-            }
+            Err(JournalError::RemoteHeld { .. }) => StepEnd::Skipped("an upload refers to it".to_owned()),
             Err(error) => StepEnd::Failed(error.to_string()),
         }
     }

@@ -1,5 +1,5 @@
-//! Settling while the gateway serves: the same steps as at a start, a bounded amount at a time, and never anything that an
-//! upload of this process holds.
+//! Settling while the gateway serves: the same steps as at a start, a bounded amount at a time, and never anything that
+//! an upload of this process holds.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -24,7 +24,8 @@ const EXPIRE: u32 = 1_000;
 #[derive(Debug, Default)]
 struct Memory {
     waiting: Waiting,
-    /// Where the last round stopped among the dying remote files: those that cannot be deleted must not hide the others.
+    /// Where the last round stopped among the dying remote files: those that cannot be deleted must not hide the
+    /// others.
     dying: Option<String>,
 }
 

@@ -11,8 +11,8 @@ use crate::row;
 use crate::schema::Tables;
 use crate::types::{Accepted, Attempt, EntryId, IDEMPOTENCY_MS, Intent};
 
-/// Begins an entry, or answers what its idempotency key answers. With `accepted` it needs no attempt, because its remote
-/// file is there already.
+/// Begins an entry, or answers what its idempotency key answers. With `accepted` it needs no attempt, because its
+/// remote file is there already.
 pub(super) fn begin(
     tables: &mut Tables<'_>,
     intent: &Intent,
@@ -29,9 +29,7 @@ pub(super) fn begin(
         Err(error) => return Verdict::refused(error),
     };
     if tables.entries.get(intent.id.as_str())?.is_some() {
-        return Verdict::refused(JournalError::Duplicate {
-            id: intent.id.clone(),
-        });
+        return Verdict::refused(JournalError::Duplicate { id: intent.id.clone() });
     }
     let expired = match holder(tables, intent)? {
         Holder::Answers(begun) => return Ok(Verdict::Applied(Answer::Begun(begun), Need::Nothing)),
@@ -63,13 +61,9 @@ pub(super) fn begin(
     if let Some(idempotency) = &intent.idempotency {
         let key = row::key(&[&intent.tenant, &idempotency.key]);
         tables.keys.insert(key.as_slice(), intent.id.as_str())?;
-        tables
-            .keyed
-            .insert((intent.created_at_ms, intent.id.as_str()), ())?;
+        tables.keyed.insert((intent.created_at_ms, intent.id.as_str()), ())?;
     }
-    tables
-        .entries
-        .insert(intent.id.as_str(), bytes.as_slice())?;
+    tables.entries.insert(intent.id.as_str(), bytes.as_slice())?;
     tables.open.insert(entry.begun, intent.id.as_str())?;
     if let Some(accepted) = accepted {
         settle::accepted(tables, &intent.id, accepted)?;
@@ -106,11 +100,7 @@ fn holder(tables: &Tables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
         return Ok(Holder::None);
     };
     let key = row::key(&[&intent.tenant, &idempotency.key]);
-    let Some(id) = tables
-        .keys
-        .get(key.as_slice())?
-        .map(|id| id.value().to_owned())
-    else {
+    let Some(id) = tables.keys.get(key.as_slice())?.map(|id| id.value().to_owned()) else {
         return Ok(Holder::None);
     };
     let holder = indexed(tables, &id)?;
@@ -123,9 +113,7 @@ fn holder(tables: &Tables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
     }
     Ok(Holder::Answers(match holder.state {
         State::Sent => Begun::InFlight(holder.intent.id),
-        State::Accepted { .. } | State::Recorded { .. } => {
-            Begun::Replay(Outcome::Accepted(Box::new(holder)))
-        }
+        State::Accepted { .. } | State::Recorded { .. } => Begun::Replay(Outcome::Accepted(Box::new(holder))),
         State::Unknown { .. } => Begun::Replay(Outcome::Unknown(Box::new(holder))),
         State::Failed(_) => {
             return Err(redb::Error::Corrupted(format!(
@@ -137,11 +125,7 @@ fn holder(tables: &Tables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
 }
 
 /// Notes another attempt. The same number again is a repetition.
-pub(super) fn sending(
-    tables: &mut Tables<'_>,
-    id: &str,
-    attempt: &Attempt,
-) -> Result<Verdict, redb::Error> {
+pub(super) fn sending(tables: &mut Tables<'_>, id: &str, attempt: &Attempt) -> Result<Verdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };

@@ -9,11 +9,7 @@ use crate::schema::Tables;
 use crate::types::{DeleteIntent, EntryId, PendingDelete};
 
 /// Whether the remote file is about to be deleted.
-pub(super) fn is_dying(
-    tables: &Tables<'_>,
-    account: &str,
-    remote_id: &str,
-) -> Result<bool, redb::Error> {
+pub(super) fn is_dying(tables: &Tables<'_>, account: &str, remote_id: &str) -> Result<bool, redb::Error> {
     Ok(tables
         .deletes
         .get(row::key(&[account, remote_id]).as_slice())?
@@ -21,15 +17,9 @@ pub(super) fn is_dying(
 }
 
 /// The first accepted and unrecorded entry that refers to the remote file.
-pub(super) fn held_by(
-    tables: &Tables<'_>,
-    account: &str,
-    remote_id: &str,
-) -> Result<Option<EntryId>, redb::Error> {
+pub(super) fn held_by(tables: &Tables<'_>, account: &str, remote_id: &str) -> Result<Option<EntryId>, redb::Error> {
     let key = row::key(&[account, remote_id]);
-    let mut range = tables
-        .remote
-        .range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))?;
+    let mut range = tables.remote.range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))?;
     let first = range.next().transpose()?;
     Ok(first.map(|(_, id)| id.value().to_owned()))
 }
@@ -58,10 +48,7 @@ pub(super) fn put_delete(
 }
 
 /// A remote file is about to be deleted. The same again is a repetition.
-pub(super) fn deleting(
-    tables: &mut Tables<'_>,
-    intent: &DeleteIntent,
-) -> Result<Verdict, redb::Error> {
+pub(super) fn deleting(tables: &mut Tables<'_>, intent: &DeleteIntent) -> Result<Verdict, redb::Error> {
     if let Some(holder) = held_by(tables, &intent.account, &intent.remote_id)? {
         return Verdict::refused(JournalError::RemoteHeld {
             remote_id: intent.remote_id.clone(),
@@ -86,9 +73,7 @@ pub(super) fn delete_failed(
     let key = row::key(&[account, remote_id]);
     let found: Option<PendingDelete> = {
         let bytes = tables.deletes.get(key.as_slice())?;
-        bytes
-            .map(|bytes| row::decode("delete", bytes.value()))
-            .transpose()?
+        bytes.map(|bytes| row::decode("delete", bytes.value())).transpose()?
     };
     let Some(mut pending) = found else {
         return Verdict::done(Need::Nothing);
@@ -105,11 +90,7 @@ pub(super) fn delete_failed(
 }
 
 /// The vendor confirmed that it is gone.
-pub(super) fn deleted(
-    tables: &mut Tables<'_>,
-    account: &str,
-    remote_id: &str,
-) -> Result<Verdict, redb::Error> {
+pub(super) fn deleted(tables: &mut Tables<'_>, account: &str, remote_id: &str) -> Result<Verdict, redb::Error> {
     let removed = tables
         .deletes
         .remove(row::key(&[account, remote_id]).as_slice())?

@@ -1,5 +1,5 @@
-//! The journal's transitions. Each looks first and changes only when nothing can refuse it any more, so a refused change
-//! leaves nothing in a transaction that it shares with others.
+//! The journal's transitions. Each looks first and changes only when nothing can refuse it any more, so a refused
+//! change leaves nothing in a transaction that it shares with others.
 
 mod begin;
 mod deletes;
@@ -62,16 +62,12 @@ fn put_state(tables: &mut Tables<'_>, key: &str, bytes: &[u8]) -> Result<Verdict
 /// Reads an entry.
 fn load(tables: &Tables<'_>, id: &str) -> Result<Option<Entry>, redb::Error> {
     let found = tables.entries.get(id)?;
-    found
-        .map(|bytes| row::decode("entry", bytes.value()))
-        .transpose()
+    found.map(|bytes| row::decode("entry", bytes.value())).transpose()
 }
 
 /// Reads an entry that an index names: its absence is corruption.
 fn indexed(tables: &Tables<'_>, id: &str) -> Result<Entry, redb::Error> {
-    load(tables, id)?.ok_or_else(|| {
-        redb::Error::Corrupted(format!("an index names entry {id}, which is not there"))
-    })
+    load(tables, id)?.ok_or_else(|| redb::Error::Corrupted(format!("an index names entry {id}, which is not there")))
 }
 
 /// Frees the entry's idempotency key, if it still holds one.
@@ -87,9 +83,7 @@ fn free_key(tables: &mut Tables<'_>, entry: &Entry) -> Result<bool, redb::Error>
     if holds {
         tables.keys.remove(key.as_slice())?;
     }
-    tables
-        .keyed
-        .remove((entry.intent.created_at_ms, entry.id()))?;
+    tables.keyed.remove((entry.intent.created_at_ms, entry.id()))?;
     Ok(holds)
 }
 

@@ -22,20 +22,13 @@ pub(super) fn content_of(entry: &Entry, accepted: &Accepted) -> Vec<u8> {
 }
 
 /// The provider took it. The same acceptance again is a repetition.
-pub(super) fn accepted(
-    tables: &mut Tables<'_>,
-    id: &str,
-    accepted: &Accepted,
-) -> Result<Verdict, redb::Error> {
+pub(super) fn accepted(tables: &mut Tables<'_>, id: &str, accepted: &Accepted) -> Result<Verdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };
     match &entry.state {
         State::Sent | State::Unknown { .. } => {}
-        State::Accepted {
-            accepted: before, ..
-        }
-        | State::Recorded { accepted: before }
+        State::Accepted { accepted: before, .. } | State::Recorded { accepted: before }
             if before.account == accepted.account && before.remote_id == accepted.remote_id =>
         {
             return Verdict::done(Need::Nothing);
@@ -114,11 +107,7 @@ pub(super) fn recorded(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdi
 
 /// It ended without a remote file, or with one that is about to be deleted. Frees the idempotency key, so that a stored
 /// failure poisons no repetition.
-pub(super) fn failed(
-    tables: &mut Tables<'_>,
-    id: &str,
-    end: &FailedEnd,
-) -> Result<Verdict, redb::Error> {
+pub(super) fn failed(tables: &mut Tables<'_>, id: &str, end: &FailedEnd) -> Result<Verdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };
@@ -164,12 +153,7 @@ pub(super) fn failed(
 }
 
 /// Nobody can tell. Kept, and its idempotency key keeps answering so.
-pub(super) fn unknown(
-    tables: &mut Tables<'_>,
-    id: &str,
-    why: &str,
-    at_ms: u64,
-) -> Result<Verdict, redb::Error> {
+pub(super) fn unknown(tables: &mut Tables<'_>, id: &str, why: &str, at_ms: u64) -> Result<Verdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };

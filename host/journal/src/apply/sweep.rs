@@ -28,11 +28,7 @@ pub(super) fn sweep(tables: &mut Tables<'_>, now_ms: u64) -> Result<Verdict, red
         keyed.push(row?.0.value().1.to_owned());
     }
     let mut failed = Vec::new();
-    for row in tables
-        .failed
-        .range(..(before, ""))?
-        .take(SWEEP_LIMIT - keyed.len())
-    {
+    for row in tables.failed.range(..(before, ""))?.take(SWEEP_LIMIT - keyed.len()) {
         let (key, _) = row?;
         let (at, id) = key.value();
         failed.push((at, id.to_owned()));

@@ -42,11 +42,7 @@ impl Drop for Inner {
     /// Makes what is lazy durable and releases the store: at most one commit's time.
     fn drop(&mut self) {
         self.messages = None;
-        let writer = self
-            .writer
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
             let _ = writer.join();
         }
@@ -62,8 +58,8 @@ impl Journal {
     /// [`JournalError::Corrupt`], [`JournalError::ReadOnly`], [`JournalError::Full`], [`JournalError::InUse`],
     /// [`JournalError::Newer`] or [`JournalError::Io`].
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        let place = Directory::new(dir)
-            .map_err(|error| JournalError::from_io(&error, "opening the state directory"))?;
+        let place =
+            Directory::new(dir).map_err(|error| JournalError::from_io(&error, "opening the state directory"))?;
         Self::open_at(Box::new(place), Rules::default())
     }
 
@@ -73,10 +69,7 @@ impl Journal {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_with(backend: impl StorageBackend) -> Result<Self, JournalError> {
-        Self::start(
-            Source::Once(Mutex::new(Some(Box::new(backend)))),
-            Rules::default(),
-        )
+        Self::start(Source::Once(Mutex::new(Some(Box::new(backend)))), Rules::default())
     }
 
     pub(crate) fn open_at(place: Box<dyn Place>, rules: Rules) -> Result<Self, JournalError> {
@@ -99,9 +92,7 @@ impl Journal {
             messages: Some(messages),
             writer: Mutex::new(Some(thread)),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Makes everything durable and closes the store; other handles get [`JournalError::Closed`] from then on.
@@ -130,10 +121,7 @@ impl Journal {
     /// Queues a change and waits for its commit.
     pub(crate) async fn change(&self, change: Change) -> Result<Answer, JournalError> {
         let room = self.inner.room.clone();
-        let permit = room
-            .acquire_owned()
-            .await
-            .map_err(|_| JournalError::Closed)?;
+        let permit = room.acquire_owned().await.map_err(|_| JournalError::Closed)?;
         let (reply, answer) = oneshot::channel();
         self.send(Message::Job(Box::new(Job {
             change,
@@ -148,8 +136,8 @@ impl Journal {
         messages.send(message).map_err(|_| JournalError::Closed)
     }
 
-    /// Reads in one snapshot. A store that went down for a reason that may have passed is opened again for it, by the writer:
-    /// it has to take back first what a failed commit may have left.
+    /// Reads in one snapshot. A store that went down for a reason that may have passed is opened again for it, by the
+    /// writer: it has to take back first what a failed commit may have left.
     pub(crate) fn read<T>(
         &self,
         work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
@@ -181,9 +169,7 @@ impl Journal {
 
 fn unexpected(answer: &Answer) -> JournalError {
     JournalError::Io {
-        what: format!(
-            "the journal's writer gave another change's answer ({answer:?}): this is a defect of Loadlock"
-        ),
+        what: format!("the journal's writer gave another change's answer ({answer:?}): this is a defect of Loadlock"),
     }
 }
 

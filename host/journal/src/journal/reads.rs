@@ -61,12 +61,7 @@ impl Journal {
     ///
     /// # Errors
     /// The storage's.
-    pub fn find_keyed(
-        &self,
-        tenant: &str,
-        key: &str,
-        now_ms: u64,
-    ) -> Result<Option<Entry>, JournalError> {
+    pub fn find_keyed(&self, tenant: &str, key: &str, now_ms: u64) -> Result<Option<Entry>, JournalError> {
         self.read(|snapshot| read::find_keyed(snapshot, tenant, key, now_ms))
     }
 
@@ -74,11 +69,7 @@ impl Journal {
     ///
     /// # Errors
     /// The storage's.
-    pub fn entries_of_remote(
-        &self,
-        account: &str,
-        remote_id: &str,
-    ) -> Result<Vec<Entry>, JournalError> {
+    pub fn entries_of_remote(&self, account: &str, remote_id: &str) -> Result<Vec<Entry>, JournalError> {
         self.read(|snapshot| read::entries_of_remote(snapshot, account, remote_id))
     }
 

@@ -5,8 +5,8 @@ use crate::change::Change;
 use crate::error::JournalError;
 use crate::read;
 
-/// The host's small durable state: breaker snapshots, cached digests. Values are the caller's own encoding, at most 64 KiB
-/// with their key.
+/// The host's small durable state: breaker snapshots, cached digests. Values are the caller's own encoding, at most 64
+/// KiB with their key.
 impl Journal {
     /// Keeps a value. Lazy: after a power loss the value before may come back.
     ///
@@ -25,10 +25,7 @@ impl Journal {
     /// # Errors
     /// The storage's.
     pub async fn remove_state(&self, key: &str) -> Result<bool, JournalError> {
-        self.removed(Change::RemoveState {
-            key: key.to_owned(),
-        })
-        .await
+        self.removed(Change::RemoveState { key: key.to_owned() }).await
     }
 
     /// A value.

@@ -28,15 +28,8 @@ impl Journal {
     ///
     /// # Errors
     /// As for both. After a storage error it may stay, as an accepted entry.
-    pub async fn begin_accepted(
-        &self,
-        intent: Intent,
-        accepted: Accepted,
-    ) -> Result<Begun, JournalError> {
-        match self
-            .change(Change::BeginAccepted(Box::new((intent, accepted))))
-            .await?
-        {
+    pub async fn begin_accepted(&self, intent: Intent, accepted: Accepted) -> Result<Begun, JournalError> {
+        match self.change(Change::BeginAccepted(Box::new((intent, accepted)))).await? {
             Answer::Begun(begun) => Ok(begun),
             other => Err(unexpected(&other)),
         }
@@ -69,8 +62,8 @@ impl Journal {
         .await
     }
 
-    /// The tracker has them. Lazy: after a power loss they may be delivered again. Ids that are recorded already or gone
-    /// change nothing.
+    /// The tracker has them. Lazy: after a power loss they may be delivered again. Ids that are recorded already or
+    /// gone change nothing.
     ///
     /// # Errors
     /// [`JournalError::State`] if one was never accepted; then none of them changes.
@@ -78,22 +71,18 @@ impl Journal {
         self.done(Change::Recorded { ids: ids.to_vec() }).await
     }
 
-    /// It ended without a remote file. Frees its idempotency key. Lazy, but durable with [`FailedEnd::delete`], which it
-    /// journals in the same transaction.
+    /// It ended without a remote file. Frees its idempotency key. Lazy, but durable with [`FailedEnd::delete`], which
+    /// it journals in the same transaction.
     ///
     /// # Errors
     /// Also [`JournalError::RemoteHeld`] if the remote file to delete belongs to another accepted entry.
     pub async fn failed(&self, id: &str, end: FailedEnd) -> Result<(), JournalError> {
         let end = Box::new(end);
-        self.done(Change::Failed {
-            id: id.to_owned(),
-            end,
-        })
-        .await
+        self.done(Change::Failed { id: id.to_owned(), end }).await
     }
 
-    /// Nobody can tell whether the provider took it. Durable. Its idempotency key answers so for 24 hours, and the entry
-    /// is kept until [`Self::accepted`] or [`Self::failed`] settles it.
+    /// Nobody can tell whether the provider took it. Durable. Its idempotency key answers so for 24 hours, and the
+    /// entry is kept until [`Self::accepted`] or [`Self::failed`] settles it.
     ///
     /// # Errors
     /// See above.
@@ -106,8 +95,8 @@ impl Journal {
         .await
     }
 
-    /// Drops idempotency keys and clean failures of 24 hours ago, and the recorded entries that were kept for their keys.
-    /// Looks at 1,000 rows at most: call again while [`Swept::more`].
+    /// Drops idempotency keys and clean failures of 24 hours ago, and the recorded entries that were kept for their
+    /// keys. Looks at 1,000 rows at most: call again while [`Swept::more`].
     ///
     /// # Errors
     /// The storage's.

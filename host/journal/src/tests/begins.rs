@@ -24,11 +24,7 @@ fn an_entry_keeps_all_that_recovery_needs() {
     let entries = on(&place).open_entries().unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].intent, intent("a"));
-    assert_eq!(
-        entries[0].attempts.len(),
-        2,
-        "the same attempt again is a repetition"
-    );
+    assert_eq!(entries[0].attempts.len(), 2, "the same attempt again is a repetition");
     assert_eq!(entries[0].attempts[0].mark, "mark-a");
     assert_eq!(entries[0].attempts[1], attempt(2));
 }
@@ -47,14 +43,10 @@ fn an_id_is_used_once() {
 fn the_same_key_and_content_joins_the_first_and_then_gets_its_receipt() {
     let journal = journal();
     begin(&journal, keyed("a", "key", "print"));
-    assert_eq!(
-        begin(&journal, keyed("b", "key", "print")),
-        Begun::InFlight("a".into())
-    );
+    assert_eq!(begin(&journal, keyed("b", "key", "print")), Begun::InFlight("a".into()));
     wait(journal.accepted("a", accepted("r"))).unwrap();
     for step in ["accepted", "recorded"] {
-        let Begun::Replay(Outcome::Accepted(entry)) = begin(&journal, keyed("b", "key", "print"))
-        else {
+        let Begun::Replay(Outcome::Accepted(entry)) = begin(&journal, keyed("b", "key", "print")) else {
             panic!("no receipt while {step}");
         };
         assert_eq!(
@@ -89,10 +81,7 @@ fn a_failure_frees_the_key_and_an_unknown_outcome_does_not() {
     let journal = journal();
     begin(&journal, keyed("a", "key", "print"));
     wait(journal.failed("a", end(2))).unwrap();
-    assert_eq!(
-        begin(&journal, keyed("b", "key", "other")),
-        Begun::New("b".into())
-    );
+    assert_eq!(begin(&journal, keyed("b", "key", "other")), Begun::New("b".into()));
     wait(journal.unknown("b", "no list".into(), 3)).unwrap();
     let Begun::Replay(Outcome::Unknown(entry)) = begin(&journal, keyed("c", "key", "other")) else {
         panic!("an unknown outcome must not be sent again");
@@ -112,11 +101,7 @@ fn a_key_lives_24_hours_swept_or_not() {
     assert_eq!(begin(&journal, later.clone()), Begun::Conflict);
     later.created_at_ms += 1;
     assert_eq!(begin(&journal, later), Begun::New("b".into()));
-    assert_eq!(
-        journal.entry("a").unwrap(),
-        None,
-        "nothing refers to it any more"
-    );
+    assert_eq!(journal.entry("a").unwrap(), None, "nothing refers to it any more");
     assert_eq!(journal.counts().unwrap().keys, 1);
 }
 
@@ -177,22 +162,12 @@ fn a_dedup_hit_is_one_step_and_answers_its_key() {
     let hit = |id: &str| journal.begin_accepted(keyed(id, "key", "print"), accepted("r"));
     assert_eq!(wait(hit("a")), Ok(Begun::New("a".into())));
     assert_eq!(journal.backlog().unwrap().entries, 1);
-    assert!(
-        matches!(wait(hit("b")), Ok(Begun::Replay(Outcome::Accepted(entry))) if entry.id() == "a")
-    );
+    assert!(matches!(wait(hit("b")), Ok(Begun::Replay(Outcome::Accepted(entry))) if entry.id() == "a"));
     wait(journal.recorded(&["a".into()])).unwrap();
     wait(journal.deleting(crate::tests::support::delete("r"))).unwrap();
-    assert!(
-        matches!(wait(hit("b")), Ok(Begun::Replay(_))),
-        "the receipt was given"
-    );
+    assert!(matches!(wait(hit("b")), Ok(Begun::Replay(_))), "the receipt was given");
     let dying = wait(journal.begin_accepted(intent("c"), accepted("r")));
-    assert_eq!(
-        dying,
-        Err(JournalError::RemoteDying {
-            remote_id: "r".into()
-        })
-    );
+    assert_eq!(dying, Err(JournalError::RemoteDying { remote_id: "r".into() }));
     assert_eq!(journal.entry("c").unwrap(), None);
 }
 

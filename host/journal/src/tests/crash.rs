@@ -58,14 +58,9 @@ impl<'e> Cutter<'e> {
     pub(crate) fn step(&mut self, event: &'e Event, effective: bool) {
         match event {
             Event::Write { .. } | Event::SetLen { .. } => self.pending.push(event),
-            Event::Create { .. } | Event::Rename { .. } | Event::Remove { .. } => {
-                self.pending_names.push(event)
-            }
+            Event::Create { .. } | Event::Rename { .. } | Event::Remove { .. } => self.pending_names.push(event),
             Event::Sync { file } if effective => {
-                let (synced, left) = self
-                    .pending
-                    .drain(..)
-                    .partition(|event| file_of(event) == Some(*file));
+                let (synced, left) = self.pending.drain(..).partition(|event| file_of(event) == Some(*file));
                 self.pending = left;
                 let synced: Vec<_> = synced;
                 for event in synced {
@@ -77,10 +72,7 @@ impl<'e> Cutter<'e> {
                     name(&mut self.durable.names, event);
                 }
             }
-            Event::Sync { .. }
-            | Event::SyncDirectory
-            | Event::Issued(_)
-            | Event::Acknowledged(_) => {}
+            Event::Sync { .. } | Event::SyncDirectory | Event::Issued(_) | Event::Acknowledged(_) => {}
         }
     }
 
@@ -151,9 +143,7 @@ fn write_some(image: &mut Image, event: &Event, random: &mut SmallRng) {
             let torn: bool = random.random();
             let mut at = 0;
             while at < data.len() {
-                let end = data
-                    .len()
-                    .min((offset + at) / SECTOR * SECTOR + SECTOR - offset);
+                let end = data.len().min((offset + at) / SECTOR * SECTOR + SECTOR - offset);
                 if !torn || random.random() {
                     put(image, *file, offset + at, &data[at..end]);
                 }
@@ -191,11 +181,7 @@ mod tests {
 
     #[test]
     fn only_a_sync_makes_a_write_certain() {
-        let events = [
-            write_at(0, b"a"),
-            Event::Sync { file: 0 },
-            write_at(0, b"b"),
-        ];
+        let events = [write_at(0, b"a"), Event::Sync { file: 0 }, write_at(0, b"b")];
         let mut cutter = Cutter::new(Image::default());
         for event in &events {
             cutter.step(event, true);
@@ -239,15 +225,10 @@ mod tests {
             ..Image::default()
         });
         cutter.step(&event, true);
-        let torn = (0..64)
-            .map(|seed| cutter.cut(Choice::Random(seed)))
-            .any(|image| {
-                let content = &image.files[0];
-                content[100] != content[SECTOR]
-                    && content[100..SECTOR]
-                        .iter()
-                        .all(|byte| *byte == content[100])
-            });
+        let torn = (0..64).map(|seed| cutter.cut(Choice::Random(seed))).any(|image| {
+            let content = &image.files[0];
+            content[100] != content[SECTOR] && content[100..SECTOR].iter().all(|byte| *byte == content[100])
+        });
         assert!(torn);
     }
 }

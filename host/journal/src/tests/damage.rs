@@ -1,4 +1,5 @@
-//! Torn and damaged pages: an opening or a read says `Corrupt`, or everything is as it was. Never a panic, never other data.
+//! Torn and damaged pages: an opening or a read says `Corrupt`, or everything is as it was. Never a panic, never other
+//! data.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -32,32 +33,21 @@ fn sample(clean: bool) -> (Vec<u8>, Vec<Dump>) {
     let before = journal.snapshot(dump).unwrap();
     wait(journal.begin(intent("last"))).unwrap();
     let after = journal.snapshot(dump).unwrap();
-    let content =
-        |place: &DiskPlace| place.disk(|disk| disk.files[disk.names[crate::place::NAME]].clone());
+    let content = |place: &DiskPlace| place.disk(|disk| disk.files[disk.names[crate::place::NAME]].clone());
     let killed = content(&place);
     wait(journal.close()).unwrap();
-    (
-        if clean { content(&place) } else { killed },
-        vec![before, after],
-    )
+    (if clean { content(&place) } else { killed }, vec![before, after])
 }
 
 fn open(content: Vec<u8>) -> Result<(Store, Dump), JournalError> {
     let names = [(crate::place::NAME.to_owned(), 0)].into();
-    let store = Store::open(Source::Place(Box::new(DiskPlace::with(
-        names,
-        vec![content],
-    ))))?;
+    let store = Store::open(Source::Place(Box::new(DiskPlace::with(names, vec![content]))))?;
     let found = store.read(dump)?;
     Ok((store, found))
 }
 
 /// Counts how often damage was reported, rolled back and without effect; panics on anything else.
-fn damage(
-    clean: bool,
-    times: u64,
-    mut hurt: impl FnMut(&mut Vec<u8>, &mut SmallRng),
-) -> (u32, u32, u32) {
+fn damage(clean: bool, times: u64, mut hurt: impl FnMut(&mut Vec<u8>, &mut SmallRng)) -> (u32, u32, u32) {
     let (content, states) = sample(clean);
     let (mut reported, mut rolled_back, mut harmless) = (0, 0, 0);
     for seed in 0..times {
@@ -72,9 +62,7 @@ fn damage(
             Err(other) => panic!("seed {seed}: {other:?}"),
             Ok((_, found)) if found == states[1] => harmless += 1,
             // One sync cannot tell damage to the very last commit before a kill from a torn one.
-            Ok((store, found)) if !clean && store.rolled_back() && found == states[0] => {
-                rolled_back += 1
-            }
+            Ok((store, found)) if !clean && store.rolled_back() && found == states[0] => rolled_back += 1,
             Ok(_) => panic!("seed {seed}: other data was accepted"),
         }
     }
@@ -89,28 +77,20 @@ fn flip(content: &mut [u8], random: &mut SmallRng) {
 #[test]
 fn a_flipped_bit_in_a_closed_store_is_reported_or_harmless() {
     let (reported, rolled_back, _) = damage(true, 1_500, |content, random| flip(content, random));
-    assert!(
-        reported > 100,
-        "only {reported} of 1500 flips hit what counts"
-    );
+    assert!(reported > 100, "only {reported} of 1500 flips hit what counts");
     assert_eq!(rolled_back, 0);
 }
 
 #[test]
 fn a_flipped_bit_in_a_killed_store_is_reported_rolled_back_or_harmless() {
     let (reported, ..) = damage(false, 1_500, |content, random| flip(content, random));
-    assert!(
-        reported > 100,
-        "only {reported} of 1500 flips hit what counts"
-    );
+    assert!(reported > 100, "only {reported} of 1500 flips hit what counts");
 }
 
 #[test]
 fn a_flipped_bit_in_the_header_is_reported_or_harmless() {
     for clean in [true, false] {
-        damage(clean, 600, |content, random| {
-            flip(&mut content[..320], random)
-        });
+        damage(clean, 600, |content, random| flip(&mut content[..320], random));
     }
 }
 
@@ -146,8 +126,8 @@ fn what_was_never_a_store_is_reported() {
     }
 }
 
-/// Damage that appears while the journal is open, beneath pages that were verified already. Without the page fingerprints
-/// redb would believe it, or panic in a destructor and take the host down.
+/// Damage that appears while the journal is open, beneath pages that were verified already. Without the page
+/// fingerprints redb would believe it, or panic in a destructor and take the host down.
 #[test]
 fn damage_while_open_is_reported_or_not_yet_seen() {
     let (content, states) = sample(true);

@@ -200,9 +200,7 @@ impl StorageBackend for DiskFile {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
         self.place.disk(|disk| {
-            let end = offset
-                .checked_add(out.len())
-                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            let end = offset.checked_add(out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
             let from = disk.files[self.file]
                 .get(offset..end)
                 .ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -218,10 +216,7 @@ impl StorageBackend for DiskFile {
                 Disk::charge(&mut disk.faults.space_for, io::ErrorKind::StorageFull)?;
             }
             disk.files[self.file].resize(len, 0);
-            disk.events.push(Event::SetLen {
-                file: self.file,
-                len,
-            });
+            disk.events.push(Event::SetLen { file: self.file, len });
             Ok(())
         })
     }

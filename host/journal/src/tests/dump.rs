@@ -6,9 +6,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use crate::entry::Entry;
 use crate::row;
-use crate::schema::{
-    ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYED, KEYS, OPEN, REMOTE, STATE, UNKNOWN,
-};
+use crate::schema::{ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYED, KEYS, OPEN, REMOTE, STATE, UNKNOWN};
 use crate::types::PendingDelete;
 
 /// All tables. The indexes are kept as they are, so that one which disagrees with the entries shows.
@@ -67,15 +65,12 @@ pub(crate) fn dump(snapshot: &ReadTransaction) -> Result<Dump, redb::Error> {
     }
     for row in snapshot.open_table(DELETES)?.iter()? {
         let (key, pending) = row?;
-        dump.deletes.insert(
-            key.value().to_vec(),
-            row::decode("delete", pending.value())?,
-        );
+        dump.deletes
+            .insert(key.value().to_vec(), row::decode("delete", pending.value())?);
     }
     for row in snapshot.open_table(STATE)?.iter()? {
         let (key, bytes) = row?;
-        dump.state
-            .insert(key.value().into(), bytes.value().to_vec());
+        dump.state.insert(key.value().into(), bytes.value().to_vec());
     }
     Ok(dump)
 }

@@ -26,10 +26,7 @@ fn the_backlog_is_in_the_order_of_acceptance() {
         };
         wait(journal.accepted(id, accepted)).unwrap();
     }
-    assert_eq!(
-        ids(journal.accepted_not_recorded(10).unwrap()),
-        ["c", "a", "b"]
-    );
+    assert_eq!(ids(journal.accepted_not_recorded(10).unwrap()), ["c", "a", "b"]);
     assert_eq!(ids(journal.accepted_not_recorded(1).unwrap()), ["c"]);
     assert_eq!(
         journal.backlog().unwrap(),
@@ -69,11 +66,7 @@ fn steps_that_cannot_follow_are_refused_and_change_nothing() {
         wait(journal.recorded(&["a".into(), "b".into()])),
         state("b", "sent", "recorded")
     );
-    assert_eq!(
-        journal.backlog().unwrap().entries,
-        1,
-        "none of them is recorded"
-    );
+    assert_eq!(journal.backlog().unwrap().entries, 1, "none of them is recorded");
     assert_eq!(
         wait(journal.accepted("a", accepted("r"))),
         Ok(()),
@@ -83,10 +76,7 @@ fn steps_that_cannot_follow_are_refused_and_change_nothing() {
         wait(journal.accepted("a", accepted("other"))),
         state("a", "accepted", "accepted")
     );
-    assert_eq!(
-        wait(journal.failed("a", end(1))),
-        state("a", "accepted", "failed")
-    );
+    assert_eq!(wait(journal.failed("a", end(1))), state("a", "accepted", "failed"));
     assert_eq!(
         wait(journal.unknown("a", String::new(), 1)),
         state("a", "accepted", "outcome_unknown")
@@ -138,11 +128,7 @@ fn dedup_finds_what_the_tracker_lacks_by_where_it_went_and_what_was_sent() {
         };
         wait(journal.accepted(id, accepted)).unwrap();
     }
-    assert_eq!(
-        journal.find_accepted(&sent).unwrap().unwrap().id(),
-        "b",
-        "the newest"
-    );
+    assert_eq!(journal.find_accepted(&sent).unwrap().unwrap().id(), "b", "the newest");
     for other in [
         key("t2", "acc2", Some("ab")),
         key("t1", "acc", Some("ab")),
@@ -150,10 +136,7 @@ fn dedup_finds_what_the_tracker_lacks_by_where_it_went_and_what_was_sent() {
     ] {
         assert_eq!(journal.find_accepted(&other).unwrap(), None);
     }
-    assert_eq!(
-        journal.find_accepted(&key("t1", "acc2", None)).unwrap(),
-        None
-    );
+    assert_eq!(journal.find_accepted(&key("t1", "acc2", None)).unwrap(), None);
     assert_eq!(ids(journal.entries_of_remote("acc2", "r1").unwrap()), ["a"]);
     wait(journal.recorded(&["a".into(), "b".into()])).unwrap();
     assert_eq!(journal.find_accepted(&sent).unwrap(), None);
@@ -177,9 +160,7 @@ fn a_delete_and_a_reference_exclude_each_other_whoever_comes_first() {
     assert_eq!(journal.counts().unwrap().pending_deletes, 0);
     wait(journal.recorded(&["a".into()])).unwrap();
     wait(journal.deleting(delete("r"))).unwrap();
-    let dying = Err(JournalError::RemoteDying {
-        remote_id: "r".into(),
-    });
+    let dying = Err(JournalError::RemoteDying { remote_id: "r".into() });
     assert_eq!(wait(journal.accepted("b", accepted("r"))), dying);
     assert!(wait(journal.deleted("acc", "r")).unwrap());
     wait(journal.accepted("b", accepted("r"))).unwrap();
@@ -204,10 +185,7 @@ fn deletes_stay_until_the_vendor_confirms_and_take_turns() {
             .collect::<Vec<_>>(),
         ["r2", "r1"]
     );
-    assert_eq!(
-        (pending[1].tries, pending[1].last_error.as_deref()),
-        (1, Some("503"))
-    );
+    assert_eq!((pending[1].tries, pending[1].last_error.as_deref()), (1, Some("503")));
     assert_eq!(journal.pending_deletes(1).unwrap(), pending[..1]);
     assert!(journal.is_deleting("acc", "r1").unwrap());
     assert!(wait(journal.deleted("acc", "r1")).unwrap());
@@ -224,8 +202,5 @@ fn a_failure_and_its_delete_are_one() {
     };
     wait(journal.failed("a", end)).unwrap();
     let counts = journal.counts().unwrap();
-    assert_eq!(
-        (counts.open, counts.failed, counts.pending_deletes),
-        (0, 1, 1)
-    );
+    assert_eq!((counts.open, counts.failed, counts.pending_deletes), (0, 1, 1));
 }

@@ -11,8 +11,8 @@ fn space_for(place: &DiskPlace, writes: Option<usize>) {
     place.disk(|disk| disk.faults.space_for = writes);
 }
 
-/// Wherever the space ends in a step, the step is refused as `Full`, and the journal goes on by itself once there is space:
-/// with everything acknowledged, and with nothing of the refused upload.
+/// Wherever the space ends in a step, the step is refused as `Full`, and the journal goes on by itself once there is
+/// space: with everything acknowledged, and with nothing of the refused upload.
 #[test]
 fn a_full_disk_refuses_and_recovers_by_itself() {
     let mut refused = 0;
@@ -47,10 +47,7 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
         );
         assert_eq!(found.keys.is_empty(), answer.is_err());
         assert!(found.entries.contains_key("before"));
-        assert_eq!(
-            journal.entry("before").unwrap().unwrap().state.name(),
-            "accepted"
-        );
+        assert_eq!(journal.entry("before").unwrap().unwrap().state.name(), "accepted");
         if answer.is_err() {
             wait(journal.begin(keyed("large", "key", "other"))).unwrap();
         }
@@ -63,7 +60,8 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     );
 }
 
-/// The first who comes may be one who only reads. Nothing of a refused upload is there to be read, wherever the space ended.
+/// The first who comes may be one who only reads. Nothing of a refused upload is there to be read, wherever the space
+/// ended.
 #[test]
 fn a_journal_that_has_room_again_can_be_read() {
     let mut refused = 0;
@@ -80,9 +78,7 @@ fn a_journal_that_has_room_again_can_be_read() {
         assert!(journal.entry("before").unwrap().is_some());
         let (found, keyed) = (
             journal.entry("large").unwrap(),
-            journal
-                .find_keyed(&intent("large").tenant, "key", 0)
-                .unwrap(),
+            journal.find_keyed(&intent("large").tenant, "key", 0).unwrap(),
         );
         assert_eq!(found.is_some(), answer.is_ok(), "after {writes} writes");
         assert!(answer.is_ok() || keyed.is_none(), "after {writes} writes");
@@ -124,10 +120,7 @@ fn while_the_disk_stays_full_every_step_says_so() {
     space_for(&place, Some(0));
     for _ in 0..3 {
         let answer = wait(journal.accepted("a", accepted("r")));
-        assert!(
-            matches!(answer, Err(JournalError::Full { .. })),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(JournalError::Full { .. })), "{answer:?}");
     }
     space_for(&place, None);
     wait(journal.accepted("a", accepted("r"))).unwrap();
@@ -167,20 +160,11 @@ fn a_failed_sync_ends_the_journal() {
                 break;
             }
         }
-        assert!(
-            matches!(failed, Some(JournalError::SyncFailed { .. })),
-            "{failed:?}"
-        );
+        assert!(matches!(failed, Some(JournalError::SyncFailed { .. })), "{failed:?}");
         place.disk(|disk| disk.faults = Faults::default());
         let later = wait(journal.begin(intent("b")));
-        assert!(
-            matches!(later, Err(JournalError::SyncFailed { .. })),
-            "{later:?}"
-        );
-        assert!(matches!(
-            journal.counts(),
-            Err(JournalError::SyncFailed { .. })
-        ));
+        assert!(matches!(later, Err(JournalError::SyncFailed { .. })), "{later:?}");
+        assert!(matches!(journal.counts(), Err(JournalError::SyncFailed { .. })));
         drop(journal);
         let journal = on(&place);
         assert!(journal.entry("a").unwrap().is_some());
@@ -228,10 +212,7 @@ fn a_full_disk_at_the_first_start_leaves_nothing_in_the_way() {
 fn a_closed_journal_says_so() {
     let journal = on(&DiskPlace::default());
     wait(journal.clone().close()).unwrap();
-    assert_eq!(
-        wait(journal.change(Change::Flush)),
-        Err(JournalError::Closed)
-    );
+    assert_eq!(wait(journal.change(Change::Flush)), Err(JournalError::Closed));
     assert_eq!(journal.counts(), Err(JournalError::Closed));
     assert_eq!(wait(journal.close()), Err(JournalError::Closed));
 }

@@ -18,10 +18,7 @@ fn the_store_is_private_and_survives_drops_and_closes() {
     let journal = Journal::open(&dir).unwrap();
     wait(journal.begin(intent("a"))).unwrap();
     drop(journal);
-    assert_eq!(
-        (mode(&dir), mode(&dir.join("journal.redb"))),
-        (0o700, 0o600)
-    );
+    assert_eq!((mode(&dir), mode(&dir.join("journal.redb"))), (0o700, 0o600));
     let journal = Journal::open(&dir).unwrap();
     wait(journal.accepted("a", accepted("r"))).unwrap();
     wait(journal.put_state("key", b"value".to_vec())).unwrap();
@@ -72,11 +69,7 @@ fn links_and_odd_files_are_refused() {
     drop(Journal::open(&home.path().join("real")).unwrap());
     let dir = home.path().join("linked");
     std::fs::create_dir(&dir).unwrap();
-    symlink(
-        home.path().join("real/journal.redb"),
-        dir.join("journal.redb"),
-    )
-    .unwrap();
+    symlink(home.path().join("real/journal.redb"), dir.join("journal.redb")).unwrap();
     assert!(matches!(Journal::open(&dir), Err(JournalError::Io { .. })));
     let dir = home.path().join("odd");
     std::fs::create_dir_all(dir.join("journal.redb")).unwrap();

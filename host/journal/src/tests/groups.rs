@@ -9,10 +9,7 @@ use crate::tests::disk::DiskPlace;
 use crate::tests::support::{accepted, intent, on, wait};
 
 /// Runs the futures together, and lets the disk sync only once all of them are waiting.
-fn together<T>(
-    place: &DiskPlace,
-    futures: impl Iterator<Item = impl Future<Output = T>>,
-) -> Vec<T> {
+fn together<T>(place: &DiskPlace, futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     place.disk(|disk| disk.hold = true);
     let mut all = Box::pin(join_all(futures));
     wait(poll_fn(|context| {
@@ -32,10 +29,7 @@ fn two_hundred_uploads_at_once_share_their_syncs() {
     let place = DiskPlace::default();
     let journal = on(&place);
     let before = journal.stats();
-    let begun = together(
-        &place,
-        (0..200).map(|n| journal.begin(intent(&format!("f{n}")))),
-    );
+    let begun = together(&place, (0..200).map(|n| journal.begin(intent(&format!("f{n}")))));
     assert!(begun.iter().all(|begun| matches!(begun, Ok(Begun::New(_)))));
     let middle = journal.stats();
     // The first may have been on its way alone; everyone else gathered behind its sync.
@@ -47,10 +41,7 @@ fn two_hundred_uploads_at_once_share_their_syncs() {
         middle.syncs - before.syncs
     );
     let ids: Vec<String> = (0..200).map(|n| format!("f{n}")).collect();
-    let done = together(
-        &place,
-        ids.iter().map(|id| journal.accepted(id, accepted(id))),
-    );
+    let done = together(&place, ids.iter().map(|id| journal.accepted(id, accepted(id))));
     assert!(done.iter().all(Result::is_ok));
     let after = journal.stats();
     assert!(after.durable_commits - middle.durable_commits <= 2);

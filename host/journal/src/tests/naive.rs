@@ -7,9 +7,7 @@ use crate::change::{Answer, Change, Need};
 use crate::entry::{Begun, Entry, Outcome, State, Swept};
 use crate::row::key;
 use crate::tests::dump::Dump;
-use crate::types::{
-    Accepted, Attempt, DeleteIntent, FailedEnd, IDEMPOTENCY_MS, Intent, PendingDelete,
-};
+use crate::types::{Accepted, Attempt, DeleteIntent, FailedEnd, IDEMPOTENCY_MS, Intent, PendingDelete};
 
 type Remote = (String, String);
 
@@ -79,10 +77,7 @@ impl Naive {
                 done(lazy_if(changed))
             }
             Change::Deleted { account, remote_id } => {
-                let removed = self
-                    .deletes
-                    .remove(&(account.clone(), remote_id.clone()))
-                    .is_some();
+                let removed = self.deletes.remove(&(account.clone(), remote_id.clone())).is_some();
                 Ok((Answer::Removed(removed), lazy_if(removed)))
             }
             Change::Sweep { now_ms } => Ok(self.sweep(*now_ms)),
@@ -116,18 +111,14 @@ impl Naive {
 
     fn begin(&mut self, intent: &Intent) -> Step {
         if self.entries.contains_key(&intent.id) {
-            return Err(JournalError::Duplicate {
-                id: intent.id.clone(),
-            });
+            return Err(JournalError::Duplicate { id: intent.id.clone() });
         }
         let begun = self.place();
         if let Some(idempotency) = &intent.idempotency {
             let key = (intent.tenant.clone(), idempotency.key.clone());
             if let Some(holder) = self.keys.get(&key).map(|id| self.entries[id].clone()) {
                 if holder.intent.created_at_ms + IDEMPOTENCY_MS > intent.created_at_ms {
-                    let answer = if holder.intent.idempotency.as_ref().unwrap().fingerprint
-                        != idempotency.fingerprint
-                    {
+                    let answer = if holder.intent.idempotency.as_ref().unwrap().fingerprint != idempotency.fingerprint {
                         Begun::Conflict
                     } else if holder.state == State::Sent {
                         Begun::InFlight(holder.intent.id)
@@ -215,9 +206,7 @@ impl Naive {
         }
         let mut need = Need::Nothing;
         for id in ids {
-            let Some(State::Accepted { accepted, .. }) =
-                self.entries.get(id).map(|entry| entry.state.clone())
-            else {
+            let Some(State::Accepted { accepted, .. }) = self.entries.get(id).map(|entry| entry.state.clone()) else {
                 continue;
             };
             if self.keys.values().any(|holder| holder == id) {
@@ -285,8 +274,7 @@ impl Naive {
         let old = |at_ms: u64| at_ms + IDEMPOTENCY_MS <= now_ms;
         let entries = &self.entries;
         let keys = self.keys.len();
-        self.keys
-            .retain(|_, id| !old(entries[id].intent.created_at_ms));
+        self.keys.retain(|_, id| !old(entries[id].intent.created_at_ms));
         swept.keys = (keys - self.keys.len()) as u64;
         let count = self.entries.len();
         let keys = &self.keys;
@@ -350,12 +338,10 @@ impl Naive {
         }
         for ((tenant, name), id) in &self.keys {
             dump.keys.insert(key(&[tenant, name]), id.clone());
-            dump.keyed
-                .push((self.entries[id].intent.created_at_ms, id.clone()));
+            dump.keyed.push((self.entries[id].intent.created_at_ms, id.clone()));
         }
         for ((account, remote_id), pending) in &self.deletes {
-            dump.deletes
-                .insert(key(&[account, remote_id]), pending.clone());
+            dump.deletes.insert(key(&[account, remote_id]), pending.clone());
         }
         dump.keyed.sort();
         dump.failed.sort();

@@ -1,5 +1,5 @@
-//! The power-loss suite. A run of the journal is recorded write by write; then the power fails at every moment of it, with
-//! every kind of leftover, and the journal is opened on what is left. It must open, hold everything that was
+//! The power-loss suite. A run of the journal is recorded write by write; then the power fails at every moment of it,
+//! with every kind of leftover, and the journal is opened on what is left. It must open, hold everything that was
 //! acknowledged as durable, and hold it as the naive journal held it after some step: nothing torn, nothing half.
 
 use futures::future::join_all;
@@ -67,27 +67,21 @@ fn survives(run: &Run, forgotten: &[usize], random: u64) -> Result<usize, String
         let mut choices = Vec::new();
         if moment >= from {
             choices.extend([Choice::Nothing, Choice::Everything]);
-            choices
-                .extend((0..random).map(|seed| Choice::Random(seed * 1_000_003 + moment as u64)));
+            choices.extend((0..random).map(|seed| Choice::Random(seed * 1_000_003 + moment as u64)));
         }
         // The most is pending just before a sync.
         if moment >= from && matches!(next, Some(Event::Sync { .. })) {
-            choices.extend(
-                (0..cutter.pending()).flat_map(|one| [Choice::Without(one), Choice::Only(one)]),
-            );
+            choices.extend((0..cutter.pending()).flat_map(|one| [Choice::Without(one), Choice::Only(one)]));
         }
         for choice in choices {
             images += 1;
             let allowed = &run.states[certain..=issued];
-            recovers(cutter.cut(choice), allowed, images % 16 == 0).map_err(|why| {
-                format!("{choice:?} before event {moment} ({}): {why}", brief(next))
-            })?;
+            recovers(cutter.cut(choice), allowed, images % 16 == 0)
+                .map_err(|why| format!("{choice:?} before event {moment} ({}): {why}", brief(next)))?;
         }
         match next {
             Some(Event::Issued(number)) => issued = number + 1,
-            Some(Event::Acknowledged(number)) if run.durable[*number] => {
-                certain = certain.max(number + 1)
-            }
+            Some(Event::Acknowledged(number)) if run.durable[*number] => certain = certain.max(number + 1),
             _ => {}
         }
         if let Some(event) = next {
@@ -100,11 +94,9 @@ fn survives(run: &Run, forgotten: &[usize], random: u64) -> Result<usize, String
 /// Opens what is left and compares. With `again`, the power also fails during that opening, and after it.
 fn recovers(image: Image, allowed: &[Dump], again: bool) -> Result<(), String> {
     let place = DiskPlace::with(image.names.clone(), image.files.clone());
-    let store = Store::open(Source::Place(Box::new(place.clone())))
-        .map_err(|error| format!("does not open: {error}"))?;
-    let found = store
-        .read(dump)
-        .map_err(|error| format!("cannot be read: {error}"))?;
+    let store =
+        Store::open(Source::Place(Box::new(place.clone()))).map_err(|error| format!("does not open: {error}"))?;
+    let found = store.read(dump).map_err(|error| format!("cannot be read: {error}"))?;
     if !allowed.contains(&found) {
         return Err(format!(
             "holds {:?} and deletes {:?}, in none of the {} allowed states",
@@ -118,18 +110,13 @@ fn recovers(image: Image, allowed: &[Dump], again: bool) -> Result<(), String> {
         let mut cutter = Cutter::new(image);
         for (moment, event) in events.iter().enumerate() {
             for choice in [Choice::Nothing, Choice::Random(moment as u64)] {
-                recovers(cutter.cut(choice), allowed, false)
-                    .map_err(|why| format!("again, in recovery: {why}"))?;
+                recovers(cutter.cut(choice), allowed, false).map_err(|why| format!("again, in recovery: {why}"))?;
             }
             cutter.step(event, true);
         }
         // What was seen once may have been acted upon: it must not be taken back.
-        recovers(
-            cutter.cut(Choice::Nothing),
-            std::slice::from_ref(&found),
-            false,
-        )
-        .map_err(|why| format!("again, after recovery: {why}"))?;
+        recovers(cutter.cut(Choice::Nothing), std::slice::from_ref(&found), false)
+            .map_err(|why| format!("again, after recovery: {why}"))?;
     }
     Ok(())
 }
@@ -161,18 +148,13 @@ fn accept(id: &str, remote_id: &str) -> Change {
 }
 
 fn record(id: &str) -> Change {
-    Change::Recorded {
-        ids: vec![id.into()],
-    }
+    Change::Recorded { ids: vec![id.into()] }
 }
 
 /// Every step there is, lazy ones before durable ones and after them, and enough of them that the file grows.
 fn script() -> Vec<Change> {
     let fail = |id: &str, delete| {
-        let end = Box::new(FailedEnd {
-            delete,
-            ..end(4_000)
-        });
+        let end = Box::new(FailedEnd { delete, ..end(4_000) });
         Change::Failed { id: id.into(), end }
     };
     let mut script = vec![
@@ -219,9 +201,7 @@ fn script() -> Vec<Change> {
             account: "acc".into(),
             remote_id: "r3".into(),
         },
-        Change::RemoveState {
-            key: "breaker".into(),
-        },
+        Change::RemoveState { key: "breaker".into() },
     ];
     for number in 0..12 {
         let mut large = intent(&format!("g{number}"));
@@ -272,20 +252,14 @@ fn making_any_one_durable_step_lazy_is_noticed() {
     type Which = fn(&Change) -> bool;
     let steps: [(&str, Which); 9] = [
         ("begin", |change| matches!(change, Change::Begin(_))),
-        ("begin accepted", |change| {
-            matches!(change, Change::BeginAccepted(_))
-        }),
+        ("begin accepted", |change| matches!(change, Change::BeginAccepted(_))),
         (
             "begin with a key",
             |change| matches!(change, Change::Begin(intent) if intent.idempotency.is_some()),
         ),
         ("sending", |change| matches!(change, Change::Sending { .. })),
-        ("accepted", |change| {
-            matches!(change, Change::Accepted { .. })
-        }),
-        ("failed with a delete", |change| {
-            matches!(change, Change::Failed { .. })
-        }),
+        ("accepted", |change| matches!(change, Change::Accepted { .. })),
+        ("failed with a delete", |change| matches!(change, Change::Failed { .. })),
         ("unknown", |change| matches!(change, Change::Unknown { .. })),
         ("deleting", |change| matches!(change, Change::Deleting(_))),
         ("flush", |change| matches!(change, Change::Flush)),
@@ -337,9 +311,7 @@ fn removing_any_one_sync_is_noticed() {
         .iter()
         .position(|event| matches!(event, Event::Rename { .. }))
         .unwrap();
-    let making: Vec<_> = (0..named)
-        .filter(|moment| is_sync(&run.events[*moment]))
-        .collect();
+    let making: Vec<_> = (0..named).filter(|moment| is_sync(&run.events[*moment])).collect();
     assert!(
         survives(&run, &making, 2).is_err(),
         "the syncs before the rename are not missed"

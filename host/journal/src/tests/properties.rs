@@ -7,9 +7,7 @@ use crate::tests::disk::DiskPlace;
 use crate::tests::dump::dump;
 use crate::tests::naive::Naive;
 use crate::tests::support::{apply, on, wait};
-use crate::{
-    Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal, SourceRef,
-};
+use crate::{Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal, SourceRef};
 
 /// One step of a run.
 #[derive(Clone, Debug)]
@@ -30,15 +28,10 @@ fn instant() -> impl Strategy<Value = u64> {
 fn intent() -> impl Strategy<Value = Intent> {
     let idempotency = prop::option::of((name("key", 3), name("print", 2)));
     let source = prop_oneof![
-        Just(SourceRef::Spool {
-            dir: "spool/x".into()
-        }),
+        Just(SourceRef::Spool { dir: "spool/x".into() }),
         Just(SourceRef::Path {
             root: "/in".into(),
-            relative: <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(vec![
-                b'a', 0xff
-            ])
-            .into(),
+            relative: <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(vec![b'a', 0xff]).into(),
             device: u64::MAX,
             inode: 1,
             size: 0,
@@ -54,30 +47,28 @@ fn intent() -> impl Strategy<Value = Intent> {
         source,
         instant(),
     )
-        .prop_map(
-            |(id, tenant, idempotency, account, source, created_at_ms)| Intent {
-                mark: format!("mark-{id}"),
-                remote_name: format!("{id}.bin"),
-                id,
-                subject: "s".into(),
-                idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
-                key: ContentKey {
-                    tenant: tenant.clone(),
-                    account,
-                    purpose: "p".into(),
-                    treatment: String::new(),
-                    sha256: None,
-                },
-                tenant,
-                provider: "p".into(),
-                filename: "a".into(),
-                media_type: "b".into(),
-                bytes: 1,
-                source,
-                created_at_ms,
-                expires_at_ms: None,
+        .prop_map(|(id, tenant, idempotency, account, source, created_at_ms)| Intent {
+            mark: format!("mark-{id}"),
+            remote_name: format!("{id}.bin"),
+            id,
+            subject: "s".into(),
+            idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
+            key: ContentKey {
+                tenant: tenant.clone(),
+                account,
+                purpose: "p".into(),
+                treatment: String::new(),
+                sha256: None,
             },
-        )
+            tenant,
+            provider: "p".into(),
+            filename: "a".into(),
+            media_type: "b".into(),
+            bytes: 1,
+            source,
+            created_at_ms,
+            expires_at_ms: None,
+        })
 }
 
 fn delete() -> impl Strategy<Value = DeleteIntent> {
@@ -121,23 +112,15 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
         },
         id,
     });
-    let failed = (
-        name("f", 8),
-        instant(),
-        prop::option::weighted(0.2, delete()),
-    )
-        .prop_map(|(id, at_ms, delete)| {
-            let end = FailedEnd {
-                kind: "k".into(),
-                message: "m".into(),
-                at_ms,
-                delete,
-            };
-            Change::Failed {
-                id,
-                end: Box::new(end),
-            }
-        });
+    let failed = (name("f", 8), instant(), prop::option::weighted(0.2, delete())).prop_map(|(id, at_ms, delete)| {
+        let end = FailedEnd {
+            kind: "k".into(),
+            message: "m".into(),
+            at_ms,
+            delete,
+        };
+        Change::Failed { id, end: Box::new(end) }
+    });
     prop_oneof![
         8 => intent().prop_map(|intent| Change::Begin(Box::new(intent))),
         2 => sending,
@@ -161,12 +144,7 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
 
 fn check_views(journal: &Journal, naive: &Naive) {
     let dump = naive.dump();
-    let ids = |entries: Vec<crate::Entry>| {
-        entries
-            .into_iter()
-            .map(|entry| entry.intent.id)
-            .collect::<Vec<_>>()
-    };
+    let ids = |entries: Vec<crate::Entry>| entries.into_iter().map(|entry| entry.intent.id).collect::<Vec<_>>();
     assert_eq!(
         ids(journal.open_entries().unwrap()),
         dump.open.into_values().collect::<Vec<_>>()
@@ -180,19 +158,12 @@ fn check_views(journal: &Journal, naive: &Naive) {
     let oldest = accepted
         .first()
         .map(|id| dump.entries[id].accepted().unwrap().accepted_at_ms);
-    assert_eq!(
-        (backlog.entries, backlog.oldest_ms),
-        (accepted.len() as u64, oldest)
-    );
+    assert_eq!((backlog.entries, backlog.oldest_ms), (accepted.len() as u64, oldest));
     let counts = journal.counts().unwrap();
     assert_eq!(counts.unknown as usize, dump.unknown.len());
     assert_eq!(counts.pending_deletes as usize, dump.deletes.len());
     assert_eq!(counts.keys as usize, dump.keys.len());
-    for (tenant, account, sha) in [
-        ("t0", "acc0", "sha0"),
-        ("t1", "acc0", "sha0"),
-        ("t0", "acc1", "sha1"),
-    ] {
+    for (tenant, account, sha) in [("t0", "acc0", "sha0"), ("t1", "acc0", "sha0"), ("t0", "acc1", "sha1")] {
         let key = ContentKey {
             tenant: tenant.into(),
             account: account.into(),

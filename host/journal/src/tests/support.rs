@@ -7,8 +7,7 @@ use crate::change::{Answer, Change};
 use crate::tests::disk::DiskPlace;
 use crate::writer::Rules;
 use crate::{
-    Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal,
-    JournalError, SourceRef,
+    Accepted, Attempt, ContentKey, DeleteIntent, FailedEnd, Idempotency, Intent, Journal, JournalError, SourceRef,
 };
 
 /// Waits for a future; the journal needs no runtime.

@@ -66,10 +66,7 @@ fn failures(count: u64) -> impl Iterator<Item = Change> {
     (0..count).flat_map(|number| {
         let id = format!("f{number}");
         let end = Box::new(end(number));
-        [
-            Change::Begin(Box::new(intent(&id))),
-            Change::Failed { id, end },
-        ]
+        [Change::Begin(Box::new(intent(&id))), Change::Failed { id, end }]
     })
 }
 
@@ -98,12 +95,7 @@ fn a_storm_of_failures_keeps_only_the_last() {
     let store = store_with(failures(FAILED_KEPT + 5));
     let counts = store.read(crate::read::counts).unwrap();
     assert_eq!((counts.failed, counts.entries), (FAILED_KEPT, FAILED_KEPT));
-    assert_eq!(
-        store
-            .read(|snapshot| crate::read::entry(snapshot, "f4"))
-            .unwrap(),
-        None
-    );
+    assert_eq!(store.read(|snapshot| crate::read::entry(snapshot, "f4")).unwrap(), None);
     assert!(
         store
             .read(|snapshot| crate::read::entry(snapshot, "f5"))
@@ -126,10 +118,7 @@ fn state_is_kept_over_restarts_and_listed_by_prefix() {
     let journal = on(&place);
     assert_eq!(journal.get_state("breaker/glm").unwrap().unwrap(), b"open");
     assert_eq!(journal.get_state("none").unwrap(), None);
-    assert_eq!(
-        journal.state_keys("breaker/").unwrap(),
-        ["breaker/glm", "breaker/kimi"]
-    );
+    assert_eq!(journal.state_keys("breaker/").unwrap(), ["breaker/glm", "breaker/kimi"]);
     assert!(wait(journal.remove_state("breaker/glm")).unwrap());
     assert!(!wait(journal.remove_state("breaker/glm")).unwrap());
 }
@@ -180,9 +169,6 @@ fn a_later_schema_is_left_alone() {
     drop(store);
     assert_eq!(
         Journal::open_at(Box::new(place), still()).unwrap_err(),
-        JournalError::Newer {
-            found: 2,
-            supported: 1
-        }
+        JournalError::Newer { found: 2, supported: 1 }
     );
 }

@@ -75,11 +75,7 @@ impl Clone for World {
         };
         Self {
             breaker: self.breaker.clone(),
-            permits: [
-                copy(&self.permits[0]),
-                copy(&self.permits[1]),
-                copy(&self.permits[2]),
-            ],
+            permits: [copy(&self.permits[0]), copy(&self.permits[1]), copy(&self.permits[2])],
             now: self.now,
             policy: self.policy,
         }
@@ -130,11 +126,7 @@ impl World {
                 doubted,
             },
         };
-        let cool = self
-            .breaker
-            .cool_until
-            .map(left)
-            .filter(|l| *l > Millis::ZERO);
+        let cool = self.breaker.cool_until.map(left).filter(|l| *l > Millis::ZERO);
         let mut permits: Vec<_> = self
             .permits
             .iter()
@@ -180,9 +172,7 @@ impl World {
             for outcome in OUTCOMES {
                 let mut world = self.clone();
                 let permit = world.permits[caller].take().unwrap();
-                world
-                    .breaker
-                    .report(&self.policy, permit, outcome, world.now);
+                world.breaker.report(&self.policy, permit, outcome, world.now);
                 next.push(world);
             }
             let mut lost = self.clone();
@@ -196,17 +186,8 @@ impl World {
     }
 
     fn check(&self) {
-        let places = self
-            .permits
-            .iter()
-            .flatten()
-            .filter(|p| self.holds_place(p))
-            .count();
-        assert!(
-            places <= 1,
-            "two probes hold the one place: {:?}",
-            self.breaker
-        );
+        let places = self.permits.iter().flatten().filter(|p| self.holds_place(p)).count();
+        assert!(places <= 1, "two probes hold the one place: {:?}", self.breaker);
         // Routing and admission agree.
         let mut asked = self.breaker.clone();
         let admitted = asked.acquire(&self.policy, self.now);
@@ -219,10 +200,7 @@ impl World {
             }
             Admission::Refused(refusal) => {
                 assert_eq!(admitted, Err(refusal));
-                assert!(
-                    refusal.until() > self.now,
-                    "a refusal names an instant ahead"
-                );
+                assert!(refusal.until() > self.now, "a refusal names an instant ahead");
             }
         }
         // A provider that is suspect or shut out is always going to be probed, and no other.
@@ -259,8 +237,7 @@ impl World {
             .open_for
             .max(self.policy.probe_lease)
             .max(self.policy.cooldown_cap);
-        let between =
-            Millis(self.policy.probe_interval.get() * u64::from(self.policy.successes - 1));
+        let between = Millis(self.policy.probe_interval.get() * u64::from(self.policy.successes - 1));
         assert!(now <= self.now + bound + between, "recovery took too long");
         let ready = now + self.policy.cooldown_cap;
         assert_eq!(breaker.eligibility(&self.policy, ready), Admission::Ready);
@@ -293,17 +270,10 @@ fn check_step(before: &World, after: &World) {
         );
     }
     if let (State::HalfOpen { successes, .. }, State::Closed { .. }) = (old, new) {
-        assert_eq!(
-            successes + 1,
-            before.policy.successes,
-            "closed after too few successes"
-        );
+        assert_eq!(successes + 1, before.policy.successes, "closed after too few successes");
     }
     if std::mem::discriminant(&old) != std::mem::discriminant(&new) {
-        assert_ne!(
-            before.breaker.epoch, after.breaker.epoch,
-            "a change begins an epoch"
-        );
+        assert_ne!(before.breaker.epoch, after.breaker.epoch, "a change begins an epoch");
     }
 }
 
@@ -348,8 +318,7 @@ fn late_results_are_ignored_everywhere() {
             for caller in 0..CALLERS {
                 let stale = world.permits[caller].as_ref().is_some_and(|p| {
                     let probing = matches!(world.breaker.state, State::HalfOpen { .. });
-                    p.epoch != world.breaker.epoch
-                        || ((probing || p.is_probe()) && !world.holds_place(p))
+                    p.epoch != world.breaker.epoch || ((probing || p.is_probe()) && !world.holds_place(p))
                 });
                 if !stale {
                     continue;

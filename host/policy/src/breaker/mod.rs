@@ -13,9 +13,10 @@
 //! change of state begins a new epoch, and a result of an attempt that was let in during an earlier one is ignored: it
 //! says nothing about now.
 //!
-//! Where somebody follows [`Breaker::next_probe_at`] ([`BreakerPolicy::watched`]) five faults in a row make the provider
-//! suspect and no more: it is looked at, and the breaker opens if that fails too, or at the tenth fault. So does an upload that
-//! fails as a probe: the breaker opens again by a look that fails, or by the second such upload in a row.
+//! Where somebody follows [`Breaker::next_probe_at`] ([`BreakerPolicy::watched`]) five faults in a row make the
+//! provider suspect and no more: it is looked at, and the breaker opens if that fails too, or at the tenth fault. So
+//! does an upload that fails as a probe: the breaker opens again by a look that fails, or by the second such upload in
+//! a row.
 //!
 //! A permit that never comes back (its task was killed) must not leave the breaker half-open for ever, so a probe holds
 //! its place for [`BreakerPolicy::probe_lease`] at most.

@@ -1,10 +1,10 @@
 //! What gateways that use one vendor account tell each other about it.
 //!
-//! A gateway that opens tells the others, so that five faults are counted once and not once a gateway; a vendor that asked one
-//! of them for a pause has asked all. What is passed on is what is left of a time, never an instant: clocks need not agree.
-//! Only openings and pauses spread. Nobody is closed by what another found, so a gateway that cannot reach the vendor keeps
-//! its own judgement. And only what a gateway found itself is told: two that told each other what they had heard would keep
-//! each other open.
+//! A gateway that opens tells the others, so that five faults are counted once and not once a gateway; a vendor that
+//! asked one of them for a pause has asked all. What is passed on is what is left of a time, never an instant: clocks
+//! need not agree. Only openings and pauses spread. Nobody is closed by what another found, so a gateway that cannot
+//! reach the vendor keeps its own judgement. And only what a gateway found itself is told: two that told each other
+//! what they had heard would keep each other open.
 
 use super::state::State;
 use super::{Breaker, BreakerPolicy, Label};
@@ -44,8 +44,8 @@ impl Breaker {
         }
     }
 
-    /// Takes over what another gateway told. Nothing lasts longer than this gateway's own policy allows. Answers the new label
-    /// if the state changed.
+    /// Takes over what another gateway told. Nothing lasts longer than this gateway's own policy allows. Answers the
+    /// new label if the state changed.
     ///
     /// ```
     /// use loadlock_policy::{Millis, breaker::{Breaker, BreakerPolicy, Heard, Label, Word}};
@@ -57,13 +57,7 @@ impl Breaker {
     /// assert!(breaker.acquire(&policy, now + Millis(1_000))?.is_probe());
     /// # Ok::<(), loadlock_policy::breaker::Refusal>(())
     /// ```
-    pub fn hears(
-        &mut self,
-        policy: &BreakerPolicy,
-        word: &Word,
-        heard: &mut Heard,
-        now: Millis,
-    ) -> Option<Label> {
+    pub fn hears(&mut self, policy: &BreakerPolicy, word: &Word, heard: &mut Heard, now: Millis) -> Option<Label> {
         let cool_until = now + word.cooldown.min(policy.cooldown_cap);
         if cool_until > self.cool_until.unwrap_or(now) {
             self.cool_until = Some(cool_until);
@@ -112,10 +106,7 @@ mod tests {
         let (mut other, mut heard) = (Breaker::new(), Heard::default());
         // The other's clock is another.
         let now = Millis(500_000);
-        assert_eq!(
-            other.hears(&policy, &word, &mut heard, now),
-            Some(Label::Open)
-        );
+        assert_eq!(other.hears(&policy, &word, &mut heard, now), Some(Label::Open));
         let until = now + policy.open_for - SECOND;
         assert_eq!(
             other.eligibility(&policy, now),
@@ -186,13 +177,8 @@ mod tests {
         };
         let (mut breaker, mut heard) = (Breaker::new(), Heard::default());
         let _ = breaker.hears(&policy, &word, &mut heard, Millis::ZERO);
-        assert!(
-            breaker.next_probe_at(&policy).unwrap() <= policy.open_for.max(policy.cooldown_cap)
-        );
-        assert_eq!(
-            breaker.hears(&policy, &Word::default(), &mut heard, Millis::ZERO),
-            None
-        );
+        assert!(breaker.next_probe_at(&policy).unwrap() <= policy.open_for.max(policy.cooldown_cap));
+        assert_eq!(breaker.hears(&policy, &Word::default(), &mut heard, Millis::ZERO), None);
         assert_eq!(breaker.label(Millis::ZERO), Label::Open);
         let off = BreakerPolicy {
             enabled: false,

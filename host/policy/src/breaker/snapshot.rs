@@ -47,10 +47,7 @@ impl Breaker {
             State::Open { until } => SnapshotState::Open { left: until - now },
             State::HalfOpen { successes, .. } => SnapshotState::HalfOpen { successes },
         };
-        let cooldown_left = self
-            .cool_until
-            .map(|until| until - now)
-            .filter(|l| *l > Millis::ZERO);
+        let cooldown_left = self.cool_until.map(|until| until - now).filter(|l| *l > Millis::ZERO);
         BreakerSnapshot {
             taken_at_ms: wall_ms,
             state,
@@ -62,15 +59,11 @@ impl Breaker {
     ///
     /// A wall clock that was set back counts as no time passed, and nothing lasts longer than the policy allows, so a
     /// wrong clock or an edited file cannot shut a provider out.
-    pub fn restore(
-        snapshot: &BreakerSnapshot,
-        policy: &BreakerPolicy,
-        now: Millis,
-        wall_ms: u64,
-    ) -> Self {
+    pub fn restore(snapshot: &BreakerSnapshot, policy: &BreakerPolicy, now: Millis, wall_ms: u64) -> Self {
         let passed = Millis(wall_ms.saturating_sub(snapshot.taken_at_ms));
         let state = match snapshot.state {
-            // One fault from opening at most, watched or not: a policy that became stricter must not open it without a new fault.
+            // One fault from opening at most, watched or not: a policy that became stricter must not open it without a
+            // new fault.
             SnapshotState::Closed { faults } => State::Closed {
                 faults: faults.min(policy.failures.saturating_mul(2).saturating_sub(1)),
                 look: Look::NEW,
@@ -142,10 +135,7 @@ mod tests {
         };
         let restored = Breaker::restore(&snapshot, &policy, Millis::ZERO, 0);
         assert_eq!(restored.next_probe_at(&policy), Some(policy.open_for));
-        assert_eq!(
-            restored.eligibility(&policy, policy.open_for),
-            Admission::Probe
-        );
+        assert_eq!(restored.eligibility(&policy, policy.open_for), Admission::Probe);
     }
 
     #[test]
@@ -156,20 +146,14 @@ mod tests {
         let snapshot = breaker.snapshot(policy.open_for, 0);
         let restored = Breaker::restore(&snapshot, &policy, Millis::ZERO, 0);
         assert_eq!(restored.label(Millis::ZERO), Label::HalfOpen);
-        assert_eq!(
-            restored.eligibility(&policy, Millis::ZERO),
-            Admission::Probe
-        );
+        assert_eq!(restored.eligibility(&policy, Millis::ZERO), Admission::Probe);
 
         let closed = BreakerSnapshot {
             taken_at_ms: 0,
             state: SnapshotState::Closed { faults: 9 },
             cooldown_left: None,
         };
-        let strict = BreakerPolicy {
-            failures: 2,
-            ..policy
-        };
+        let strict = BreakerPolicy { failures: 2, ..policy };
         let restored = Breaker::restore(&closed, &strict, Millis::ZERO, 0);
         assert_eq!(restored.label(Millis::ZERO), Label::Closed);
     }

@@ -31,9 +31,7 @@ pub(super) enum Look {
 }
 
 impl Look {
-    pub(super) const NEW: Self = Self::Pending {
-        after: Millis::ZERO,
-    };
+    pub(super) const NEW: Self = Self::Pending { after: Millis::ZERO };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,9 +112,7 @@ impl Breaker {
             }),
             Admission::Probe => {
                 let (successes, doubted) = match self.state {
-                    State::HalfOpen {
-                        successes, doubted, ..
-                    } => (successes, doubted),
+                    State::HalfOpen { successes, doubted, .. } => (successes, doubted),
                     State::Open { .. } | State::Closed { .. } => {
                         self.epoch += 1;
                         (0, false)
@@ -138,16 +134,12 @@ impl Breaker {
         }
     }
 
-    /// Asks for what [`Breaker::next_probe_at`] names: like [`Breaker::acquire`], and at a provider that is suspect the look that
-    /// decides whether it opens.
+    /// Asks for what [`Breaker::next_probe_at`] names: like [`Breaker::acquire`], and at a provider that is suspect the
+    /// look that decides whether it opens.
     ///
     /// # Errors
     /// As [`Breaker::acquire`].
-    pub fn acquire_probe(
-        &mut self,
-        policy: &BreakerPolicy,
-        now: Millis,
-    ) -> Result<Permit, Refusal> {
+    pub fn acquire_probe(&mut self, policy: &BreakerPolicy, now: Millis) -> Result<Permit, Refusal> {
         let permit = Permit {
             monitor: true,
             ..self.acquire(policy, now)?
@@ -177,16 +169,15 @@ impl Breaker {
         }
     }
 
-    /// From when a suspect provider is to be looked at, and its faults; `None` if it is not suspect, or the look went well.
+    /// From when a suspect provider is to be looked at, and its faults; `None` if it is not suspect, or the look went
+    /// well.
     fn look_at(&self, policy: &BreakerPolicy) -> Option<(Millis, u32)> {
         match self.state {
-            State::Closed { faults, look } if policy.enabled && faults >= policy.failures => {
-                match look {
-                    Look::Pending { after } => Some((after, faults)),
-                    Look::UnderWay(probe) => Some((probe.lease_ends, faults)),
-                    Look::Passed => None,
-                }
-            }
+            State::Closed { faults, look } if policy.enabled && faults >= policy.failures => match look {
+                Look::Pending { after } => Some((after, faults)),
+                Look::UnderWay(probe) => Some((probe.lease_ends, faults)),
+                Look::Passed => None,
+            },
             _ => None,
         }
     }
@@ -204,23 +195,17 @@ impl Breaker {
         match self.state {
             State::Closed { .. } => Admission::Ready,
             State::Open { until } if now < until => Admission::Refused(Refusal::Open { until }),
-            State::HalfOpen {
-                probe: Some(probe), ..
-            } if now < probe.lease_ends => Admission::Refused(Refusal::Probing {
-                until: probe.lease_ends,
-            }),
+            State::HalfOpen { probe: Some(probe), .. } if now < probe.lease_ends => {
+                Admission::Refused(Refusal::Probing {
+                    until: probe.lease_ends,
+                })
+            }
             State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
         }
     }
 
     /// Takes a permit back with what became of its attempt. Answers the new label if the state changed: log that.
-    pub fn report(
-        &mut self,
-        policy: &BreakerPolicy,
-        permit: Permit,
-        outcome: Outcome,
-        now: Millis,
-    ) -> Option<Label> {
+    pub fn report(&mut self, policy: &BreakerPolicy, permit: Permit, outcome: Outcome, now: Millis) -> Option<Label> {
         if permit.epoch != self.epoch {
             return None;
         }
@@ -238,11 +223,7 @@ impl Breaker {
             // No permit is given while open, and those from before are of an earlier epoch.
             State::Open { .. } => None,
             // A probe whose lease ended was replaced: its place is another's.
-            State::HalfOpen { probe, .. }
-                if permit.probe.is_none() || probe.map(|p| p.id) != permit.probe =>
-            {
-                None
-            }
+            State::HalfOpen { probe, .. } if permit.probe.is_none() || probe.map(|p| p.id) != permit.probe => None,
             State::HalfOpen {
                 successes,
                 last_probe,
@@ -322,7 +303,8 @@ impl Breaker {
         None
     }
 
-    /// When the health monitor should probe next: `None` while closed and not suspect. An instant in the past means now.
+    /// When the health monitor should probe next: `None` while closed and not suspect. An instant in the past means
+    /// now.
     ///
     /// A provider that nobody uploads to still recovers, because this does not depend on anybody asking.
     pub fn next_probe_at(&self, policy: &BreakerPolicy) -> Option<Millis> {
@@ -332,9 +314,7 @@ impl Breaker {
         let at = match self.state {
             State::Closed { .. } => self.look_at(policy)?.0,
             State::Open { until } => until,
-            State::HalfOpen {
-                probe: Some(probe), ..
-            } => probe.lease_ends,
+            State::HalfOpen { probe: Some(probe), .. } => probe.lease_ends,
             State::HalfOpen {
                 probe: None,
                 last_probe,
@@ -362,9 +342,7 @@ impl Breaker {
     }
 
     fn cool_down(&mut self, policy: &BreakerPolicy, asked: Option<Millis>, now: Millis) {
-        let pause = asked
-            .unwrap_or(policy.cooldown_default)
-            .min(policy.cooldown_cap);
+        let pause = asked.unwrap_or(policy.cooldown_default).min(policy.cooldown_cap);
         let until = now + pause;
         // Never shorter than what was asked before.
         self.cool_until = Some(self.cool_until.map_or(until, |before| before.max(until)));

@@ -40,19 +40,13 @@ fn five_faults_in_a_row_open_it_and_two_probes_close_it() {
     for _ in 0..4 {
         assert_eq!(attempt(&mut breaker, Outcome::Fault, at(0)), None);
     }
-    assert_eq!(
-        attempt(&mut breaker, Outcome::Fault, at(0)),
-        Some(Label::Open)
-    );
+    assert_eq!(attempt(&mut breaker, Outcome::Fault, at(0)), Some(Label::Open));
     assert_eq!(
         breaker.acquire(&POLICY, Millis(59_999)),
         Err(Refusal::Open { until: at(60) })
     );
     assert_eq!(attempt(&mut breaker, Outcome::Success, at(60)), None);
-    assert_eq!(
-        attempt(&mut breaker, Outcome::Success, at(61)),
-        Some(Label::Closed)
-    );
+    assert_eq!(attempt(&mut breaker, Outcome::Success, at(61)), Some(Label::Closed));
     assert!(!breaker.acquire(&POLICY, at(61)).unwrap().is_probe());
 }
 
@@ -62,11 +56,7 @@ fn pains_4a_half_open_never_sticks() {
     for first in [Outcome::Success, Outcome::Neutral, Outcome::Cancelled] {
         let mut breaker = opened();
         attempt(&mut breaker, first, at(60));
-        assert_eq!(
-            breaker.eligibility(&POLICY, at(60)),
-            Admission::Probe,
-            "{first:?}"
-        );
+        assert_eq!(breaker.eligibility(&POLICY, at(60)), Admission::Probe, "{first:?}");
         attempt(&mut breaker, Outcome::Success, at(60));
         if first != Outcome::Success {
             attempt(&mut breaker, Outcome::Success, at(60));
@@ -91,10 +81,7 @@ fn pains_4a_half_open_never_sticks() {
 #[test]
 fn pains_4b_only_provider_faults_count_and_a_success_resets() {
     let mut breaker = Breaker::new();
-    for kind in FailureKind::ALL
-        .into_iter()
-        .filter(|kind| !kind.is_provider_fault())
-    {
+    for kind in FailureKind::ALL.into_iter().filter(|kind| !kind.is_provider_fault()) {
         for _ in 0..20 {
             let failure = Failure {
                 retry_after: Some(Millis::ZERO),
@@ -120,20 +107,14 @@ fn pains_4b_only_provider_faults_count_and_a_success_resets() {
 fn pains_4c_an_open_breaker_recovers_without_an_upload() {
     let mut breaker = opened();
     assert_eq!(breaker.next_probe_at(&POLICY), Some(at(60)));
-    assert!(matches!(
-        breaker.eligibility(&POLICY, at(59)),
-        Admission::Refused(_)
-    ));
+    assert!(matches!(breaker.eligibility(&POLICY, at(59)), Admission::Refused(_)));
     assert_eq!(breaker.eligibility(&POLICY, at(60)), Admission::Probe);
     // Only the monitor ever asks.
     let mut probes = 0;
     while let Some(due) = breaker.next_probe_at(&POLICY) {
         attempt(&mut breaker, Outcome::Success, due);
         probes += 1;
-        assert!(
-            due <= at(65),
-            "recovered within the open time and one interval"
-        );
+        assert!(due <= at(65), "recovered within the open time and one interval");
     }
     assert_eq!(probes, 2);
     assert_eq!(breaker.eligibility(&POLICY, at(65)), Admission::Ready);
@@ -142,18 +123,13 @@ fn pains_4c_an_open_breaker_recovers_without_an_upload() {
 #[test]
 fn a_result_from_before_a_change_says_nothing() {
     let mut breaker = Breaker::new();
-    let mut early: Vec<_> = (0..8)
-        .map(|_| breaker.acquire(&POLICY, at(0)).unwrap())
-        .collect();
+    let mut early: Vec<_> = (0..8).map(|_| breaker.acquire(&POLICY, at(0)).unwrap()).collect();
     for _ in 0..5 {
         breaker.report(&POLICY, early.pop().unwrap(), Outcome::Fault, at(1));
     }
     assert_eq!(breaker.label(at(1)), Label::Open);
     breaker.report(&POLICY, early.pop().unwrap(), Outcome::Success, at(2));
-    assert_eq!(
-        breaker.acquire(&POLICY, at(2)),
-        Err(Refusal::Open { until: at(61) })
-    );
+    assert_eq!(breaker.acquire(&POLICY, at(2)), Err(Refusal::Open { until: at(61) }));
     let probe = breaker.acquire(&POLICY, at(61)).unwrap();
     breaker.report(&POLICY, early.pop().unwrap(), Outcome::Fault, at(61));
     assert_eq!(breaker.label(at(61)), Label::HalfOpen);
@@ -176,10 +152,7 @@ fn one_probe_at_a_time_and_its_fault_opens_again() {
         breaker.report(&POLICY, probe, Outcome::Fault, at(61)),
         Some(Label::Open)
     );
-    assert_eq!(
-        breaker.acquire(&POLICY, at(62)),
-        Err(Refusal::Open { until: at(121) })
-    );
+    assert_eq!(breaker.acquire(&POLICY, at(62)), Err(Refusal::Open { until: at(121) }));
 }
 
 #[test]
@@ -197,19 +170,12 @@ fn a_rate_limit_is_a_pause_and_no_fault() {
     // An absurd pause is capped; a missing one has a default; a shorter one does not shorten.
     attempt(&mut breaker, limited(u64::MAX), at(10));
     assert_eq!(breaker.eligibility(&POLICY, at(70)), Admission::Ready);
-    attempt(
-        &mut breaker,
-        Outcome::RateLimited { retry_after: None },
-        at(70),
-    );
+    attempt(&mut breaker, Outcome::RateLimited { retry_after: None }, at(70));
     assert_eq!(
         breaker.acquire(&POLICY, at(70)),
         Err(Refusal::CoolingDown { until: at(71) })
     );
-    let (a, b) = (
-        breaker.acquire(&POLICY, at(71)),
-        breaker.acquire(&POLICY, at(71)),
-    );
+    let (a, b) = (breaker.acquire(&POLICY, at(71)), breaker.acquire(&POLICY, at(71)));
     breaker.report(&POLICY, a.unwrap(), limited(20), at(71));
     breaker.report(&POLICY, b.unwrap(), limited(1), at(71));
     assert_eq!(
@@ -294,10 +260,7 @@ fn a_suspect_that_fails_the_look_is_shut_out() {
 fn a_suspect_that_passes_the_look_is_shut_out_at_twice_the_faults() {
     let mut breaker = suspect();
     let look = breaker.acquire_probe(&WATCHED, at(0)).unwrap();
-    assert_eq!(
-        breaker.report(&WATCHED, look, Outcome::Success, at(1)),
-        None
-    );
+    assert_eq!(breaker.report(&WATCHED, look, Outcome::Success, at(1)), None);
     assert_eq!(breaker.next_probe_at(&WATCHED), None, "one look");
     for fault in 6..=10 {
         let permit = breaker.acquire(&WATCHED, at(2)).unwrap();
@@ -335,8 +298,7 @@ fn a_look_that_says_nothing_is_made_again_after_an_interval() {
 /// Ten uploads by ten processes, none of which lives long enough to look.
 #[test]
 fn suspicion_outlives_a_restart() {
-    let restored =
-        |breaker: &Breaker| Breaker::restore(&breaker.snapshot(at(0), 0), &WATCHED, at(0), 0);
+    let restored = |breaker: &Breaker| Breaker::restore(&breaker.snapshot(at(0), 0), &WATCHED, at(0), 0);
     let mut breaker = restored(&suspect());
     assert_eq!(breaker.next_probe_at(&WATCHED), Some(at(0)));
     for _ in 6..=10 {
@@ -350,10 +312,7 @@ fn suspicion_outlives_a_restart() {
 fn half_open() -> Breaker {
     let mut breaker = opened();
     let permit = breaker.acquire(&WATCHED, at(60)).unwrap();
-    assert_eq!(
-        breaker.report(&WATCHED, permit, Outcome::Fault, at(60)),
-        None
-    );
+    assert_eq!(breaker.report(&WATCHED, permit, Outcome::Fault, at(60)), None);
     assert_eq!(breaker.label(at(60)), Label::HalfOpen);
     breaker
 }

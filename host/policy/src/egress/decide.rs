@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::denied::missing_grant;
 use super::grant::{Need, intersect};
 use super::{
-    CanonicalPath, Denied, DeniedReason, EffectiveGrant, EgressGrant, Method, Origin,
-    canonical_query, scope, uri::MAX_URI_BYTES, uri::UriFault,
+    CanonicalPath, Denied, DeniedReason, EffectiveGrant, EgressGrant, Method, Origin, canonical_query, scope,
+    uri::MAX_URI_BYTES, uri::UriFault,
 };
 use crate::model::{EgressNeed, Operation, ProfileError};
 
@@ -70,10 +70,7 @@ impl EgressPolicy {
         can_list: bool,
         grants: Vec<EgressGrant>,
     ) -> Result<Self, ProfileError> {
-        let needs = needs
-            .iter()
-            .map(Need::parse)
-            .collect::<Result<Vec<_>, _>>()?;
+        let needs = needs.iter().map(Need::parse).collect::<Result<Vec<_>, _>>()?;
         let effective = intersect(&needs, &grants);
         Ok(Self {
             provider: provider.into(),
@@ -148,14 +145,8 @@ impl EgressPolicy {
             let missing = missing_grant(asked, [parsed.method]);
             return Err(denied(DeniedReason::NotGranted, Some(missing)));
         };
-        scope::check(
-            request.operation,
-            parsed.method,
-            rest,
-            request.remote_id,
-            self.can_list,
-        )
-        .map_err(|fault| denied(fault.into(), None))?;
+        scope::check(request.operation, parsed.method, rest, request.remote_id, self.can_list)
+            .map_err(|fault| denied(fault.into(), None))?;
 
         let mut path_and_query = parsed.path.as_str().to_owned();
         if let Some(query) = &parsed.query {

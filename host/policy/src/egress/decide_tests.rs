@@ -12,12 +12,7 @@ fn need(origin: &str, prefix: &str, methods: &[&str], operations: &[Operation]) 
 }
 
 fn kimi(origin: &str) -> EgressPolicy {
-    let needs = [need(
-        origin,
-        "/v1/files",
-        &["GET", "POST", "DELETE"],
-        &Operation::ALL,
-    )];
+    let needs = [need(origin, "/v1/files", &["GET", "POST", "DELETE"], &Operation::ALL)];
     let grant = EgressGrant::parse(origin, "/v1/files", Method::ALL, false).unwrap();
     EgressPolicy::new("kimi", &needs, true, vec![grant]).unwrap()
 }
@@ -70,12 +65,7 @@ fn a_credential_needs_tls_or_this_machine() {
 
 #[test]
 fn a_denial_names_the_line_that_would_allow_it() {
-    let needs = [need(
-        "https://a.example",
-        "/v1/files",
-        &["POST"],
-        &[Operation::Upload],
-    )];
+    let needs = [need("https://a.example", "/v1/files", &["POST"], &[Operation::Upload])];
     let policy = EgressPolicy::new("kimi", &needs, true, vec![]).unwrap();
     let request = RequestFacts {
         authority: "a.example",
@@ -90,20 +80,12 @@ fn a_denial_names_the_line_that_would_allow_it() {
     );
     let line = denied.missing.unwrap();
     let policy = EgressPolicy::new("kimi", &needs, true, vec![line]).unwrap();
-    assert!(
-        policy.decide(&request).is_ok(),
-        "the line must really allow it"
-    );
+    assert!(policy.decide(&request).is_ok(), "the line must really allow it");
 }
 
 #[test]
 fn what_the_component_did_not_ask_for_no_grant_allows() {
-    let needs = [need(
-        "https://a.example",
-        "/v1/files",
-        &["POST"],
-        &[Operation::Upload],
-    )];
+    let needs = [need("https://a.example", "/v1/files", &["POST"], &[Operation::Upload])];
     let all = EgressGrant::parse("https://a.example", "/", Method::ALL, true).unwrap();
     let policy = EgressPolicy::new("kimi", &needs, true, vec![all]).unwrap();
     for request in [
@@ -141,12 +123,7 @@ fn what_the_component_did_not_ask_for_no_grant_allows() {
         } else {
             request.authority
         };
-        let denied = policy
-            .decide(&RequestFacts {
-                authority,
-                ..request
-            })
-            .unwrap_err();
+        let denied = policy.decide(&RequestFacts { authority, ..request }).unwrap_err();
         assert_eq!(denied.reason, DeniedReason::NotAskedFor, "{request:?}");
         assert_eq!(denied.config_line(), None);
     }
@@ -182,18 +159,8 @@ fn each_call_reaches_only_what_it_is_about() {
 fn a_shorter_need_beside_a_longer_one_widens_nothing() {
     // With `/v1` as the prefix and `files` as the id, `/v1/files/other` would look like a file and its tail.
     let needs = [
-        need(
-            "https://api.moonshot.ai",
-            "/v1",
-            &["GET"],
-            &[Operation::Content],
-        ),
-        need(
-            "https://api.moonshot.ai",
-            "/v1/files",
-            &["GET"],
-            &[Operation::Content],
-        ),
+        need("https://api.moonshot.ai", "/v1", &["GET"], &[Operation::Content]),
+        need("https://api.moonshot.ai", "/v1/files", &["GET"], &[Operation::Content]),
     ];
     let grant = EgressGrant::parse("https://api.moonshot.ai", "/v1", [Method::Get], false);
     let policy = EgressPolicy::new("kimi", &needs, true, vec![grant.unwrap()]).unwrap();
@@ -211,20 +178,10 @@ fn a_shorter_need_beside_a_longer_one_widens_nothing() {
 #[test]
 fn needs_without_a_grant_are_listed() {
     let needs = [
-        need(
-            "https://a.example",
-            "/v1/files",
-            &["GET", "POST"],
-            &[Operation::Upload],
-        ),
+        need("https://a.example", "/v1/files", &["GET", "POST"], &[Operation::Upload]),
         need("https://b.example", "/", &["GET"], &[Operation::Probe]),
         need("http://10.0.0.1:9000", "/v1", &["GET"], &[Operation::Probe]),
-        need(
-            "http://127.0.0.1:9000",
-            "/v1",
-            &["GET"],
-            &[Operation::Probe],
-        ),
+        need("http://127.0.0.1:9000", "/v1", &["GET"], &[Operation::Probe]),
     ];
     let grant = EgressGrant::parse("https://a.example", "/v1", [Method::Post], false).unwrap();
     let policy = EgressPolicy::new("kimi", &needs, true, vec![grant]).unwrap();
@@ -242,12 +199,7 @@ fn needs_without_a_grant_are_listed() {
 
 #[test]
 fn a_tracker_does_what_its_grants_say_and_nothing_else() {
-    let needs = [need(
-        "https://b.example",
-        "/rpc",
-        &["POST"],
-        &[Operation::Track],
-    )];
+    let needs = [need("https://b.example", "/rpc", &["POST"], &[Operation::Track])];
     let grant = EgressGrant::parse("https://b.example", "/rpc", [Method::Post], false).unwrap();
     let policy = EgressPolicy::new("tracker", &needs, false, vec![grant]).unwrap();
     let request = RequestFacts {
@@ -257,11 +209,7 @@ fn a_tracker_does_what_its_grants_say_and_nothing_else() {
         ..UPLOAD
     };
     assert!(policy.decide(&request).is_ok());
-    for (path_and_query, method) in [
-        ("/rpc/find", "GET"),
-        ("/files", "POST"),
-        ("/rpc/../files", "POST"),
-    ] {
+    for (path_and_query, method) in [("/rpc/find", "GET"), ("/files", "POST"), ("/rpc/../files", "POST")] {
         let other = RequestFacts {
             path_and_query,
             method,

@@ -48,9 +48,7 @@ pub struct Denied {
 impl Denied {
     /// The line of configuration that would allow the request, if one would: a table of the provider's `egress` list.
     pub fn config_line(&self) -> Option<String> {
-        self.missing
-            .as_ref()
-            .map(|grant| format!("egress = [{grant}]"))
+        self.missing.as_ref().map(|grant| format!("egress = [{grant}]"))
     }
 
     /// What to do, one sentence.
@@ -63,8 +61,7 @@ impl Denied {
                 format!("to allow it, add to [providers.{}]: {line}", self.provider)
             }
             (DeniedReason::NotAskedFor, None) => {
-                "no configuration allows it; the component has to list it in `profile.egress`"
-                    .into()
+                "no configuration allows it; the component has to list it in `profile.egress`".into()
             }
             (DeniedReason::Scope(_), None) => "no configuration allows it".into(),
             (_, None) => "the component has to send a canonical request".into(),
@@ -74,10 +71,7 @@ impl Denied {
 
 /// The narrowest grant that covers a need for these methods. A literal address that is not public needs `private` too:
 /// a line that leads to the next refusal is no help.
-pub(super) fn missing_grant(
-    need: &super::grant::Need,
-    methods: impl IntoIterator<Item = Method>,
-) -> EgressGrant {
+pub(super) fn missing_grant(need: &super::grant::Need, methods: impl IntoIterator<Item = Method>) -> EgressGrant {
     let address = match &need.origin.host {
         Host::Name(_) => None,
         Host::V4(address) => Some(IpAddr::V4(*address)),

@@ -135,9 +135,7 @@ impl EgressGrant {
             private,
         };
         if grant.methods.is_empty() {
-            return Err(GrantError::NoMethod {
-                origin: origin.into(),
-            });
+            return Err(GrantError::NoMethod { origin: origin.into() });
         }
         Ok(grant)
     }
@@ -176,11 +174,10 @@ impl Need {
             origin: need.origin.clone(),
             source,
         })?;
-        let prefix =
-            PathPrefix::parse(&need.path_prefix).map_err(|source| ProfileError::BadPrefix {
-                prefix: need.path_prefix.clone(),
-                source,
-            })?;
+        let prefix = PathPrefix::parse(&need.path_prefix).map_err(|source| ProfileError::BadPrefix {
+            prefix: need.path_prefix.clone(),
+            source,
+        })?;
         let methods = need
             .methods
             .iter()
@@ -218,14 +215,8 @@ pub struct EffectiveGrant {
 ///
 /// # Errors
 /// [`ProfileError`] if a need cannot be parsed; [`crate::model::Profile::check`] says so earlier.
-pub fn effective(
-    needs: &[EgressNeed],
-    grants: &[EgressGrant],
-) -> Result<Vec<EffectiveGrant>, ProfileError> {
-    let needs = needs
-        .iter()
-        .map(Need::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+pub fn effective(needs: &[EgressNeed], grants: &[EgressGrant]) -> Result<Vec<EffectiveGrant>, ProfileError> {
+    let needs = needs.iter().map(Need::parse).collect::<Result<Vec<_>, _>>()?;
     Ok(intersect(&needs, grants))
 }
 
@@ -275,12 +266,7 @@ mod tests {
     #[test]
     fn the_intersection_is_the_narrower_of_both() {
         let needs = [need("https://a.example", "/v1", &["GET", "POST"])];
-        let narrow = EgressGrant::parse(
-            "https://a.example",
-            "/v1/files",
-            [Method::Post, Method::Put],
-            false,
-        );
+        let narrow = EgressGrant::parse("https://a.example", "/v1/files", [Method::Post, Method::Put], false);
         let all = effective(&needs, &[narrow.unwrap()]).unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].prefix.as_str(), "/v1/files");

@@ -66,7 +66,8 @@ impl Host {
     /// Parses a host as it stands in an authority (IPv6 in brackets).
     ///
     /// Refused are all spellings that two parsers may read differently: octal, hexadecimal, short or single-number
-    /// IPv4, a trailing dot, IPv4 dressed as IPv6, IPv6 zones, names outside ASCII (write them as `xn--…`), percent escapes.
+    /// IPv4, a trailing dot, IPv4 dressed as IPv6, IPv6 zones, names outside ASCII (write them as `xn--…`), percent
+    /// escapes.
     ///
     /// # Errors
     /// [`OriginError`] says which.
@@ -102,8 +103,7 @@ impl Host {
             (1..=63).contains(&l.len())
                 && !l.starts_with('-')
                 && !l.ends_with('-')
-                && l.bytes()
-                    .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+                && l.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
         };
         if name.len() > 253 || !name.split('.').all(label) {
             return Err(OriginError::BadName);
@@ -215,9 +215,7 @@ impl fmt::Display for Origin {
 
 fn parse_port(digits: &str) -> Result<u16, OriginError> {
     // `u16::from_str` takes a sign and leading zeros; a port has neither.
-    let plain = !digits.is_empty()
-        && !digits.starts_with('0')
-        && digits.bytes().all(|b| b.is_ascii_digit());
+    let plain = !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
     if !plain {
         return Err(OriginError::BadPort);
     }
@@ -278,17 +276,10 @@ mod tests {
             ("http://api.example:80", "http://api.example"),
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("http://[0:0::1]:8080", "http://[::1]:8080"),
-            (
-                "https://xn--bcher-kva.example",
-                "https://xn--bcher-kva.example",
-            ),
+            ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
             ("http://my_service:9000", "http://my_service:9000"),
         ] {
-            assert_eq!(
-                Origin::parse(text).unwrap().to_string(),
-                canonical,
-                "{text}"
-            );
+            assert_eq!(Origin::parse(text).unwrap().to_string(), canonical, "{text}");
         }
     }
 
@@ -337,10 +328,7 @@ mod tests {
         }
         assert_eq!(Origin::parse("api.example"), Err(E::NoScheme));
         assert_eq!(Origin::parse("ftp://api.example"), Err(E::OtherScheme));
-        assert_eq!(
-            Origin::parse("https://api.example/"),
-            Err(E::MoreThanOrigin)
-        );
+        assert_eq!(Origin::parse("https://api.example/"), Err(E::MoreThanOrigin));
     }
 
     #[test]
@@ -357,11 +345,7 @@ mod tests {
             ("http://localhost.example", false),
             ("http://notlocalhost", false),
         ] {
-            assert_eq!(
-                Origin::parse(origin).unwrap().may_carry_credential(),
-                may,
-                "{origin}"
-            );
+            assert_eq!(Origin::parse(origin).unwrap().may_carry_credential(), may, "{origin}");
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::model::Operation;
 pub enum ScopeFault {
     /// `upload` sends; it neither reads nor removes.
     #[error(
-        "`upload` may only POST, PUT, PATCH, or ask for OPTIONS at the prefix: reading or removing what is stored is not part of it"
+        "`upload` may only POST, PUT, PATCH, or ask for OPTIONS at the prefix: reading or removing what is stored is \
+         not part of it"
     )]
     UploadReads,
     /// `stat`, `content`, `listing` and `probe` read.
@@ -48,9 +49,7 @@ pub(super) fn check(
             Method::Post | Method::Put | Method::Patch => Ok(()),
             // What the server can do, not what it holds.
             Method::Options if rest.is_empty() => Ok(()),
-            Method::Get | Method::Head | Method::Delete | Method::Options => {
-                Err(ScopeFault::UploadReads)
-            }
+            Method::Get | Method::Head | Method::Delete | Method::Options => Err(ScopeFault::UploadReads),
         },
         Operation::Listing | Operation::Probe => {
             if !method.is_read() {
@@ -61,14 +60,13 @@ pub(super) fn check(
                 Err(ScopeFault::BeneathPrefix)
             }
         }
-        // Its store is not a vendor's account, and its calls are not told apart by paths: methods and prefix are the limit.
+        // Its store is not a vendor's account, and its calls are not told apart by paths: methods and prefix are the
+        // limit.
         Operation::Track => Ok(()),
         Operation::Stat if method.is_read() && rest.is_empty() && can_list => Ok(()),
         Operation::Stat | Operation::Content if !method.is_read() => Err(ScopeFault::MustRead),
         Operation::Stat | Operation::Content | Operation::Delete => {
-            let id = remote_id
-                .filter(|id| !id.is_empty())
-                .ok_or(ScopeFault::NoId)?;
+            let id = remote_id.filter(|id| !id.is_empty()).ok_or(ScopeFault::NoId)?;
             if names(rest, id) {
                 Ok(())
             } else {
@@ -105,11 +103,7 @@ mod tests {
             for method in Method::ALL {
                 let sends = matches!(method, Method::Post | Method::Put | Method::Patch)
                     || (method == Method::Options && rest.is_empty());
-                assert_eq!(
-                    ok(Operation::Upload, method, rest),
-                    sends,
-                    "{method} {rest}"
-                );
+                assert_eq!(ok(Operation::Upload, method, rest), sends, "{method} {rest}");
             }
         }
     }
@@ -137,10 +131,7 @@ mod tests {
             }
             let none = check(operation, method, "f-1", None, false);
             assert_eq!(none, Err(ScopeFault::NoId));
-            assert_eq!(
-                check(operation, method, "", Some(""), false),
-                Err(ScopeFault::NoId)
-            );
+            assert_eq!(check(operation, method, "", Some(""), false), Err(ScopeFault::NoId));
         }
     }
 
@@ -179,8 +170,7 @@ mod tests {
 
     #[test]
     fn ids_are_compared_as_the_server_reads_them() {
-        let content =
-            |rest, id| check(Operation::Content, Method::Get, rest, Some(id), false).is_ok();
+        let content = |rest, id| check(Operation::Content, Method::Get, rest, Some(id), false).is_ok();
         assert!(content("caf%C3%A9", "café"));
         assert!(content("files/abc", "files/abc"));
         assert!(content("files/abc/content", "files/abc"));

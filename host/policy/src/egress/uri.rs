@@ -319,10 +319,7 @@ mod tests {
 
     #[test]
     fn queries_keep_their_meaning_and_lose_control_characters() {
-        assert_eq!(
-            canonical_query("a=b%2f..&c[d]=%c3"),
-            Ok("a=b%2F..&c[d]=%C3".into())
-        );
+        assert_eq!(canonical_query("a=b%2f..&c[d]=%c3"), Ok("a=b%2F..&c[d]=%C3".into()));
         assert_eq!(canonical_query("a=%0a"), Err(UriFault::Control));
         assert_eq!(canonical_query("a=b c"), Err(UriFault::BadCharacter));
         assert_eq!(canonical_query("a#b"), Err(UriFault::Fragment));
@@ -332,11 +329,7 @@ mod tests {
     #[test]
     fn a_prefix_ends_at_a_separator() {
         let prefix = PathPrefix::parse("/v1/files/").unwrap();
-        let rest = |p: &str| {
-            prefix
-                .rest_of(&CanonicalPath::parse(p).unwrap())
-                .map(str::to_owned)
-        };
+        let rest = |p: &str| prefix.rest_of(&CanonicalPath::parse(p).unwrap()).map(str::to_owned);
         assert_eq!(rest("/v1/files"), Some(String::new()));
         assert_eq!(rest("/v1/files/"), Some(String::new()));
         assert_eq!(rest("/v1/files/a/b"), Some("a/b".into()));
@@ -344,10 +337,7 @@ mod tests {
         assert_eq!(rest("/v1"), None);
         let root = PathPrefix::parse("/").unwrap();
         assert_eq!(root.as_str(), "/");
-        assert_eq!(
-            root.rest_of(&CanonicalPath::parse("/a/b").unwrap()),
-            Some("a/b")
-        );
+        assert_eq!(root.rest_of(&CanonicalPath::parse("/a/b").unwrap()), Some("a/b"));
         assert!(root.covers(&prefix) && !prefix.covers(&root) && prefix.covers(&prefix));
         assert!(!prefix.covers(&PathPrefix::parse("/v1/files-evil").unwrap()));
     }

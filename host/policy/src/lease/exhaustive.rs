@@ -1,9 +1,9 @@
-//! Every course of events of three gateways that upload equal content, with two leases that lapse at any moment, breadth
-//! first.
+//! Every course of events of three gateways that upload equal content, with two leases that lapse at any moment,
+//! breadth first.
 //!
-//! Gateway `g` uploads file `g`; what it stores is remote file `g`. A gateway that takes no further step is one that was killed;
-//! one whose lease lapsed and that goes on was cut off. Fences are left out of what makes two states equal, or there would be
-//! no end of them.
+//! Gateway `g` uploads file `g`; what it stores is remote file `g`. A gateway that takes no further step is one that
+//! was killed; one whose lease lapsed and that goes on was cut off. Fences are left out of what makes two states equal,
+//! or there would be no end of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -112,8 +112,7 @@ impl World {
             }
             Event::TakeOver(gateway) => {
                 let taken = self.lease.take_over(gateway);
-                self.duties
-                    .extend(taken.into_iter().map(|id| (gateway, id)));
+                self.duties.extend(taken.into_iter().map(|id| (gateway, id)));
             }
             Event::Settle(gateway, id) => {
                 let over = if self.lease.is_lost(gateway, id) {
@@ -170,34 +169,16 @@ impl World {
     fn check(&self) {
         let leaders = self.lease.attempts().values().filter(|one| one.leads);
         assert!(leaders.count() <= 1, "two lead");
-        let fences: BTreeSet<_> = self
-            .lease
-            .attempts()
-            .values()
-            .map(|one| one.fence)
-            .collect();
-        assert_eq!(
-            fences.len(),
-            self.lease.attempts().len(),
-            "two have one fence"
-        );
+        let fences: BTreeSet<_> = self.lease.attempts().values().map(|one| one.fence).collect();
+        assert_eq!(fences.len(), self.lease.attempts().len(), "two have one fence");
         let remotes: BTreeSet<_> = self.lease.files().values().collect();
-        assert!(
-            remotes.len() <= 1,
-            "one content has two remote files in the ledger"
-        );
+        assert!(remotes.len() <= 1, "one content has two remote files in the ledger");
         for remote in remotes {
-            assert!(
-                self.stored.contains(remote),
-                "a recorded remote file is gone"
-            );
+            assert!(self.stored.contains(remote), "a recorded remote file is gone");
         }
         for gateway in GATEWAYS {
             let done = self.steps[usize::from(gateway)] == Step::Done;
-            assert!(
-                !done || self.lease.files().contains_key(&gateway),
-                "a file is lost"
-            );
+            assert!(!done || self.lease.files().contains_key(&gateway), "a file is lost");
         }
     }
 
@@ -210,11 +191,7 @@ impl World {
                     let still = self.events().contains(&event);
                     let settles = matches!(
                         event,
-                        Event::Acquire(_)
-                            | Event::Look(_)
-                            | Event::Store(_)
-                            | Event::Record(_)
-                            | Event::Settle(..)
+                        Event::Acquire(_) | Event::Look(_) | Event::Store(_) | Event::Record(_) | Event::Settle(..)
                     );
                     if still && settles {
                         self.on(event);
@@ -223,19 +200,10 @@ impl World {
                 }
             }
         }
-        assert_eq!(
-            self.steps,
-            [Step::Done; 3],
-            "{:?} {:?}",
-            self.lease,
-            self.duties
-        );
+        assert_eq!(self.steps, [Step::Done; 3], "{:?} {:?}", self.lease, self.duties);
         assert!(self.duties.is_empty() && self.lease.attempts().is_empty());
         let remotes: BTreeSet<_> = self.lease.files().values().copied().collect();
-        assert_eq!(
-            self.stored, remotes,
-            "the vendor holds what nobody refers to"
-        );
+        assert_eq!(self.stored, remotes, "the vendor holds what nobody refers to");
     }
 
     fn without_fences(&self) -> Self {

@@ -1,8 +1,8 @@
 //! The rules by which gateways that share a ledger send one content once: leases, fences, taking over.
 //!
-//! This is what the ledger decides for one key (tenant, account, purpose, treatment, digest). The shared tracker does the same
-//! in SQL; here it is a value, so that every course of events of a few gateways can be looked at, and a ledger be compared
-//! with it.
+//! This is what the ledger decides for one key (tenant, account, purpose, treatment, digest). The shared tracker does
+//! the same in SQL; here it is a value, so that every course of events of a few gateways can be looked at, and a ledger
+//! be compared with it.
 //!
 //! | what happens | what the ledger answers |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | a gateway records an attempt that another has | fenced |
 //! | a gateway records without leading | recorded, unless another remote file is recorded or another attempt leads |
 //!
-//! So whatever gateways believe, a key has one remote file in the ledger. Who was fenced makes its file one over that remote
-//! file, and deletes what it stored itself.
+//! So whatever gateways believe, a key has one remote file in the ledger. Who was fenced makes its file one over that
+//! remote file, and deletes what it stored itself.
 
 #[cfg(test)]
 mod exhaustive;
@@ -156,9 +156,7 @@ impl Lease {
 
     /// Whether another gateway has the attempt.
     pub fn is_lost(&self, gateway: GatewayId, id: FileId) -> bool {
-        self.attempts
-            .get(&id)
-            .is_some_and(|attempt| attempt.gateway != gateway)
+        self.attempts.get(&id).is_some_and(|attempt| attempt.gateway != gateway)
     }
 
     /// Records a file over the remote file that was stored for it.

@@ -48,9 +48,7 @@ pub enum ProfileError {
         field: &'static str,
     },
     /// Not lower case, or with a dot or a separator.
-    #[error(
-        "purpose `{purpose}`: `{extension}` is not an extension; write it in lower case and without the dot"
-    )]
+    #[error("purpose `{purpose}`: `{extension}` is not an extension; write it in lower case and without the dot")]
     BadExtension {
         /// Of which purpose.
         purpose: String,
@@ -58,9 +56,7 @@ pub enum ProfileError {
         extension: String,
     },
     /// Not `type/subtype`.
-    #[error(
-        "purpose `{purpose}`: `{media_type}` is not a media type; write `type/subtype` or `type/*`"
-    )]
+    #[error("purpose `{purpose}`: `{media_type}` is not a media type; write `type/subtype` or `type/*`")]
     BadMediaType {
         /// Of which purpose.
         purpose: String,
@@ -68,9 +64,7 @@ pub enum ProfileError {
         media_type: String,
     },
     /// A limit that nothing can meet.
-    #[error(
-        "purpose `{purpose}`: `{field}` is 0, so nothing could be stored; leave it out where there is no limit"
-    )]
+    #[error("purpose `{purpose}`: `{field}` is 0, so nothing could be stored; leave it out where there is no limit")]
     ZeroLimit {
         /// Of which purpose.
         purpose: String,
@@ -88,17 +82,13 @@ pub enum ProfileError {
         max: u64,
     },
     /// `mark` and `digest` are found by listing.
-    #[error(
-        "the profile verifies by `{verify:?}`, which needs `list`, but says that `list` does not work"
-    )]
+    #[error("the profile verifies by `{verify:?}`, which needs `list`, but says that `list` does not work")]
     VerifyNeedsList {
         /// The method.
         verify: VerifyMethod,
     },
     /// A provider that takes no upload at all.
-    #[error(
-        "`max-concurrency` is 0, so nothing could be uploaded; leave it out where there is no limit"
-    )]
+    #[error("`max-concurrency` is 0, so nothing could be uploaded; leave it out where there is no limit")]
     ZeroConcurrency,
     /// Not `http(s)://host[:port]`.
     #[error("egress: `{origin}` is not an origin: {source}")]
@@ -153,9 +143,7 @@ impl Profile {
             }
         }
         if matches!(self.verify, VerifyMethod::Mark | VerifyMethod::Digest) && !self.can_list {
-            return Err(ProfileError::VerifyNeedsList {
-                verify: self.verify,
-            });
+            return Err(ProfileError::VerifyNeedsList { verify: self.verify });
         }
         if self.max_concurrency == Some(0) {
             return Err(ProfileError::ZeroConcurrency);
@@ -203,10 +191,7 @@ fn check_purpose(purpose: &PurposeProfile) -> Result<(), ProfileError> {
         ("max-total-bytes", purpose.max_total_bytes),
     ] {
         if limit == Some(0) {
-            return Err(ProfileError::ZeroLimit {
-                purpose: name(),
-                field,
-            });
+            return Err(ProfileError::ZeroLimit { purpose: name(), field });
         }
     }
     let range = match purpose.retention {
@@ -215,13 +200,11 @@ fn check_purpose(purpose: &PurposeProfile) -> Result<(), ProfileError> {
         Retention::Chosen(min, max) => Some((min, max)),
     };
     match range {
-        Some((min, max)) if min == 0 || min > max || max > MAX_RETENTION_S => {
-            Err(ProfileError::BadRetention {
-                purpose: name(),
-                min,
-                max,
-            })
-        }
+        Some((min, max)) if min == 0 || min > max || max > MAX_RETENTION_S => Err(ProfileError::BadRetention {
+            purpose: name(),
+            min,
+            max,
+        }),
         _ => Ok(()),
     }
 }
@@ -248,9 +231,7 @@ fn check_need(need: &EgressNeed) -> Result<(), ProfileError> {
     at_most("methods", need.methods.len(), Method::ALL.len())?;
     for method in &need.methods {
         if Method::parse(method).is_none() {
-            return Err(ProfileError::BadMethod {
-                method: method.clone(),
-            });
+            return Err(ProfileError::BadMethod { method: method.clone() });
         }
     }
     Ok(())

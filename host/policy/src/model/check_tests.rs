@@ -51,9 +51,7 @@ fn purposes_are_there_unique_and_named() {
     assert_eq!(refused(|p| p.purposes[0].purpose = "a\nb".into()), bad);
     assert_eq!(refused(|p| p.purposes[0].purpose = "a".repeat(257)), bad);
     let many = refused(|p| {
-        p.purposes = (0..65)
-            .map(|i| PurposeProfile::unlimited(i.to_string()))
-            .collect();
+        p.purposes = (0..65).map(|i| PurposeProfile::unlimited(i.to_string())).collect();
     });
     assert!(matches!(
         many,
@@ -82,35 +80,23 @@ fn limits_and_retention_make_sense() {
         Retention::Fixed(u64::MAX),
     ] {
         let error = refused(|p| p.purposes[0].retention = retention);
-        assert!(
-            matches!(error, ProfileError::BadRetention { .. }),
-            "{retention:?}"
-        );
+        assert!(matches!(error, ProfileError::BadRetention { .. }), "{retention:?}");
     }
     let mut fine = profile();
     fine.purposes[0].retention = Retention::Chosen(3_600, 2_592_000);
     assert_eq!(fine.check(), Ok(()));
-    assert_eq!(
-        refused(|p| p.max_concurrency = Some(0)),
-        ProfileError::ZeroConcurrency
-    );
+    assert_eq!(refused(|p| p.max_concurrency = Some(0)), ProfileError::ZeroConcurrency);
 }
 
 #[test]
 fn types_are_spelled_as_documented() {
     for extension in [".pdf", "PDF", "a/b", "a b"] {
         let error = refused(|p| p.purposes[0].extensions = vec![extension.into()]);
-        assert!(
-            matches!(error, ProfileError::BadExtension { .. }),
-            "{extension}"
-        );
+        assert!(matches!(error, ProfileError::BadExtension { .. }), "{extension}");
     }
     for media_type in ["pdf", "/pdf", "image/", "image/png; q=1"] {
         let error = refused(|p| p.purposes[0].media_types = vec![media_type.into()]);
-        assert!(
-            matches!(error, ProfileError::BadMediaType { .. }),
-            "{media_type}"
-        );
+        assert!(matches!(error, ProfileError::BadMediaType { .. }), "{media_type}");
     }
 }
 

@@ -199,10 +199,7 @@ mod tests {
 
     #[test]
     fn only_the_documented_kinds_are_retried_and_counted() {
-        let retryable: Vec<_> = FailureKind::ALL
-            .into_iter()
-            .filter(|k| k.is_retryable())
-            .collect();
+        let retryable: Vec<_> = FailureKind::ALL.into_iter().filter(|k| k.is_retryable()).collect();
         assert_eq!(
             retryable,
             [
@@ -212,17 +209,10 @@ mod tests {
                 FailureKind::Transport
             ]
         );
-        let faults: Vec<_> = FailureKind::ALL
-            .into_iter()
-            .filter(|k| k.is_provider_fault())
-            .collect();
+        let faults: Vec<_> = FailureKind::ALL.into_iter().filter(|k| k.is_provider_fault()).collect();
         assert_eq!(
             faults,
-            [
-                FailureKind::Unavailable,
-                FailureKind::Timeout,
-                FailureKind::Transport
-            ]
+            [FailureKind::Unavailable, FailureKind::Timeout, FailureKind::Transport]
         );
     }
 
@@ -240,10 +230,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_a_character_and_cannot_forge_a_line() {
-        let failure = Failure::new(
-            FailureKind::Rejected,
-            format!("a\nb\u{1b}[0m{}", "é".repeat(2_000)),
-        );
+        let failure = Failure::new(FailureKind::Rejected, format!("a\nb\u{1b}[0m{}", "é".repeat(2_000)));
         assert!(failure.message.len() <= MAX_MESSAGE_BYTES);
         assert!(failure.message.starts_with("a b [0m"));
     }
@@ -251,10 +238,7 @@ mod tests {
     #[test]
     fn kinds_are_spelled_as_in_the_contract() {
         for kind in FailureKind::ALL {
-            assert_eq!(
-                serde_json::to_value(kind).ok(),
-                Some(serde_json::json!(kind.as_str()))
-            );
+            assert_eq!(serde_json::to_value(kind).ok(), Some(serde_json::json!(kind.as_str())));
         }
     }
 }

@@ -12,10 +12,8 @@ mod remote;
 pub use check::{MAX_EGRESS_NEEDS, MAX_PURPOSES, MAX_TEXT_BYTES, ProfileError};
 pub use failure::{Failure, FailureKind, MAX_MESSAGE_BYTES};
 pub use profile::{
-    ContentKind, DeleteSemantics, EgressNeed, Operation, Profile, PurposeProfile, Retention,
-    Treatment, VerifyMethod,
+    ContentKind, DeleteSemantics, EgressNeed, Operation, Profile, PurposeProfile, Retention, Treatment, VerifyMethod,
 };
 pub use remote::{
-    ContentInfo, Deletion, MAX_REMOTE_ID_BYTES, RemoteError, RemoteFile, RemotePage, RemoteRef,
-    RemoteStatus,
+    ContentInfo, Deletion, MAX_REMOTE_ID_BYTES, RemoteError, RemoteFile, RemotePage, RemoteRef, RemoteStatus,
 };

@@ -106,8 +106,8 @@ impl PurposeProfile {
         }
     }
 
-    /// Whether the extension or the media type is accepted. Case does not matter, nor do parameters of the media
-    /// type. If both lists are empty, anything is; a list that is empty while the other is not accepts nothing by itself.
+    /// Whether the extension or the media type is accepted. Case does not matter, nor do parameters of the media type.
+    /// If both lists are empty, anything is; a list that is empty while the other is not accepts nothing by itself.
     ///
     /// ```
     /// use loadlock_policy::model::PurposeProfile;

@@ -90,9 +90,7 @@ pub enum RemoteError {
     #[error("the remote id is empty; the component must return the id that the vendor gave")]
     EmptyId,
     /// An id longer than [`MAX_REMOTE_ID_BYTES`].
-    #[error(
-        "the remote id has {bytes} bytes, the contract allows {MAX_REMOTE_ID_BYTES}; fix the component"
-    )]
+    #[error("the remote id has {bytes} bytes, the contract allows {MAX_REMOTE_ID_BYTES}; fix the component")]
     LongId {
         /// Its length.
         bytes: usize,
@@ -120,11 +118,7 @@ impl RemoteFile {
     /// [`RemoteError`] names the first promise that is broken.
     pub fn check(&self) -> Result<(), RemoteError> {
         check_remote_id(&self.id)?;
-        if self
-            .sha256
-            .as_deref()
-            .is_some_and(|digest| !is_digest(digest))
-        {
+        if self.sha256.as_deref().is_some_and(|digest| !is_digest(digest)) {
             return Err(RemoteError::BadDigest);
         }
         // A name is shown and matched against marks; 1,024 bytes leave room for a 255-byte name in any encoding.
@@ -191,10 +185,7 @@ mod tests {
         assert_eq!(file("file-1").check(), Ok(()));
         assert_eq!(file("").check(), Err(RemoteError::EmptyId));
         assert_eq!(file(&"x".repeat(512)).check(), Ok(()));
-        assert_eq!(
-            file(&"x".repeat(513)).check(),
-            Err(RemoteError::LongId { bytes: 513 })
-        );
+        assert_eq!(file(&"x".repeat(513)).check(), Err(RemoteError::LongId { bytes: 513 }));
         assert_eq!(file("a\r\nb").check(), Err(RemoteError::ControlInId));
     }
 

@@ -73,11 +73,7 @@ impl PathGrant {
         if !self.root.is_absolute() {
             return Err(PathGrantError::Relative { root: root() });
         }
-        let mut components = self
-            .root
-            .components()
-            .filter(|c| *c != Component::CurDir)
-            .peekable();
+        let mut components = self.root.components().filter(|c| *c != Component::CurDir).peekable();
         if components.clone().any(|c| c == Component::ParentDir) {
             return Err(PathGrantError::Parent { root: root() });
         }
@@ -86,14 +82,8 @@ impl PathGrant {
         }
         // Shared memory is a directory like any other.
         let shared_memory = self.root.starts_with(Path::new("/dev/shm"));
-        match SYSTEM
-            .into_iter()
-            .find(|system| self.root.starts_with(system))
-        {
-            Some(system) if !shared_memory => Err(PathGrantError::System {
-                root: root(),
-                system,
-            }),
+        match SYSTEM.into_iter().find(|system| self.root.starts_with(system)) {
+            Some(system) if !shared_memory => Err(PathGrantError::System { root: root(), system }),
             _ => Ok(()),
         }
     }
@@ -122,10 +112,7 @@ mod tests {
         assert!(matches!(check("/srv/../etc"), Err(E::Parent { .. })));
         assert!(matches!(
             check("/proc/self/root"),
-            Err(E::System {
-                system: "/proc",
-                ..
-            })
+            Err(E::System { system: "/proc", .. })
         ));
         assert!(matches!(check("/sys"), Err(E::System { .. })));
         assert!(matches!(check("/dev"), Err(E::System { .. })));

@@ -14,8 +14,8 @@ pub enum HardLinks {
     /// Refuse it. The one rule that needs no assumption about who could have made the link.
     #[default]
     Refuse,
-    /// Take it if the gateway's own user owns it. Safe where nobody else may write beneath the root, or where the kernel
-    /// has `fs.protected_hardlinks = 1`.
+    /// Take it if the gateway's own user owns it. Safe where nobody else may write beneath the root, or where the
+    /// kernel has `fs.protected_hardlinks = 1`.
     SameOwner,
     /// Take it. For roots whose every file has several names: backups made of links, package stores.
     Allow,
@@ -35,7 +35,8 @@ pub struct FileFacts {
 pub enum HardLinkRefused {
     /// More than one name, under [`HardLinks::Refuse`].
     #[error(
-        "the file has {links} names (hard links), of which some may lie outside of the granted root; copy it, or send its bytes"
+        "the file has {links} names (hard links), of which some may lie outside of the granted root; copy it, or send \
+         its bytes"
     )]
     Linked {
         /// Number of names.
@@ -64,11 +65,7 @@ pub enum HardLinkRefused {
 /// assert!(check_links(FileFacts { links: 1, owner: 0 }, HardLinks::Refuse, 1000).is_ok());
 /// assert!(check_links(FileFacts { links: 2, owner: 1000 }, HardLinks::Refuse, 1000).is_err());
 /// ```
-pub const fn check_links(
-    file: FileFacts,
-    rule: HardLinks,
-    gateway: u32,
-) -> Result<(), HardLinkRefused> {
+pub const fn check_links(file: FileFacts, rule: HardLinks, gateway: u32) -> Result<(), HardLinkRefused> {
     let FileFacts { links, owner } = file;
     if links <= 1 {
         return Ok(());

@@ -65,9 +65,7 @@ pub enum PathDenied {
     )]
     NotGranted,
     /// A root covers it, but not for who asks.
-    #[error(
-        "the grant that covers the path does not name this tenant; add it to the grant's `tenants`"
-    )]
+    #[error("the grant that covers the path does not name this tenant; add it to the grant's `tenants`")]
     NotThisTenant,
     /// The root itself is a directory, not a file.
     #[error("the path is a granted root, not a file beneath it")]
@@ -92,10 +90,7 @@ pub enum PathDenied {
 /// assert!(resolve(path("/srv/files/../secret"), &grants).is_err());
 /// # Ok::<(), loadlock_policy::paths::PathDenied>(())
 /// ```
-pub fn resolve(
-    request: PathRequest<'_>,
-    grants: &[PathGrant],
-) -> Result<Vec<Resolved>, PathDenied> {
+pub fn resolve(request: PathRequest<'_>, grants: &[PathGrant]) -> Result<Vec<Resolved>, PathDenied> {
     let path = absolute(request)?;
     let mut denied = PathDenied::NotGranted;
     let mut found: Vec<(usize, Resolved)> = Vec::new();
@@ -144,11 +139,7 @@ fn absolute(request: PathRequest<'_>) -> Result<PathBuf, PathDenied> {
     if text.chars().any(char::is_control) {
         return Err(PathDenied::Control);
     }
-    let joined = match (
-        request.path.is_absolute(),
-        request.requester,
-        request.current_dir,
-    ) {
+    let joined = match (request.path.is_absolute(), request.requester, request.current_dir) {
         (true, _, _) => request.path.to_owned(),
         (false, Requester::LocalCli, Some(dir)) if dir.is_absolute() => dir.join(request.path),
         _ => return Err(PathDenied::Relative),
@@ -158,9 +149,7 @@ fn absolute(request: PathRequest<'_>) -> Result<PathBuf, PathDenied> {
         match component {
             Component::ParentDir => return Err(PathDenied::Parent),
             Component::CurDir => {}
-            Component::Normal(_) | Component::RootDir | Component::Prefix(_) => {
-                plain.push(component)
-            }
+            Component::Normal(_) | Component::RootDir | Component::Prefix(_) => plain.push(component),
         }
     }
     Ok(plain)
@@ -216,35 +205,17 @@ mod tests {
 
     #[test]
     fn a_root_ends_at_a_separator() {
-        assert_eq!(
-            ask("/app-evil/a", Requester::LocalCli),
-            Err(PathDenied::NotGranted)
-        );
-        assert_eq!(
-            ask("/APP/a", Requester::LocalCli),
-            Err(PathDenied::NotGranted)
-        );
+        assert_eq!(ask("/app-evil/a", Requester::LocalCli), Err(PathDenied::NotGranted));
+        assert_eq!(ask("/APP/a", Requester::LocalCli), Err(PathDenied::NotGranted));
         assert!(ask("/app/a", Requester::LocalCli).is_ok());
     }
 
     #[test]
     fn a_tenant_needs_to_be_named() {
-        assert_eq!(
-            ask("/srv/a", Requester::Tenant("acme")).unwrap(),
-            [at(0, "a")]
-        );
-        assert_eq!(
-            ask("/srv/a", Requester::Tenant("evil")),
-            Err(PathDenied::NotThisTenant)
-        );
-        assert_eq!(
-            ask("/app/a", Requester::Tenant("acme")),
-            Err(PathDenied::NotThisTenant)
-        );
-        assert_eq!(
-            ask("a", Requester::Tenant("acme")),
-            Err(PathDenied::Relative)
-        );
+        assert_eq!(ask("/srv/a", Requester::Tenant("acme")).unwrap(), [at(0, "a")]);
+        assert_eq!(ask("/srv/a", Requester::Tenant("evil")), Err(PathDenied::NotThisTenant));
+        assert_eq!(ask("/app/a", Requester::Tenant("acme")), Err(PathDenied::NotThisTenant));
+        assert_eq!(ask("a", Requester::Tenant("acme")), Err(PathDenied::Relative));
     }
 
     #[test]
@@ -297,10 +268,7 @@ mod tests {
             current_dir: None,
             requester: Requester::LocalCli,
         };
-        assert_eq!(
-            resolve(request, &[PathGrant::new("/")]),
-            Err(PathDenied::NotGranted)
-        );
+        assert_eq!(resolve(request, &[PathGrant::new("/")]), Err(PathDenied::NotGranted));
         assert_eq!(resolve(request, &[]), Err(PathDenied::NotGranted));
     }
 }

@@ -89,9 +89,7 @@ impl fmt::Display for Why {
             Self::AttemptsSpent => "all attempts are used up",
             Self::BudgetSpent => "too much of the provider's traffic are retries already",
             Self::RetryAfterTooLong => "the provider asks for a longer pause than is waited for",
-            Self::OutcomeUnknown => {
-                "an answer was lost and it cannot be found out whether the file is stored"
-            }
+            Self::OutcomeUnknown => "an answer was lost and it cannot be found out whether the file is stored",
             Self::NotAdmitted(refusal) => return refusal.fmt(f),
             Self::Deadline => "the deadline does not allow another attempt",
             Self::Cancelled => "the upload was cancelled",
@@ -106,8 +104,8 @@ pub struct GiveUp {
     pub why: Why,
     /// The last failure, if an attempt failed.
     pub failure: Option<Failure>,
-    /// Whether the provider of the current leg may hold the file all the same. The journal then keeps the entry open for
-    /// reconciliation, or counts it.
+    /// Whether the provider of the current leg may hold the file all the same. The journal then keeps the entry open
+    /// for reconciliation, or counts it.
     pub outcome_unknown: bool,
 }
 

@@ -52,10 +52,7 @@ fn failures() -> Vec<Failure> {
         all.push(Failure::new(kind, ""));
         let flagged = matches!(
             kind,
-            FailureKind::Transport
-                | FailureKind::Unavailable
-                | FailureKind::Rejected
-                | FailureKind::Unauthorized
+            FailureKind::Transport | FailureKind::Unavailable | FailureKind::Rejected | FailureKind::Unauthorized
         );
         if flagged {
             all.push(Failure {
@@ -91,10 +88,7 @@ impl World {
     }
 
     fn over(&self) -> bool {
-        matches!(
-            self.told,
-            Decision::Done | Decision::Adopt | Decision::GiveUp(_)
-        )
+        matches!(self.told, Decision::Done | Decision::Adopt | Decision::GiveUp(_))
     }
 
     /// One event, at one of two times, with either answer of the budget and both ends of the jitter.
@@ -114,10 +108,7 @@ impl World {
                     budget: &mut budget,
                 };
                 world.ghost(event);
-                world.told = world
-                    .retry
-                    .on(event.clone(), &mut inputs)
-                    .expect("in order");
+                world.told = world.retry.on(event.clone(), &mut inputs).expect("in order");
                 assert!(asked <= 1, "a retry is paid for once");
                 world.check(self, event, paid || asked == 0, scope);
                 next.push(world);
@@ -135,8 +126,7 @@ impl World {
             }
             Event::VerifyAbsent => self.unverified[leg] = false,
             Event::Cancelled | Event::DeadlinePassed => {
-                self.unverified[leg] |=
-                    matches!(self.told, Decision::Send { .. } | Decision::Verify { .. });
+                self.unverified[leg] |= matches!(self.told, Decision::Send { .. } | Decision::Verify { .. });
             }
             _ => {}
         }
@@ -197,19 +187,12 @@ impl World {
                     VerifyMethod::None => scope.retry.resend_unknown,
                     VerifyMethod::Mark | VerifyMethod::Digest => false,
                 };
-                assert!(
-                    !self.unverified[leg] || allowed,
-                    "sent again without looking"
-                );
+                assert!(!self.unverified[leg] || allowed, "sent again without looking");
                 assert!(
                     leg == 0 || !self.unverified[0],
                     "sent elsewhere what may be stored here"
                 );
-                let most = if scope.retry.enabled {
-                    scope.retry.attempts
-                } else {
-                    1
-                };
+                let most = if scope.retry.enabled { scope.retry.attempts } else { 1 };
                 assert!(world.sends[leg] <= most, "too many sends to one provider");
                 let total: u32 = world.sends.iter().sum();
                 assert!(total <= scope.route.total_attempts, "too many sends");
@@ -233,9 +216,7 @@ impl World {
                 match event {
                     Event::NotAdmitted(_) => assert!(after.get() > 0, "would spin"),
                     Event::AttemptFailed(failure) => {
-                        assert!(
-                            failure.kind.is_retryable() || failure.kind == FailureKind::Protocol
-                        );
+                        assert!(failure.kind.is_retryable() || failure.kind == FailureKind::Protocol);
                         let asked = failure.retry_after.unwrap_or_default();
                         assert!(*after >= asked && asked <= scope.retry.retry_after_cap);
                     }
@@ -245,10 +226,7 @@ impl World {
             Decision::Verify { after } => {
                 assert!(self.now + *after < DEADLINE, "waits past the deadline");
                 assert!(self.unverified[leg], "looks for what was not lost");
-                assert!(matches!(
-                    scope.legs[leg],
-                    VerifyMethod::Mark | VerifyMethod::Digest
-                ));
+                assert!(matches!(scope.legs[leg], VerifyMethod::Mark | VerifyMethod::Digest));
             }
             Decision::NextProvider => {
                 assert_eq!(self.retry.leg(), leg + 1);
@@ -257,10 +235,7 @@ impl World {
             Decision::Done => assert_eq!(event, &Event::AttemptSucceeded),
             Decision::Adopt => assert_eq!(event, &Event::VerifyFound),
             Decision::GiveUp(give_up) => {
-                assert_eq!(
-                    give_up.outcome_unknown, self.unverified[leg],
-                    "{give_up:?} {event:?}"
-                );
+                assert_eq!(give_up.outcome_unknown, self.unverified[leg], "{give_up:?} {event:?}");
             }
         }
     }

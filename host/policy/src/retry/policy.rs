@@ -39,10 +39,11 @@ pub struct RetryPolicy {
     pub retry_after_cap: Millis,
     /// Most looks for a lost upload, if they are answered and tell nothing, before its outcome counts as unknown.
     pub verify_attempts: u32,
-    /// Most looks in all, if the provider does not answer them. What loses an answer is often an outage, and a look that
-    /// comes after it tells everything: they last longer than the breaker stays open.
+    /// Most looks in all, if the provider does not answer them. What loses an answer is often an outage, and a look
+    /// that comes after it tells everything: they last longer than the breaker stays open.
     pub outage_looks: u32,
-    /// Send again although a lost upload may be stored and there is no way to look: at least once instead of at most once.
+    /// Send again although a lost upload may be stored and there is no way to look: at least once instead of at most
+    /// once.
     pub resend_unknown: bool,
 }
 

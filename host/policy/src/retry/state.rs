@@ -11,8 +11,8 @@ pub struct Inputs<'a> {
     pub now: Millis,
     /// Uniform in `[0, 1)`.
     pub random: f64,
-    /// Asked at most once, when everything else speaks for a retry at the same provider: whether its retry budget pays for
-    /// it. See [`crate::budget::RetryBudget::withdraw`].
+    /// Asked at most once, when everything else speaks for a retry at the same provider: whether its retry budget pays
+    /// for it. See [`crate::budget::RetryBudget::withdraw`].
     pub budget: &'a mut dyn FnMut() -> bool,
 }
 
@@ -187,10 +187,7 @@ impl RetryLoop {
             return self.give_up(Why::Deadline);
         } else if !retryable {
             Why::Refused
-        } else if !retry.enabled
-            || self.sends >= retry.attempts
-            || self.total_sends >= self.policy.total_attempts
-        {
+        } else if !retry.enabled || self.sends >= retry.attempts || self.total_sends >= self.policy.total_attempts {
             Why::AttemptsSpent
         } else {
             let wait = retry.wait(self.sends, asked, inputs.random);
@@ -215,9 +212,7 @@ impl RetryLoop {
         let more = self.policy.fallback && self.leg + 1 < self.legs.len();
         let pause = match refusal {
             // A short pause of a provider that works, with no other to go to: an upload waits rather than fails.
-            Refusal::CoolingDown { until } | Refusal::Probing { until }
-                if !more || self.unknown =>
-            {
+            Refusal::CoolingDown { until } | Refusal::Probing { until } if !more || self.unknown => {
                 // At least a tick, or two clocks that disagree by a little would spin.
                 let after = (until - inputs.now).max(Millis(1)) + retry.base.scaled(inputs.random);
                 Some(after).filter(|after| *after <= retry.retry_after_cap + retry.base)
@@ -244,8 +239,8 @@ impl RetryLoop {
         Decision::NextProvider
     }
 
-    /// The leg that is being asked. `start` refuses to leave a route of nobody, so there is one wherever this is used but
-    /// for an event that a route of nobody can have: that one gets settings that allow nothing.
+    /// The leg that is being asked. `start` refuses to leave a route of nobody, so there is one wherever this is used
+    /// but for an event that a route of nobody can have: that one gets settings that allow nothing.
     fn current(&self) -> Leg {
         let nobody = RetryPolicy {
             enabled: false,

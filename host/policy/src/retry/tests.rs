@@ -19,10 +19,7 @@ impl Upload {
     }
 
     fn with(retry: RetryPolicy, route: RoutePolicy, legs: &[VerifyMethod]) -> Self {
-        let legs = legs.iter().map(|verify| Leg {
-            verify: *verify,
-            retry,
-        });
+        let legs = legs.iter().map(|verify| Leg { verify: *verify, retry });
         let retry = RetryLoop::new(route, legs, DEADLINE);
         Self {
             retry,
@@ -43,10 +40,7 @@ impl Upload {
     }
 
     fn send(&mut self, event: Event) -> Decision {
-        assert!(matches!(
-            self.retry.start(self.now).unwrap(),
-            Decision::Send { .. }
-        ));
+        assert!(matches!(self.retry.start(self.now).unwrap(), Decision::Send { .. }));
         self.on(event)
     }
 
@@ -81,9 +75,7 @@ fn three_attempts_with_growing_waits() {
     );
     assert_eq!(
         upload.fail(FailureKind::Transport),
-        Decision::Retry {
-            after: Millis(1_000)
-        }
+        Decision::Retry { after: Millis(1_000) }
     );
     assert_eq!(
         given_up(upload.fail(FailureKind::Unavailable)),
@@ -97,11 +89,7 @@ fn what_cannot_help_is_not_retried() {
         let mut upload = Upload::over(&[MARK]);
         let decision = upload.fail(kind);
         let again = matches!(decision, Decision::Retry { .. } | Decision::Verify { .. });
-        assert_eq!(
-            again,
-            kind.is_retryable() || kind == FailureKind::Protocol,
-            "{kind}"
-        );
+        assert_eq!(again, kind.is_retryable() || kind == FailureKind::Protocol, "{kind}");
     }
 }
 
@@ -122,10 +110,7 @@ fn a_refused_file_is_not_shopped_around_and_a_broken_provider_is_left() {
                 decision,
             ) => assert_eq!(decision, Decision::NextProvider, "{kind}"),
             (_, decision) => {
-                assert!(matches!(
-                    decision,
-                    Decision::Retry { .. } | Decision::Verify { .. }
-                ));
+                assert!(matches!(decision, Decision::Retry { .. } | Decision::Verify { .. }));
             }
         }
     }
@@ -137,17 +122,12 @@ fn a_refused_file_is_not_shopped_around_and_a_broken_provider_is_left() {
 fn pains_4d_classified_retry_after_honoured_verified_before_resending() {
     for kind in [FailureKind::Transport, FailureKind::Timeout] {
         let decision = Upload::over(&[MARK]).fail(kind);
-        assert!(
-            !matches!(decision, Decision::GiveUp(_)),
-            "{kind} is retried"
-        );
+        assert!(!matches!(decision, Decision::GiveUp(_)), "{kind} is retried");
     }
     let mut upload = Upload::over(&[MARK]);
     assert_eq!(
         upload.send(limited(Millis::from_secs(20))),
-        Decision::Retry {
-            after: Millis(20_500)
-        }
+        Decision::Retry { after: Millis(20_500) }
     );
     // Four providers, all of them broken: the number of sends is limited for the upload, not only for each.
     let mut upload = Upload::over(&[MARK; 4]);
@@ -160,10 +140,7 @@ fn pains_4d_classified_retry_after_honoured_verified_before_resending() {
     assert_eq!(upload.retry.total_sends(), 6);
     // A lost answer is looked for before anything is sent, here or elsewhere.
     let mut upload = Upload::over(&[MARK, MARK]);
-    assert!(matches!(
-        upload.fail(FailureKind::Timeout),
-        Decision::Verify { .. }
-    ));
+    assert!(matches!(upload.fail(FailureKind::Timeout), Decision::Verify { .. }));
     assert!(upload.retry.start(upload.now).is_err());
     assert_eq!(upload.on(Event::VerifyFound), Decision::Adopt);
 }
@@ -185,10 +162,7 @@ fn a_longer_pause_than_is_waited_for_moves_on() {
 fn no_wait_passes_the_deadline() {
     let mut upload = Upload::over(&[MARK]);
     upload.now = DEADLINE - Millis(500);
-    assert_eq!(
-        given_up(upload.fail(FailureKind::Unavailable)),
-        (Why::Deadline, false)
-    );
+    assert_eq!(given_up(upload.fail(FailureKind::Unavailable)), (Why::Deadline, false));
     let mut upload = Upload::over(&[MARK]);
     upload.now = DEADLINE - Millis(501);
     assert_eq!(
@@ -196,25 +170,17 @@ fn no_wait_passes_the_deadline() {
         Decision::Retry { after: Millis(500) }
     );
     upload.now = DEADLINE;
-    assert_eq!(
-        given_up(upload.retry.start(DEADLINE).unwrap()),
-        (Why::Deadline, false)
-    );
+    assert_eq!(given_up(upload.retry.start(DEADLINE).unwrap()), (Why::Deadline, false));
     // With another provider there is still time for one attempt there.
     let mut upload = Upload::over(&[MARK, MARK]);
     upload.now = DEADLINE - Millis(500);
-    assert_eq!(
-        upload.fail(FailureKind::Unavailable),
-        Decision::NextProvider
-    );
+    assert_eq!(upload.fail(FailureKind::Unavailable), Decision::NextProvider);
     // And for a look that comes early.
     let mut upload = Upload::over(&[MARK]);
     upload.now = DEADLINE - Millis(500);
     assert_eq!(
         upload.fail(FailureKind::Timeout),
-        Decision::Verify {
-            after: Millis::ZERO
-        }
+        Decision::Verify { after: Millis::ZERO }
     );
 }
 
@@ -222,10 +188,7 @@ fn no_wait_passes_the_deadline() {
 fn a_spent_budget_leaves_the_provider_alone() {
     let mut upload = Upload::over(&[MARK, MARK]);
     upload.paid = false;
-    assert_eq!(
-        upload.fail(FailureKind::Unavailable),
-        Decision::NextProvider
-    );
+    assert_eq!(upload.fail(FailureKind::Unavailable), Decision::NextProvider);
     assert_eq!(
         given_up(upload.fail(FailureKind::Unavailable)),
         (Why::BudgetSpent, false)
@@ -243,9 +206,7 @@ fn a_breaker_is_waited_for_only_if_it_is_short_and_there_is_no_other() {
     let mut pinned = Upload::over(&[MARK]);
     assert_eq!(
         pinned.on(Event::NotAdmitted(cooling)),
-        Decision::Retry {
-            after: Millis(5_500)
-        }
+        Decision::Retry { after: Millis(5_500) }
     );
     assert_eq!(
         given_up(pinned.on(Event::NotAdmitted(open))),
@@ -263,27 +224,15 @@ fn switches_switch() {
         ..RetryPolicy::default()
     };
     let mut upload = Upload::with(off, RoutePolicy::default(), &[MARK, MARK]);
-    assert_eq!(
-        upload.fail(FailureKind::Unavailable),
-        Decision::NextProvider
-    );
-    assert!(matches!(
-        upload.fail(FailureKind::Timeout),
-        Decision::Verify { .. }
-    ));
-    assert_eq!(
-        given_up(upload.on(Event::VerifyAbsent)),
-        (Why::AttemptsSpent, false)
-    );
+    assert_eq!(upload.fail(FailureKind::Unavailable), Decision::NextProvider);
+    assert!(matches!(upload.fail(FailureKind::Timeout), Decision::Verify { .. }));
+    assert_eq!(given_up(upload.on(Event::VerifyAbsent)), (Why::AttemptsSpent, false));
     let alone = RoutePolicy {
         fallback: false,
         ..RoutePolicy::default()
     };
     let mut upload = Upload::with(RetryPolicy::default(), alone, &[MARK, MARK]);
-    assert_eq!(
-        given_up(upload.fail(FailureKind::Unauthorized)),
-        (Why::Refused, false)
-    );
+    assert_eq!(given_up(upload.fail(FailureKind::Unauthorized)), (Why::Refused, false));
 }
 
 #[test]
@@ -297,25 +246,17 @@ fn each_provider_has_its_own_settings() {
         attempts: 2,
         ..once
     };
-    let legs = [once, slow].map(|retry| Leg {
-        verify: MARK,
-        retry,
-    });
+    let legs = [once, slow].map(|retry| Leg { verify: MARK, retry });
     let retry = RetryLoop::new(RoutePolicy::default(), legs, DEADLINE);
     let mut upload = Upload {
         retry,
         now: Millis::ZERO,
         paid: true,
     };
+    assert_eq!(upload.fail(FailureKind::Unavailable), Decision::NextProvider);
     assert_eq!(
         upload.fail(FailureKind::Unavailable),
-        Decision::NextProvider
-    );
-    assert_eq!(
-        upload.fail(FailureKind::Unavailable),
-        Decision::Retry {
-            after: Millis(2_000)
-        }
+        Decision::Retry { after: Millis(2_000) }
     );
     assert_eq!(
         given_up(upload.fail(FailureKind::Unavailable)),
@@ -332,11 +273,7 @@ fn events_out_of_order_change_nothing() {
         random: 0.0,
         budget: &mut || true,
     };
-    for event in [
-        Event::AttemptSucceeded,
-        Event::VerifyFound,
-        Event::VerifyAbsent,
-    ] {
+    for event in [Event::AttemptSucceeded, Event::VerifyFound, Event::VerifyAbsent] {
         assert!(upload.retry.on(event, &mut inputs).is_err());
     }
     assert_eq!(upload.retry, before);

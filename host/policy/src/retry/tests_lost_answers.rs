@@ -6,24 +6,15 @@ use super::*;
 fn a_lost_answer_that_nobody_can_look_for_ends_unknown() {
     let none = VerifyMethod::None;
     let mut upload = Upload::over(&[none, MARK]);
-    assert_eq!(
-        given_up(upload.fail(FailureKind::Timeout)),
-        (Why::OutcomeUnknown, true)
-    );
+    assert_eq!(given_up(upload.fail(FailureKind::Timeout)), (Why::OutcomeUnknown, true));
     // By a setting it is sent again, to the same provider only.
     let policy = RetryPolicy {
         resend_unknown: true,
         ..RetryPolicy::default()
     };
     let mut upload = Upload::with(policy, RoutePolicy::default(), &[none, MARK]);
-    assert!(matches!(
-        upload.fail(FailureKind::Timeout),
-        Decision::Retry { .. }
-    ));
-    assert!(matches!(
-        upload.fail(FailureKind::Unavailable),
-        Decision::Retry { .. }
-    ));
+    assert!(matches!(upload.fail(FailureKind::Timeout), Decision::Retry { .. }));
+    assert!(matches!(upload.fail(FailureKind::Unavailable), Decision::Retry { .. }));
     assert_eq!(
         given_up(upload.fail(FailureKind::Unavailable)),
         (Why::AttemptsSpent, true)
@@ -33,10 +24,7 @@ fn a_lost_answer_that_nobody_can_look_for_ends_unknown() {
 #[test]
 fn with_an_idempotency_key_sending_again_is_looking() {
     let mut upload = Upload::over(&[VerifyMethod::IdempotencyKey, MARK]);
-    assert!(matches!(
-        upload.fail(FailureKind::Timeout),
-        Decision::Retry { .. }
-    ));
+    assert!(matches!(upload.fail(FailureKind::Timeout), Decision::Retry { .. }));
     assert_eq!(upload.send(Event::AttemptSucceeded), Decision::Done);
     // While it is unknown, the route does not move on.
     let mut upload = Upload::over(&[VerifyMethod::IdempotencyKey, MARK]);
@@ -55,20 +43,12 @@ fn looking_is_repeated_and_then_given_up() {
         upload.fail(FailureKind::Protocol),
         Decision::Verify { after: Millis(500) }
     );
+    assert_eq!(upload.on(Event::VerifyUnknown), Decision::Verify { after: Millis(500) });
     assert_eq!(
         upload.on(Event::VerifyUnknown),
-        Decision::Verify { after: Millis(500) }
+        Decision::Verify { after: Millis(1_000) }
     );
-    assert_eq!(
-        upload.on(Event::VerifyUnknown),
-        Decision::Verify {
-            after: Millis(1_000)
-        }
-    );
-    assert_eq!(
-        given_up(upload.on(Event::VerifyUnknown)),
-        (Why::OutcomeUnknown, true)
-    );
+    assert_eq!(given_up(upload.on(Event::VerifyUnknown)), (Why::OutcomeUnknown, true));
 }
 
 #[test]
@@ -88,10 +68,7 @@ fn an_outage_is_looked_through() {
         "five minutes by half of the jitter: {waited}"
     );
     // The first one that is answered decides; the route may go on.
-    assert!(matches!(
-        upload.on(Event::VerifyAbsent),
-        Decision::Retry { .. }
-    ));
+    assert!(matches!(upload.on(Event::VerifyAbsent), Decision::Retry { .. }));
     upload.fail(FailureKind::Timeout);
     for _ in 1..most {
         upload.on(Event::VerifyUnanswered);
@@ -106,12 +83,7 @@ fn an_outage_is_looked_through() {
 fn after_a_look_that_found_nothing_it_goes_on_at_once() {
     let mut upload = Upload::over(&[MARK, MARK]);
     upload.fail(FailureKind::Timeout);
-    assert_eq!(
-        upload.on(Event::VerifyAbsent),
-        Decision::Retry {
-            after: Millis::ZERO
-        }
-    );
+    assert_eq!(upload.on(Event::VerifyAbsent), Decision::Retry { after: Millis::ZERO });
     upload.fail(FailureKind::Timeout);
     upload.on(Event::VerifyAbsent);
     upload.fail(FailureKind::Timeout);

@@ -1,8 +1,9 @@
 //! Where a file may go, in which order, and why not elsewhere.
 //!
 //! Providers are filtered by what their profile takes, by grants, quota and breaker; what is left is ranked by the
-//! operator's order, ties by fewest uploads in flight. Nothing is sent to find out: where no provider is left, the error
-//! lists every one of them with its reason. A pinned provider stands alone: it is used or refused, never replaced.
+//! operator's order, ties by fewest uploads in flight. Nothing is sent to find out: where no provider is left, the
+//! error lists every one of them with its reason. A pinned provider stands alone: it is used or refused, never
+//! replaced.
 
 mod filter;
 mod reason;

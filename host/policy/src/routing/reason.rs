@@ -179,10 +179,7 @@ impl NoRoute {
 impl fmt::Display for NoRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.pinned {
-            Some(name) => write!(
-                f,
-                "the provider `{name}` that was asked for cannot take the file"
-            )?,
+            Some(name) => write!(f, "the provider `{name}` that was asked for cannot take the file")?,
             None => write!(f, "no provider can take the file")?,
         }
         if self.refused.is_empty() {

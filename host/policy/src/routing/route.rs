@@ -20,8 +20,8 @@ pub struct RouteRequest<'a> {
     pub media_type: &'a str,
     /// Lower case, without the dot; empty if none.
     pub extension: &'a str,
-    /// The purpose asked for, as the vendor spells it. Absent: each provider's default. A purpose that a provider does not
-    /// have makes it ineligible, also a generic one (`user_data`): whoever names a purpose means it.
+    /// The purpose asked for, as the vendor spells it. Absent: each provider's default. A purpose that a provider does
+    /// not have makes it ineligible, also a generic one (`user_data`): whoever names a purpose means it.
     pub purpose: Option<&'a str>,
     /// The one provider to use.
     pub pinned: Option<&'a str>,

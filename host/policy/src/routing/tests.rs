@@ -35,10 +35,7 @@ fn purpose(name: &str, max: u64) -> PurposeProfile {
 }
 
 fn kimi() -> Profile {
-    profile(vec![
-        purpose("file-extract", 100 * MB),
-        purpose("image", 100 * MB),
-    ])
+    profile(vec![purpose("file-extract", 100 * MB), purpose("image", 100 * MB)])
 }
 
 /// bigmodel.cn: 20 MB, images 5 MB.
@@ -77,13 +74,7 @@ const PDF: RouteRequest<'static> = RouteRequest {
 };
 
 fn names(route: &Result<Route, NoRoute>) -> Vec<&str> {
-    route
-        .as_ref()
-        .unwrap()
-        .ranked
-        .iter()
-        .map(|r| r.name.as_str())
-        .collect()
+    route.as_ref().unwrap().ranked.iter().map(|r| r.name.as_str()).collect()
 }
 
 #[test]
@@ -130,13 +121,7 @@ fn the_default_router_follows_documented_limits() {
 #[test]
 fn every_filter_has_its_reason() {
     let glm = glm();
-    let full = BTreeMap::from([(
-        "agent".to_owned(),
-        Usage {
-            count: 100,
-            bytes: 1,
-        },
-    )]);
+    let full = BTreeMap::from([("agent".to_owned(), Usage { count: 100, bytes: 1 })]);
     let open = Refusal::Open { until: Millis(7) };
     let plain = candidate("glm", 0, &glm);
     let reason = |request: &RouteRequest<'_>, candidate: Candidate<'_>| {
@@ -176,28 +161,19 @@ fn every_filter_has_its_reason() {
             ("empty_file", Verdict::NotAccepted),
         ),
         (
-            RouteRequest {
-                size: 21 * MB,
-                ..PDF
-            },
+            RouteRequest { size: 21 * MB, ..PDF },
             plain,
             ("file_too_large", Verdict::TooLarge),
         ),
         (
-            RouteRequest {
-                size: 6 * MB,
-                ..image
-            },
+            RouteRequest { size: 6 * MB, ..image },
             plain,
             ("image_too_large", Verdict::TooLarge),
         ),
         (zip, plain, ("type_not_accepted", Verdict::NotAccepted)),
         (
             PDF,
-            Candidate {
-                used: &full,
-                ..plain
-            },
+            Candidate { used: &full, ..plain },
             ("quota_exhausted", Verdict::QuotaExhausted),
         ),
         (
@@ -219,10 +195,7 @@ fn every_filter_has_its_reason() {
     ] {
         assert_eq!(reason(&request, candidate), expected);
     }
-    assert_eq!(
-        route(&PDF, &[], None).unwrap_err().verdict(),
-        Verdict::NoSuchProvider
-    );
+    assert_eq!(route(&PDF, &[], None).unwrap_err().verdict(), Verdict::NoSuchProvider);
 }
 
 #[test]
@@ -312,10 +285,7 @@ fn a_provider_that_asked_for_a_pause_comes_last_but_is_not_lost() {
         ..candidate("cooling", 0, &kimi)
     };
     let ready = candidate("ready", 1, &kimi);
-    assert_eq!(
-        names(&route(&PDF, &[cooling, ready], None)),
-        ["ready", "cooling"]
-    );
+    assert_eq!(names(&route(&PDF, &[cooling, ready], None)), ["ready", "cooling"]);
     assert_eq!(names(&route(&PDF, &[cooling], None)), ["cooling"]);
 }
 
@@ -353,21 +323,8 @@ fn every_candidate_is_answered_once_and_truthfully() {
     let (kimi, glm) = (kimi(), glm());
     let open = Admission::Refused(Refusal::Open { until: Millis(1) });
     let mut cases = 0;
-    for size in [
-        0,
-        1,
-        5 * MB,
-        5 * MB + 1,
-        20 * MB,
-        20 * MB + 1,
-        100 * MB,
-        100 * MB + 1,
-    ] {
-        for (media_type, extension) in [
-            ("application/pdf", "pdf"),
-            ("image/png", "png"),
-            ("a/b", ""),
-        ] {
+    for size in [0, 1, 5 * MB, 5 * MB + 1, 20 * MB, 20 * MB + 1, 100 * MB, 100 * MB + 1] {
+        for (media_type, extension) in [("application/pdf", "pdf"), ("image/png", "png"), ("a/b", "")] {
             for purpose in [None, Some("agent"), Some("image"), Some("assistants")] {
                 for pinned in [None, Some("kimi"), Some("glm"), Some("nobody")] {
                     for health in [Admission::Ready, Admission::Probe, open] {

@@ -13,18 +13,9 @@ fn a_threshold_prefers_and_never_forces() {
         above: "kimi".into(),
     };
     assert_eq!(check_threshold(&threshold, &both), Ok(()));
-    assert_eq!(
-        names(&route(&PDF, &both, Some(&threshold))),
-        ["glm", "kimi"]
-    );
-    let large = RouteRequest {
-        size: 11 * MB,
-        ..PDF
-    };
-    assert_eq!(
-        names(&route(&large, &both, Some(&threshold))),
-        ["kimi", "glm"]
-    );
+    assert_eq!(names(&route(&PDF, &both, Some(&threshold))), ["glm", "kimi"]);
+    let large = RouteRequest { size: 11 * MB, ..PDF };
+    assert_eq!(names(&route(&large, &both, Some(&threshold))), ["kimi", "glm"]);
     // An image of 8 MB prefers GLM, which takes none over 5 MB.
     let image = RouteRequest {
         size: 8 * MB,

@@ -20,11 +20,7 @@ pub struct SizeThreshold {
 impl SizeThreshold {
     /// The provider that a file of this size prefers.
     pub fn prefers(&self, size: u64) -> &str {
-        if size <= self.bytes {
-            &self.at_most
-        } else {
-            &self.above
-        }
+        if size <= self.bytes { &self.at_most } else { &self.above }
     }
 }
 
@@ -39,7 +35,8 @@ pub enum ThresholdError {
     },
     /// The provider for small files does not take all of them.
     #[error(
-        "the size threshold gives files of up to {bytes} bytes to `{name}`, which takes at most {max}; lower it to {max}, \
+        "the size threshold gives files of up to {bytes} bytes to `{name}`, which takes at most {max}; lower it to \
+         {max}, \
          or remove it: routing knows each provider's limits without it"
     )]
     TooSmall {
@@ -52,7 +49,8 @@ pub enum ThresholdError {
     },
     /// The provider for large files takes less than another one does.
     #[error(
-        "the size threshold gives every file over {bytes} bytes to `{name}`, which takes at most {max}, while `{better}` \
+        "the size threshold gives every file over {bytes} bytes to `{name}`, which takes at most {max}, while \
+         `{better}` \
          takes larger ones; name `{better}` for them, or remove it: routing knows each provider's limits without it"
     )]
     TooLarge {
@@ -74,18 +72,13 @@ pub enum ThresholdError {
 ///
 /// # Errors
 /// [`ThresholdError`] names the provider and the limit.
-pub fn check_threshold(
-    threshold: &SizeThreshold,
-    candidates: &[Candidate<'_>],
-) -> Result<(), ThresholdError> {
+pub fn check_threshold(threshold: &SizeThreshold, candidates: &[Candidate<'_>]) -> Result<(), ThresholdError> {
     let limit = |name: &str| {
         candidates
             .iter()
             .find(|candidate| candidate.name == name)
             .map(max_bytes)
-            .ok_or_else(|| ThresholdError::Unknown {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| ThresholdError::Unknown { name: name.to_owned() })
     };
     let bytes = threshold.bytes;
     let small = limit(&threshold.at_most)?;
@@ -98,9 +91,7 @@ pub fn check_threshold(
         });
     }
     let max = limit(&threshold.above)?;
-    let better = candidates
-        .iter()
-        .find(|candidate| max_bytes(candidate) > max);
+    let better = candidates.iter().find(|candidate| max_bytes(candidate) > max);
     // A provider that takes nothing above the threshold is wrong even where nobody takes more.
     if better.is_some() || max <= bytes {
         return Err(ThresholdError::TooLarge {

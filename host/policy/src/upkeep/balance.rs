@@ -56,8 +56,8 @@ pub struct SpoolBalance {
 pub struct ProviderBalance {
     /// Its configured name.
     pub name: String,
-    /// Whether nobody but Loadlock stores there: a component that reaches no network and keeps files in its own directory.
-    /// The account of a vendor is shared with other programs.
+    /// Whether nobody but Loadlock stores there: a component that reaches no network and keeps files in its own
+    /// directory. The account of a vendor is shared with other programs.
     pub exclusive: bool,
     /// The list against the books.
     pub comparison: Comparison,
@@ -128,11 +128,7 @@ pub fn balance(
         note("accepted, not recorded yet", journal.accepted),
         note("unknown outcomes", journal.unknown),
         note("pending deletes", journal.pending_deletes),
-        agree(
-            "files referring to remote files",
-            ledger.references,
-            ledger.files,
-        ),
+        agree("files referring to remote files", ledger.references, ledger.files),
         agree("live remote files", ledger.live.0, ledger.live.1),
         agree("their bytes", ledger.live_bytes.0, ledger.live_bytes.1),
         agree("counted for quotas", ledger.quota.0, ledger.quota.1),
@@ -153,32 +149,13 @@ pub fn balance(
             comparison.unrecorded.iter().filter(of).count() as u64
         };
         let accounted = comparison.live + unrecorded_accepted(comparison);
-        let dying_listed = comparison
-            .dying
-            .iter()
-            .filter(|(_, listed)| *listed)
-            .count() as u64;
+        let dying_listed = comparison.dying.iter().filter(|(_, listed)| *listed).count() as u64;
         let of_provider = [
-            agree(
-                "stored files found at the vendor",
-                comparison.matching,
-                accounted,
-            ),
-            agree(
-                "stored files in another size",
-                comparison.differing.len() as u64,
-                0,
-            ),
-            agree(
-                "marked missing but listed",
-                comparison.found.len() as u64,
-                0,
-            ),
+            agree("stored files found at the vendor", comparison.matching, accounted),
+            agree("stored files in another size", comparison.differing.len() as u64, 0),
+            agree("marked missing but listed", comparison.found.len() as u64, 0),
             note("dying and still listed", dying_listed),
-            note(
-                "to be deleted and still listed",
-                owned(Ownership::ToBeDeleted),
-            ),
+            note("to be deleted and still listed", owned(Ownership::ToBeDeleted)),
             note("of unsettled uploads", owned(Ownership::Unsettled)),
             agree("leftovers of failed uploads", owned(Ownership::Leftover), 0),
             match (exclusive, owned(Ownership::Foreign)) {
@@ -194,11 +171,10 @@ pub fn balance(
     lines
 }
 
-/// Accepted uploads without a row that should be on the list: those that are missing, and those that match beyond the rows.
+/// Accepted uploads without a row that should be on the list: those that are missing, and those that match beyond the
+/// rows.
 fn unrecorded_accepted(comparison: &Comparison) -> u64 {
-    let of_rows = comparison
-        .live
-        .saturating_sub(comparison.missing.len() as u64);
+    let of_rows = comparison.live.saturating_sub(comparison.missing.len() as u64);
     let seen = comparison.matching + comparison.differing.len() as u64;
     seen.saturating_sub(of_rows) + comparison.accepted_missing.len() as u64
 }
@@ -220,12 +196,7 @@ mod tests {
         sheet_of(false, rows, listed, accepted)
     }
 
-    fn sheet_of(
-        exclusive: bool,
-        rows: &[&str],
-        listed: &[&str],
-        accepted: &[&str],
-    ) -> Vec<BalanceLine> {
+    fn sheet_of(exclusive: bool, rows: &[&str], listed: &[&str], accepted: &[&str]) -> Vec<BalanceLine> {
         let rows: Vec<LedgerRow> = rows
             .iter()
             .map(|id| LedgerRow {
@@ -286,8 +257,7 @@ mod tests {
 
     #[test]
     fn each_count_can_tip_the_sheet_and_unknown_outcomes_cannot() {
-        let of =
-            |journal, ledger, spool| unbalanced(&balance(&journal, &ledger, &spool, &[])).len();
+        let of = |journal, ledger, spool| unbalanced(&balance(&journal, &ledger, &spool, &[])).len();
         let (journal, ledger, spool) = Default::default();
         assert_eq!(of(journal, ledger, spool), 0);
         let told = JournalBalance {
@@ -305,10 +275,7 @@ mod tests {
                 references: 1,
                 ..ledger
             },
-            LedgerBalance {
-                live: (1, 0),
-                ..ledger
-            },
+            LedgerBalance { live: (1, 0), ..ledger },
             LedgerBalance {
                 live_bytes: (0, 1),
                 ..ledger
@@ -332,27 +299,7 @@ mod tests {
         ] {
             assert_eq!(of(journal, tipped, spool), 1, "{tipped:?}");
         }
-        assert_eq!(
-            of(
-                journal,
-                ledger,
-                SpoolBalance {
-                    owned: 1,
-                    ownerless: 0
-                }
-            ),
-            0
-        );
-        assert_eq!(
-            of(
-                journal,
-                ledger,
-                SpoolBalance {
-                    owned: 0,
-                    ownerless: 1
-                }
-            ),
-            1
-        );
+        assert_eq!(of(journal, ledger, SpoolBalance { owned: 1, ownerless: 0 }), 0);
+        assert_eq!(of(journal, ledger, SpoolBalance { owned: 0, ownerless: 1 }), 1);
     }
 }

@@ -36,8 +36,8 @@ pub struct LedgerRow {
     pub bytes: u64,
     /// State.
     pub state: LedgerRowState,
-    /// Whether it was stored through this provider, or through one that has this account no more. Another provider of the
-    /// same account is asked about its own.
+    /// Whether it was stored through this provider, or through one that has this account no more. Another provider of
+    /// the same account is asked about its own.
     pub ours_to_judge: bool,
 }
 
@@ -97,22 +97,13 @@ pub struct Comparison {
     pub unrecorded: Vec<(Listed, Ownership)>,
 }
 
-/// Compares. `before` is the ledger as it was read before the list, `after` as it was read after it: what was recorded or
-/// deleted in between is neither missing from the list nor foreign to us, and what was marked missing in between is not
-/// found. The journal is read last.
-pub fn compare(
-    before: &[LedgerRow],
-    listed: &[Listed],
-    after: &[LedgerRow],
-    journal: &JournalFacts,
-) -> Comparison {
-    let known_before: BTreeMap<&str, LedgerRowState> = before
-        .iter()
-        .map(|row| (row.id.as_str(), row.state))
-        .collect();
+/// Compares. `before` is the ledger as it was read before the list, `after` as it was read after it: what was recorded
+/// or deleted in between is neither missing from the list nor foreign to us, and what was marked missing in between is
+/// not found. The journal is read last.
+pub fn compare(before: &[LedgerRow], listed: &[Listed], after: &[LedgerRow], journal: &JournalFacts) -> Comparison {
+    let known_before: BTreeMap<&str, LedgerRowState> = before.iter().map(|row| (row.id.as_str(), row.state)).collect();
     let was = |row: &LedgerRow| known_before.get(row.id.as_str()) == Some(&row.state);
-    let on_list: BTreeMap<&str, &Listed> =
-        listed.iter().map(|file| (file.id.as_str(), file)).collect();
+    let on_list: BTreeMap<&str, &Listed> = listed.iter().map(|file| (file.id.as_str(), file)).collect();
     let mut result = Comparison {
         listed: on_list.len() as u64,
         ..Comparison::default()
@@ -141,11 +132,7 @@ pub fn compare(
             }
         }
     }
-    let recorded: BTreeSet<&str> = before
-        .iter()
-        .chain(after)
-        .map(|row| row.id.as_str())
-        .collect();
+    let recorded: BTreeSet<&str> = before.iter().chain(after).map(|row| row.id.as_str()).collect();
     for (id, bytes) in &journal.accepted {
         if recorded.contains(id.as_str()) {
             continue;
@@ -161,15 +148,10 @@ pub fn compare(
     }
     for file in on_list.values() {
         let id = file.id.as_str();
-        if recorded.contains(id)
-            || journal.accepted.contains_key(id)
-            || journal.passing.contains(id)
-        {
+        if recorded.contains(id) || journal.accepted.contains_key(id) || journal.passing.contains(id) {
             continue;
         }
-        result
-            .unrecorded
-            .push(((*file).clone(), ownership(file, journal)));
+        result.unrecorded.push(((*file).clone(), ownership(file, journal)));
     }
     result
 }
@@ -263,10 +245,7 @@ mod tests {
         assert_eq!(found.accepted_missing, ["vanished"]);
         assert_eq!(found.found, ["back"]);
         assert_eq!(found.differing.len(), 1);
-        assert_eq!(
-            found.dying,
-            [("dying".to_owned(), true), ("gone".to_owned(), false)]
-        );
+        assert_eq!(found.dying, [("dying".to_owned(), true), ("gone".to_owned(), false)]);
         let owners: BTreeMap<&str, Ownership> = found
             .unrecorded
             .iter()
@@ -290,12 +269,7 @@ mod tests {
             [row("stored", LedgerRowState::Live)],
         );
         // `deleted` was still listed, `stored` not yet.
-        let found = compare(
-            &before,
-            &[listed("deleted")],
-            &after,
-            &JournalFacts::default(),
-        );
+        let found = compare(&before, &[listed("deleted")], &after, &JournalFacts::default());
         assert!(found.missing.is_empty() && found.unrecorded.is_empty());
     }
 

@@ -1,4 +1,5 @@
-//! Upkeep: what a running gateway does that no caller asked for, and what `reconcile` and `fsck` make of what they find.
+//! Upkeep: what a running gateway does that no caller asked for, and what `reconcile` and `fsck` make of what they
+//! find.
 //!
 //! | module | decides |
 //! |---|---|
@@ -14,12 +15,8 @@ mod on_use;
 mod plan;
 mod schedule;
 
-pub use balance::{
-    BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance,
-};
-pub use compare::{
-    Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, Ownership, compare,
-};
+pub use balance::{BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance};
+pub use compare::{Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, Ownership, compare};
 pub use on_use::{AfterStat, Seen, Use, after_stat, on_use};
 pub use plan::{Action, MassChange, Plan, Reason, mass_limit, plan};
 pub use schedule::{HEALTH_INTERVAL, SETTLE_GRACE, SETTLE_INTERVAL, Waiting, next_probe, told};

@@ -128,10 +128,7 @@ mod tests {
         let gone = Failure::new(FailureKind::NotFound, "no");
         assert_eq!(after_stat(Seen::Failed(&gone), 7, 5_000), AfterStat::Lost);
         let cannot = Failure::new(FailureKind::Unsupported, "no");
-        assert_eq!(
-            after_stat(Seen::Failed(&cannot), 7, 5_000),
-            AfterStat::Unasked
-        );
+        assert_eq!(after_stat(Seen::Failed(&cannot), 7, 5_000), AfterStat::Unasked);
         assert_eq!(after_stat(Seen::Silent, 7, 5_000), AfterStat::Undecided);
     }
 

@@ -61,7 +61,8 @@ pub enum Reason {
 /// Too much would change at once: a wrong account, an empty list or a damaged ledger look like this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error(
-    "{marks} remote files would be marked missing and {deletes} deleted, of {live} live ones; at most {limit} of each are \
+    "{marks} remote files would be marked missing and {deletes} deleted, of {live} live ones; at most {limit} of each \
+     are \
      changed at once"
 )]
 pub struct MassChange {
@@ -191,10 +192,7 @@ mod tests {
             (100, 21, true),
         ] {
             let rows = rows(live);
-            let list: Vec<Listed> = rows[lost..]
-                .iter()
-                .map(|row| listed(row.id.clone()))
-                .collect();
+            let list: Vec<Listed> = rows[lost..].iter().map(|row| listed(row.id.clone())).collect();
             let plan = plan(&compare(&rows, &list, &rows, &JournalFacts::default()));
             assert_eq!(plan.mass.is_some(), refused, "{lost} of {live}");
         }
@@ -202,9 +200,7 @@ mod tests {
 
     #[test]
     fn an_empty_ledger_deletes_nothing() {
-        let list: Vec<Listed> = (0..500)
-            .map(|number| listed(format!("x{number}")))
-            .collect();
+        let list: Vec<Listed> = (0..500).map(|number| listed(format!("x{number}"))).collect();
         let plan = plan(&compare(&[], &list, &[], &JournalFacts::default()));
         assert!(plan.mass.is_none());
         assert!(plan.actions.iter().all(|action| matches!(
@@ -225,8 +221,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the list and the books say: what is deleted was recorded by us as unwanted, and neither a live nor a
-        /// missing row nor an accepted upload is ever among it.
+        /// Whatever the list and the books say: what is deleted was recorded by us as unwanted, and neither a live nor
+        /// a missing row nor an accepted upload is ever among it.
         #[test]
         fn nothing_is_deleted_that_is_not_ours_and_unwanted(
             rows in proptest::collection::btree_map(0..12u8, state(), 0..12),

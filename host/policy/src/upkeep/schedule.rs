@@ -19,7 +19,8 @@ pub const SETTLE_GRACE: Millis = Millis::from_secs(10);
 /// When a provider is to be probed next. An instant that is not after `now` means now.
 ///
 /// While its breaker is open or half-open this is when the breaker lets a probe in, so that recovery waits for nobody's
-/// upload. While it is closed, it is `every` after the last look at it, and never within a pause that the vendor asked for.
+/// upload. While it is closed, it is `every` after the last look at it, and never within a pause that the vendor asked
+/// for.
 ///
 /// ```
 /// use loadlock_policy::{Millis, breaker::{Breaker, BreakerPolicy}, upkeep::next_probe};
@@ -46,9 +47,9 @@ pub fn next_probe(
 
 /// What a background probe tells the breaker.
 ///
-/// A probe that the breaker let in to find out (`decides`) counts like an upload. A routine one of a closed breaker only
-/// passes a rate limit on: it asks for something else than an upload does, so its success must not wipe out faults that
-/// uploads counted, and its faults must not shut out a vendor that takes uploads.
+/// A probe that the breaker let in to find out (`decides`) counts like an upload. A routine one of a closed breaker
+/// only passes a rate limit on: it asks for something else than an upload does, so its success must not wipe out faults
+/// that uploads counted, and its faults must not shut out a vendor that takes uploads.
 pub const fn told(decides: bool, outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::RateLimited { .. } => outcome,
@@ -147,14 +148,8 @@ mod tests {
             probes += 1;
             assert!(probes <= 3);
         }
-        assert_eq!(
-            now,
-            policy.open_for + policy.probe_interval + policy.probe_interval
-        );
-        assert_eq!(
-            next_probe(&breaker, &policy, Some(now), EVERY, now),
-            now + EVERY
-        );
+        assert_eq!(now, policy.open_for + policy.probe_interval + policy.probe_interval);
+        assert_eq!(next_probe(&breaker, &policy, Some(now), EVERY, now), now + EVERY);
     }
 
     #[test]
@@ -179,10 +174,7 @@ mod tests {
             retry_after: Some(Millis(30_000)),
         };
         breaker.report(&policy, permit, told(false, outcome), Millis::ZERO);
-        assert_eq!(
-            next_probe(&breaker, &policy, None, EVERY, Millis(1)),
-            Millis(30_000)
-        );
+        assert_eq!(next_probe(&breaker, &policy, None, EVERY, Millis(1)), Millis(30_000));
         assert_eq!(
             next_probe(&breaker, &policy, None, EVERY, Millis(30_000)),
             Millis(30_000)

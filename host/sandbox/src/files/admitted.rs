@@ -44,8 +44,8 @@ pub enum InputError {
 }
 
 impl AdmittedInput {
-    /// The sandbox's own check, made with nothing but what it holds itself: the provider is granted the root, and the path beneath it leads to the inode that was admitted.
-    /// Answers the guest's path relative to its preopen.
+    /// The sandbox's own check, made with nothing but what it holds itself: the provider is granted the root, and the
+    /// path beneath it leads to the inode that was admitted. Answers the guest's path relative to its preopen.
     pub(crate) fn check(&self, granted: &[Weak<GrantRoot>]) -> Result<String, InputError> {
         let here = Arc::as_ptr(&self.root);
         if !granted.iter().any(|root| Weak::as_ptr(root) == here) {

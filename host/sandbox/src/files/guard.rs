@@ -1,14 +1,14 @@
 //! The `wasi:filesystem` of a sandbox.
 //!
-//! Three kinds of things have a descriptor: the grant root and the admitted file, which are [`Visible`] and read-only, and whatever lies in the component's own
-//! directory, which is wasmtime-wasi's business. Links cannot be made anywhere, so none can be planted for the host or for a later call to follow.
+//! Three kinds of things have a descriptor: the grant root and the admitted file, which are [`Visible`] and read-only,
+//! and whatever lies in the component's own directory, which is wasmtime-wasi's business. Links cannot be made
+//! anywhere, so none can be planted for the host or for a later call to follow.
 
 use std::sync::Arc;
 
 use types::{
-    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream,
-    ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue,
-    NewTimestamp, OpenFlags, PathFlags,
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream, ErrorCode, Filesize,
+    Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
 };
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, Dir};
@@ -18,8 +18,7 @@ use wasmtime_wasi::{FsPerms, OpenMode};
 
 use super::stream::{AdmittedStream, CHUNK, read_at};
 use super::visible::{
-    FILES, FilesView, Leads, RootListing, STATE, Visible, directory_stat, file_hash, file_stat,
-    leads,
+    FILES, FilesView, Leads, RootListing, STATE, Visible, directory_stat, file_hash, file_stat, leads,
 };
 
 impl preopens::Host for FilesView<'_> {
@@ -27,19 +26,11 @@ impl preopens::Host for FilesView<'_> {
         let mut preopens = Vec::new();
         if let Some(admitted) = &self.ctx.admitted {
             let root = Visible::Root(Arc::new(admitted.clone()));
-            preopens.push((
-                Resource::new_own(self.table.push(root)?.rep()),
-                FILES.to_owned(),
-            ));
+            preopens.push((Resource::new_own(self.table.push(root)?.rep()), FILES.to_owned()));
         }
         if let Some(state) = &self.ctx.state {
             let mode = OpenMode::READ | OpenMode::WRITE;
-            let dir = Dir::new(
-                state.try_clone()?,
-                FsPerms::ReadWrite,
-                mode,
-                self.ctx.blocking,
-            );
+            let dir = Dir::new(state.try_clone()?, FsPerms::ReadWrite, mode, self.ctx.blocking);
             preopens.push((self.table.push(Descriptor::Dir(dir))?, STATE.to_owned()));
         }
         Ok(preopens)
@@ -51,10 +42,7 @@ impl Host for FilesView<'_> {
         error.downcast()
     }
 
-    fn filesystem_error_code(
-        &mut self,
-        error: Resource<wasmtime::Error>,
-    ) -> wasmtime::Result<Option<ErrorCode>> {
+    fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
         self.own().filesystem_error_code(error)
     }
 }
@@ -118,12 +106,7 @@ impl HostDescriptor for FilesView<'_> {
         self.own().set_times(fd, accessed, modified).await
     }
 
-    async fn read(
-        &mut self,
-        fd: Resource<Descriptor>,
-        len: Filesize,
-        offset: Filesize,
-    ) -> FsResult<(Vec<u8>, bool)> {
+    async fn read(&mut self, fd: Resource<Descriptor>, len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
         let admitted = match self.visible(&fd) {
             Some(Visible::File(admitted)) => admitted,
             Some(Visible::Root(_)) => return Err(ErrorCode::IsDirectory.into()),
@@ -143,20 +126,12 @@ impl HostDescriptor for FilesView<'_> {
         Ok((chunk.into(), end))
     }
 
-    async fn write(
-        &mut self,
-        fd: Resource<Descriptor>,
-        bytes: Vec<u8>,
-        offset: Filesize,
-    ) -> FsResult<Filesize> {
+    async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
         self.writable(&fd)?;
         self.own().write(fd, bytes, offset).await
     }
 
-    async fn read_directory(
-        &mut self,
-        fd: Resource<Descriptor>,
-    ) -> FsResult<Resource<DirectoryEntryStream>> {
+    async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>> {
         match self.visible(&fd) {
             Some(Visible::Root(admitted)) => {
                 let (first, below) = match admitted.1.split_once('/') {
@@ -171,9 +146,7 @@ impl HostDescriptor for FilesView<'_> {
                     },
                     name: first.to_owned(),
                 };
-                Ok(Resource::new_own(
-                    self.table.push(RootListing(Some(entry)))?.rep(),
-                ))
+                Ok(Resource::new_own(self.table.push(RootListing(Some(entry)))?.rep()))
             }
             Some(Visible::File(_)) => Err(ErrorCode::NotDirectory.into()),
             None => self.own().read_directory(fd).await,
@@ -194,11 +167,7 @@ impl HostDescriptor for FilesView<'_> {
         }
     }
 
-    async fn create_directory_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        path: String,
-    ) -> FsResult<()> {
+    async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         self.writable(&fd)?;
         self.own().create_directory_at(fd, path).await
     }
@@ -211,12 +180,7 @@ impl HostDescriptor for FilesView<'_> {
         }
     }
 
-    async fn stat_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        flags: PathFlags,
-        path: String,
-    ) -> FsResult<DescriptorStat> {
+    async fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
         match self.visible(&fd) {
             Some(Visible::Root(admitted)) => match leads(&path, &admitted.1) {
                 Leads::Root | Leads::Above => Ok(directory_stat()),
@@ -237,9 +201,7 @@ impl HostDescriptor for FilesView<'_> {
         modified: NewTimestamp,
     ) -> FsResult<()> {
         self.writable(&fd)?;
-        self.own()
-            .set_times_at(fd, flags, path, accessed, modified)
-            .await
+        self.own().set_times_at(fd, flags, path, accessed, modified).await
     }
 
     async fn link_at(
@@ -265,23 +227,16 @@ impl HostDescriptor for FilesView<'_> {
             Some(Visible::Root(admitted)) => admitted,
             Some(Visible::File(_)) => return Err(ErrorCode::NotDirectory.into()),
             None => {
-                return self
-                    .own()
-                    .open_at(fd, path_flags, path, open_flags, flags)
-                    .await;
+                return self.own().open_at(fd, path_flags, path, open_flags, flags).await;
             }
         };
         let changes = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
         let writes = DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY;
         match leads(&path, &admitted.1) {
             Leads::Nowhere => Err(ErrorCode::NoEntry.into()),
-            _ if open_flags.intersects(changes) || flags.intersects(writes) => {
-                Err(ErrorCode::NotPermitted.into())
-            }
+            _ if open_flags.intersects(changes) || flags.intersects(writes) => Err(ErrorCode::NotPermitted.into()),
             Leads::Root => self.show(Visible::Root(admitted)),
-            Leads::File if open_flags.contains(OpenFlags::DIRECTORY) => {
-                Err(ErrorCode::NotDirectory.into())
-            }
+            Leads::File if open_flags.contains(OpenFlags::DIRECTORY) => Err(ErrorCode::NotDirectory.into()),
             Leads::File => self.show(Visible::File(admitted)),
             // The whole path opens at once; a directory on the way has nothing of its own to show.
             Leads::Above => Err(ErrorCode::Access.into()),
@@ -307,11 +262,7 @@ impl HostDescriptor for FilesView<'_> {
         }
     }
 
-    async fn remove_directory_at(
-        &mut self,
-        fd: Resource<Descriptor>,
-        path: String,
-    ) -> FsResult<()> {
+    async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         self.writable(&fd)?;
         self.own().remove_directory_at(fd, path).await
     }
@@ -328,12 +279,7 @@ impl HostDescriptor for FilesView<'_> {
         self.own().rename_at(fd, path, new_fd, new_path).await
     }
 
-    async fn symlink_at(
-        &mut self,
-        _fd: Resource<Descriptor>,
-        _target: String,
-        _path: String,
-    ) -> FsResult<()> {
+    async fn symlink_at(&mut self, _fd: Resource<Descriptor>, _target: String, _path: String) -> FsResult<()> {
         Err(ErrorCode::NotPermitted.into())
     }
 
@@ -342,11 +288,7 @@ impl HostDescriptor for FilesView<'_> {
         self.own().unlink_file_at(fd, path).await
     }
 
-    fn read_via_stream(
-        &mut self,
-        fd: Resource<Descriptor>,
-        offset: Filesize,
-    ) -> FsResult<Resource<DynInputStream>> {
+    fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
         match self.visible(&fd) {
             Some(Visible::File(admitted)) => {
                 let input = &admitted.0;
@@ -365,31 +307,21 @@ impl HostDescriptor for FilesView<'_> {
         }
     }
 
-    fn write_via_stream(
-        &mut self,
-        fd: Resource<Descriptor>,
-        offset: Filesize,
-    ) -> FsResult<Resource<DynOutputStream>> {
+    fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         self.writable(&fd)?;
         self.own().write_via_stream(fd, offset)
     }
 
-    fn append_via_stream(
-        &mut self,
-        fd: Resource<Descriptor>,
-    ) -> FsResult<Resource<DynOutputStream>> {
+    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
         self.writable(&fd)?;
         self.own().append_via_stream(fd)
     }
 
-    async fn is_same_object(
-        &mut self,
-        a: Resource<Descriptor>,
-        b: Resource<Descriptor>,
-    ) -> wasmtime::Result<bool> {
+    async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> wasmtime::Result<bool> {
         match (self.visible(&a), self.visible(&b)) {
-            (Some(Visible::Root(_)), Some(Visible::Root(_)))
-            | (Some(Visible::File(_)), Some(Visible::File(_))) => Ok(true),
+            (Some(Visible::Root(_)), Some(Visible::Root(_))) | (Some(Visible::File(_)), Some(Visible::File(_))) => {
+                Ok(true)
+            }
             (None, None) => self.own().is_same_object(a, b).await,
             _ => Ok(false),
         }
@@ -439,8 +371,7 @@ impl HostDirectoryEntryStream for FilesView<'_> {
             .get(&Resource::<RootListing>::new_borrow(stream.rep()))
             .is_ok()
         {
-            self.table
-                .delete(Resource::<RootListing>::new_own(stream.rep()))?;
+            self.table.delete(Resource::<RootListing>::new_own(stream.rep()))?;
             return Ok(());
         }
         HostDirectoryEntryStream::drop(&mut self.own(), stream)

@@ -1,8 +1,8 @@
 //! Files without a place on the disk.
 //!
-//! A small body is in and out again within milliseconds, and making a folder and a file for it and removing them costs more than
-//! everything else that its bytes meet. It lies in an anonymous file in memory instead, sealed against every change; beneath its
-//! root it has a path like any other, so the sandbox's check of what it shows is the same.
+//! A small body is in and out again within milliseconds, and making a folder and a file for it and removing them costs
+//! more than everything else that its bytes meet. It lies in an anonymous file in memory instead, sealed against every
+//! change; beneath its root it has a path like any other, so the sandbox's check of what it shows is the same.
 
 use std::collections::HashMap;
 use std::fs::File;

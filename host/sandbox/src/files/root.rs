@@ -1,8 +1,9 @@
 //! Opening files beneath a granted root.
 //!
-//! A path is walked one component at a time from a directory handle, and no component may be a link (`O_NOFOLLOW`): `..`, absolute paths, symbolic and magic links
-//! cannot leave the root, whatever is renamed meanwhile, on every Unix (`openat2` would need Linux 5.6 and still could not show which directories lay on the way). Each directory on
-//! the way is compared by inode with what may never be read.
+//! A path is walked one component at a time from a directory handle, and no component may be a link (`O_NOFOLLOW`):
+//! `..`, absolute paths, symbolic and magic links cannot leave the root, whatever is renamed meanwhile, on every Unix
+//! (`openat2` would need Linux 5.6 and still could not show which directories lay on the way). Each directory on the
+//! way is compared by inode with what may never be read.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -60,9 +61,11 @@ impl From<&std::fs::Metadata> for Identity {
     }
 }
 
-/// Inodes that no component and no upload may ever read: the state directory, the spool, the compiled cache, the configuration, credential files.
+/// Inodes that no component and no upload may ever read: the state directory, the spool, the compiled cache, the
+/// configuration, credential files.
 ///
-/// An inode alone would forget a file that is replaced by renaming another over it, as editors and secret stores do; a name alone one that is moved. Both are kept.
+/// An inode alone would forget a file that is replaced by renaming another over it, as editors and secret stores do; a
+/// name alone one that is moved. Both are kept.
 #[derive(Debug, Clone, Default)]
 pub struct Protected {
     inodes: HashSet<(u64, u64)>,
@@ -71,7 +74,8 @@ pub struct Protected {
 }
 
 impl Protected {
-    /// Protects what is at `path` now, and everything beneath it if it is a directory, and whatever will have this name in this directory.
+    /// Protects what is at `path` now, and everything beneath it if it is a directory, and whatever will have this name
+    /// in this directory.
     ///
     /// # Errors
     /// If the path exists and cannot be examined.
@@ -200,9 +204,7 @@ impl GrantRoot {
         };
         let canonical = path.canonicalize().map_err(failed)?;
         if canonical.parent().is_none() {
-            return Err(RootError::Everything {
-                path: path.to_owned(),
-            });
+            return Err(RootError::Everything { path: path.to_owned() });
         }
         let directory = rustix::fs::open(
             &canonical,
@@ -212,9 +214,7 @@ impl GrantRoot {
         .map_err(|error| failed(error.into()))?;
         for ancestor in canonical.ancestors() {
             if std::fs::metadata(ancestor).is_ok_and(|metadata| protected.holds(&metadata)) {
-                return Err(RootError::Protected {
-                    path: path.to_owned(),
-                });
+                return Err(RootError::Protected { path: path.to_owned() });
             }
         }
         Ok(Self {
@@ -261,12 +261,7 @@ impl GrantRoot {
             return Err(OpenError::Protected);
         }
         // Without O_NONBLOCK the open of a FIFO would wait for a writer.
-        let file = File::from(open_component(
-            &here,
-            last,
-            OFlags::NONBLOCK | OFlags::NOCTTY,
-            &walked,
-        )?);
+        let file = File::from(open_component(&here, last, OFlags::NONBLOCK | OFlags::NOCTTY, &walked)?);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(OpenError::NotRegular(kind_of(&metadata)));
@@ -283,8 +278,8 @@ impl GrantRoot {
         })
     }
 
-    /// Shows `content` as a file beneath this root that is on no disk and cannot be changed, until [`let_go`](Self::let_go).
-    /// `None` where the system has no such files.
+    /// Shows `content` as a file beneath this root that is on no disk and cannot be changed, until
+    /// [`let_go`](Self::let_go). `None` where the system has no such files.
     ///
     /// # Errors
     /// If there is no memory or no descriptor for it.
@@ -316,12 +311,7 @@ fn plain_components(path: &Path) -> Option<Vec<&OsStr>> {
         .collect()
 }
 
-fn open_component(
-    directory: &impl AsFd,
-    name: &OsStr,
-    flags: OFlags,
-    walked: &Path,
-) -> Result<OwnedFd, OpenError> {
+fn open_component(directory: &impl AsFd, name: &OsStr, flags: OFlags, walked: &Path) -> Result<OwnedFd, OpenError> {
     let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(|error| {
         let link = || {
@@ -329,9 +319,7 @@ fn open_component(
                 .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink())
         };
         match error {
-            rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => {
-                OpenError::Link(walked.to_owned())
-            }
+            rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => OpenError::Link(walked.to_owned()),
             // O_DIRECTORY|O_NOFOLLOW on a link answers ENOTDIR on Linux.
             rustix::io::Errno::NOTDIR if link() => OpenError::Link(walked.to_owned()),
             rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => OpenError::NotFound,

@@ -1,8 +1,10 @@
 //! The data plane: the stream by which an admitted file leaves the disk.
 //!
-//! `blocking-splice` moves what this stream reads straight into a request body, host to host. One job on a blocking thread reads and hashes ahead of the guest, and goes on as long as the guest keeps up: where
-//! hashing is the slowest part, the thread never stops. Where the network is, the job ends once [`AHEAD`] chunks wait, and the next chunk that is taken starts another: a slow vendor holds no thread. wasmtime-wasi's
-//! own stream gives 64 KiB at a time and does not read ahead.
+//! `blocking-splice` moves what this stream reads straight into a request body, host to host. One job on a blocking
+//! thread reads and hashes ahead of the guest, and goes on as long as the guest keeps up: where hashing is the slowest
+//! part, the thread never stops. Where the network is, the job ends once [`AHEAD`] chunks wait, and the next chunk that
+//! is taken starts another: a slow vendor holds no thread. wasmtime-wasi's own stream gives 64 KiB at a time and does
+//! not read ahead.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,7 +19,8 @@ use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 
 use super::watch::Watch;
 
-/// Bytes per read: large enough that the cost of a hand-over between threads (some 10 µs) disappears beside hashing them (some 200 µs).
+/// Bytes per read: large enough that the cost of a hand-over between threads (some 10 µs) disappears beside hashing
+/// them (some 200 µs).
 pub(crate) const CHUNK: usize = 256 << 10;
 
 /// The least bytes per read, when many files are read at once.
@@ -50,11 +53,7 @@ pub(crate) fn pipe_depth() -> usize {
 }
 
 fn depth_for(open: usize) -> usize {
-    if chunk_for(open + 1) == CHUNK {
-        DEEP
-    } else {
-        SHALLOW
-    }
+    if chunk_for(open + 1) == CHUNK { DEEP } else { SHALLOW }
 }
 
 /// A reading position in an admitted file.
@@ -70,7 +69,8 @@ pub(crate) struct AdmittedStream {
 struct Shared {
     file: Arc<File>,
     watch: Watch,
-    /// Nothing past this is shown: the file's size at admission. A file that grows meanwhile does not change its upload.
+    /// Nothing past this is shown: the file's size at admission. A file that grows meanwhile does not change its
+    /// upload.
     end: u64,
     /// Its bytes are in memory: they are read where they are asked for.
     resident: bool,
@@ -163,13 +163,7 @@ impl Ahead {
 }
 
 impl AdmittedStream {
-    pub(crate) fn new(
-        file: Arc<File>,
-        watch: Watch,
-        offset: u64,
-        end: u64,
-        resident: bool,
-    ) -> Self {
+    pub(crate) fn new(file: Arc<File>, watch: Watch, offset: u64, end: u64, resident: bool) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
         let stream = Self {
             shared: Arc::new(Shared {
@@ -326,13 +320,7 @@ mod tests {
         for (offset, size) in [(0, usize::MAX), (0, 10_000), (CHUNK + 5, CHUNK)] {
             let watch = Watch::default();
             let end = content.len() as u64;
-            let mut stream = AdmittedStream::new(
-                file.clone(),
-                watch.clone(),
-                offset as u64,
-                end,
-                size == CHUNK,
-            );
+            let mut stream = AdmittedStream::new(file.clone(), watch.clone(), offset as u64, end, size == CHUNK);
             assert!(all(&mut stream, size).await == content[offset..]);
             let report = watch.finish(&file, end).unwrap();
             assert_eq!(report.covered, end - offset as u64);

@@ -73,10 +73,7 @@ impl FilesView<'_> {
     }
 
     pub(super) fn visible(&self, fd: &Resource<Descriptor>) -> Option<Visible> {
-        self.table
-            .get(&Resource::<Visible>::new_borrow(fd.rep()))
-            .ok()
-            .cloned()
+        self.table.get(&Resource::<Visible>::new_borrow(fd.rep())).ok().cloned()
     }
 
     /// Refuses to change anything through a grant.
@@ -139,11 +136,9 @@ pub(super) fn file_stat(input: &AdmittedInput) -> DescriptorStat {
         link_count: 1,
         size: input.identity.size,
         data_access_timestamp: None,
-        data_modification_timestamp: u64::try_from(modified / 1_000_000_000).ok().map(|seconds| {
-            Datetime {
-                seconds,
-                nanoseconds: u32::try_from(modified % 1_000_000_000).unwrap_or_default(),
-            }
+        data_modification_timestamp: u64::try_from(modified / 1_000_000_000).ok().map(|seconds| Datetime {
+            seconds,
+            nanoseconds: u32::try_from(modified % 1_000_000_000).unwrap_or_default(),
         }),
         status_change_timestamp: None,
     }

@@ -10,8 +10,9 @@ const MAX_ISLANDS: usize = 4_096;
 
 /// Counts and hashes what is read of one file, from any number of streams.
 ///
-/// Hashing happens where the bytes are read from disk, ahead of the guest; coverage is counted when they are handed to it. The digest runs over the contiguous
-/// bytes from the start; what was read ahead of them out of order, the host reads itself in [`Watch::finish`].
+/// Hashing happens where the bytes are read from disk, ahead of the guest; coverage is counted when they are handed to
+/// it. The digest runs over the contiguous bytes from the start; what was read ahead of them out of order, the host
+/// reads itself in [`Watch::finish`].
 #[derive(Debug, Clone)]
 pub struct Watch(Arc<Mutex<State>>);
 
@@ -120,8 +121,7 @@ impl Watch {
                 let want = usize::try_from(size - state.hashed)
                     .unwrap_or(buffer.len())
                     .min(buffer.len());
-                let read =
-                    std::os::unix::fs::FileExt::read_at(file, &mut buffer[..want], state.hashed)?;
+                let read = std::os::unix::fs::FileExt::read_at(file, &mut buffer[..want], state.hashed)?;
                 if read == 0 {
                     break;
                 }
@@ -129,8 +129,7 @@ impl Watch {
                 state.hashed += read as u64;
             }
         }
-        let sha256 = (covered == size && state.hashed == size)
-            .then(|| hex::encode(state.hasher.clone().finalize()));
+        let sha256 = (covered == size && state.hashed == size).then(|| hex::encode(state.hasher.clone().finalize()));
         Ok(ReadReport {
             covered,
             handed: state.handed,
@@ -141,12 +140,7 @@ impl Watch {
 
 impl State {
     fn covered(&self) -> u64 {
-        self.run
-            + self
-                .islands
-                .iter()
-                .map(|(start, end)| end - start)
-                .sum::<u64>()
+        self.run + self.islands.iter().map(|(start, end)| end - start).sum::<u64>()
     }
 
     fn add_island(&mut self, mut start: u64, mut end: u64) {
@@ -207,10 +201,7 @@ mod tests {
             watch.saw(0, b"hello");
         }
         let report = watch.finish(&file(b"hello world"), 11).unwrap();
-        assert_eq!(
-            (report.covered, report.handed, report.sha256),
-            (5, 15, None)
-        );
+        assert_eq!((report.covered, report.handed, report.sha256), (5, 15, None));
     }
 
     proptest::proptest! {

@@ -1,5 +1,5 @@
-//! A store elsewhere that does not answer is left in peace for a while: whoever asks meanwhile hears at once that it is away,
-//! instead of waiting for its timeout behind everybody else who does.
+//! A store elsewhere that does not answer is left in peace for a while: whoever asks meanwhile hears at once that it is
+//! away, instead of waiting for its timeout behind everybody else who does.
 
 use std::time::{Duration, Instant};
 
@@ -37,12 +37,8 @@ impl Absence {
             FailureKind::Timeout => LONGEST,
             _ => FIRST * 2_u32.saturating_pow(self.misses.min(10)),
         };
-        let asked = failure
-            .retry_after
-            .map(|wait| Duration::from_millis(wait.get()));
-        let wait = doubled
-            .min(LONGEST)
-            .max(asked.unwrap_or_default().min(BELIEVED));
+        let asked = failure.retry_after.map(|wait| Duration::from_millis(wait.get()));
+        let wait = doubled.min(LONGEST).max(asked.unwrap_or_default().min(BELIEVED));
         self.misses = self.misses.saturating_add(1);
         self.away = Some((now + wait, failure.clone()));
     }

@@ -1,8 +1,9 @@
 //! Long-lived instances that have a store behind them: trackers.
 //!
-//! One actor owns one instance and serves one call at a time on a thread of its own, so that a tracker may block on its disk and a cancelled caller cannot cancel a call half-way
-//! through a transaction: the actor finishes the call whether or not somebody still waits. Limits are armed anew for every call; any trap or exhausted limit discards the
-//! instance and the next call gets a fresh one.
+//! One actor owns one instance and serves one call at a time on a thread of its own, so that a tracker may block on its
+//! disk and a cancelled caller cannot cancel a call half-way through a transaction: the actor finishes the call whether
+//! or not somebody still waits. Limits are armed anew for every call; any trap or exhausted limit discards the instance
+//! and the next call gets a fresh one.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -31,7 +32,8 @@ pub(crate) struct Slot<B> {
     absence: Absence,
 }
 
-/// A handle to the actor. Dropping the last one waits for the call under way: whoever opens the same store next must find it closed.
+/// A handle to the actor. Dropping the last one waits for the call under way: whoever opens the same store next must
+/// find it closed.
 pub(crate) struct Actor<B>(Arc<Handle<B>>);
 
 struct Handle<B> {
@@ -59,17 +61,11 @@ impl<B> Clone for Actor<B> {
 impl<B: Send + Sync + 'static> Actor<B> {
     pub(crate) fn spawn(recipe: Recipe<B>) -> std::io::Result<Self> {
         let (jobs, mut queue) = mpsc::channel::<Job<B>>(QUEUE);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name(format!(
                 "loadlock-{}",
-                recipe
-                    .loaded
-                    .inspection
-                    .role
-                    .map_or("actor", |role| role.interface())
+                recipe.loaded.inspection.role.map_or("actor", |role| role.interface())
             ))
             .spawn(move || {
                 runtime.block_on(async move {
@@ -89,14 +85,11 @@ impl<B: Send + Sync + 'static> Actor<B> {
         })))
     }
 
-    /// Runs one call in the instance, and takes note whether the store behind it answered: while that is away, calls are refused
-    /// with [`CallError::NotReady`] instead of waiting for it.
+    /// Runs one call in the instance, and takes note whether the store behind it answered: while that is away, calls
+    /// are refused with [`CallError::NotReady`] instead of waiting for it.
     pub(crate) async fn ask<T: Send + 'static, E: Send + 'static>(
         &self,
-        call: impl for<'s> FnOnce(
-            &'s B,
-            &'s mut Store<CallState>,
-        ) -> BoxFuture<'s, wasmtime::Result<Result<T, E>>>
+        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<T, E>>>
         + Send
         + 'static,
         failure: fn(E) -> Failure,
@@ -122,18 +115,14 @@ impl<B: Send + Sync + 'static> Actor<B> {
     /// Runs one call in the instance.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
-        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>
-        + Send
-        + 'static,
+        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>> + Send + 'static,
     ) -> Result<T, CallError> {
         self.run(move |slot| Box::pin(slot.run(call))).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        run: impl for<'s> FnOnce(&'s mut Slot<B>) -> BoxFuture<'s, Result<T, CallError>>
-        + Send
-        + 'static,
+        run: impl for<'s> FnOnce(&'s mut Slot<B>) -> BoxFuture<'s, Result<T, CallError>> + Send + 'static,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
         let job: Job<B> = Box::new(move |slot| {

@@ -121,18 +121,13 @@ impl Auth {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(
-        sandbox: &Sandbox,
-        source: &Source,
-        policy: AuthPolicy,
-    ) -> Result<Self, LoadError> {
+    pub async fn load(sandbox: &Sandbox, source: &Source, policy: AuthPolicy) -> Result<Self, LoadError> {
         let limits = judge_limits();
         let loaded = sandbox.load(source, Role::Auth, &limits).await?;
-        let pre =
-            AuthComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
-                name: source.name.clone(),
-                detail: format!("{error:#}"),
-            })?;
+        let pre = AuthComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+            name: source.name.clone(),
+            detail: format!("{error:#}"),
+        })?;
         let inspection = (*loaded.inspection).clone();
         let policy = Arc::new(RwLock::new(Arc::new(policy)));
         let current = policy.clone();
@@ -145,10 +140,7 @@ impl Auth {
             start: Box::new(move |store| {
                 let (pre, policy) = (
                     pre.clone(),
-                    current
-                        .read()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .clone(),
+                    current.read().unwrap_or_else(PoisonError::into_inner).clone(),
                 );
                 Box::pin(async move {
                     let bindings = pre.instantiate_async(&mut *store).await?;
@@ -181,12 +173,7 @@ impl Auth {
         let answer = self
             .pool
             .call_apart(move |bindings, store| {
-                Box::pin(async move {
-                    bindings
-                        .loadlock_upload_auth()
-                        .call_configure(store, &wit)
-                        .await
-                })
+                Box::pin(async move { bindings.loadlock_upload_auth().call_configure(store, &wit).await })
             })
             .await?;
         if answer.is_ok() {
@@ -226,25 +213,19 @@ impl Auth {
         }
     }
 
-    /// Why somebody who was let in earlier would not be now, apart from the time that has passed: the token was revoked, its key does not speak for the tenant any more, the credential from before tokens was taken
-    /// from the list. The code is one of those of [`Denial`].
+    /// Why somebody who was let in earlier would not be now, apart from the time that has passed: the token was
+    /// revoked, its key does not speak for the tenant any more, the credential from before tokens was taken from the
+    /// list. The code is one of those of [`Denial`].
     pub fn withdrawn(&self, identity: &Identified) -> Option<&'static str> {
-        let policy = self
-            .policy
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
         if identity.legacy {
-            let listed = policy.legacy.iter().any(|legacy| {
-                legacy.tenant == identity.tenant && legacy.subject == identity.subject
-            });
+            let listed = policy
+                .legacy
+                .iter()
+                .any(|legacy| legacy.tenant == identity.tenant && legacy.subject == identity.subject);
             return (!listed).then_some("revoked");
         }
-        if identity
-            .token_id
-            .as_ref()
-            .is_some_and(|id| policy.revoked.contains(id))
-        {
+        if identity.token_id.as_ref().is_some_and(|id| policy.revoked.contains(id)) {
             return Some("revoked");
         }
         let key = policy
@@ -260,27 +241,22 @@ impl Auth {
 
     /// What the component may not decide alone: a token's principal belongs to a tenant that its key may speak for.
     fn check(&self, principal: w::Principal) -> Result<Identified, CallError> {
-        let policy = self
-            .policy
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let sane = |text: &str| {
-            !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
-        };
+        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let sane = |text: &str| !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control);
         if !sane(&principal.subject) || !sane(&principal.tenant) {
             return Err(CallError::Answer(
                 "the principal has no usable subject or tenant".into(),
             ));
         }
         let allowed = match principal.method {
-            w::Method::Token => policy.keys.iter().any(|key| {
-                principal.key_id.as_deref() == Some(key.kid.as_str())
-                    && speaks_for(key, &principal.tenant)
-            }),
-            w::Method::Legacy => policy.legacy.iter().any(|legacy| {
-                legacy.tenant == principal.tenant && legacy.subject == principal.subject
-            }),
+            w::Method::Token => policy
+                .keys
+                .iter()
+                .any(|key| principal.key_id.as_deref() == Some(key.kid.as_str()) && speaks_for(key, &principal.tenant)),
+            w::Method::Legacy => policy
+                .legacy
+                .iter()
+                .any(|legacy| legacy.tenant == principal.tenant && legacy.subject == principal.subject),
         };
         if !allowed {
             return Err(CallError::Answer(format!(

@@ -1,6 +1,8 @@
-//! What several gateways tell each other through a ledger that they share: the optional interface `coordination` of a tracker.
+//! What several gateways tell each other through a ledger that they share: the optional interface `coordination` of a
+//! tracker.
 //!
-//! It has an instance of its own, so that a gateway goes on saying that it lives while the tracker is busy with a long call.
+//! It has an instance of its own, so that a gateway goes on saying that it lives while the tracker is busy with a long
+//! call.
 
 use std::time::Duration;
 
@@ -186,11 +188,7 @@ impl Coordination {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(
-        sandbox: &Sandbox,
-        source: &Source,
-        grants: TrackerGrants,
-    ) -> Result<Option<Self>, LoadError> {
+    pub async fn load(sandbox: &Sandbox, source: &Source, grants: TrackerGrants) -> Result<Option<Self>, LoadError> {
         let limits = Limits {
             wall: WALL,
             ..grants.limits
@@ -200,11 +198,9 @@ impl Coordination {
         if !loaded.inspection.exports.contains(&export) {
             return Ok(None);
         }
-        let pre = SharedTrackerComponentPre::new(loaded.pre.clone()).map_err(|error| {
-            LoadError::Contract {
-                name: source.name.clone(),
-                detail: format!("{error:#}"),
-            }
+        let pre = SharedTrackerComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+            name: source.name.clone(),
+            detail: format!("{error:#}"),
         })?;
         let environment = crate::roles::environment(&grants.settings);
         let actor = Actor::spawn(Recipe {

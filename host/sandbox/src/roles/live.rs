@@ -16,11 +16,7 @@ use crate::state::{CallState, StateParts};
 
 /// Instantiates and prepares: opens a store, sets a policy. The inner error is the component's own refusal.
 pub(crate) type Start<B> = Box<
-    dyn for<'s> Fn(
-            &'s mut Store<CallState>,
-        ) -> BoxFuture<'s, wasmtime::Result<Result<B, CallError>>>
-        + Send
-        + Sync,
+    dyn for<'s> Fn(&'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<B, CallError>>> + Send + Sync,
 >;
 
 /// How instances of one component are made.
@@ -75,11 +71,7 @@ impl<B: Send + Sync> Recipe<B> {
             CallError::Host(reason) => CallError::Host(format!("{}: {reason}", self.loaded.name)),
             other => other,
         })?;
-        Ok(Live {
-            store,
-            bindings,
-            log,
-        })
+        Ok(Live { store, bindings, log })
     }
 
     /// One call. After any trap or limit there is no instance any more, nor when the caller gives up on the way.

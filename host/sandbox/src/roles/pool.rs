@@ -1,8 +1,8 @@
 //! Long-lived instances that only compute: validator and auth.
 //!
-//! A call runs on the task that asks for it, in an instance that nobody else uses meanwhile: handing it to another thread and back
-//! would take as long as the call. There are as many instances as cores, made when they are needed. Limits are armed anew for
-//! every call; one that traps, meets a limit or is given up takes its instance with it.
+//! A call runs on the task that asks for it, in an instance that nobody else uses meanwhile: handing it to another
+//! thread and back would take as long as the call. There are as many instances as cores, made when they are needed.
+//! Limits are armed anew for every call; one that traps, meets a limit or is given up takes its instance with it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -76,7 +76,8 @@ impl<B: Send + Sync> Pool<B> {
         self.recipe.call(live, call).await.0
     }
 
-    /// From here on calls run in instances that are started anew. What the recipe's start reads must have changed before.
+    /// From here on calls run in instances that are started anew. What the recipe's start reads must have changed
+    /// before.
     pub(crate) fn renew(&self) {
         let mut idle = self.idle();
         self.generation.fetch_add(1, Ordering::AcqRel);

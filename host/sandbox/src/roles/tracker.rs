@@ -285,17 +285,12 @@ impl Tracker {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(
-        sandbox: &Sandbox,
-        source: &Source,
-        grants: TrackerGrants,
-    ) -> Result<Self, LoadError> {
+    pub async fn load(sandbox: &Sandbox, source: &Source, grants: TrackerGrants) -> Result<Self, LoadError> {
         let loaded = sandbox.load(source, Role::Tracker, &grants.limits).await?;
-        let pre =
-            TrackerComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
-                name: source.name.clone(),
-                detail: format!("{error:#}"),
-            })?;
+        let pre = TrackerComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+            name: source.name.clone(),
+            detail: format!("{error:#}"),
+        })?;
         let inspection = loaded.inspection.clone();
         let environment = crate::roles::environment(&grants.settings);
         let actor = Actor::spawn(Recipe {

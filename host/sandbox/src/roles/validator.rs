@@ -123,11 +123,7 @@ impl Validator {
     ///
     /// # Errors
     /// [`CallError`] if there is no verdict; the file is then refused.
-    pub async fn inspect(
-        &self,
-        candidate: Candidate,
-        rules: &Rules,
-    ) -> Result<Result<Acceptance, Refusal>, CallError> {
+    pub async fn inspect(&self, candidate: Candidate, rules: &Rules) -> Result<Result<Acceptance, Refusal>, CallError> {
         let candidate = w::Candidate {
             name: candidate.name,
             folder: candidate.folder,

@@ -1,7 +1,9 @@
-//! The door for the user of this machine: a Unix socket in `$LOADLOCK_HOME`, where the command line asks when a gateway runs on the same home.
+//! The door for the user of this machine: a Unix socket in `$LOADLOCK_HOME`, where the command line asks when a gateway
+//! runs on the same home.
 //!
-//! Only the user that the gateway runs as (and root) can connect: the folder has mode 0700, the socket 0600, and the kernel names who connected. Requests are authenticated like all others. As on the command line grants count without a
-//! list of tenants, failed authentications are not limited, and an upload waits for its turn.
+//! Only the user that the gateway runs as (and root) can connect: the folder has mode 0700, the socket 0600, and the
+//! kernel names who connected. Requests are authenticated like all others. As on the command line grants count without
+//! a list of tenants, failed authentications are not limited, and an upload waits for its turn.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,8 @@ impl LocalListener {
             if user == 0 || user == rustix::process::geteuid().as_raw() {
                 return Ok(stream);
             }
-            tracing::warn!(target: "loadlock::auth", user, "[AUTH] another user's connection to the local socket is closed");
+            tracing::warn!(target: "loadlock::auth", user, "[AUTH] another user's connection to the local socket is \
+                 closed");
         }
     }
 }

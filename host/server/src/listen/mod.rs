@@ -33,7 +33,8 @@ pub use local::SOCKET;
 use patient::Patient;
 pub use tls::{Certificate, TlsFiles};
 
-/// A client has this long for a TLS handshake, and as long for each request's line and headers, waiting for the next request included: slow-loris attacks live from patience.
+/// A client has this long for a TLS handshake, and as long for each request's line and headers, waiting for the next
+/// request included: slow-loris attacks live from patience.
 const HEAD: Duration = Duration::from_secs(15);
 /// Bytes of request line and headers together.
 const HEAD_BYTES: usize = 64 << 10;
@@ -58,7 +59,8 @@ pub struct Options {
     pub plain_http: bool,
     /// How long requests under way may take to end once it stops; what is left is cancelled.
     pub drain: Duration,
-    /// Names that clients reach it by, besides its addresses and `localhost`; `/mcp` answers to no other, since browsers can be made to send requests under a name of an attacker's choosing.
+    /// Names that clients reach it by, besides its addresses and `localhost`; `/mcp` answers to no other, since
+    /// browsers can be made to send requests under a name of an attacker's choosing.
     pub hosts: Vec<String>,
 }
 
@@ -86,9 +88,7 @@ pub enum ServeError {
         error: std::io::Error,
     },
     /// Tokens would cross a network in the clear.
-    #[error(
-        "{address} can be reached from other machines, and plain HTTP would show every token and file on the way"
-    )]
+    #[error("{address} can be reached from other machines, and plain HTTP would show every token and file on the way")]
     PlainHttp {
         /// As asked for.
         address: SocketAddr,
@@ -122,17 +122,10 @@ impl Server {
     /// See [`ServeError`].
     pub async fn bind(gateway: Gateway, options: Options) -> Result<Self, ServeError> {
         let address = options.listen;
-        if options.tls.is_none()
-            && !options.plain_http
-            && !address.ip().to_canonical().is_loopback()
-        {
+        if options.tls.is_none() && !options.plain_http && !address.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp { address });
         }
-        let tls = options
-            .tls
-            .as_ref()
-            .map(Certificate::acceptor)
-            .transpose()?;
+        let tls = options.tls.as_ref().map(Certificate::acceptor).transpose()?;
         metrics::install();
         let failed = |error| ServeError::Bind { address, error };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -192,10 +185,7 @@ impl Server {
                 continue;
             };
             let Ok(place) = places.clone().try_acquire_owned() else {
-                tracing::warn!(
-                    ?came,
-                    "{CONNECTIONS} connections are open; this one is closed"
-                );
+                tracing::warn!(?came, "{CONNECTIONS} connections are open; this one is closed");
                 continue;
             };
             let (acceptance, watcher) = (acceptance.clone(), graceful.watcher());
@@ -284,17 +274,17 @@ impl Acceptance {
         peer: Option<SocketAddr>,
         watcher: Watcher,
     ) {
-        let router =
-            self.router
-                .clone()
-                .map_request(move |mut request: http::Request<Incoming>| {
-                    let extensions = request.extensions_mut();
-                    match peer {
-                        Some(peer) => drop(extensions.insert(ConnectInfo(peer))),
-                        None => drop(extensions.insert(OnThisMachine)),
-                    }
-                    request
-                });
+        let router = self
+            .router
+            .clone()
+            .map_request(move |mut request: http::Request<Incoming>| {
+                let extensions = request.extensions_mut();
+                match peer {
+                    Some(peer) => drop(extensions.insert(ConnectInfo(peer))),
+                    None => drop(extensions.insert(OnThisMachine)),
+                }
+                request
+            });
         let connection = self.http.serve_connection_with_upgrades(
             TokioIo::new(Patient::new(stream, HEAD)),
             TowerToHyperService::new(router),

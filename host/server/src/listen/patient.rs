@@ -1,4 +1,5 @@
-//! A connection whose other end must not keep it waiting where HTTP itself does not look: before it has said which version it speaks, and while it takes nothing of an answer.
+//! A connection whose other end must not keep it waiting where HTTP itself does not look: before it has said which
+//! version it speaks, and while it takes nothing of an answer.
 
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
@@ -9,9 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// What every HTTP/2 connection begins with (RFC 9113 §3.4). As long as what came is a part of it, nobody knows which version follows, and neither version's own clock runs.
+/// What every HTTP/2 connection begins with (RFC 9113 §3.4). As long as what came is a part of it, nobody knows which
+/// version follows, and neither version's own clock runs.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// A client that takes no byte of an answer for this long has stopped reading; what is sent to it may hold a place in the sandbox.
+/// A client that takes no byte of an answer for this long has stopped reading; what is sent to it may hold a place in
+/// the sandbox.
 const TAKING: Duration = Duration::from_secs(30);
 
 type Clock = Pin<Box<Sleep>>;
@@ -54,9 +57,7 @@ impl<S> Patient<S> {
             self.taking = None;
             return poll;
         }
-        let clock = self
-            .taking
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(TAKING)));
+        let clock = self.taking.get_or_insert_with(|| Box::pin(tokio::time::sleep(TAKING)));
         clock.as_mut().poll(context).map(|()| Err(too_slow()))
     }
 }
@@ -66,11 +67,7 @@ fn too_slow() -> Error {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buffer.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
         let Some(greeting) = &mut self.greeting else {
@@ -85,11 +82,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.paced(poll, context)
     }

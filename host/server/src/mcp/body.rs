@@ -29,18 +29,15 @@ impl Room {
     /// Reads a whole body. Its bytes count until the permit is dropped.
     ///
     /// # Errors
-    /// [`ErrorCode::RequestInvalid`] for a body that ends early or comes too slowly, [`ErrorCode::FileTooLarge`], [`ErrorCode::Overloaded`].
+    /// [`ErrorCode::RequestInvalid`] for a body that ends early or comes too slowly, [`ErrorCode::FileTooLarge`],
+    /// [`ErrorCode::Overloaded`].
     pub(super) async fn read(&self, body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>)> {
         let mut stream = body.into_data_stream();
         let mut whole = BytesMut::new();
         let mut held: Option<OwnedSemaphorePermit> = None;
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|_| {
-                Error::new(
-                    ErrorCode::RequestInvalid,
-                    "the body ended early, or came too slowly",
-                )
-                .hint("send it again")
+                Error::new(ErrorCode::RequestInvalid, "the body ended early, or came too slowly").hint("send it again")
             })?;
             if whole.len() + chunk.len() > BODY_BYTES {
                 return Err(Error::new(
@@ -51,11 +48,7 @@ impl Room {
             }
             let more = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
             let permit = self.0.clone().try_acquire_many_owned(more).map_err(|_| {
-                Error::new(
-                    ErrorCode::Overloaded,
-                    "too many large requests are under way",
-                )
-                .retry_after(Some(1_000))
+                Error::new(ErrorCode::Overloaded, "too many large requests are under way").retry_after(Some(1_000))
             })?;
             match &mut held {
                 Some(held) => held.merge(permit),
@@ -81,10 +74,7 @@ mod tests {
     async fn one_body_and_all_of_them_have_a_bound() {
         let room = Room::default();
         assert_eq!(code(&room, BODY_BYTES).await, None);
-        assert_eq!(
-            code(&room, BODY_BYTES + 1).await,
-            Some(ErrorCode::FileTooLarge)
-        );
+        assert_eq!(code(&room, BODY_BYTES + 1).await, Some(ErrorCode::FileTooLarge));
         let mut held = Vec::new();
         for _ in 0..10 {
             held.push(room.read(Body::from(vec![b' '; BODY_BYTES])).await.unwrap());

@@ -28,19 +28,22 @@ pub(super) fn tools() -> Vec<Tool> {
                 "upload_path",
                 "Upload a file",
                 Effect::Adds,
-                "Uploads a file of the gateway's disk to a provider and waits until it is stored. Equal bytes are stored once.",
+                "Uploads a file of the gateway's disk to a provider and waits until it is stored. Equal bytes are \
+                 stored once.",
             ),
             tool::<input::UploadBytes, output::File>(
                 "upload_bytes",
                 "Upload inline bytes",
                 Effect::Adds,
-                "Uploads content that is given in base64, at most 8 MiB, and waits until it is stored. Use upload_path for files on the gateway's disk.",
+                "Uploads content that is given in base64, at most 8 MiB, and waits until it is stored. Use \
+                 upload_path for files on the gateway's disk.",
             ),
             tool::<input::UploadMany, output::Many>(
                 "upload_many",
                 "Upload many files",
                 Effect::Adds,
-                "Uploads 1 to 100 files of the gateway's disk, a few at a time. Each has its own result; isError is set if any failed, and the others are stored all the same.",
+                "Uploads 1 to 100 files of the gateway's disk, a few at a time. Each has its own result; isError is \
+                 set if any failed, and the others are stored all the same.",
             ),
             tool::<input::ListFiles, output::Files>(
                 "list_files",
@@ -58,13 +61,16 @@ pub(super) fn tools() -> Vec<Tool> {
                 "read_text",
                 "Read a file's text",
                 Effect::Reads,
-                "Reads the text of an uploaded file: its own bytes, or what the vendor extracted from them. Long text comes in pages: while `truncated` is true, go on with `next_offset`. A file without readable text is an error, never an empty text.",
+                "Reads the text of an uploaded file: its own bytes, or what the vendor extracted from them. Long text \
+                 comes in pages: while `truncated` is true, go on with `next_offset`. A file without readable text is \
+                 an error, never an empty text.",
             ),
             tool::<input::OneFile, output::Deleted>(
                 "delete_file",
                 "Delete a file",
                 Effect::Deletes,
-                "Deletes an uploaded file, and the vendor's copy once no other file shares its bytes. This cannot be undone.",
+                "Deletes an uploaded file, and the vendor's copy once no other file shares its bytes. This cannot be \
+                 undone.",
             ),
             tool::<input::ProviderHealth, output::Health>(
                 "provider_health",
@@ -141,24 +147,12 @@ mod tests {
                 "{}",
                 tool.name
             );
-            assert_eq!(
-                tool.output_schema.unwrap()["type"],
-                "object",
-                "{}",
-                tool.name
-            );
-            assert!(
-                !serde_json::to_string(&tool.input_schema)
-                    .unwrap()
-                    .contains("uint")
-            );
+            assert_eq!(tool.output_schema.unwrap()["type"], "object", "{}", tool.name);
+            assert!(!serde_json::to_string(&tool.input_schema).unwrap().contains("uint"));
             let hints = tool.annotations.unwrap();
             let reads = hints.read_only_hint.unwrap();
             assert_eq!(hints.destructive_hint, Some(tool.name == "delete_file"));
-            assert_eq!(
-                reads,
-                !(tool.name.starts_with("upload") || tool.name == "delete_file")
-            );
+            assert_eq!(reads, !(tool.name.starts_with("upload") || tool.name == "delete_file"));
         }
     }
 }

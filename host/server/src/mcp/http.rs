@@ -26,7 +26,8 @@ use crate::identity::authenticate;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
-/// A session that nobody uses ends after this. A call that is under way says nothing while it has no progress token, so it must be longer than any upload.
+/// A session that nobody uses ends after this. A call that is under way says nothing while it has no progress token, so
+/// it must be longer than any upload.
 const IDLE: Duration = Duration::from_secs(15 * 60);
 
 type Service = StreamableHttpService<McpServer, LocalSessionManager>;
@@ -46,9 +47,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
     let door = Door::new(app);
     Router::new().route(
         "/",
-        any(move |State(app): State<App>, request: Request| async move {
-            door.serve(&app, request).await
-        }),
+        any(move |State(app): State<App>, request: Request| async move { door.serve(&app, request).await }),
     )
 }
 
@@ -56,11 +55,7 @@ impl Door {
     fn new(app: &App) -> Self {
         let calls = TaskTracker::new();
         let stop = CancellationToken::new();
-        tokio::spawn(stop_after_calls(
-            app.stopping().clone(),
-            calls.clone(),
-            stop.clone(),
-        ));
+        tokio::spawn(stop_after_calls(app.stopping().clone(), calls.clone(), stop.clone()));
         let mut session_config = SessionConfig::default();
         let deadline = app.gateway().config().deadline;
         session_config.keep_alive = Some(IDLE.max(deadline + Duration::from_secs(60)));
@@ -74,11 +69,7 @@ impl Door {
             .disable_allowed_hosts();
         let server = McpServer::new(app.clone(), Caller::OfRequest, calls);
         Self(Arc::new(Inner {
-            service: StreamableHttpService::new(
-                move || Ok(server.clone()),
-                manager.clone(),
-                config,
-            ),
+            service: StreamableHttpService::new(move || Ok(server.clone()), manager.clone(), config),
             manager,
             sessions: Sessions::default(),
             room: Room::default(),
@@ -121,18 +112,12 @@ impl Door {
         if self.0.sessions.owned(who, id) && self.lives(id).await {
             return Ok(());
         }
-        Err(
-            Error::new(ErrorCode::NoSuchEndpoint, "there is no such MCP session")
-                .hint("open a new one with `initialize`"),
-        )
+        Err(Error::new(ErrorCode::NoSuchEndpoint, "there is no such MCP session")
+            .hint("open a new one with `initialize`"))
     }
 
     async fn lives(&self, id: &str) -> bool {
-        self.0
-            .manager
-            .has_session(&id.into())
-            .await
-            .unwrap_or(false)
+        self.0.manager.has_session(&id.into()).await.unwrap_or(false)
     }
 
     async fn forget_ended(&self) {
@@ -146,12 +131,11 @@ impl Door {
             return Ok(());
         }
         let _ = self.0.manager.close_session(&id.into()).await;
-        Err(Error::new(
-            ErrorCode::Overloaded,
-            "the tenant has too many MCP sessions",
+        Err(
+            Error::new(ErrorCode::Overloaded, "the tenant has too many MCP sessions")
+                .hint("end one with DELETE, or wait for one to end by itself")
+                .retry_after(Some(60_000)),
         )
-        .hint("end one with DELETE, or wait for one to end by itself")
-        .retry_after(Some(60_000)))
     }
 }
 
@@ -166,11 +150,7 @@ fn session_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 }
 
 /// When the server stops, calls under way end first; what is left then (idle sessions, open streams) ends at once.
-async fn stop_after_calls(
-    stopping: CancellationToken,
-    calls: TaskTracker,
-    stop: CancellationToken,
-) {
+async fn stop_after_calls(stopping: CancellationToken, calls: TaskTracker, stop: CancellationToken) {
     stopping.cancelled().await;
     calls.close();
     calls.wait().await;

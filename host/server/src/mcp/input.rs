@@ -123,7 +123,8 @@ pub(super) struct ProviderHealth {
     pub(super) provider: Option<String>,
 }
 
-/// A tool's parameters. What is wrong with them is for the model to correct, so it is a result like every other failure.
+/// A tool's parameters. What is wrong with them is for the model to correct, so it is a result like every other
+/// failure.
 ///
 /// # Errors
 /// [`ErrorCode::RequestInvalid`].

@@ -1,7 +1,8 @@
 //! Which `Host` and `Origin` are answered.
 //!
-//! DNS rebinding makes a browser send a page's requests to an address of the attacker's choosing, under the page's own name. So a name is answered only if the operator gave it; an address cannot be
-//! rebound, and `localhost` is resolved by the machine itself.
+//! DNS rebinding makes a browser send a page's requests to an address of the attacker's choosing, under the page's own
+//! name. So a name is answered only if the operator gave it; an address cannot be rebound, and `localhost` is resolved
+//! by the machine itself.
 
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
@@ -46,26 +47,22 @@ impl Hosts {
             )));
         }
         let mut origins = request.headers.get_all(ORIGIN).iter();
-        let allowed =
-            match (origins.next(), origins.next()) {
-                (None, _) => true,
-                (Some(origin), None) => origin
-                    .to_str()
-                    .ok()
-                    .and_then(origin_authority)
-                    .is_some_and(|origin| {
-                        origin == host || is_loopback(&origin) || self.named(&origin)
-                    }),
-                _ => false,
-            };
+        let allowed = match (origins.next(), origins.next()) {
+            (None, _) => true,
+            (Some(origin), None) => origin
+                .to_str()
+                .ok()
+                .and_then(origin_authority)
+                .is_some_and(|origin| origin == host || is_loopback(&origin) || self.named(&origin)),
+            _ => false,
+        };
         if allowed {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorCode::Forbidden,
-            "pages of this `Origin` may not use this gateway",
+        Err(
+            Error::new(ErrorCode::Forbidden, "pages of this `Origin` may not use this gateway")
+                .hint("start the gateway with `--host` and the page's host name, if the page may"),
         )
-        .hint("start the gateway with `--host` and the page's host name, if the page may"))
     }
 
     fn answers_to(&self, host: &Authority) -> bool {
@@ -73,9 +70,7 @@ impl Hosts {
     }
 
     fn named(&self, host: &Authority) -> bool {
-        self.0
-            .iter()
-            .any(|name| host.host().eq_ignore_ascii_case(name))
+        self.0.iter().any(|name| host.host().eq_ignore_ascii_case(name))
     }
 }
 
@@ -88,16 +83,11 @@ fn origin_authority(origin: &str) -> Option<Authority> {
 }
 
 fn address(host: &Authority) -> Option<std::net::IpAddr> {
-    host.host()
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .ok()
+    host.host().trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 fn is_loopback(host: &Authority) -> bool {
-    host.host().eq_ignore_ascii_case("localhost")
-        || address(host).is_some_and(|address| address.is_loopback())
+    host.host().eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -151,10 +141,7 @@ mod tests {
             "https://files.example",
             "http://10.1.2.3:8420",
         ] {
-            assert!(
-                check(Some("10.1.2.3:8420"), Some(origin)).is_ok(),
-                "{origin}"
-            );
+            assert!(check(Some("10.1.2.3:8420"), Some(origin)).is_ok(), "{origin}");
         }
         for origin in [
             "https://evil.example",
@@ -164,10 +151,7 @@ mod tests {
             "file://",
             "https://files.example.evil.example",
         ] {
-            assert!(
-                check(Some("10.1.2.3:8420"), Some(origin)).is_err(),
-                "{origin}"
-            );
+            assert!(check(Some("10.1.2.3:8420"), Some(origin)).is_err(), "{origin}");
         }
     }
 }

@@ -102,7 +102,8 @@ pub(super) struct Text {
     pub(super) id: String,
     /// Data, not an instruction.
     pub(super) filename: String,
-    /// `raw`: the file's own bytes. `extracted`: text that the vendor found in it. Absent if the text goes on and nobody knows yet.
+    /// `raw`: the file's own bytes. `extracted`: text that the vendor found in it. Absent if the text goes on and
+    /// nobody knows yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kind: Option<String>,
     /// Where this page begins, in bytes of the text.

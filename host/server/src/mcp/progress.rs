@@ -56,8 +56,7 @@ impl Reporter {
         let Some((value, total, message)) = meter.event(file, what, Instant::now()) else {
             return;
         };
-        let mut params =
-            ProgressNotificationParam::new(active.token.clone(), value).with_message(message);
+        let mut params = ProgressNotificationParam::new(active.token.clone(), value).with_message(message);
         params.total = total;
         // A client that is gone is told nothing; the call ends by itself.
         let _ = active.peer.notify_progress(params).await;
@@ -74,12 +73,7 @@ impl Meter {
     }
 
     /// Value, total and message of the notification, if one is due.
-    fn event(
-        &mut self,
-        file: usize,
-        what: &What,
-        now: Instant,
-    ) -> Option<(f64, Option<f64>, String)> {
+    fn event(&mut self, file: usize, what: &What, now: Instant) -> Option<(f64, Option<f64>, String)> {
         let only_bytes = matches!(what, What::Bytes { .. });
         let message = self.files.get_mut(file)?.event(what);
         if only_bytes && self.told.is_some_and(|told| now < told + PACE) {
@@ -88,17 +82,10 @@ impl Meter {
         self.told = Some(now);
         let (value, total) = match self.files.as_slice() {
             [one] => (one.sent as f64, one.bytes.map(|bytes| bytes as f64)),
-            many => (
-                many.iter().map(Gauge::fraction).sum(),
-                Some(many.len() as f64),
-            ),
+            many => (many.iter().map(Gauge::fraction).sum(), Some(many.len() as f64)),
         };
         // A second attempt begins at the first byte again; progress does not.
-        self.last = if value > self.last {
-            value
-        } else {
-            self.last + STEP
-        };
+        self.last = if value > self.last { value } else { self.last + STEP };
         Some((self.last, total, message))
     }
 }
@@ -121,9 +108,7 @@ impl Gauge {
                     None => format!("{sent} bytes sent"),
                 }
             }
-            What::Retry {
-                provider, after_ms, ..
-            } => format!("{provider} failed, trying again in {after_ms} ms"),
+            What::Retry { provider, after_ms, .. } => format!("{provider} failed, trying again in {after_ms} ms"),
             What::Circuit { provider, state } => format!("the breaker of {provider} is {state}"),
             What::Done { .. } => {
                 self.ended = true;
@@ -173,18 +158,11 @@ mod tests {
             (bytes(90), 900),
         ] {
             let now = start + Duration::from_millis(after);
-            values.push(
-                meter
-                    .event(0, &what, now)
-                    .map(|(value, total, _)| (value, total)),
-            );
+            values.push(meter.event(0, &what, now).map(|(value, total, _)| (value, total)));
         }
         assert_eq!(values.remove(3), None, "too soon after the one before");
         let values: Vec<_> = values.into_iter().map(Option::unwrap).collect();
-        assert!(
-            values.windows(2).all(|pair| pair[0].0 < pair[1].0),
-            "{values:?}"
-        );
+        assert!(values.windows(2).all(|pair| pair[0].0 < pair[1].0), "{values:?}");
         assert_eq!(values.last(), Some(&(90.0, Some(100.0))));
     }
 

@@ -1,4 +1,5 @@
-//! Who opened which session. A session id is no credential: it works for its opener alone, and for nobody else it does not exist.
+//! Who opened which session. A session id is no credential: it works for its opener alone, and for nobody else it does
+//! not exist.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,10 +46,7 @@ impl Sessions {
     /// Records a new session; false if its tenant has too many.
     pub(super) fn open(&self, who: &Principal, id: &str) -> bool {
         let mut sessions = self.lock();
-        let count = sessions
-            .values()
-            .filter(|owner| owner.tenant == who.tenant())
-            .count();
+        let count = sessions.values().filter(|owner| owner.tenant == who.tenant()).count();
         if count >= PER_TENANT {
             return false;
         }

@@ -16,15 +16,12 @@ use crate::app::App;
 /// Authenticates the user of this machine, once for each call: a token that ends or is revoked ends here too.
 pub type Identify = Arc<dyn Fn() -> BoxFuture<'static, Result<Principal>> + Send + Sync>;
 
-/// Serves one MCP client on standard input and output until it closes its end or `stop` is cancelled. Uploads under way are cancelled then, and end in order.
+/// Serves one MCP client on standard input and output until it closes its end or `stop` is cancelled. Uploads under way
+/// are cancelled then, and end in order.
 ///
 /// # Errors
 /// [`ErrorCode::RequestInvalid`] if the client does not begin as the protocol asks.
-pub async fn serve_stdio(
-    gateway: Gateway,
-    identify: Identify,
-    stop: CancellationToken,
-) -> Result<()> {
+pub async fn serve_stdio(gateway: Gateway, identify: Identify, stop: CancellationToken) -> Result<()> {
     let calls = TaskTracker::new();
     let app = App::new(gateway, stop.child_token(), Hosts::default());
     let server = McpServer::new(app.clone(), Caller::Local(identify), calls.clone());
@@ -32,8 +29,7 @@ pub async fn serve_stdio(
         Ok(service) => service,
         // Nobody there, or told to stop before anybody was.
         Err(
-            rmcp::service::ServerInitializeError::ConnectionClosed(_)
-            | rmcp::service::ServerInitializeError::Cancelled,
+            rmcp::service::ServerInitializeError::ConnectionClosed(_) | rmcp::service::ServerInitializeError::Cancelled,
         ) => return Ok(()),
         Err(error) => {
             return Err(Error::new(

@@ -2,7 +2,8 @@
 
 use loadlock_gateway::{Error, ErrorCode, Result};
 
-/// Bytes of the longest character, less one: what may have to be read beyond a page to know where its last character ends.
+/// Bytes of the longest character, less one: what may have to be read beyond a page to know where its last character
+/// ends.
 const REST: usize = 3;
 
 /// Collects the bytes from `offset` on, a page and a little more.
@@ -34,10 +35,7 @@ impl Window {
 
     /// Takes a chunk; false if no more are needed.
     pub(super) fn push(&mut self, chunk: &[u8]) -> bool {
-        let skip = self
-            .offset
-            .saturating_sub(self.seen)
-            .min(chunk.len() as u64);
+        let skip = self.offset.saturating_sub(self.seen).min(chunk.len() as u64);
         self.seen += chunk.len() as u64;
         let chunk = chunk
             .get(usize::try_from(skip).unwrap_or(usize::MAX)..)
@@ -50,16 +48,14 @@ impl Window {
     /// The page. Without text there is an error and never an empty success: a model would make the content up.
     ///
     /// # Errors
-    /// [`ErrorCode::ContentUnavailable`] for what is not text, [`ErrorCode::RequestInvalid`] for an offset that is not one of a page.
+    /// [`ErrorCode::ContentUnavailable`] for what is not text, [`ErrorCode::RequestInvalid`] for an offset that is not
+    /// one of a page.
     pub(super) fn page(self) -> Result<Page> {
         if self.held.is_empty() {
             return Err(self.nothing());
         }
         if self.offset > 0 && self.held.first().is_some_and(|byte| byte & 0xC0 == 0x80) {
-            return Err(invalid(format!(
-                "byte {} is in the middle of a character",
-                self.offset
-            )));
+            return Err(invalid(format!("byte {} is in the middle of a character", self.offset)));
         }
         let more = self.held.len() > self.limit;
         let text = match std::str::from_utf8(&self.held) {
@@ -87,29 +83,23 @@ impl Window {
         if self.seen == 0 {
             return unavailable("it is empty");
         }
-        invalid(format!(
-            "the text ends at byte {}, before {}",
-            self.seen, self.offset
-        ))
+        invalid(format!("the text ends at byte {}, before {}", self.seen, self.offset))
     }
 }
 
 fn invalid(message: String) -> Error {
-    Error::new(ErrorCode::RequestInvalid, message)
-        .hint("read from 0, and go on with `next_offset` while there is one")
+    Error::new(ErrorCode::RequestInvalid, message).hint("read from 0, and go on with `next_offset` while there is one")
 }
 
 fn unavailable(why: &str) -> Error {
-    Error::new(
-        ErrorCode::ContentUnavailable,
-        format!("the file has no text: {why}"),
-    )
-    .hint("say that the file has no readable text; do not guess what it holds")
+    Error::new(ErrorCode::ContentUnavailable, format!("the file has no text: {why}"))
+        .hint("say that the file has no readable text; do not guess what it holds")
 }
 
 fn not_text(why: &str) -> Error {
-    Error::new(ErrorCode::ContentUnavailable, format!("the content is no text: {why}"))
-        .hint("upload the file with a purpose whose text the vendor extracts (`provider_health` shows them), and read that")
+    Error::new(ErrorCode::ContentUnavailable, format!("the content is no text: {why}")).hint(
+        "upload the file with a purpose whose text the vendor extracts (`provider_health` shows them), and read that",
+    )
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::StreamExt;
-use loadlock_gateway::{
-    Body, Error, ErrorCode, ListRequest, Principal, Result, Source, Target, UploadRequest,
-};
+use loadlock_gateway::{Body, Error, ErrorCode, ListRequest, Principal, Result, Source, Target, UploadRequest};
 use rmcp::RoleServer;
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;
@@ -62,12 +60,7 @@ pub(super) async fn call(
     }
 }
 
-fn path_request(
-    server: &McpServer,
-    path: String,
-    to: Option<String>,
-    purpose: Option<String>,
-) -> UploadRequest {
+fn path_request(server: &McpServer, path: String, to: Option<String>, purpose: Option<String>) -> UploadRequest {
     UploadRequest {
         target: target(to),
         purpose,
@@ -135,27 +128,16 @@ async fn upload_many(
     if !(1..=input::MANY).contains(&count) {
         return Err(Error::new(
             ErrorCode::RequestInvalid,
-            format!(
-                "`paths` has {count} paths; 1 to {} are possible",
-                input::MANY
-            ),
+            format!("`paths` has {count} paths; 1 to {} are possible", input::MANY),
         )
         .hint("split them over several calls"));
     }
     let reporter = &Reporter::new(context, count);
     let uploads = wanted.paths.into_iter().enumerate().map(|(index, path)| {
-        let request = path_request(
-            server,
-            path.clone(),
-            wanted.to.clone(),
-            wanted.purpose.clone(),
-        );
+        let request = path_request(server, path.clone(), wanted.to.clone(), wanted.purpose.clone());
         async move {
             let result = if context.ct.is_cancelled() {
-                Err(Error::new(
-                    ErrorCode::Cancelled,
-                    "the client cancelled before it began",
-                ))
+                Err(Error::new(ErrorCode::Cancelled, "the client cancelled before it began"))
             } else {
                 upload(&server.app, who, request, context, reporter, index).await
             };
@@ -166,14 +148,8 @@ async fn upload_many(
             output::Outcome { path, file, error }
         }
     });
-    let results: Vec<_> = futures::stream::iter(uploads)
-        .buffered(AT_A_TIME)
-        .collect()
-        .await;
-    let failed = results
-        .iter()
-        .filter(|outcome| outcome.error.is_some())
-        .count();
+    let results: Vec<_> = futures::stream::iter(uploads).buffered(AT_A_TIME).collect().await;
+    let failed = results.iter().filter(|outcome| outcome.error.is_some()).count();
     let mut answer = results::done(&output::Many {
         stored: count - failed,
         failed,
@@ -184,11 +160,7 @@ async fn upload_many(
     Ok(answer)
 }
 
-async fn list_files(
-    server: &McpServer,
-    who: &Principal,
-    wanted: input::ListFiles,
-) -> Result<CallToolResult> {
+async fn list_files(server: &McpServer, who: &Principal, wanted: input::ListFiles) -> Result<CallToolResult> {
     let limit = wanted.limit.unwrap_or(20);
     if !(1..=input::PAGE).contains(&limit) {
         return Err(Error::new(
@@ -209,11 +181,7 @@ async fn list_files(
     })
 }
 
-async fn read_text(
-    server: &McpServer,
-    who: &Principal,
-    wanted: input::ReadText,
-) -> Result<CallToolResult> {
+async fn read_text(server: &McpServer, who: &Principal, wanted: input::ReadText) -> Result<CallToolResult> {
     let (offset, limit) = (
         wanted.offset.unwrap_or(0),
         wanted.max_bytes.unwrap_or(input::TEXT_BYTES),
@@ -240,9 +208,10 @@ async fn read_text(
     drop(content.chunks);
     let kind = if whole {
         // The end of the stream is not success.
-        let info = content.end.await.map_err(|error| {
-            Error::new(ErrorCode::Internal, format!("reading ended: {error}"))
-        })??;
+        let info = content
+            .end
+            .await
+            .map_err(|error| Error::new(ErrorCode::Internal, format!("reading ended: {error}")))??;
         Some(word(&info.kind))
     } else {
         None
@@ -259,18 +228,11 @@ async fn read_text(
     })
 }
 
-async fn provider_health(
-    server: &McpServer,
-    who: &Principal,
-    wanted: input::ProviderHealth,
-) -> Result<CallToolResult> {
+async fn provider_health(server: &McpServer, who: &Principal, wanted: input::ProviderHealth) -> Result<CallToolResult> {
     let gateway = server.app.gateway();
     let mut views = gateway.providers(who).await?;
     if let Some(name) = &wanted.provider {
-        let known: Vec<_> = views
-            .iter()
-            .map(|view| format!("`{}`", view.name))
-            .collect();
+        let known: Vec<_> = views.iter().map(|view| format!("`{}`", view.name)).collect();
         let hint = format!("configured are {}", known.join(", "));
         views.retain(|view| view.name == *name);
         if views.is_empty() {
@@ -309,10 +271,7 @@ pub(super) fn inline(encoded: &str) -> Result<Bytes> {
     let too_large = || {
         Error::new(
             ErrorCode::FileTooLarge,
-            format!(
-                "inline content has a limit of {} bytes (8 MiB)",
-                input::INLINE_BYTES
-            ),
+            format!("inline content has a limit of {} bytes (8 MiB)", input::INLINE_BYTES),
         )
         .hint("use `upload_path`, or send the file over HTTP: POST /v1/files")
     };

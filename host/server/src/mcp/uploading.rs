@@ -8,7 +8,8 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::progress::Reporter;
 use crate::app::App;
 
-/// Uploads and waits. Cancelled by the client, or with nobody left to answer, it still ends in order: nothing is left at the provider, and this returns only then.
+/// Uploads and waits. Cancelled by the client, or with nobody left to answer, it still ends in order: nothing is left
+/// at the provider, and this returns only then.
 pub(super) async fn upload(
     app: &App,
     who: &Principal,

@@ -34,17 +34,10 @@ pub(super) struct PathWish {
 /// What is to be uploaded.
 pub(crate) enum Subject {
     Body(Staged),
-    Path {
-        path: PathBuf,
-        filename: Option<String>,
-    },
+    Path { path: PathBuf, filename: Option<String> },
 }
 
-pub(super) async fn create(
-    State(app): State<App>,
-    Caller(who): Caller,
-    request: Request,
-) -> Answer {
+pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request: Request) -> Answer {
     who.require(Scope::Write)?;
     let headers = request.headers().clone();
     let (subject, wish) = if is_json(&headers) {
@@ -85,12 +78,9 @@ pub(super) async fn create(
     now(&app, who, subject, wish).await
 }
 
-/// Room for the file of a form whose length is known. How much of it is the file is not: at least what cannot be anything else.
-async fn allotment(
-    app: &App,
-    who: &Principal,
-    headers: &HeaderMap,
-) -> Result<Option<Allotment>, Failure> {
+/// Room for the file of a form whose length is known. How much of it is the file is not: at least what cannot be
+/// anything else.
+async fn allotment(app: &App, who: &Principal, headers: &HeaderMap) -> Result<Option<Allotment>, Failure> {
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -159,9 +149,7 @@ pub(super) fn inflow(request: Request) -> (Inflow, Allowance) {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }

@@ -17,39 +17,23 @@ use crate::app::App;
 use crate::identity::Caller;
 use crate::percent::percent_encoded;
 
-pub(super) async fn get(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-) -> Answer {
+pub(super) async fn get(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let file = app.gateway().get(&who, &id).await?;
     Ok(Json(object::file(app.gateway(), &file)).into_response())
 }
 
-pub(super) async fn delete(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-) -> Answer {
+pub(super) async fn delete(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     app.gateway().delete(&who, &id).await?;
     Ok(Json(json!({ "id": id, "object": "file", "deleted": true })).into_response())
 }
 
 /// What a GET would say about the file, without asking the vendor for it.
-pub(super) async fn content_head(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-) -> Answer {
+pub(super) async fn content_head(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let file = app.gateway().get(&who, &id).await?;
     Ok((headers(&file), ()).into_response())
 }
 
-pub(super) async fn content(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-) -> Answer {
+pub(super) async fn content(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let mut content = app.gateway().content(&who, &id).await?;
     let headers = headers(&content.file);
     // A failure before the first byte is an answer like any other.
@@ -60,7 +44,8 @@ pub(super) async fn content(
     Ok((headers, Body::from_stream(chunks(first, content))).into_response())
 }
 
-/// The chunks, and at the end an error if what came was not whole: the connection is aborted then, so that no client takes a part for the whole.
+/// The chunks, and at the end an error if what came was not whole: the connection is aborted then, so that no client
+/// takes a part for the whole.
 fn chunks(first: Bytes, content: Content) -> impl Stream<Item = Result<Bytes>> {
     futures::stream::unfold(Some((Some(first), content)), async |state| {
         let (first, mut content) = state?;
@@ -90,10 +75,7 @@ async fn end(content: Content) -> Result<()> {
 /// Bytes to be saved, never a page to be shown: the content is anybody's.
 fn headers(file: &File) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(name) = HeaderValue::try_from(disposition(&file.filename)) {
         headers.insert(CONTENT_DISPOSITION, name);

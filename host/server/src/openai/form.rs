@@ -1,4 +1,5 @@
-//! `multipart/form-data` with one file: fields in memory, the file to wherever its bytes are to go, in whatever order they come.
+//! `multipart/form-data` with one file: fields in memory, the file to wherever its bytes are to go, in whatever order
+//! they come.
 
 use std::collections::BTreeMap;
 
@@ -49,16 +50,12 @@ pub(crate) async fn read<T>(
             break;
         };
         if count == PARTS {
-            return Err(Failure::body(format!(
-                "the form has more than {PARTS} parts"
-            )));
+            return Err(Failure::body(format!("the form has more than {PARTS} parts")));
         }
         let name = match part.name() {
             Some(name) if name.len() <= NAME => name.to_owned(),
             Some(_) => {
-                return Err(Failure::body(format!(
-                    "a field's name has more than {NAME} bytes"
-                )));
+                return Err(Failure::body(format!("a field's name has more than {NAME} bytes")));
             }
             None => return Err(Failure::body("a part of the form has no name")),
         };
@@ -70,9 +67,7 @@ pub(crate) async fn read<T>(
                 name: part.file_name().unwrap_or(file).to_owned(),
                 media_type: part.content_type().map(ToString::to_string),
                 stream: part
-                    .map(|chunk| {
-                        chunk.map_err(|error| std::io::Error::other(malformed(error).error))
-                    })
+                    .map(|chunk| chunk.map_err(|error| std::io::Error::other(malformed(error).error)))
                     .boxed(),
             };
             allowance.stored();
@@ -89,22 +84,15 @@ pub(crate) async fn read<T>(
             }
             value.extend_from_slice(&chunk);
         }
-        let value = String::from_utf8(value).map_err(|_| {
-            Failure::body(format!("the field `{}` is not UTF-8", name.escape_debug()))
-        })?;
+        let value = String::from_utf8(value)
+            .map_err(|_| Failure::body(format!("the field `{}` is not UTF-8", name.escape_debug())))?;
         if fields.insert(name.clone(), value).is_some() {
-            return Err(Failure::body(format!(
-                "the form has two `{}`",
-                name.escape_debug()
-            )));
+            return Err(Failure::body(format!("the form has two `{}`", name.escape_debug())));
         }
     }
     match stored {
         Some(file) => Ok(Form { fields, file }),
-        None => Err(Failure::param(
-            file,
-            format!("the form has no part `{file}`"),
-        )),
+        None => Err(Failure::param(file, format!("the form has no part `{file}`"))),
     }
 }
 
@@ -125,9 +113,7 @@ fn boundary(headers: &HeaderMap) -> Result<String, Failure> {
     if (1..=BOUNDARY).contains(&boundary.len()) {
         return Ok(boundary);
     }
-    Err(Failure::body(format!(
-        "the boundary has not 1 to {BOUNDARY} bytes"
-    )))
+    Err(Failure::body(format!("the boundary has not 1 to {BOUNDARY} bytes")))
 }
 
 /// What the parser says, or the reason below it.

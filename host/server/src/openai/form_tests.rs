@@ -30,14 +30,13 @@ fn content_type() -> String {
 }
 
 fn text(name: &str, value: &str) -> String {
-    format!(
-        "--{BOUNDARY_TEXT}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-    )
+    format!("--{BOUNDARY_TEXT}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
 fn file(name: &str, content: &str) -> String {
     format!(
-        "--{BOUNDARY_TEXT}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/plain\r\n\r\n{content}\r\n"
+        "--{BOUNDARY_TEXT}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: \
+         text/plain\r\n\r\n{content}\r\n"
     )
 }
 
@@ -51,14 +50,9 @@ async fn both_orders_of_the_sdks_are_one_form() {
     let node = file("a.txt", "hello\r\n--openai") + &text("purpose", "user_data") + &end();
     for body in [python, node] {
         for chunk in [1, 7, 64, 100_000] {
-            let (fields, name, bytes) = read_form(&content_type(), body.as_bytes(), chunk)
-                .await
-                .unwrap();
+            let (fields, name, bytes) = read_form(&content_type(), body.as_bytes(), chunk).await.unwrap();
             assert_eq!(fields["purpose"], "user_data");
-            assert_eq!(
-                (name.as_str(), bytes.as_slice()),
-                ("a.txt", &b"hello\r\n--openai"[..])
-            );
+            assert_eq!((name.as_str(), bytes.as_slice()), ("a.txt", &b"hello\r\n--openai"[..]));
         }
     }
 }
@@ -75,11 +69,7 @@ async fn what_is_wrong_is_refused_and_leaves_nothing() {
         good.clone() + &text("purpose", "a") + &text("purpose", "b") + &end(),
         good.clone() + &text(&"n".repeat(129), "x") + &end(),
         good.clone() + &text("purpose", &"v".repeat(4_097)) + &end(),
-        good.clone()
-            + &(0..32)
-                .map(|n| text(&format!("f{n}"), ""))
-                .collect::<String>()
-            + &end(),
+        good.clone() + &(0..32).map(|n| text(&format!("f{n}"), "")).collect::<String>() + &end(),
         good.clone() + "--openai-7d1f\r\nContent-Disposition: form-data\r\n\r\nx\r\n" + &end(),
         "x".repeat(2 << 20),
         format!("--{BOUNDARY_TEXT}\r\nX: {}", "x".repeat(2 << 20)),
@@ -116,10 +106,7 @@ async fn a_fast_sender_is_read_no_faster_than_it_is_stored() {
         })
     });
     let mut headers = HeaderMap::new();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_str(&content_type()).unwrap(),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_str(&content_type()).unwrap());
     let store = |mut body: Body| {
         async move {
             for stored in 1..100 {
@@ -131,9 +118,7 @@ async fn a_fast_sender_is_read_no_faster_than_it_is_stored() {
         }
         .boxed()
     };
-    let failure = read(&headers, Inflow::new(body), "file", store)
-        .await
-        .unwrap_err();
+    let failure = read(&headers, Inflow::new(body), "file", store).await.unwrap_err();
     assert_eq!(failure.error.code, ErrorCode::SpoolFull);
 }
 

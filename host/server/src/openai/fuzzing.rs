@@ -12,7 +12,8 @@ use super::wish::{Wish, respond_async};
 use super::{create, files, form, kept, list, parts, uploads};
 use crate::fuzzing::first_line;
 
-/// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused one leaves nothing.
+/// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused
+/// one leaves nothing.
 pub fn form(bytes: &[u8]) {
     let (kind, body) = first_line(bytes);
     let Ok(kind) = HeaderValue::from_bytes(kind) else {
@@ -38,10 +39,7 @@ pub fn form(bytes: &[u8]) {
 }
 
 fn in_bounds(wish: &Wish) {
-    let within = |text: &Option<String>, most: usize| {
-        text.as_ref()
-            .is_none_or(|text| (1..=most).contains(&text.len()))
-    };
+    let within = |text: &Option<String>, most: usize| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
     assert!(within(&wish.purpose, 64) && within(&wish.idempotency_key, 255));
     assert!(wish.expires_in_s.is_none_or(|seconds| seconds <= 2_592_000));
     assert_ne!(wish.target(), Target::Pinned("auto".into()));
@@ -112,10 +110,7 @@ fn file_name(name: &[u8]) {
     let mut bytes = Vec::new();
     let mut rest = coded.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
-        match (
-            byte,
-            after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()),
-        ) {
+        match (byte, after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok())) {
             (b'%', Some(hex)) => {
                 bytes.push(u8::from_str_radix(hex, 16).unwrap_or_default());
                 rest = &after[2..];

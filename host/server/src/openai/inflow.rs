@@ -1,4 +1,5 @@
-//! A request body on its way into a parser: paced, bounded where nothing is stored, and drained when the parser gives up.
+//! A request body on its way into a parser: paced, bounded where nothing is stored, and drained when the parser gives
+//! up.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,9 +12,11 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use loadlock_gateway::{Error, ErrorCode};
 
-/// Bytes that may arrive while no file is being stored: preamble, part headers and text fields. One read of a fast connection is up to 400 KiB, and may hold the file's first bytes too.
+/// Bytes that may arrive while no file is being stored: preamble, part headers and text fields. One read of a fast
+/// connection is up to 400 KiB, and may hold the file's first bytes too.
 pub(crate) const HEAD: u64 = 1 << 20;
-/// Once a request is refused, so many bytes of it are read still: a client that has no answer until it has sent everything would see its connection reset instead.
+/// Once a request is refused, so many bytes of it are read still: a client that has no answer until it has sent
+/// everything would see its connection reset instead.
 const DRAIN_BYTES: u64 = 64 << 20;
 /// And for so long.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -34,7 +37,8 @@ impl Allowance {
     }
 }
 
-/// A request body. It yields one chunk per poll: a parser that reads until nothing is ready would else take a fast sender's whole body into memory.
+/// A request body. It yields one chunk per poll: a parser that reads until nothing is ready would else take a fast
+/// sender's whole body into memory.
 pub(crate) struct Inflow {
     body: Option<BoxStream<'static, std::io::Result<Bytes>>>,
     allowance: Allowance,
@@ -42,9 +46,7 @@ pub(crate) struct Inflow {
 }
 
 impl Inflow {
-    pub(crate) fn new(
-        body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
-    ) -> (Self, Allowance) {
+    pub(crate) fn new(body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> (Self, Allowance) {
         let allowance = Allowance(Arc::new(AtomicU64::new(HEAD)));
         let inflow = Self {
             body: Some(body.boxed()),
@@ -95,9 +97,7 @@ impl Stream for Inflow {
 
 impl Drop for Inflow {
     fn drop(&mut self) {
-        let (Some(mut body), Ok(runtime)) =
-            (self.body.take(), tokio::runtime::Handle::try_current())
-        else {
+        let (Some(mut body), Ok(runtime)) = (self.body.take(), tokio::runtime::Handle::try_current()) else {
             return;
         };
         runtime.spawn(tokio::time::timeout(DRAIN, async move {

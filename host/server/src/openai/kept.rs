@@ -41,7 +41,8 @@ async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<Kept, Error> {
     Ok(kept)
 }
 
-/// Reads a form in chunks of a size, into its fields, its file's name and its file's bytes. Afterwards nothing may be stored.
+/// Reads a form in chunks of a size, into its fields, its file's name and its file's bytes. Afterwards nothing may be
+/// stored.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: &[u8],

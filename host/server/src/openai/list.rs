@@ -1,6 +1,7 @@
 //! `GET /v1/files`: pages that go on after the id of a file.
 //!
-//! The ledger's cursors are its own. The ones that were handed out are remembered by the last file of their page, which is what SDKs ask to go on after; for any other file its place is looked for.
+//! The ledger's cursors are its own. The ones that were handed out are remembered by the last file of their page, which
+//! is what SDKs ask to go on after; for any other file its place is looked for.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -44,10 +45,7 @@ impl Asked {
             None => MOST,
             Some(Ok(limit @ 1..=MOST)) => limit,
             Some(_) => {
-                return Err(Failure::param(
-                    "limit",
-                    format!("`limit` is not 1 to {MOST}"),
-                ));
+                return Err(Failure::param("limit", format!("`limit` is not 1 to {MOST}")));
             }
         };
         let ascending = match self.order.as_deref() {
@@ -113,12 +111,7 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    async fn read(
-        &self,
-        cursor: Option<String>,
-        limit: u32,
-        purpose: Option<String>,
-    ) -> Result<FilePage, Error> {
+    async fn read(&self, cursor: Option<String>, limit: u32, purpose: Option<String>) -> Result<FilePage, Error> {
         let request = ListRequest {
             cursor,
             limit,
@@ -128,12 +121,7 @@ impl Listing<'_> {
         self.gateway.list(self.who, request).await
     }
 
-    async fn page(
-        &self,
-        cursor: Option<String>,
-        limit: u32,
-        purpose: Option<&str>,
-    ) -> Result<FilePage, Error> {
+    async fn page(&self, cursor: Option<String>, limit: u32, purpose: Option<&str>) -> Result<FilePage, Error> {
         let Some(purpose) = purpose else {
             return self.read(cursor, limit, None).await;
         };
@@ -145,12 +133,7 @@ impl Listing<'_> {
     }
 
     /// Providers have different words for the purpose: the files of all of them, in one order.
-    async fn page_of_several(
-        &self,
-        mut cursor: Option<String>,
-        limit: u32,
-        purpose: &str,
-    ) -> Result<FilePage, Error> {
+    async fn page_of_several(&self, mut cursor: Option<String>, limit: u32, purpose: &str) -> Result<FilePage, Error> {
         let mut files = Vec::new();
         loop {
             let begun = cursor.clone();
@@ -231,11 +214,7 @@ impl Places {
     fn remember(&self, tenant: &str, id: &str, cursor: &str) {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (tenant.to_owned(), id.to_owned());
-        if places
-            .cursors
-            .insert(key.clone(), cursor.to_owned())
-            .is_none()
-        {
+        if places.cursors.insert(key.clone(), cursor.to_owned()).is_none() {
             places.oldest_first.push_back(key);
         }
         if places.oldest_first.len() > REMEMBERED

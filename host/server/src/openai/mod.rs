@@ -51,10 +51,7 @@ pub(crate) fn routes(_: &App) -> Router<App> {
     Router::new()
         .route("/files", get(list::list).post(create::create))
         .route("/files/{id}", get(files::get).delete(files::delete))
-        .route(
-            "/files/{id}/content",
-            get(files::content).head(files::content_head),
-        )
+        .route("/files/{id}/content", get(files::content).head(files::content_head))
         .route("/uploads", post(uploads::create))
         .route("/uploads/{id}/parts", post(uploads::part))
         .route("/uploads/{id}/complete", post(uploads::complete))
@@ -71,16 +68,9 @@ async fn document() -> Response {
 pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Failure> {
     let bytes = axum::body::to_bytes(request.into_body(), JSON)
         .await
-        .map_err(|_| {
-            Failure::body(format!(
-                "the body ended early or has more than {JSON} bytes"
-            ))
-        })?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::body(format!(
-            "the body is not the JSON that is expected: {error}"
-        ))
-    })
+        .map_err(|_| Failure::body(format!("the body ended early or has more than {JSON} bytes")))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::body(format!("the body is not the JSON that is expected: {error}")))
 }
 
 /// Whole seconds since 1970.

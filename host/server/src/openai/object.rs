@@ -34,9 +34,7 @@ pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
 
 /// RFC 3339 as whole seconds since 1970.
 fn unix_seconds(instant: &str) -> i64 {
-    instant
-        .parse::<jiff::Timestamp>()
-        .map_or(0, jiff::Timestamp::as_second)
+    instant.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second)
 }
 
 /// The client's word for the vendor's purpose, where the configuration has exactly one; else the vendor's.

@@ -1,8 +1,10 @@
 //! Uploads that were answered before they were done: `Prefer: respond-async`.
 //!
-//! An order is a session: the body and what was asked for are durable before the 202. A start goes on with every order that has no end. Each is uploaded under an idempotency key (the client's, or one made from
-//! its id), so an order that ended in the journal but not in its session answers the same file again. Each attempt asks first whether the
-//! credential that placed the order is still one that would be accepted but for its age: an order of a revoked token ends as `unauthenticated`.
+//! An order is a session: the body and what was asked for are durable before the 202. A start goes on with every order
+//! that has no end. Each is uploaded under an idempotency key (the client's, or one made from its id), so an order that
+//! ended in the journal but not in its session answers the same file again. Each attempt asks first whether the
+//! credential that placed the order is still one that would be accepted but for its age: an order of a revoked token
+//! ends as `unauthenticated`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,9 +14,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode};
-use loadlock_gateway::{
-    Error, ErrorCode, File, NewSession, Principal, Result, STAGED_BODY, Scope, Session,
-};
+use loadlock_gateway::{Error, ErrorCode, File, NewSession, Principal, Result, STAGED_BODY, Scope, Session};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -76,19 +76,12 @@ pub(super) async fn accept(app: &App, who: &Principal, subject: Subject, wish: W
     if let Ok(place) = HeaderValue::try_from(format!("/v1/loadlock/uploads/{}", session.id())) {
         headers.insert(LOCATION, place);
     }
-    headers.insert(
-        PREFERENCE_APPLIED,
-        HeaderValue::from_static("respond-async"),
-    );
+    headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("respond-async"));
     start(app, session);
     Ok(response)
 }
 
-pub(super) async fn get(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-) -> Answer {
+pub(super) async fn get(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let session = app.gateway().session(&who, Scope::Read, KIND, &id)?;
     Ok(Json(view(&session)?).into_response())
 }
@@ -198,8 +191,6 @@ async fn attempt(app: &App, session: &Session) -> Result<File> {
         .acquire()
         .await
         .map_err(|_| Error::new(ErrorCode::Overloaded, "the gateway is stopping"))?;
-    let started = app
-        .uploads()
-        .start(session.owner().clone(), order(subject, &wish))?;
+    let started = app.uploads().start(session.owner().clone(), order(subject, &wish))?;
     ended(started.end).await
 }

@@ -16,21 +16,14 @@ pub(super) const WHOLE: &str = "whole";
 const BLOCK: usize = 1 << 20;
 
 /// Whether these parts are there, each once, and have the announced size together.
-pub(super) fn check(
-    part_ids: &[String],
-    data: &BTreeMap<String, u64>,
-    bytes: u64,
-) -> Result<(), Failure> {
+pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u64) -> Result<(), Failure> {
     let mut seen = HashSet::new();
     let mut sum = 0_u64;
     for id in part_ids {
         let len = data.get(id).filter(|_| id.starts_with("part_"));
         let Some(len) = len else {
             let id = id.escape_debug();
-            return Err(Failure::param(
-                "part_ids",
-                format!("the upload has no part `{id}`"),
-            ));
+            return Err(Failure::param("part_ids", format!("the upload has no part `{id}`")));
         };
         if !seen.insert(id) {
             return Err(Failure::param(
@@ -97,10 +90,7 @@ pub(super) fn remove_all(session: &Session) -> Result<(), Error> {
 }
 
 fn unreadable(error: std::io::Error) -> Error {
-    Error::new(
-        ErrorCode::StateUnavailable,
-        format!("a part cannot be read: {error}"),
-    )
+    Error::new(ErrorCode::StateUnavailable, format!("a part cannot be read: {error}"))
 }
 
 #[cfg(test)]

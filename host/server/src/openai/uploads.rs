@@ -1,15 +1,15 @@
 //! `/v1/uploads`: an upload in parts that a client sends in any order, also at the same time.
 //!
-//! An upload is a session; each part is a data file of it, named by the part's id, there when it is whole and synced. Completing puts the named parts together, hashing on the way, and uploads the result like any
-//! other body. Every step is durable, so after a restart, or a connection that went away, the client asks again and gets on.
+//! An upload is a session; each part is a data file of it, named by the part's id, there when it is whole and synced.
+//! Completing puts the named parts together, hashing on the way, and uploads the result like any other body. Every step
+//! is durable, so after a restart, or a connection that went away, the client asks again and gets on.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::IntoResponse;
 use futures::{FutureExt, StreamExt};
 use loadlock_gateway::{
-    Body, DataWriter, Error, ErrorCode, NewSession, Principal, Scope, Session, Source,
-    UploadRequest, ended_early,
+    Body, DataWriter, Error, ErrorCode, NewSession, Principal, Scope, Session, Source, UploadRequest, ended_early,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -69,10 +69,7 @@ enum Stage {
     /// Parts may come.
     Pending,
     /// The parts are one body; it is to be uploaded.
-    Assembled {
-        part_ids: Vec<String>,
-        sha256: String,
-    },
+    Assembled { part_ids: Vec<String>, sha256: String },
     /// The file object.
     Completed { part_ids: Vec<String>, file: Value },
 }
@@ -99,18 +96,12 @@ impl Upload {
     fn require_pending(&self) -> Result<(), Failure> {
         match self.stage {
             Stage::Pending => Ok(()),
-            _ => Err(Failure::body(
-                "the upload is being completed, or is completed already",
-            )),
+            _ => Err(Failure::body("the upload is being completed, or is completed already")),
         }
     }
 }
 
-pub(super) async fn create(
-    State(app): State<App>,
-    Caller(who): Caller,
-    request: Request,
-) -> Answer {
+pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request: Request) -> Answer {
     who.require(Scope::Write)?;
     let headers = request.headers().clone();
     let wanted: Wanted = json(request).await?;
@@ -163,9 +154,7 @@ pub(super) async fn part(
     let session = find(&app, &who, &id)?;
     session.state::<Upload>()?.require_pending()?;
     if session.data().len() >= PARTS {
-        return Err(Failure::body(format!(
-            "the upload has {PARTS} parts already"
-        )));
+        return Err(Failure::body(format!("the upload has {PARTS} parts already")));
     }
     let part = format!("part_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
     let headers = request.headers().clone();
@@ -175,9 +164,7 @@ pub(super) async fn part(
     let form = form::read(&headers, inflow(request), "data", store).await?;
     if let Some(unknown) = form.fields.keys().next() {
         let unknown = unknown.escape_debug();
-        return Err(Failure::body(format!(
-            "the form has an unknown field `{unknown}`"
-        )));
+        return Err(Failure::body(format!("the form has an unknown field `{unknown}`")));
     }
     form.file.finish().await?;
     Ok(Json(json!({
@@ -199,11 +186,7 @@ async fn keep(session: Session, name: String, body: Body) -> Result<DataWriter, 
     Ok(writer)
 }
 
-pub(super) async fn cancel(
-    State(app): State<App>,
-    Caller(who): Caller,
-    Path(id): Path<String>,
-) -> Answer {
+pub(super) async fn cancel(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let session = find(&app, &who, &id)?;
     // Whoever completes it is let finish: cancelling a half-uploaded file would leave two answers.
     let _alone = session.exclusively().await;
@@ -251,16 +234,8 @@ async fn finish(
             parts::remove_all(session)?;
             sha256
         }
-        Stage::Assembled {
-            part_ids: before, ..
-        }
-        | Stage::Completed {
-            part_ids: before, ..
-        } if before != part_ids => {
-            return Err(Failure::param(
-                "part_ids",
-                "the upload was completed with other parts",
-            ));
+        Stage::Assembled { part_ids: before, .. } | Stage::Completed { part_ids: before, .. } if before != part_ids => {
+            return Err(Failure::param("part_ids", "the upload was completed with other parts"));
         }
         Stage::Assembled { sha256, .. } => {
             // A crash may have come between the state and the parts.
@@ -270,9 +245,7 @@ async fn finish(
         Stage::Completed { .. } => return Ok(upload.object(session, None)),
     };
     let (name, media_type) = (upload.filename.clone(), Some(upload.mime_type.clone()));
-    let staged = session
-        .stage(parts::WHOLE, name, media_type, Some(sha256))
-        .await?;
+    let staged = session.stage(parts::WHOLE, name, media_type, Some(sha256)).await?;
     let request = UploadRequest {
         target: upload.wish.target(),
         purpose: upload.wish.purpose.clone(),

@@ -60,20 +60,16 @@ impl Wish {
     }
 
     /// From a form. A field that nobody knows is refused: ignoring it would be a success of something else.
-    pub(crate) fn of_form(
-        headers: &HeaderMap,
-        mut fields: BTreeMap<String, String>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn of_form(headers: &HeaderMap, mut fields: BTreeMap<String, String>) -> Result<Self, Failure> {
         let purpose = fields.remove("purpose");
         let provider = fields.remove("provider");
         let anchor = fields.remove("expires_after[anchor]");
         let seconds = fields.remove("expires_after[seconds]");
         if let Some(unknown) = fields.keys().next() {
-            let mut failure = Failure::body(format!(
-                "the form has an unknown field `{}`",
-                unknown.escape_debug()
-            ));
-            failure.error.hint = "the fields are `file`, `purpose`, `expires_after[anchor]`, `expires_after[seconds]` and `provider`".to_owned();
+            let mut failure = Failure::body(format!("the form has an unknown field `{}`", unknown.escape_debug()));
+            failure.error.hint =
+                "the fields are `file`, `purpose`, `expires_after[anchor]`, `expires_after[seconds]` and `provider`"
+                    .to_owned();
             return Err(failure);
         }
         let expires_after = match (anchor, seconds) {
@@ -128,10 +124,7 @@ fn pinned(headers: &HeaderMap, field: Option<String>) -> Result<Option<String>, 
     if let (Some(header), Some(field)) = (&header, &field)
         && header != field
     {
-        return Err(Failure::param(
-            "provider",
-            "header and field name different providers",
-        ));
+        return Err(Failure::param("provider", "header and field name different providers"));
     }
     Ok(header.or(field).filter(|name| name != AUTO))
 }
@@ -154,9 +147,7 @@ fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Failu
     match (values.next().map(|value| value.to_str()), values.next()) {
         (None, _) => Ok(None),
         (Some(Ok(value)), None) => Ok(Some(value.trim().to_owned())),
-        _ => Err(Failure::body(format!(
-            "the header `{name}` is not one text"
-        ))),
+        _ => Err(Failure::body(format!("the header `{name}` is not one text"))),
     }
 }
 
@@ -184,9 +175,7 @@ mod tests {
     }
 
     fn form(pairs: &[(&str, &str)]) -> Result<Wish, Option<&'static str>> {
-        let fields = pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let fields = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Wish::of_form(&HeaderMap::new(), fields.collect()).map_err(|failure| failure.param)
     }
 
@@ -214,10 +203,7 @@ mod tests {
                 Some("expires_after[seconds]"),
             ),
             (
-                &[
-                    ("expires_after[anchor]", "now"),
-                    ("expires_after[seconds]", "3600"),
-                ],
+                &[("expires_after[anchor]", "now"), ("expires_after[seconds]", "3600")],
                 Some("expires_after[anchor]"),
             ),
             (&[("porpose", "x")], None),

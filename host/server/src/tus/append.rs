@@ -66,8 +66,7 @@ pub(crate) async fn append(
         return Err(Problem::final_upload());
     }
     let announced = Announced::parse(headers)?;
-    let offset = number(headers, &UPLOAD_OFFSET)?
-        .ok_or_else(|| Problem::invalid("`Upload-Offset` is missing"))?;
+    let offset = number(headers, &UPLOAD_OFFSET)?.ok_or_else(|| Problem::invalid("`Upload-Offset` is missing"))?;
     let length = number(headers, &UPLOAD_LENGTH)?;
     let turn = session.take().await?;
     let (is, held, done) = {
@@ -106,9 +105,9 @@ fn declare(tus: &Tus, session: &Session, length: u64) -> Result<(), Problem> {
     match inner.info.length {
         Some(known) if known == length => Ok(()),
         Some(_) => Err(Problem::invalid("`Upload-Length` was another before")),
-        None if length < inner.info.offset => Err(Problem::invalid(
-            "`Upload-Length` is less than what is here already",
-        )),
+        None if length < inner.info.offset => {
+            Err(Problem::invalid("`Upload-Length` is less than what is here already"))
+        }
         None => {
             inner.info.length = Some(length);
             Ok(())
@@ -127,9 +126,7 @@ pub(crate) async fn write(
     let info = session.info();
     let most = info.length.unwrap_or_else(|| tus.most()) - info.offset;
     if announced.bytes.is_some_and(|bytes| bytes > most) {
-        return Err(Problem::too_large(format!(
-            "{most} bytes are missing, not more"
-        )));
+        return Err(Problem::too_large(format!("{most} bytes are missing, not more")));
     }
     let ends = Ends {
         turn: &turn,

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
 
-/// A digest that clients may choose. MD5, SHA-1 and CRC-32 find accidents, not forgeries; the file itself is identified by its SHA-256.
+/// A digest that clients may choose. MD5, SHA-1 and CRC-32 find accidents, not forgeries; the file itself is identified
+/// by its SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Sha256,

@@ -81,10 +81,7 @@ fn id_of(url: &str) -> Option<String> {
 
 /// Whether it has the form of an id; nothing else ever becomes a file name.
 pub(crate) fn is_id(text: &str) -> bool {
-    text.len() == 2 * ID_BYTES
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 2 * ID_BYTES && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -114,9 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        let many: Vec<_> = (0..257)
-            .map(|number| format!("/v1/tus/{number:032x}"))
-            .collect();
+        let many: Vec<_> = (0..257).map(|number| format!("/v1/tus/{number:032x}")).collect();
         for header in [
             "",
             "Partial",

@@ -12,9 +12,7 @@ use super::door::{Tus, answer};
 use super::join::join;
 use super::metadata::{Metadata, Wishes};
 use super::problem::Problem;
-use super::protocol::{
-    OFFSET_OCTETS, UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, number, one,
-};
+use super::protocol::{OFFSET_OCTETS, UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, number, one};
 use super::session::Session;
 use super::store::store;
 
@@ -33,9 +31,7 @@ pub(crate) async fn create(
     let length = length(headers)?;
     if let Kind::Final { parts } = &kind {
         if length.is_some() {
-            return Err(Problem::invalid(
-                "the length of a final upload is that of its parts",
-            ));
+            return Err(Problem::invalid("the length of a final upload is that of its parts"));
         }
         let whole = join(tus, who, parts, metadata).await?;
         // What is refused stays joined: the same request tries again.
@@ -43,9 +39,7 @@ pub(crate) async fn create(
         return Ok(created(&whole));
     }
     let Some(length) = length else {
-        return Err(Problem::invalid(
-            "neither `Upload-Length` nor `Upload-Defer-Length: 1`",
-        ));
+        return Err(Problem::invalid("neither `Upload-Length` nor `Upload-Defer-Length: 1`"));
     };
     if let Length::Known(bytes) = length {
         tus.fits(bytes)?;
@@ -57,13 +51,7 @@ pub(crate) async fn create(
     let announced = with_bytes.then(|| Announced::parse(headers)).transpose()?;
     let session = tus
         .sessions
-        .create(
-            who,
-            kind,
-            length.known(),
-            metadata,
-            tus.app.gateway().room(),
-        )
+        .create(who, kind, length.known(), metadata, tus.app.gateway().room())
         .await?;
     let filled = async {
         if let Some(announced) = announced {

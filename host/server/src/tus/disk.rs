@@ -44,10 +44,7 @@ pub(crate) fn write_info(folder: &Path, info: &Info) -> io::Result<()> {
 
 /// The bytes.
 pub(crate) fn data(folder: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(folder.join(DATA))
+    OpenOptions::new().read(true).write(true).open(folder.join(DATA))
 }
 
 /// Removes the bytes; what is known stays.
@@ -69,7 +66,8 @@ pub(crate) fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Every upload that an earlier process left, cut to the bytes that were synced. What cannot be read is removed: it was never acknowledged.
+/// Every upload that an earlier process left, cut to the bytes that were synced. What cannot be read is removed: it was
+/// never acknowledged.
 pub(crate) fn recover(root: &Path) -> io::Result<Vec<(String, Info)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root)? {

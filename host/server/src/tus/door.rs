@@ -59,10 +59,7 @@ impl Tus {
 
     /// Answers a request.
     pub(crate) async fn serve(self, request: Request) -> Response {
-        let mut response = self
-            .dispatch(request)
-            .await
-            .unwrap_or_else(IntoResponse::into_response);
+        let mut response = self.dispatch(request).await.unwrap_or_else(IntoResponse::into_response);
         let headers = response.headers_mut();
         headers.insert(protocol::TUS_RESUMABLE, HeaderValue::from_static(VERSION));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -88,7 +85,8 @@ impl Tus {
         who.require(Scope::Write)?;
         let path = parts.uri.path();
         let id = path.strip_prefix(PREFIX).unwrap_or_default().to_owned();
-        // A task of its own: a connection that breaks must not stop bytes on their way to the disk, or a file on its way to a provider.
+        // A task of its own: a connection that breaks must not stop bytes on their way to the disk, or a file on its
+        // way to a provider.
         let task = async move {
             let mut body = body;
             let result = self.act(&method, &id, &who, &parts, &mut body).await;
@@ -97,12 +95,10 @@ impl Tus {
             }
             result
         };
-        tokio::spawn(task.in_current_span())
-            .await
-            .unwrap_or_else(|error| {
-                let message = format!("the request's task ended: {error}");
-                Err(Error::new(ErrorCode::Internal, message).into())
-            })
+        tokio::spawn(task.in_current_span()).await.unwrap_or_else(|error| {
+            let message = format!("the request's task ended: {error}");
+            Err(Error::new(ErrorCode::Internal, message).into())
+        })
     }
 
     async fn act(
@@ -160,7 +156,8 @@ impl Tus {
     }
 }
 
-/// Reads what a client still sends while it is answered: a connection that is closed over unread bytes is reset, and the client would lose the answer.
+/// Reads what a client still sends while it is answered: a connection that is closed over unread bytes is reset, and
+/// the client would lose the answer.
 async fn drain(mut body: Body) {
     let mut left = DRAIN_BYTES;
     let all = async {

@@ -67,8 +67,9 @@ impl Info {
 
     /// `Upload-Offset` as clients are told.
     ///
-    /// Clients take an upload whose offset is its length for stored and send nothing more. So the last byte of a file is acknowledged when a provider has the file: until then the client is asked for it
-    /// again, and sending it again tries again.
+    /// Clients take an upload whose offset is its length for stored and send nothing more. So the last byte of a file
+    /// is acknowledged when a provider has the file: until then the client is asked for it again, and sending it again
+    /// tries again.
     pub(crate) fn acknowledged(&self) -> u64 {
         if self.storable() {
             self.offset.saturating_sub(1)

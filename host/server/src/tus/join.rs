@@ -12,11 +12,12 @@ use super::info::State;
 use super::problem::Problem;
 use super::session::Session;
 
-/// The final upload of these parts, with every byte synced. The parts' own bytes are gone then. Asking again for the same parts in the same order gives the same upload: a client whose answer was lost
-/// asks again.
+/// The final upload of these parts, with every byte synced. The parts' own bytes are gone then. Asking again for the
+/// same parts in the same order gives the same upload: a client whose answer was lost asks again.
 ///
 /// # Errors
-/// 404 or 410 for a part that is not there, 400 for one that is no part or lacks bytes, 413 and 507 if there is no room.
+/// 404 or 410 for a part that is not there, 400 for one that is no part or lacks bytes, 413 and 507 if there is no
+/// room.
 pub(crate) async fn join(
     tus: &Tus,
     who: &Principal,
@@ -37,13 +38,8 @@ pub(crate) async fn join(
     }
     let mut room = tus.app.gateway().room();
     room.grow(length)?;
-    let kind = Kind::Final {
-        parts: parts.to_vec(),
-    };
-    let whole = tus
-        .sessions
-        .create(who, kind, Some(length), metadata, room)
-        .await?;
+    let kind = Kind::Final { parts: parts.to_vec() };
+    let whole = tus.sessions.create(who, kind, Some(length), metadata, room).await?;
     let _turn = whole.wait().await;
     let joined = async {
         claim(&found, &whole.id)?;
@@ -81,19 +77,12 @@ async fn joined_before(
     };
     let used = || {
         Problem::from(
-            Error::new(
-                ErrorCode::UploadConflict,
-                "a part went into another upload already",
-            )
-            .hint("send the part again"),
+            Error::new(ErrorCode::UploadConflict, "a part went into another upload already")
+                .hint("send the part again"),
         )
     };
     let whole = tus.sessions.find(who, &into).map_err(|_| used())?;
-    if whole.info().kind
-        != (Kind::Final {
-            parts: parts.to_vec(),
-        })
-    {
+    if whole.info().kind != (Kind::Final { parts: parts.to_vec() }) {
         return Err(used());
     }
     // The earlier request may still be copying.
@@ -110,16 +99,10 @@ fn measure(parts: &[Arc<Session>]) -> Result<u64, Problem> {
     for part in parts {
         let info = part.info();
         if info.kind != Kind::Partial {
-            return Err(Problem::invalid(format!(
-                "the upload {} is no part",
-                part.id
-            )));
+            return Err(Problem::invalid(format!("the upload {} is no part", part.id)));
         }
         if !info.complete() {
-            return Err(Problem::invalid(format!(
-                "the part {} lacks bytes",
-                part.id
-            )));
+            return Err(Problem::invalid(format!("the part {} lacks bytes", part.id)));
         }
         length = length.saturating_add(info.offset);
     }
@@ -133,13 +116,9 @@ fn claim(parts: &[Arc<Session>], into: &str) -> Result<(), Problem> {
         if inner.gone || inner.info.state != State::Open {
             drop(inner);
             release(&parts[..index], into);
-            return Err(Problem::locked(
-                "another request is joining one of the parts",
-            ));
+            return Err(Problem::locked("another request is joining one of the parts"));
         }
-        inner.info.state = State::Joined {
-            into: into.to_owned(),
-        };
+        inner.info.state = State::Joined { into: into.to_owned() };
     }
     Ok(())
 }

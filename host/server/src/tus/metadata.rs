@@ -43,11 +43,7 @@ impl Metadata {
                 return Err(wrong("more than 64 pairs"));
             }
             let value = value
-                .map(|value| {
-                    STANDARD
-                        .decode(value)
-                        .map_err(|_| wrong("a value is not Base64"))
-                })
+                .map(|value| STANDARD.decode(value).map_err(|_| wrong("a value is not Base64")))
                 .transpose()?
                 .map(|bytes| String::from_utf8(bytes).map_err(|_| wrong("a value is not UTF-8")))
                 .transpose()?;
@@ -126,7 +122,11 @@ mod tests {
 
     #[test]
     fn pairs_and_what_they_ask_for() {
-        let metadata = Metadata::parse("filename YS50eHQ=, filetype dGV4dC9wbGFpbg==,is_confidential,purpose YmF0Y2g=,provider bG9jYWw=,expires_in NjA=").unwrap();
+        let metadata = Metadata::parse(
+            "filename YS50eHQ=, filetype dGV4dC9wbGFpbg==,is_confidential,purpose \
+             YmF0Y2g=,provider bG9jYWw=,expires_in NjA=",
+        )
+        .unwrap();
         let wishes = Wishes::of(&metadata).unwrap();
         assert_eq!(
             (wishes.name.as_str(), wishes.media_type.as_deref()),

@@ -1,6 +1,7 @@
 //! `/v1/tus`: resumable uploads, tus 1.0.
 //!
-//! An upload is a folder below `$LOADLOCK_HOME/sessions/tus` that belongs to one tenant. Its bytes are synced before they are acknowledged, and the last of them is acknowledged when a provider has the file.
+//! An upload is a folder below `$LOADLOCK_HOME/sessions/tus` that belongs to one tenant. Its bytes are synced before
+//! they are acknowledged, and the last of them is acknowledged when a provider has the file.
 //!
 //! | module | one job |
 //! |---|---|
@@ -56,10 +57,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
             return below(any(async move || problem.into_response()));
         }
     };
-    tokio::spawn(Sessions::sweep_for_ever(
-        Arc::downgrade(&sessions),
-        app.clone(),
-    ));
+    tokio::spawn(Sessions::sweep_for_ever(Arc::downgrade(&sessions), app.clone()));
     let tus = Tus {
         app: app.clone(),
         sessions,
@@ -76,9 +74,7 @@ fn below(handler: MethodRouter<App>) -> Router<App> {
 }
 
 /// Runs what blocks on the disk.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Problem> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
     let result = tokio::task::spawn_blocking(work).await;
     let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     result.map_err(|error| Problem::disk(&error))

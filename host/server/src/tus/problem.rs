@@ -75,24 +75,13 @@ impl Problem {
             None => "`Tus-Resumable` is missing".to_owned(),
             Some(_) => format!("only version {VERSION} of tus is spoken here"),
         };
-        Self::with(
-            ErrorCode::RequestInvalid,
-            StatusCode::PRECONDITION_FAILED,
-            message,
-        )
+        Self::with(ErrorCode::RequestInvalid, StatusCode::PRECONDITION_FAILED, message)
     }
 
     /// A body of another type: 415.
     pub(crate) fn media_type() -> Self {
-        let message = format!(
-            "`Content-Type` must be `{}`",
-            super::protocol::OFFSET_OCTETS
-        );
-        Self::with(
-            ErrorCode::RequestInvalid,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            message,
-        )
+        let message = format!("`Content-Type` must be `{}`", super::protocol::OFFSET_OCTETS);
+        Self::with(ErrorCode::RequestInvalid, StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     /// A final upload takes no bytes: 403, as the protocol says.
@@ -136,11 +125,7 @@ impl Problem {
     /// The client sent nothing for too long: 408. What came is kept.
     pub(crate) fn idle(seconds: u64) -> Self {
         let message = format!("no byte arrived for {seconds} s; what came before is kept");
-        Self::with(
-            ErrorCode::RequestInvalid,
-            StatusCode::REQUEST_TIMEOUT,
-            message,
-        )
+        Self::with(ErrorCode::RequestInvalid, StatusCode::REQUEST_TIMEOUT, message)
     }
 
     /// Too many uploads of one tenant wait to be finished: 429.
@@ -150,9 +135,7 @@ impl Problem {
             StatusCode::TOO_MANY_REQUESTS,
             format!("{open} uploads of this tenant are unfinished"),
         );
-        problem.error = problem
-            .error
-            .hint("finish or delete some, or wait until they expire");
+        problem.error = problem.error.hint("finish or delete some, or wait until they expire");
         problem
     }
 

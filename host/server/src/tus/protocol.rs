@@ -41,10 +41,7 @@ names! {
 ///
 /// # Errors
 /// A header that occurs twice or is no visible ASCII: which of two values counts would be a guess.
-pub(crate) fn one<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

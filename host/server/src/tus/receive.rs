@@ -58,33 +58,27 @@ impl Ends<'_> {
     async fn next(&self, body: &mut Body) -> Next {
         let frame = tokio::select! {
             biased;
-            () = self.turn.taken_over.cancelled() => return Next::Cut(Problem::locked("a newer request took the upload over")),
+            () = self.turn.taken_over.cancelled() => return Next::Cut(Problem::locked("a newer request took the \
+                 upload over")),
             () = self.stopping.cancelled() => return Next::Cut(stopping()),
             frame = tokio::time::timeout(self.idle, body.frame()) => frame,
         };
         match frame {
             Err(_) => Next::Cut(Problem::idle(self.idle.as_secs())),
             Ok(None) => Next::End,
-            Ok(Some(Err(error))) => {
-                Next::Cut(Problem::invalid(format!("the body ended early: {error}")))
-            }
+            Ok(Some(Err(error))) => Next::Cut(Problem::invalid(format!("the body ended early: {error}"))),
             Ok(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => Next::Data(data),
-                Err(frame) => frame
-                    .into_trailers()
-                    .map_or(Next::Data(Bytes::new()), Next::Trailers),
+                Err(frame) => frame.into_trailers().map_or(Next::Data(Bytes::new()), Next::Trailers),
             },
         }
     }
 }
 
 fn stopping() -> Problem {
-    Error::new(
-        ErrorCode::Overloaded,
-        "the gateway is stopping; what came is kept",
-    )
-    .retry_after(Some(5_000))
-    .into()
+    Error::new(ErrorCode::Overloaded, "the gateway is stopping; what came is kept")
+        .retry_after(Some(5_000))
+        .into()
 }
 
 /// Appends a body. Answers when everything that stays is synced and the offset with it.
@@ -102,9 +96,7 @@ pub(crate) async fn receive(
     let start = session.info().offset;
     let mut file = File::from_std(session.data().await?);
     // An earlier request may have failed between its bytes and its offset.
-    file.set_len(start)
-        .await
-        .map_err(|error| Problem::disk(&error))?;
+    file.set_len(start).await.map_err(|error| Problem::disk(&error))?;
     session.inner().room.shrink_to(start);
     file.seek(SeekFrom::Start(start))
         .await
@@ -128,9 +120,7 @@ pub(crate) async fn receive(
                 if !fits {
                     // A client that sends more than it announced is wrong about all of it.
                     sink.back_to(start).await?;
-                    return Err(Problem::too_large(
-                        "the body holds more bytes than are missing",
-                    ));
+                    return Err(Problem::too_large("the body holds more bytes than are missing"));
                 }
                 if let Some(hasher) = &mut hasher {
                     hasher.update(&data);
@@ -178,10 +168,7 @@ impl Sink<'_> {
     async fn write(&mut self, data: &[u8]) -> Result<(), Problem> {
         let len = data.len() as u64;
         self.session.inner().room.grow(len)?;
-        self.file
-            .write_all(data)
-            .await
-            .map_err(|error| Problem::disk(&error))?;
+        self.file.write_all(data).await.map_err(|error| Problem::disk(&error))?;
         self.end += len;
         Ok(())
     }
@@ -208,10 +195,7 @@ impl Sink<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), Problem> {
-        self.file
-            .flush()
-            .await
-            .map_err(|error| Problem::disk(&error))
+        self.file.flush().await.map_err(|error| Problem::disk(&error))
     }
 
     /// Discards everything from `start` on.
@@ -271,9 +255,7 @@ impl Sink<'_> {
                 }
             }
         };
-        read()
-            .await
-            .map_err(|error: std::io::Error| Problem::disk(&error))?;
+        read().await.map_err(|error: std::io::Error| Problem::disk(&error))?;
         Ok(hasher)
     }
 }

@@ -80,7 +80,8 @@ impl Session {
         self.inner().info.clone()
     }
 
-    /// Takes the upload over from whoever has it: a client that comes again has given up its earlier request, whether or not the server has noticed.
+    /// Takes the upload over from whoever has it: a client that comes again has given up its earlier request, whether
+    /// or not the server has noticed.
     ///
     /// # Errors
     /// 423 if a still newer request came or the earlier one does not stop, 404 if the upload went meanwhile.
@@ -94,7 +95,8 @@ impl Session {
         let gate = tokio::select! {
             gate = self.gate.clone().lock_owned() => gate,
             () = mine.cancelled() => return Err(Problem::locked("a newer request took the upload over")),
-            () = tokio::time::sleep(PATIENCE) => return Err(Problem::locked("an earlier request still holds the upload")),
+            () = tokio::time::sleep(PATIENCE) => return Err(Problem::locked("an earlier request still holds the \
+                 upload")),
         };
         if self.inner().gone {
             return Err(Problem::not_found());
@@ -135,10 +137,7 @@ impl Session {
         Ok(())
     }
 
-    fn write(
-        &self,
-        then: impl FnOnce(&std::path::Path) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
+    fn write(&self, then: impl FnOnce(&std::path::Path) -> std::io::Result<()>) -> std::io::Result<()> {
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (info, gone) = {
             let inner = self.inner();
@@ -156,10 +155,7 @@ impl Session {
         self.inner().gone = true;
         let session = self.clone();
         blocking(move || {
-            let _one = session
-                .writing
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let _one = session.writing.lock().unwrap_or_else(PoisonError::into_inner);
             disk::remove(&session.folder)
         })
         .await?;

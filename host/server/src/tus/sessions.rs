@@ -17,7 +17,8 @@ use crate::app::App;
 
 /// Most uploads of one tenant that wait for bytes or for a provider. Each costs a folder and some memory.
 const OPEN: usize = 1_000;
-/// Most uploads of one tenant, ended ones included; those are kept so that a client whose last answer was lost learns what became of its file.
+/// Most uploads of one tenant, ended ones included; those are kept so that a client whose last answer was lost learns
+/// what became of its file.
 const KNOWN: usize = 10_000;
 /// Expired uploads that are remembered, to answer 410 instead of 404.
 const EXPIRED: usize = 10_000;
@@ -127,9 +128,7 @@ impl Sessions {
             return Ok(None);
         }
         let ended = known.values().filter(|session| session.inner().info.done());
-        let oldest = ended
-            .clone()
-            .min_by_key(|session| session.inner().info.expires_ms);
+        let oldest = ended.clone().min_by_key(|session| session.inner().info.expires_ms);
         let open = known.len() - ended.count();
         if open >= OPEN {
             return Err(Problem::too_many(open));
@@ -142,11 +141,7 @@ impl Sessions {
     /// # Errors
     /// 410 if it expired, 404 if there is none or it is somebody else's.
     pub(crate) fn find(&self, who: &Principal, id: &str) -> Result<Arc<Session>, Problem> {
-        let found = self
-            .lock()
-            .get(who.tenant())
-            .and_then(|known| known.get(id))
-            .cloned();
+        let found = self.lock().get(who.tenant()).and_then(|known| known.get(id)).cloned();
         match found {
             Some(session) if overdue(&session).is_none() => Ok(session),
             Some(_) => Err(Problem::expired()),
@@ -157,9 +152,7 @@ impl Sessions {
 
     fn remembers(&self, tenant: &str, id: &str) -> bool {
         let expired = self.expired.lock().unwrap_or_else(PoisonError::into_inner);
-        expired
-            .iter()
-            .any(|(whose, which)| whose == tenant && which == id)
+        expired.iter().any(|(whose, which)| whose == tenant && which == id)
     }
 
     /// Ends an upload; its bytes are gone when this returns.
@@ -181,11 +174,7 @@ impl Sessions {
 
     /// Removes what expired and nobody is using.
     async fn sweep(&self) {
-        let all: Vec<_> = self
-            .lock()
-            .values()
-            .flat_map(|known| known.values().cloned())
-            .collect();
+        let all: Vec<_> = self.lock().values().flat_map(|known| known.values().cloned()).collect();
         for session in all {
             let Some(_idle) = overdue(&session) else {
                 continue;

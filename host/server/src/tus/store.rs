@@ -19,15 +19,12 @@ use crate::uploads::ended;
 /// One read of the bytes.
 const READ: usize = 256 << 10;
 
-/// Stores an upload whose bytes are all there, and waits for the end. A client that goes away does not cancel it; a client that comes back waits for the same end.
+/// Stores an upload whose bytes are all there, and waits for the end. A client that goes away does not cancel it; a
+/// client that comes back waits for the same end.
 ///
 /// # Errors
 /// The pipeline's. The bytes stay, and the next call tries again.
-pub(crate) async fn store(
-    app: &App,
-    who: &Principal,
-    session: &Arc<Session>,
-) -> Result<(), Problem> {
+pub(crate) async fn store(app: &App, who: &Principal, session: &Arc<Session>) -> Result<(), Problem> {
     let mut end = {
         let mut inner = session.inner();
         if inner.gone {
@@ -67,12 +64,7 @@ pub(crate) async fn store(
     }
 }
 
-async fn run(
-    app: App,
-    who: Principal,
-    session: Arc<Session>,
-    cancel: CancellationToken,
-) -> Result<File> {
+async fn run(app: App, who: Principal, session: Arc<Session>, cancel: CancellationToken) -> Result<File> {
     let result = upload(&app, who, &session, cancel).await;
     let kept = match &result {
         Ok(file) => {
@@ -92,12 +84,7 @@ async fn run(
     result
 }
 
-async fn upload(
-    app: &App,
-    who: Principal,
-    session: &Arc<Session>,
-    cancel: CancellationToken,
-) -> Result<File> {
+async fn upload(app: &App, who: Principal, session: &Arc<Session>, cancel: CancellationToken) -> Result<File> {
     let request = request(session).await?;
     let started = app.uploads().start(who, request)?;
     let upload = ended(started.end);
@@ -134,8 +121,6 @@ async fn request(session: &Arc<Session>) -> Result<UploadRequest> {
     request.purpose = wishes.purpose;
     request.expires_in_s = wishes.expires_in_s;
     // An upload is one file however often its end has to be tried, before and after a restart.
-    request.idempotency_key = wishes
-        .idempotency_key
-        .or_else(|| Some(format!("tus_{}", session.id)));
+    request.idempotency_key = wishes.idempotency_key.or_else(|| Some(format!("tus_{}", session.id)));
     Ok(request)
 }

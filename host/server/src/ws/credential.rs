@@ -16,16 +16,10 @@ pub(super) fn of(headers: &HeaderMap) -> Option<String> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|protocol| protocol.trim().strip_prefix(PREFIX));
-    match (
-        headers.contains_key(AUTHORIZATION),
-        offered.next(),
-        offered.next(),
-    ) {
+    match (headers.contains_key(AUTHORIZATION), offered.next(), offered.next()) {
         (true, None, _) => bearer(headers).map(str::to_owned),
         // The name of a subprotocol holds no space (RFC 6455, section 4.1).
-        (false, Some(token), None) if !token.is_empty() && !token.contains([' ', '\t']) => {
-            Some(token.to_owned())
-        }
+        (false, Some(token), None) if !token.is_empty() && !token.contains([' ', '\t']) => Some(token.to_owned()),
         _ => None,
     }
 }
@@ -50,31 +44,19 @@ mod tests {
         let (header, protocol) = ("authorization", "sec-websocket-protocol");
         for (given, token) in [
             (&[(header, "Bearer abc")][..], Some("abc")),
-            (
-                &[(protocol, "loadlock.v1, loadlock.bearer.abc")],
-                Some("abc"),
-            ),
+            (&[(protocol, "loadlock.v1, loadlock.bearer.abc")], Some("abc")),
             (
                 &[(protocol, "loadlock.v1"), (protocol, "loadlock.bearer.abc")],
                 Some("abc"),
             ),
-            (
-                &[(header, "Bearer abc"), (protocol, "loadlock.v1")],
-                Some("abc"),
-            ),
+            (&[(header, "Bearer abc"), (protocol, "loadlock.v1")], Some("abc")),
             (&[], None),
             (&[(protocol, "loadlock.v1")], None),
             (&[(protocol, "loadlock.bearer.")], None),
             (&[(protocol, "loadlock.bearer. a")], None),
             (&[(protocol, "loadlock.bearer.a, loadlock.bearer.b")], None),
-            (
-                &[(header, "Bearer a"), (protocol, "loadlock.bearer.a")],
-                None,
-            ),
-            (
-                &[(header, "Basic a"), (protocol, "loadlock.bearer.a")],
-                None,
-            ),
+            (&[(header, "Bearer a"), (protocol, "loadlock.bearer.a")], None),
+            (&[(header, "Basic a"), (protocol, "loadlock.bearer.a")], None),
         ] {
             assert_eq!(of(&headers(given)).as_deref(), token, "{given:?}");
         }

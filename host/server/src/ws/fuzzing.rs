@@ -19,10 +19,7 @@ pub fn json_rpc(bytes: &[u8]) {
             assert_eq!(sent["method"], Value::from(call.method.as_str()));
             assert_eq!(sent.get("id"), call.id.as_ref());
             for fault in methods::faults(&call) {
-                check(
-                    &sent,
-                    &rpc::answer(&call.id.clone().unwrap_or_default(), Err(fault)),
-                );
+                check(&sent, &rpc::answer(&call.id.clone().unwrap_or_default(), Err(fault)));
             }
         }
         Err(answer) => check(&sent, &answer),

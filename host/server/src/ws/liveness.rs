@@ -51,11 +51,7 @@ impl Liveness {
     pub(super) fn next(&self, watching: bool) -> Instant {
         let ping = self.heard.max(self.pinged) + PING;
         let next = ping.min(self.heard + SILENCE);
-        if watching {
-            next
-        } else {
-            next.min(self.used + IDLE)
-        }
+        if watching { next } else { next.min(self.used + IDLE) }
     }
 
     /// What is due now.

@@ -162,12 +162,7 @@ fn step(app: &App, who: &Principal, hearing: &mut Hearing, call: Call) -> Result
     })
 }
 
-fn subscribe(
-    app: &App,
-    who: &Principal,
-    hearing: &mut Hearing,
-    wanted: MaybeUpload,
-) -> Result<Value, Fault> {
+fn subscribe(app: &App, who: &Principal, hearing: &mut Hearing, wanted: MaybeUpload) -> Result<Value, Fault> {
     who.require(Scope::Read)?;
     // Before the snapshot, so that nothing falls between the two.
     let notices = app.uploads().watch(who);

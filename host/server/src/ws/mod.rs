@@ -62,7 +62,10 @@ async fn open(State(app): State<App>, request: Request) -> Result<Response, Refu
         .map_err(|error| {
             // A query ends up in logs and histories: it is never looked at, and a client that tried gets told.
             if error.code == ErrorCode::Unauthenticated && credential.is_none() {
-                error.hint("send the token as `Authorization: Bearer TOKEN`, or offer the subprotocols `loadlock.v1, loadlock.bearer.TOKEN`; never in the query")
+                error.hint(
+                    "send the token as `Authorization: Bearer TOKEN`, or offer the subprotocols `loadlock.v1, \
+                     loadlock.bearer.TOKEN`; never in the query",
+                )
             } else {
                 error
             }

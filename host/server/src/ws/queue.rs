@@ -1,7 +1,8 @@
 //! What waits for a client that reads slowly. Pure: the outbox puts a lock and a wake-up around it.
 //!
-//! Byte counts of one upload overwrite each other while they wait. Other events are kept up to a limit; beyond it all of them go and the client is told that it lags, with a snapshot instead of what it
-//! missed. Answers are never dropped: while there are too many, no further call is read.
+//! Byte counts of one upload overwrite each other while they wait. Other events are kept up to a limit; beyond it all
+//! of them go and the client is told that it lags, with a snapshot instead of what it missed. Answers are never
+//! dropped: while there are too many, no further call is read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -47,11 +47,8 @@ impl Fault {
 
     pub(super) fn method_not_found(method: &str) -> Self {
         let known = super::methods::NAMES.join(", ");
-        let error = Error::new(
-            ErrorCode::RequestInvalid,
-            format!("there is no method `{method}`"),
-        )
-        .hint(format!("methods are {known}"));
+        let error = Error::new(ErrorCode::RequestInvalid, format!("there is no method `{method}`"))
+            .hint(format!("methods are {known}"));
         Self::with(METHOD_NOT_FOUND, &error)
     }
 
@@ -79,16 +76,10 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
             return refuse(Value::Null, fault);
         }
         Ok(_) => {
-            return refuse(
-                Value::Null,
-                Fault::new(INVALID_REQUEST, "a call is a JSON object"),
-            );
+            return refuse(Value::Null, Fault::new(INVALID_REQUEST, "a call is a JSON object"));
         }
         Err(error) => {
-            return refuse(
-                Value::Null,
-                Fault::new(PARSE_ERROR, format!("not JSON: {error}")),
-            );
+            return refuse(Value::Null, Fault::new(PARSE_ERROR, format!("not JSON: {error}")));
         }
     };
     let mut message = message;
@@ -107,16 +98,10 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
     };
     let known = id.clone().unwrap_or(Value::Null);
     if message.remove("jsonrpc") != Some(json!("2.0")) {
-        return refuse(
-            known,
-            Fault::new(INVALID_REQUEST, "`jsonrpc` must be \"2.0\""),
-        );
+        return refuse(known, Fault::new(INVALID_REQUEST, "`jsonrpc` must be \"2.0\""));
     }
     let Some(Value::String(method)) = message.remove("method") else {
-        return refuse(
-            known,
-            Fault::new(INVALID_REQUEST, "`method` is missing or not a text"),
-        );
+        return refuse(known, Fault::new(INVALID_REQUEST, "`method` is missing or not a text"));
     };
     let params = match message.remove("params") {
         None => Map::new(),
@@ -133,8 +118,7 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
 
 /// A method's parameters.
 pub(super) fn params<T: DeserializeOwned>(params: Map<String, Value>) -> Result<T, Fault> {
-    serde_json::from_value(Value::Object(params))
-        .map_err(|error| Fault::invalid_params(error.to_string()))
+    serde_json::from_value(Value::Object(params)).map_err(|error| Fault::invalid_params(error.to_string()))
 }
 
 /// An answer as text.
@@ -166,10 +150,7 @@ mod tests {
         let answer: Value = serde_json::from_str(&parse(text).unwrap_err()).unwrap();
         assert_eq!(answer["jsonrpc"], "2.0");
         assert!(!answer["error"]["data"]["hint"].as_str().unwrap().is_empty());
-        (
-            answer["error"]["code"].as_i64().unwrap(),
-            answer["id"].clone(),
-        )
+        (answer["error"]["code"].as_i64().unwrap(), answer["id"].clone())
     }
 
     #[test]
@@ -183,11 +164,7 @@ mod tests {
             ("[{}]", INVALID_REQUEST, Value::Null),
             ("1", INVALID_REQUEST, Value::Null),
             (r#"{"id":1,"method":"x"}"#, INVALID_REQUEST, json!(1)),
-            (
-                r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#,
-                INVALID_REQUEST,
-                json!(1),
-            ),
+            (r#"{"jsonrpc":"1.0","id":1,"method":"x"}"#, INVALID_REQUEST, json!(1)),
             (r#"{"jsonrpc":"2.0","id":"a"}"#, INVALID_REQUEST, json!("a")),
             (
                 r#"{"jsonrpc":"2.0","id":null,"method":"x"}"#,
@@ -204,11 +181,7 @@ mod tests {
                 INVALID_REQUEST,
                 Value::Null,
             ),
-            (
-                r#"{"jsonrpc":"2.0","id":1,"method":1}"#,
-                INVALID_REQUEST,
-                json!(1),
-            ),
+            (r#"{"jsonrpc":"2.0","id":1,"method":1}"#, INVALID_REQUEST, json!(1)),
             (
                 r#"{"jsonrpc":"2.0","id":1,"method":"x","params":[1]}"#,
                 INVALID_PARAMS,

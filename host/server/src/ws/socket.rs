@@ -1,4 +1,5 @@
-//! One connection from upgrade to close: a reader that carries calls out one at a time, and a writer that sends what waits.
+//! One connection from upgrade to close: a reader that carries calls out one at a time, and a writer that sends what
+//! waits.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -70,13 +71,11 @@ pub(super) async fn run(
     outbox.close(close);
     let _ = timeout(CLOSING, &mut writer).await;
     if matches!(close, Close::TooBig | Close::Protocol) {
-        // The stream cannot be read any more. Dropped with unread bytes, the system would reset the connection and the client might lose the close frame.
+        // The stream cannot be read any more. Dropped with unread bytes, the system would reset the connection and the
+        // client might lose the close frame.
         tokio::time::sleep(CLOSING / 2).await;
     } else {
-        let _ = timeout(CLOSING, async {
-            while let Some(Ok(_)) = stream.next().await {}
-        })
-        .await;
+        let _ = timeout(CLOSING, async { while let Some(Ok(_)) = stream.next().await {} }).await;
     }
     drop(seat);
 }
@@ -95,9 +94,7 @@ async fn write(
                 return;
             }
             Order::Send(Next::Answer(text)) => Message::Text(text.into()),
-            Order::Send(Next::Event(notice)) => {
-                Message::Text(rpc::notification("uploads.event", &notice).into())
-            }
+            Order::Send(Next::Event(notice)) => Message::Text(rpc::notification("uploads.event", &notice).into()),
             Order::Send(Next::Lagged) => {
                 let (give, take) = tokio::sync::oneshot::channel();
                 if snapshots.send(give).await.is_err() {
@@ -185,10 +182,7 @@ impl Reader {
     }
 
     /// One frame of the client.
-    fn frame(
-        &mut self,
-        frame: Option<Result<Message, axum::Error>>,
-    ) -> Result<Option<Pending>, Close> {
+    fn frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<Option<Pending>, Close> {
         let text = match frame {
             Some(Ok(Message::Text(text))) => text,
             // The protocol answers pings by itself.
@@ -250,11 +244,7 @@ impl Reader {
     /// Whether the credential still is what it was.
     async fn judge(&mut self) -> bool {
         let credential = self.credential.as_deref().map(String::as_str);
-        let judged = self
-            .app
-            .gateway()
-            .authenticate(Door::Network, credential)
-            .await;
+        let judged = self.app.gateway().authenticate(Door::Network, credential).await;
         match judged {
             Ok(who) if who.tenant() == self.who.tenant() => {
                 self.ends = ends(&self.app, &who);
@@ -291,13 +281,9 @@ async fn heard(hearing: &mut Hearing) -> Result<Arc<Notice>, RecvError> {
 fn ends(app: &App, who: &Principal) -> Option<Instant> {
     let ends = who.identity().expires_at?;
     let ends = Duration::from_secs(ends) + app.gateway().latest_config().auth.leeway;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // A century is never: an instant cannot hold every number.
-    let left = ends
-        .saturating_sub(now)
-        .min(Duration::from_secs(3_155_760_000));
+    let left = ends.saturating_sub(now).min(Duration::from_secs(3_155_760_000));
     Some(Instant::now() + left)
 }
 

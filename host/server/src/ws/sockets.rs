@@ -48,11 +48,7 @@ impl Sockets {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut tenants = self
-            .sockets
-            .tenants
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut tenants = self.sockets.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = tenants.get_mut(&self.tenant) {
             *count -= 1;
             if *count == 0 {

@@ -16,14 +16,15 @@ use tracing_subscriber::{EnvFilter, Layer};
 use super::args::Globals;
 use super::output::Output;
 
-const PLAIN: &str = "warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,loadlock::circuit=off,loadlock::component=off";
-const VERBOSE: &str = "warn,loadlock=info,loadlock_gateway=info,loadlock_sandbox=info,loadlock_egress=info,loadlock_server=info";
+const PLAIN: &str =
+    "warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,loadlock::circuit=off,loadlock::component=off";
+const VERBOSE: &str =
+    "warn,loadlock=info,loadlock_gateway=info,loadlock_sandbox=info,loadlock_egress=info,loadlock_server=info";
 
-/// Starts logging. `serving`: there is nobody whom a command could report to, so what happens is logged, and with `--json` each line is an object.
+/// Starts logging. `serving`: there is nobody whom a command could report to, so what happens is logged, and with
+/// `--json` each line is an object.
 pub(crate) fn start(globals: &Globals, output: &Output, serving: bool) {
-    let asked = std::env::var("LOADLOCK_LOG")
-        .ok()
-        .filter(|filter| !filter.is_empty());
+    let asked = std::env::var("LOADLOCK_LOG").ok().filter(|filter| !filter.is_empty());
     let default = match (globals.verbose, globals.quiet) {
         (_, true) => "error",
         (true, _) => VERBOSE,
@@ -33,17 +34,16 @@ pub(crate) fn start(globals: &Globals, output: &Output, serving: bool) {
     let filter = match asked.as_deref().map(EnvFilter::try_new) {
         Some(Ok(filter)) => filter,
         Some(Err(error)) => {
-            output.note(format_args!("LOADLOCK_LOG is not a filter ({error}); a filter is `info` or `loadlock::path=debug`"));
+            output.note(format_args!(
+                "LOADLOCK_LOG is not a filter ({error}); a filter is `info` or `loadlock::path=debug`"
+            ));
             EnvFilter::new(default)
         }
         None => EnvFilter::new(default),
     };
-    let colour = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = Lines(output.bars.clone());
-    let log = tracing_subscriber::fmt::layer()
-        .with_ansi(colour)
-        .with_writer(lines);
+    let log = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(lines);
     let log = if serving && globals.json {
         log.json().flatten_event(true).boxed()
     } else if globals.verbose || serving || asked.is_some() {

@@ -16,10 +16,7 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
 
 /// Either names a collector: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
-const ENDPOINTS: [&str; 2] = [
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-];
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// A collector's answer is a few bytes.
 const MAX_ANSWER: usize = 64 << 10;
 
@@ -41,7 +38,8 @@ pub(super) fn tracer_from_environment() -> Result<Option<SdkTracer>, String> {
     };
     if !endpoint.starts_with("http://") {
         return Err(format!(
-            "traces are not sent: {endpoint} is not an http:// address; name a collector on this machine or in this network"
+            "traces are not sent: {endpoint} is not an http:// address; name a collector on this machine or in this \
+             network"
         ));
     }
     let http = Client::builder(TokioExecutor::new()).build_http();

@@ -6,9 +6,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::Method;
 use hyper::body::Frame;
 use hyper::header::CONTENT_TYPE;
-use loadlock::{
-    Body, Content, Error, ErrorCode, File, FilePage, ListRequest, Result, Source, UploadRequest,
-};
+use loadlock::{Body, Content, Error, ErrorCode, File, FilePage, ListRequest, Result, Source, UploadRequest};
 use loadlock_policy::model::{ContentInfo, ContentKind};
 use loadlock_server::percent_encoded;
 use serde_json::{Value, json};
@@ -54,10 +52,7 @@ impl Running {
                 form(&fields, body)?
             }
             Source::Staged(_) => {
-                return Err(Error::new(
-                    ErrorCode::Internal,
-                    "a staged body is of another gateway",
-                ));
+                return Err(Error::new(ErrorCode::Internal, "a staged body is of another gateway"));
             }
         };
         let mut headers = vec![(CONTENT_TYPE.as_str(), kind)];
@@ -107,7 +102,8 @@ impl Running {
         Ok(())
     }
 
-    /// A file's content. What it is shows in it: the bytes that were uploaded, or text that the vendor extracted from them.
+    /// A file's content. What it is shows in it: the bytes that were uploaded, or text that the vendor extracted from
+    /// them.
     pub(crate) async fn content(&self, id: &str) -> Result<Content> {
         let file = self.file(id).await?;
         let path = format!("{}/content", of(id));

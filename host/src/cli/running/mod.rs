@@ -33,8 +33,7 @@ const ANSWER_BYTES: usize = 64 << 20;
 /// The type of a JSON body.
 const JSON: &str = "application/json";
 /// What to do about an answer that this program does not know.
-const OTHER_VERSION: &str =
-    "it may be another version of Loadlock: restart it, or use its own program";
+const OTHER_VERSION: &str = "it may be another version of Loadlock: restart it, or use its own program";
 
 /// A gateway that somebody else runs.
 pub(crate) struct Running {
@@ -63,21 +62,11 @@ impl Running {
         self.ask(Method::POST, path, &headers, body).await
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, String)],
-        body: Sent,
-    ) -> Result<Value> {
+    async fn ask(&self, method: Method, path: &str, headers: &[(&str, String)], body: Sent) -> Result<Value> {
         let response = self.send(method, path, headers, body).await?;
         let good = response.status().is_success();
         let answer = read(response).await?;
-        if good {
-            Ok(answer)
-        } else {
-            Err(refused(&answer))
-        }
+        if good { Ok(answer) } else { Err(refused(&answer)) }
     }
 
     /// One request on a connection of its own.
@@ -107,8 +96,7 @@ impl Running {
             )
         })?;
         let stream = UnixStream::connect(&self.socket).await.map_err(gone)?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
         tokio::spawn(connection);
         sender.send_request(request).await.map_err(gone)
     }
@@ -124,15 +112,10 @@ fn of_path(
 ) -> Result<Value> {
     let path = current_dir.map_or(path.clone(), |folder| folder.join(path));
     let path = path.to_str().ok_or_else(|| {
-        Error::new(ErrorCode::PathNotAllowed, "the path is not UTF-8")
-            .hint("rename the file, or send its bytes")
+        Error::new(ErrorCode::PathNotAllowed, "the path is not UTF-8").hint("rename the file, or send its bytes")
     })?;
     let mut wish = json!({ "path": path });
-    let fields = [
-        ("purpose", purpose),
-        ("filename", name),
-        ("provider", provider(target)),
-    ];
+    let fields = [("purpose", purpose), ("filename", name), ("provider", provider(target))];
     for (key, value) in fields {
         if let Some(value) = value {
             wish[key] = value.into();

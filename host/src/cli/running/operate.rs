@@ -26,25 +26,13 @@ impl Running {
     /// Where a file on the disk would go, under the path as it was given.
     pub(crate) async fn route(&self, request: UploadRequest) -> Result<RouteView> {
         let Source::Path { path, current_dir } = request.source else {
-            return Err(Error::new(
-                ErrorCode::Internal,
-                "only a path can be asked about",
-            ));
+            return Err(Error::new(ErrorCode::Internal, "only a path can be asked about"));
         };
         let shown = path.display().to_string();
-        let wish = of_path(
-            path,
-            current_dir,
-            request.target,
-            request.purpose,
-            request.name,
-        )?;
+        let wish = of_path(path, current_dir, request.target, request.purpose, request.name)?;
         let answer = self.post("/v1/loadlock/route", &wish).await?;
         let route: RouteView = typed(answer, "a route")?;
-        Ok(RouteView {
-            path: shown,
-            ..route
-        })
+        Ok(RouteView { path: shown, ..route })
     }
 
     /// Compares the vendors' lists with the ledger. Going away ends it where it is.
@@ -115,15 +103,9 @@ mod tests {
             file: file.clone(),
             why,
         };
-        let missing = Action::MarkMissing {
-            remote_id: remote_id(),
-        };
-        let live = Action::MarkLive {
-            remote_id: remote_id(),
-        };
-        let forgotten = Action::Forget {
-            remote_id: remote_id(),
-        };
+        let missing = Action::MarkMissing { remote_id: remote_id() };
+        let live = Action::MarkLive { remote_id: remote_id() };
+        let forgotten = Action::Forget { remote_id: remote_id() };
         let steps = [
             (missing, StepEnd::Planned),
             (live, StepEnd::Done),
@@ -172,10 +154,7 @@ mod tests {
                 line(Finding::Note, Some("kimi".into()), None),
                 line(Finding::Unbalanced, None, Some(2)),
             ],
-            not_listed: vec![
-                none(Unlisted::CannotList),
-                none(Unlisted::Failed("because".into())),
-            ],
+            not_listed: vec![none(Unlisted::CannotList), none(Unlisted::Failed("because".into()))],
             balanced: false,
         };
         assert_eq!(said(&sheet), sheet);

@@ -1,4 +1,5 @@
-//! `[auth]`, `[[tenants]]`, `[[grants]]` and the certificate change without a restart: by SIGHUP, or because a file changed.
+//! `[auth]`, `[[tenants]]`, `[[grants]]` and the certificate change without a restart: by SIGHUP, or because a file
+//! changed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use super::super::args::Globals;
 use super::super::context::configuration;
 use super::super::failure::Failure;
 
-/// How often files are looked at. Looking works where watching does not: on network file systems, and where an orchestrator swaps a link above the file.
+/// How often files are looked at. Looking works where watching does not: on network file systems, and where an
+/// orchestrator swaps a link above the file.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// What is reloaded.
@@ -28,11 +30,7 @@ pub(super) struct Reload {
 type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
 impl Reload {
-    pub(super) fn new(
-        globals: Globals,
-        gateway: Gateway,
-        certificate: Option<Certificate>,
-    ) -> Self {
+    pub(super) fn new(globals: Globals, gateway: Gateway, certificate: Option<Certificate>) -> Self {
         let seen = look(&gateway.latest_config());
         Self {
             globals,
@@ -84,10 +82,7 @@ impl Reload {
                 return;
             }
             Err(failure) => {
-                tracing::error!(
-                    ?failure,
-                    "the configuration cannot be read; the old one stays"
-                );
+                tracing::error!(?failure, "the configuration cannot be read; the old one stays");
                 return;
             }
         };
@@ -105,13 +100,7 @@ impl Reload {
 
 fn look(config: &Config) -> Seen {
     let mut files = config.protected_files();
-    files.extend(
-        config
-            .server
-            .tls
-            .as_ref()
-            .map(|tls| tls.certificate.clone()),
-    );
+    files.extend(config.server.tls.as_ref().map(|tls| tls.certificate.clone()));
     let stamp = |path: &PathBuf| {
         let metadata = std::fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))

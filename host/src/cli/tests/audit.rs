@@ -27,10 +27,7 @@ fn records(home: &Path) -> PathBuf {
     std::fs::read_dir(home.join("audit"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "jsonl")
-        })
+        .find(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
         .unwrap()
 }
 
@@ -47,26 +44,13 @@ async fn tokens_are_recorded_beside_a_gateway_and_the_chain_is_checked() {
     std::os::unix::fs::symlink(cache, home.join("cache")).unwrap();
     std::fs::write(files.join("a.txt"), "a").unwrap();
 
-    let gateway = loadlock::builder()
-        .home(&home)
-        .grant(&files)
-        .open()
-        .await
-        .unwrap();
+    let gateway = loadlock::builder().home(&home).grant(&files).open().await.unwrap();
     let who = local::authenticate(&gateway).await.unwrap();
     let upload = || gateway.upload(&who, UploadRequest::path(files.join("a.txt")), &Silent);
     upload().await.unwrap();
     let issued = run(
         &home,
-        &[
-            "token",
-            "issue",
-            "--tenant",
-            "acme",
-            "--subject",
-            "ci",
-            "--json",
-        ],
+        &["token", "issue", "--tenant", "acme", "--subject", "ci", "--json"],
     );
     let issued = json(&issued);
     upload().await.unwrap();
@@ -76,11 +60,7 @@ async fn tokens_are_recorded_beside_a_gateway_and_the_chain_is_checked() {
     assert!(verified.status.success(), "{verified:?}");
     let report = json(&verified);
     assert_eq!(report["ok"], true);
-    let last = format!(
-        "{}:{}",
-        report["last"]["seq"],
-        report["last"]["hash"].as_str().unwrap()
-    );
+    let last = format!("{}:{}", report["last"]["seq"], report["last"]["hash"].as_str().unwrap());
     let contains = run(&home, &["audit", "verify", "--contains", &last]);
     assert!(contains.status.success(), "{contains:?}");
     let other = format!("1:{}", report["last"]["hash"].as_str().unwrap());
@@ -94,10 +74,7 @@ async fn tokens_are_recorded_beside_a_gateway_and_the_chain_is_checked() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(lines.len() as u64, report["records"].as_u64().unwrap());
-    let events: Vec<_> = lines
-        .iter()
-        .map(|line| line["event"].as_str().unwrap())
-        .collect();
+    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(
         events,
         [

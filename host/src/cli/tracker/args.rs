@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 pub(crate) enum Tracker {
     /// Bring the shared ledger's schema to the version that this gateway needs
     #[command(
-        after_help = "Of a ledger in PostgreSQL (`tracker.component = \"builtin:tracker-supabase\"`). The script may run any number of
+        after_help = "Of a ledger in PostgreSQL (`tracker.component = \"builtin:tracker-supabase\"`). The script may \
+             run any number of
 times and does what is still to be done; migrations only add, so gateways can be replaced one by one.
 
 The connection is made with --database or LOADLOCK_DATABASE, by a role that may create schemas; its password is
@@ -21,7 +22,8 @@ Examples:
     Migrate(Migrate),
     /// Take over the records of the system that Loadlock replaces
     #[command(
-        after_help = "Reads the table `provider_file_uploads` of EX-AI-MCP-Server, in either of its forms, and records every completed upload
+        after_help = "Reads the table `provider_file_uploads` of EX-AI-MCP-Server, in either of its forms, and \
+             records every completed upload
 that has the vendor's id, a SHA-256 and a size as a file of --tenant, with whichever tracker is configured. Providers
 are found by their names in the configuration. Nothing is sent to a vendor, and the table is only read. It may run
 again: what was taken over stays as it is. What is left out is counted by its reason.
@@ -40,12 +42,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "NAME")]
     pub(crate) tenant: String,
     /// Where the table is: a PostgreSQL connection string
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "LOADLOCK_DATABASE",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "LOADLOCK_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
     /// The table, with its schema if that is not `public`
     #[arg(long, value_name = "NAME", default_value = "provider_file_uploads")]
@@ -65,12 +62,7 @@ pub(crate) struct Migrate {
     #[arg(long, conflicts_with = "print")]
     pub(crate) apply: bool,
     /// Where: a PostgreSQL connection string
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "LOADLOCK_DATABASE",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "LOADLOCK_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
     /// The schema [default: `tracker.settings.schema`, else `loadlock`]
     #[arg(long, value_name = "NAME", value_parser = crate::ledger_schema::schema_name)]

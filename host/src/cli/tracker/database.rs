@@ -17,11 +17,8 @@ pub(super) async fn connect(database: Option<&str>) -> Result<Client, Failure> {
     };
     let config: tokio_postgres::Config = database.parse().map_err(|error| {
         // Its text names the option that is wrong, never the password.
-        Error::new(
-            ErrorCode::RequestInvalid,
-            format!("the connection string: {error}"),
-        )
-        .hint("write it as postgresql://user:password@host/database")
+        Error::new(ErrorCode::RequestInvalid, format!("the connection string: {error}"))
+            .hint("write it as postgresql://user:password@host/database")
     })?;
     let tls = MakeRustlsConnect::new(tls()?);
     let (client, connection) = config.connect(tls).await.map_err(|error| failed(&error))?;
@@ -35,12 +32,8 @@ pub(super) async fn connect(database: Option<&str>) -> Result<Client, Failure> {
 
 /// The certificates that the operating system trusts.
 fn tls() -> Result<rustls::ClientConfig, Failure> {
-    let unusable = |error: rustls::Error| {
-        Failure::from(Error::new(
-            ErrorCode::Internal,
-            format!("TLS cannot be used: {error}"),
-        ))
-    };
+    let unusable =
+        |error: rustls::Error| Failure::from(Error::new(ErrorCode::Internal, format!("TLS cannot be used: {error}")));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new(provider.clone()).map_err(unusable)?;
     Ok(rustls::ClientConfig::builder_with_provider(provider)
@@ -57,13 +50,15 @@ pub(super) fn failed(error: &tokio_postgres::Error) -> Failure {
     let said = match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
         None => {
-            let causes =
-                std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+            let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
             let causes: Vec<String> = causes.map(ToString::to_string).collect();
             causes.join(": ")
         }
     };
     Error::new(ErrorCode::TrackerFailed, format!("PostgreSQL: {said}"))
-        .hint("nothing was changed; check the connection, its role's rights, and the names given with --role and --schema")
+        .hint(
+            "nothing was changed; check the connection, its role's rights, and the names given with --role and \
+             --schema",
+        )
         .into()
 }

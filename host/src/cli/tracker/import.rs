@@ -21,20 +21,13 @@ const BATCH: usize = 256;
 /// How many rows ended how, by what people read.
 type Counts = BTreeMap<&'static str, u64>;
 
-pub(super) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Import,
-) -> Result<Status, Failure> {
+pub(super) async fn run(globals: &Globals, output: &Output, command: Import) -> Result<Status, Failure> {
     let session = match command.dry_run {
         true => None,
         false => Some(open(configuration(globals)?, output).await?),
     };
     let client = connect(command.database.as_deref()).await?;
-    let query = format!(
-        "select to_jsonb(t)::text from {} as t",
-        table(&command.table)?
-    );
+    let query = format!("select to_jsonb(t)::text from {} as t", table(&command.table)?);
     let no_parameters: [&str; 0] = [];
     let rows = client
         .query_raw(&query, no_parameters)
@@ -44,11 +37,9 @@ pub(super) async fn run(
     let mut counts = Counts::new();
     let mut batch = Vec::new();
     while let Some(row) = rows.next().await {
-        let text: String = row
-            .and_then(|row| row.try_get(0))
-            .map_err(|error| failed(&error))?;
-        let row: Map<String, Value> = serde_json::from_str(&text)
-            .map_err(|error| Error::new(ErrorCode::Internal, format!("a row: {error}")))?;
+        let text: String = row.and_then(|row| row.try_get(0)).map_err(|error| failed(&error))?;
+        let row: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|error| Error::new(ErrorCode::Internal, format!("a row: {error}")))?;
         match read(&row) {
             Ok(file) => batch.push(file),
             Err(left) => *counts.entry(left.reason()).or_default() += 1,
@@ -101,10 +92,7 @@ fn table(name: &str) -> Result<String, Failure> {
         [table] => ("public", table),
         [schema, table] => (schema, table),
         _ => {
-            let error = Error::new(
-                ErrorCode::RequestInvalid,
-                format!("`{name}` is not a table's name"),
-            );
+            let error = Error::new(ErrorCode::RequestInvalid, format!("`{name}` is not a table's name"));
             return Err(error.hint("write TABLE or SCHEMA.TABLE").into());
         }
     };

@@ -16,22 +16,14 @@ use super::failure::{Failure, Status};
 use super::output::Output;
 use crate::ledger_schema::{Names, VERSION, schema_name, script};
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Tracker,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Tracker) -> Result<Status, Failure> {
     match command {
         Tracker::Migrate(command) => migrate(globals, output, command).await,
         Tracker::Import(command) => import::run(globals, output, command).await,
     }
 }
 
-async fn migrate(
-    globals: &Globals,
-    output: &Output,
-    command: args::Migrate,
-) -> Result<Status, Failure> {
+async fn migrate(globals: &Globals, output: &Output, command: args::Migrate) -> Result<Status, Failure> {
     let schema = match command.schema {
         Some(schema) => schema,
         None => configured(globals)?,
@@ -63,12 +55,7 @@ fn configured(globals: &Globals) -> Result<String, Failure> {
     let config = configuration(globals)?;
     match config.tracker.settings.get("schema") {
         None => Ok("loadlock".to_owned()),
-        Some(name) => schema_name(name).map_err(|wrong| {
-            Error::new(
-                ErrorCode::ConfigInvalid,
-                format!("tracker.settings.schema: {wrong}"),
-            )
-            .into()
-        }),
+        Some(name) => schema_name(name)
+            .map_err(|wrong| Error::new(ErrorCode::ConfigInvalid, format!("tracker.settings.schema: {wrong}")).into()),
     }
 }

@@ -1,5 +1,5 @@
-//! A row of `provider_file_uploads` of EX-AI-MCP-Server. The table had two forms with other names for the same things; a column
-//! is found by any of its names.
+//! A row of `provider_file_uploads` of EX-AI-MCP-Server. The table had two forms with other names for the same things;
+//! a column is found by any of its names.
 
 use loadlock::gateway::Imported;
 use serde_json::{Map, Value};
@@ -40,8 +40,7 @@ pub(super) fn read(row: &Map<String, Value>) -> Result<Imported, Left> {
     }
     let remote_id = text(row, &["provider_file_id"]).ok_or(Left::NoRemoteId)?;
     let sha256 = text(row, &["sha256", "file_hash"]).map(str::to_ascii_lowercase);
-    let hexadecimal =
-        |digest: &String| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hexadecimal = |digest: &String| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
     let sha256 = sha256.filter(hexadecimal).ok_or(Left::NoDigest)?;
     let bytes = ["file_size_bytes", "file_size"]
         .iter()
@@ -126,11 +125,7 @@ mod tests {
         assert!(of(whole.clone()).is_ok());
         for (column, value, left) in [
             ("upload_status", json!("failed"), Left::NotCompleted),
-            (
-                "deleted_at",
-                json!("2025-10-17T10:00:00Z"),
-                Left::NotCompleted,
-            ),
+            ("deleted_at", json!("2025-10-17T10:00:00Z"), Left::NotCompleted),
             ("provider_file_id", json!(" "), Left::NoRemoteId),
             ("sha256", json!("abcd"), Left::NoDigest),
             ("sha256", Value::Null, Left::NoDigest),

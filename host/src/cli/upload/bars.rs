@@ -16,7 +16,8 @@ use super::items::{Item, Skipped, for_each_item};
 const NAME_WIDTH: usize = 24;
 
 /// Bytes, rate and time left.
-const TEMPLATE: &str = "{prefix:24} [{bar:16.cyan/dim}] {decimal_bytes:>9}/{decimal_total_bytes} {decimal_bytes_per_sec:>11} {eta:>4} {wide_msg}";
+const TEMPLATE: &str = "{prefix:24} [{bar:16.cyan/dim}] {decimal_bytes:>9}/{decimal_total_bytes} \
+     {decimal_bytes_per_sec:>11} {eta:>4} {wide_msg}";
 
 /// The bars of one command; for a terminal only.
 pub(super) struct Bars {
@@ -34,12 +35,9 @@ pub(super) struct Bar {
 }
 
 impl Bars {
-    /// With `several` arguments there is a bar for all files, whose length grows while they are counted in the background.
-    pub(super) fn new(
-        output: &Output,
-        several: Option<&Vec<OsString>>,
-        interrupted: &CancellationToken,
-    ) -> Self {
+    /// With `several` arguments there is a bar for all files, whose length grows while they are counted in the
+    /// background.
+    pub(super) fn new(output: &Output, several: Option<&Vec<OsString>>, interrupted: &CancellationToken) -> Self {
         let overall = several.map(|arguments| {
             let bar = output.bars.add(ProgressBar::new(0));
             bar.set_style(style(TEMPLATE));
@@ -140,8 +138,7 @@ impl Progress for Bar {
                 } else {
                     String::new()
                 };
-                self.bar
-                    .set_message(format!("→ {}{again}", safe(&provider)));
+                self.bar.set_message(format!("→ {}{again}", safe(&provider)));
             }
             Event::Sent { bytes } => {
                 self.bar.set_position(bytes);
@@ -153,15 +150,11 @@ impl Progress for Bar {
                 after_ms,
             } => {
                 let wait = Duration::from_millis(after_ms);
-                self.bar.set_message(format!(
-                    "{}: {} in {wait:.1?}",
-                    safe(&provider),
-                    safe(&reason)
-                ));
+                self.bar
+                    .set_message(format!("{}: {} in {wait:.1?}", safe(&provider), safe(&reason)));
             }
             Event::Circuit { provider, state } => {
-                self.bar
-                    .set_message(format!("{} is {}", safe(&provider), safe(&state)));
+                self.bar.set_message(format!("{} is {}", safe(&provider), safe(&state)));
             }
         }
     }

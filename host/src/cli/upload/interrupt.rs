@@ -9,10 +9,8 @@ use super::super::output::{DIM, Output, styled};
 pub(super) fn watch_for_interrupt(output: &Output) -> CancellationToken {
     let token = CancellationToken::new();
     // Registered here and not in the task: a signal that comes before the task runs is not lost.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         output.note("signals cannot be caught: Ctrl-C ends the program at once");
         return token;
     };

@@ -1,4 +1,5 @@
-//! From arguments to files: directories are walked, patterns are matched, one item at a time, so that a hundred thousand files need no more memory than one.
+//! From arguments to files: directories are walked, patterns are matched, one item at a time, so that a hundred
+//! thousand files need no more memory than one.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -49,7 +50,8 @@ pub(super) fn is_many(argument: &OsStr) -> bool {
     argument != STDIN && (Path::new(argument).is_dir() || pattern(argument).is_some())
 }
 
-/// Calls `each` with every item, in the order of the arguments and within one of them by name, until it breaks. Blocking.
+/// Calls `each` with every item, in the order of the arguments and within one of them by name, until it breaks.
+/// Blocking.
 pub(super) fn for_each_item(
     arguments: &[OsString],
     skipped: &mut Skipped,
@@ -141,11 +143,7 @@ impl Wanted {
     }
 }
 
-fn matches(
-    text: &str,
-    skipped: &mut Skipped,
-    each: &mut dyn FnMut(Item) -> ControlFlow<()>,
-) -> ControlFlow<()> {
+fn matches(text: &str, skipped: &mut Skipped, each: &mut dyn FnMut(Item) -> ControlFlow<()>) -> ControlFlow<()> {
     let wanted = match Wanted::parse(text) {
         Ok(wanted) => wanted,
         Err(error) => {
@@ -175,10 +173,7 @@ fn walk(
     };
     let depth = wanted.map_or(usize::MAX, |wanted| wanted.depth);
     let mut found = false;
-    let mut entries = WalkDir::new(root)
-        .max_depth(depth)
-        .sort_by_file_name()
-        .into_iter();
+    let mut entries = WalkDir::new(root).max_depth(depth).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -229,11 +224,8 @@ fn is_hidden(entry: &DirEntry) -> bool {
 }
 
 fn nothing(path: &Path, what: &str) -> Error {
-    Error::new(
-        ErrorCode::PathNotFound,
-        format!("{}: {what}", path.display()),
-    )
-    .hint("hidden files and symbolic links are passed over: name them to upload them")
+    Error::new(ErrorCode::PathNotFound, format!("{}: {what}", path.display()))
+        .hint("hidden files and symbolic links are passed over: name them to upload them")
 }
 
 fn unreadable(kind: Option<ErrorKind>, error: &dyn std::error::Error) -> Error {
@@ -324,10 +316,7 @@ mod tests {
         assert_eq!(of("d/*/*.txt"), ["d/b/10.txt", "d/b/2.txt"]);
         assert_eq!(of("d/way/1*"), ["d/way/10.txt"]);
         assert_eq!(of("no/such/*"), ["path_not_found: no/such/*"]);
-        assert_eq!(
-            of("d/**/*.txt"),
-            ["d/[1].txt", "d/a.txt", "d/b/10.txt", "d/b/2.txt"]
-        );
+        assert_eq!(of("d/**/*.txt"), ["d/[1].txt", "d/a.txt", "d/b/10.txt", "d/b/2.txt"]);
         assert_eq!(of("**/z.md"), ["d/z.md"]);
         assert_eq!(of("?.txt"), ["e.txt"]);
         assert_eq!(of("d/.e*"), ["d/.env"]);

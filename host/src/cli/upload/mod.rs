@@ -33,15 +33,11 @@ use request::{check, request};
 /// Items that the walk may be ahead of the uploads.
 const AHEAD: usize = 64;
 
-/// Items whose uploads may be done before an earlier one is: results come in order, and one slow file must not hold up the
-/// others.
+/// Items whose uploads may be done before an earlier one is: results come in order, and one slow file must not hold up
+/// the others.
 const WINDOW: usize = 1_024;
 
-pub(crate) async fn run(
-    globals: &Globals,
-    output: &Output,
-    command: Upload,
-) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: Upload) -> Result<Status, Failure> {
     check(&command)?;
     let config = configuration(globals)?;
     known_provider(&config, &command.choice.to)?;
@@ -117,17 +113,9 @@ impl Batch {
 
     async fn upload(&self, path: Option<PathBuf>, shown: &str) -> Result<File, Error> {
         let Some(gateway) = &self.gateway else {
-            return Err(Error::new(
-                ErrorCode::Cancelled,
-                "cancelled before it was begun",
-            ));
+            return Err(Error::new(ErrorCode::Cancelled, "cancelled before it was begun"));
         };
-        let request = request(
-            &self.command,
-            path,
-            self.current_dir.clone(),
-            self.interrupted.clone(),
-        );
+        let request = request(&self.command, path, self.current_dir.clone(), self.interrupted.clone());
         let result = match &self.bars {
             Some(bars) => {
                 let bar = bars.begin(shown);

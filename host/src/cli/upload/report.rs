@@ -24,28 +24,15 @@ struct SummaryLine<'a> {
 }
 
 /// The result of one upload. `alone`: all that is known, else one line.
-pub(super) fn show(
-    output: &Output,
-    result: &Result<File, Error>,
-    path: &str,
-    alone: bool,
-) -> Result<(), Failure> {
+pub(super) fn show(output: &Output, result: &Result<File, Error>, path: &str, alone: bool) -> Result<(), Failure> {
     match result {
         Err(error) => output.error(error, Some(About::Path(path)))?,
         Ok(file) if output.json => output.object(&FileLine { file, path })?,
         Ok(file) if output.quiet => output.line(&file.id)?,
         Ok(file) => {
-            let done = if file.deduplicated {
-                "already stored"
-            } else {
-                "stored"
-            };
+            let done = if file.deduplicated { "already stored" } else { "stored" };
             if alone {
-                output.line(format_args!(
-                    "{} {}",
-                    styled(GOOD, done),
-                    safe(&file.filename)
-                ))?;
+                output.line(format_args!("{} {}", styled(GOOD, done), safe(&file.filename)))?;
                 receipt(output, file)?;
             } else {
                 let (id, provider, path) = (&file.id, safe(&file.provider), safe(path));
@@ -55,10 +42,7 @@ pub(super) fn show(
                         styled(GOOD, pad(done, 14)),
                         size(file.bytes)
                     ))?,
-                    false => output.line(format_args!(
-                        "{}\t{id}\t{}\t{provider}\t{path}",
-                        done, file.bytes
-                    ))?,
+                    false => output.line(format_args!("{}\t{id}\t{}\t{provider}\t{path}", done, file.bytes))?,
                 }
             }
         }
@@ -105,10 +89,7 @@ impl Tally {
                 .filter(|(count, _)| *count > 0)
                 .map(|(count, what)| number(count, what))
                 .collect();
-            output.note(format_args!(
-                "skipped {}; name them to upload them",
-                kinds.join(", ")
-            ));
+            output.note(format_args!("skipped {}; name them to upload them", kinds.join(", ")));
         }
         output.note(self.text());
         Ok(())

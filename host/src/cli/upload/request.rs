@@ -91,14 +91,8 @@ const NOT_GRANTED: &str = "no directory that is granted to this caller";
 
 /// Says what to do where the command line knows better than the gateway.
 pub(crate) fn advised(config: &Config, path: &Path, error: Error) -> Error {
-    if matches!(
-        error.code,
-        ErrorCode::PathNotAllowed | ErrorCode::NotARegularFile
-    ) && path.is_dir()
-    {
-        return error.hint(
-            "this is a directory: name the files in it, such as `loadlock upload DIRECTORY/*`",
-        );
+    if matches!(error.code, ErrorCode::PathNotAllowed | ErrorCode::NotARegularFile) && path.is_dir() {
+        return error.hint("this is a directory: name the files in it, such as `loadlock upload DIRECTORY/*`");
     }
     // Every other refusal of a path says by itself what to do.
     if error.code != ErrorCode::PathNotAllowed || !error.message.ends_with(NOT_GRANTED) {
@@ -112,13 +106,10 @@ pub(crate) fn advised(config: &Config, path: &Path, error: Error) -> Error {
         };
         return error.hint(why);
     }
-    if config
-        .grants
-        .iter()
-        .all(|grant| grant.origin == Origin::Default)
-    {
+    if config.grants.iter().all(|grant| grant.origin == Origin::Default) {
         return error.hint(
-            "without `grants` in a configuration only the current directory is granted: change to the file's folder, or send the bytes with `loadlock upload - --name NAME < FILE`",
+            "without `grants` in a configuration only the current directory is granted: change to the file's folder, \
+             or send the bytes with `loadlock upload - --name NAME < FILE`",
         );
     }
     error
@@ -156,17 +147,7 @@ mod tests {
         assert!(check(&upload(&["a", "b", "--idempotency-key", "c"])).is_err());
         assert!(check(&upload(&["*.txt", "--name", "c"])).is_err());
         assert!(check(&upload(&["/", "--idempotency-key", "c"])).is_err());
-        assert!(
-            check(&upload(&[
-                "a",
-                "b",
-                "--purpose",
-                "c",
-                "--expires-in",
-                "30d"
-            ]))
-            .is_ok()
-        );
+        assert!(check(&upload(&["a", "b", "--purpose", "c", "--expires-in", "30d"])).is_ok());
     }
 
     #[test]

@@ -7,9 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::bindings::exports::loadlock::upload::auth::{
-    Algorithm, Key, LegacyCredential, Method, Policy,
-};
+use crate::bindings::exports::loadlock::upload::auth::{Algorithm, Key, LegacyCredential, Method, Policy};
 use crate::policy::Compiled;
 
 const NOW: u64 = 1_800_000_000;
@@ -61,7 +59,8 @@ static POLICY: LazyLock<Compiled> = LazyLock::new(|| {
     .expect("a good policy")
 });
 
-/// The first byte says whether the rest is a credential as it is, or header and payload, one line each, of a token that is signed with the right key: what nobody else can make is judged by its claims.
+/// The first byte says whether the rest is a credential as it is, or header and payload, one line each, of a token that
+/// is signed with the right key: what nobody else can make is judged by its claims.
 pub fn credential(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else {
         return;
@@ -76,11 +75,7 @@ pub fn credential(bytes: &[u8]) {
     let (Some(header), Some(payload)) = (lines.next(), lines.next()) else {
         return;
     };
-    let message = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(payload)
-    );
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let signature = URL_SAFE_NO_PAD.encode(signature(&message));
     judge(&format!("{message}.{signature}"), true);
 }
@@ -92,7 +87,8 @@ fn signature(message: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Whoever is let in is of the key's tenant, in time, and holds the key; whoever is not is told so without a word of the credential.
+/// Whoever is let in is of the key's tenant, in time, and holds the key; whoever is not is told so without a word of
+/// the credential.
 #[allow(clippy::expect_used)]
 fn judge(credential: &str, signed: bool) {
     match POLICY.authenticate(Some(credential), NOW) {
@@ -101,11 +97,7 @@ fn judge(credential: &str, signed: bool) {
             assert!((1..=256).contains(&who.subject.len()));
             assert!(!who.subject.chars().any(char::is_control));
             let known = ["read", "write", "delete", "admin"];
-            assert!(
-                who.scopes
-                    .iter()
-                    .all(|scope| known.contains(&scope.as_str()))
-            );
+            assert!(who.scopes.iter().all(|scope| known.contains(&scope.as_str())));
             let end = who.expires_at.expect("everything ends");
             assert!(end.saturating_add(LEEWAY.into()) > NOW);
             if who.method == Method::Legacy {

@@ -3,7 +3,8 @@
 use crate::bindings::exports::loadlock::upload::validator::{Candidate, Rules};
 use crate::inspect::inspect;
 
-/// Two lines, name and declared type, and the first bytes. What is accepted is one plain segment that is accepted again as it is.
+/// Two lines, name and declared type, and the first bytes. What is accepted is one plain segment that is accepted again
+/// as it is.
 pub fn file(bytes: &[u8]) {
     let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
     let (name, kind, head) = (lines.next(), lines.next(), lines.next());

@@ -1,4 +1,5 @@
-//! What the components' parsers promise for any bytes. Their modules are compiled here as they are, for the host: inside of the sandbox a call costs a thousand times as much.
+//! What the components' parsers promise for any bytes. Their modules are compiled here as they are, for the host:
+//! inside of the sandbox a call costs a thousand times as much.
 
 mod bindings;
 

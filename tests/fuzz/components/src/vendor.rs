@@ -49,20 +49,12 @@ fn error(bytes: &[u8]) {
     };
     let status = 400 + u16::from(status % 200);
     let error = VendorError::parse(body);
-    let classified = [
-        crate::glm::classify,
-        crate::kimi::classify,
-        crate::openai::classify,
-    ];
+    let classified = [crate::glm::classify, crate::kimi::classify, crate::openai::classify];
     for kind in classified.map(|classify| classify(status, &error)) {
         let failure = error.failure(kind.unwrap_or_else(|| kind_of_status(status)), status);
         assert!(!failure.message.chars().any(char::is_control));
         assert!(failure.message.len() <= MAX_MESSAGE_BYTES);
-        assert!(
-            failure
-                .code
-                .is_none_or(|code| (1..=128).contains(&code.len()))
-        );
+        assert!(failure.code.is_none_or(|code| (1..=128).contains(&code.len())));
     }
 }
 
@@ -89,10 +81,7 @@ fn listed(json: &[u8]) {
         return;
     };
     page.files.iter().for_each(sound);
-    assert!(
-        page.next
-            .is_none_or(|next| !next.is_empty() && next != "after")
-    );
+    assert!(page.next.is_none_or(|next| !next.is_empty() && next != "after"));
     let mut seen = Vec::new();
     let mut query = ListQuery {
         purpose: None,
@@ -133,7 +122,8 @@ fn address(text: &[u8]) {
     }
 }
 
-/// Lines: a field's name, its value, the file's name, its type. Whatever they hold, the form that is sent has these two parts and no others.
+/// Lines: a field's name, its value, the file's name, its type. Whatever they hold, the form that is sent has these two
+/// parts and no others.
 #[allow(clippy::expect_used)]
 fn form(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
@@ -158,10 +148,7 @@ fn form(text: &[u8]) {
         // A name that the reader cannot read ends the form early, and never makes a part of its own.
         assert!(contents.len() <= 2, "{contents:?}");
         if let [first, second] = contents.as_slice() {
-            assert_eq!(
-                (first.as_ref(), second.as_ref()),
-                (value.as_bytes(), &b"abc"[..])
-            );
+            assert_eq!((first.as_ref(), second.as_ref()), (value.as_bytes(), &b"abc"[..]));
         }
     });
 }

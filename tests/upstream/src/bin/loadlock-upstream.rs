@@ -1,8 +1,9 @@
 //! Runs one fake until it is told to stop.
 //!
-//! The first line on standard output is `{"base_url": …, "origin": …, "ca_pem": …}`. Each line on standard input is a command and is
-//! answered by one line: `{"push": {"operation": "create", "fault": {"answer": {"status": 503}}}}`, `{"always": …}`,
-//! `{"chaos": {"seed": 1, "probability": 0.15, "faults": […]}}`, `"lift"`, `"clear"`, `"files"`, `"requests"`, `"injected"`, `"stop"`.
+//! The first line on standard output is `{"base_url": …, "origin": …, "ca_pem": …}`. Each line on standard input is a
+//! command and is answered by one line: `{"push": {"operation": "create", "fault": {"answer": {"status": 503}}}}`,
+//! `{"always": …}`, `{"chaos": {"seed": 1, "probability": 0.15, "faults": […]}}`, `"lift"`, `"clear"`, `"files"`,
+//! `"requests"`, `"injected"`, `"stop"`.
 
 use std::process::ExitCode;
 

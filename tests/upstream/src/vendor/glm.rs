@@ -1,8 +1,8 @@
 //! GLM (Zhipu): `/api/paas/v4/files`, in two modes.
 //!
-//! z.ai documents the upload alone, with purpose `agent`; bigmodel.cn documents purposes with limits of their own, list, delete and
-//! content. A file has no status, and neither site has `GET /files/{id}`. Not documented: the code that comes with HTTP 435 and the
-//! one for an unknown file.
+//! z.ai documents the upload alone, with purpose `agent`; bigmodel.cn documents purposes with limits of their own,
+//! list, delete and content. A file has no status, and neither site has `GET /files/{id}`. Not documented: the code
+//! that comes with HTTP 435 and the one for an unknown file.
 
 use serde_json::{Value, json};
 
@@ -98,11 +98,7 @@ pub(super) fn offers(site: Site, operation: Operation) -> bool {
     }
 }
 
-pub(super) async fn perform(
-    exchange: &Exchange<'_>,
-    site: Site,
-    tap: &mut Tap,
-) -> Result<Reply, Failed> {
+pub(super) async fn perform(exchange: &Exchange<'_>, site: Site, tap: &mut Tap) -> Result<Reply, Failed> {
     let credential = exchange
         .bearer()
         .ok_or_else(|| Problem::new(401, "no Authorization header").code("1001"))?;
@@ -204,10 +200,7 @@ fn list(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
             _ => return Err(invalid("limit must be 1 to 100")),
         },
     };
-    if call
-        .query("order")
-        .is_some_and(|order| order != "created_at")
-    {
+    if call.query("order").is_some_and(|order| order != "created_at") {
         return Err(invalid("order must be created_at"));
     }
     let mut files = exchange.state.files.all();

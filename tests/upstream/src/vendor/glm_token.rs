@@ -6,12 +6,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// Whether a credential is one of `keys` or a token made from one, good at `now_ms`. The error is the vendor's code and text.
-pub(super) fn check(
-    credential: &str,
-    keys: &[String],
-    now_ms: u64,
-) -> Result<(), (&'static str, &'static str)> {
+/// Whether a credential is one of `keys` or a token made from one, good at `now_ms`. The error is the vendor's code and
+/// text.
+pub(super) fn check(credential: &str, keys: &[String], now_ms: u64) -> Result<(), (&'static str, &'static str)> {
     if keys.iter().any(|key| key == credential) {
         return Ok(());
     }

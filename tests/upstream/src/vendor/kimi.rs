@@ -1,7 +1,8 @@
 //! Kimi (Moonshot): `/v1/files`.
 //!
-//! A file's status is `ok`. The list is not paged. `content` gives the extracted text of `file-extract` files, which in this fake is
-//! the content itself; what it gives for other purposes is not documented, and is refused here. So is the status for an unknown file (404).
+//! A file's status is `ok`. The list is not paged. `content` gives the extracted text of `file-extract` files, which in
+//! this fake is the content itself; what it gives for other purposes is not documented, and is refused here. So is the
+//! status for an unknown file (404).
 
 use serde_json::{Value, json};
 
@@ -28,11 +29,7 @@ const RULES: Rules = Rules {
 pub(super) fn offers(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::Create
-            | Operation::List
-            | Operation::Retrieve
-            | Operation::Delete
-            | Operation::Content
+        Operation::Create | Operation::List | Operation::Retrieve | Operation::Delete | Operation::Content
     )
 }
 
@@ -101,12 +98,12 @@ async fn create(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Reply, Failed>
         return Err(invalid("File size is zero, please confirm and re-upload the file").into());
     }
     if file.bytes > options.max_bytes.unwrap_or(MAX_BYTES) {
-        let message =
-            "File size is too large, max file size is 100MB, please confirm and re-upload the file";
+        let message = "File size is too large, max file size is 100MB, please confirm and re-upload the file";
         return Err(invalid(message).into());
     }
     if exchange.state.files.len() >= options.max_files.unwrap_or(MAX_FILES) {
-        let message = "The number of files you have uploaded exceeded the max file count 1000, please delete previous uploaded files";
+        let message = "The number of files you have uploaded exceeded the max file count 1000, please delete previous \
+             uploaded files";
         return Err(invalid(message).into());
     }
     let stored = StoredFile {

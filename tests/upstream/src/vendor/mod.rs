@@ -1,7 +1,7 @@
 //! What each vendor takes and answers.
 //!
-//! Documented behaviour is imitated; where the documentation is silent the module of the vendor says "not documented" and answers
-//! with a plain status. Every vendor here refuses an empty file.
+//! Documented behaviour is imitated; where the documentation is silent the module of the vendor says "not documented"
+//! and answers with a plain status. Every vendor here refuses an empty file.
 
 pub mod glm;
 mod glm_token;
@@ -168,10 +168,7 @@ impl Exchange<'_> {
 }
 
 fn not_kept() -> Problem {
-    Problem::new(
-        501,
-        "this fake did not keep the content: raise keep_bytes or set spill",
-    )
+    Problem::new(501, "this fake did not keep the content: raise keep_bytes or set spill")
 }
 
 /// What a request asks for; a 404 or 405 in the vendor's words if nothing.
@@ -182,10 +179,7 @@ pub(crate) fn route(vendor: Vendor, method: &Method, uri: &Uri) -> Result<Call, 
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let (id, table): (&str, &[(&str, Operation)]) = match *segments.as_slice() {
         ["files"] => ("", &[("POST", Operation::Create), ("GET", Operation::List)]),
-        ["files", id] if !id.is_empty() => (
-            id,
-            &[("GET", Operation::Retrieve), ("DELETE", Operation::Delete)],
-        ),
+        ["files", id] if !id.is_empty() => (id, &[("GET", Operation::Retrieve), ("DELETE", Operation::Delete)]),
         ["files", id, "content"] => (id, &[("GET", Operation::Content)]),
         ["uploads"] => ("", &[("POST", Operation::CreateUpload)]),
         ["uploads", id, "parts"] => (id, &[("POST", Operation::AddPart)]),

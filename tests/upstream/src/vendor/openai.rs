@@ -1,7 +1,7 @@
 //! OpenAI: `/v1/files`, and `/v1/uploads` for large files.
 //!
-//! Answers for a missing field, a wrong purpose, an unknown file and a wrong key follow the live service; the status for a file
-//! over the limit (413) and for an empty file (400) are not documented.
+//! Answers for a missing field, a wrong purpose, an unknown file and a wrong key follow the live service; the status
+//! for a file over the limit (413) and for an empty file (400) are not documented.
 
 use serde_json::{Value, json};
 
@@ -18,14 +18,7 @@ pub const MAX_BYTES: u64 = 512_000_000;
 pub const MAX_BATCH_BYTES: u64 = 200_000_000;
 
 /// Purposes that an upload may have.
-pub const PURPOSES: [&str; 6] = [
-    "assistants",
-    "batch",
-    "fine-tune",
-    "vision",
-    "user_data",
-    "evals",
-];
+pub const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
 
 /// How long a file may be asked to live, in seconds.
 pub const EXPIRY: std::ops::RangeInclusive<u64> = 3600..=2_592_000;
@@ -58,10 +51,9 @@ pub(crate) async fn perform(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Re
             let raw = raw.ok_or_else(|| unknown(&exchange.call.id))?;
             Ok(raw?)
         }
-        Operation::CreateUpload
-        | Operation::AddPart
-        | Operation::CompleteUpload
-        | Operation::CancelUpload => openai_uploads::perform(exchange, tap).await,
+        Operation::CreateUpload | Operation::AddPart | Operation::CompleteUpload | Operation::CancelUpload => {
+            openai_uploads::perform(exchange, tap).await
+        }
     }
 }
 
@@ -75,27 +67,18 @@ fn authorize(exchange: &Exchange<'_>) -> Result<(), Problem> {
 }
 
 async fn create(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Reply, Failed> {
-    let form = exchange
-        .form(tap, &RULES, exchange.keeper(), bad_form)
-        .await?;
+    let form = exchange.form(tap, &RULES, exchange.keeper(), bad_form).await?;
     let purpose = form
         .text("purpose")
         .ok_or_else(|| invalid(400, "'purpose' is a required property"))?;
     let purpose = known_purpose(purpose)?.to_owned();
     let created_at = now();
-    let expires_at = match (
-        form.text("expires_after[anchor]"),
-        form.text("expires_after[seconds]"),
-    ) {
+    let expires_at = match (form.text("expires_after[anchor]"), form.text("expires_after[seconds]")) {
         (None, None) => None,
         (anchor, seconds) => Some(created_at + expiry(anchor, seconds)?),
     };
     let file = form.file;
-    let limit = if purpose == "batch" {
-        MAX_BATCH_BYTES
-    } else {
-        MAX_BYTES
-    };
+    let limit = if purpose == "batch" { MAX_BATCH_BYTES } else { MAX_BYTES };
     let limit = exchange.state.options.max_bytes.unwrap_or(limit);
     if file.bytes > limit {
         let message = format!("Maximum content size limit ({limit}) exceeded");

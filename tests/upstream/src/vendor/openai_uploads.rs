@@ -51,8 +51,7 @@ async fn create(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Reply, Failed>
         value.ok_or_else(|| invalid(400, format!("'{name}' is a required property")).param(name))
     };
     let bytes = wish.get("bytes").and_then(Value::as_u64);
-    let bytes =
-        bytes.ok_or_else(|| invalid(400, "'bytes' is a required property").param("bytes"))?;
+    let bytes = bytes.ok_or_else(|| invalid(400, "'bytes' is a required property").param("bytes"))?;
     let limit = exchange.state.options.max_bytes.unwrap_or(MAX_BYTES);
     if bytes == 0 || bytes > limit {
         let message = format!("bytes must be 1 to {limit}");
@@ -89,9 +88,7 @@ async fn add_part(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Reply, Faile
     let keeper = Keeper::new(0, true);
     let form = exchange.form(tap, &RULES, keeper, bad_form).await?;
     if form.file.bytes > MAX_PART {
-        return Err(invalid(400, "a part has at most 64 MB")
-            .param("data")
-            .into());
+        return Err(invalid(400, "a part has at most 64 MB").param("data").into());
     }
     let mut store = locked(&exchange.state.files.0);
     let upload = pending(&mut store, &exchange.call.id)?;

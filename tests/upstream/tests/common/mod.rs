@@ -85,9 +85,7 @@ pub(crate) async fn read(stream: &mut TcpStream) -> io::Result<RawAnswer> {
 }
 
 pub(crate) fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes
-        .windows(pattern.len())
-        .position(|window| window == pattern)
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }
 
 /// One part of a form: name, file name, value.
@@ -96,9 +94,7 @@ pub(crate) type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 pub(crate) fn form(parts: &[Part<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, filename, value) in parts {
-        body.extend(
-            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").bytes(),
-        );
+        body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").bytes());
         if let Some(filename) = filename {
             body.extend(format!("; filename=\"{filename}\"\r\nContent-Type: text/plain").bytes());
         }
@@ -112,7 +108,8 @@ pub(crate) fn form(parts: &[Part<'_>]) -> Vec<u8> {
 
 pub(crate) fn request(method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!(
-        "{method} {path} HTTP/1.1\r\nHost: fake\r\nAuthorization: Bearer {KEY}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: fake\r\nAuthorization: Bearer {KEY}\r\nContent-Type: {content_type}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     )
     .into_bytes();
@@ -131,9 +128,7 @@ pub(crate) fn upload(path: &str, purpose: &str, name: &str, content: &[u8]) -> V
 }
 
 pub(crate) async fn get(upstream: &Upstream, path: &str) -> RawAnswer {
-    send(upstream, &request("GET", path, "text/plain", b""))
-        .await
-        .unwrap()
+    send(upstream, &request("GET", path, "text/plain", b"")).await.unwrap()
 }
 
 pub(crate) async fn delete(upstream: &Upstream, path: &str) -> RawAnswer {

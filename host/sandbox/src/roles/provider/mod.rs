@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use loadlock_policy::model::{
-    ContentInfo, Deletion, Failure, Operation, Profile, RemoteFile, RemotePage, RemoteRef,
-};
+use loadlock_policy::model::{ContentInfo, Deletion, Failure, Operation, Profile, RemoteFile, RemotePage, RemoteRef};
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime::Store;
 
@@ -35,7 +33,8 @@ pub struct Provider {
     pre: ProviderComponentPre<CallState>,
     environment: Vec<(String, String)>,
     grants: ProviderGrants,
-    /// Roots whose admitted files it may read. Weakly: one that was taken away lives, and counts, as long as a file that was admitted beneath it.
+    /// Roots whose admitted files it may read. Weakly: one that was taken away lives, and counts, as long as a file
+    /// that was admitted beneath it.
     roots: RwLock<Vec<Weak<GrantRoot>>>,
     permits: Arc<Semaphore>,
     running: Running,
@@ -70,27 +69,17 @@ impl Provider {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn load(
-        sandbox: &Sandbox,
-        source: &Source,
-        mut grants: ProviderGrants,
-    ) -> Result<Self, LoadError> {
+    pub async fn load(sandbox: &Sandbox, source: &Source, mut grants: ProviderGrants) -> Result<Self, LoadError> {
         let loaded = sandbox.load(source, Role::Provider, &grants.limits).await?;
-        let pre =
-            ProviderComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
-                name: source.name.clone(),
-                detail: format!("{error:#}"),
-            })?;
+        let pre = ProviderComponentPre::new(loaded.pre.clone()).map_err(|error| LoadError::Contract {
+            name: source.name.clone(),
+            detail: format!("{error:#}"),
+        })?;
         let environment = crate::roles::environment(&grants.settings);
         Ok(Self {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
             running: Running::default(),
-            roots: RwLock::new(
-                std::mem::take(&mut grants.roots)
-                    .iter()
-                    .map(Arc::downgrade)
-                    .collect(),
-            ),
+            roots: RwLock::new(std::mem::take(&mut grants.roots).iter().map(Arc::downgrade).collect()),
             loaded,
             pre,
             environment,
@@ -113,12 +102,14 @@ impl Provider {
         &self.grants
     }
 
-    /// Binds the network once the profile is known: effective is what the component asks for ∩ what the operator grants.
+    /// Binds the network once the profile is known: effective is what the component asks for ∩ what the operator
+    /// grants.
     pub fn bind_network(&mut self, network: Network) {
         self.grants.network = network;
     }
 
-    /// Adds roots to those whose admitted files it may read. Others go when their last holder lets go of them, so an upload under way keeps its root.
+    /// Adds roots to those whose admitted files it may read. Others go when their last holder lets go of them, so an
+    /// upload under way keeps its root.
     pub fn add_roots(&self, roots: &[Arc<GrantRoot>]) {
         let mut granted = self.roots.write().unwrap_or_else(PoisonError::into_inner);
         granted.retain(|root| root.strong_count() > 0);
@@ -135,20 +126,13 @@ impl Provider {
             more_cpu: Duration::ZERO,
         };
         self.call(setup, |bindings, store| {
-            Box::pin(async move {
-                bindings
-                    .loadlock_upload_provider()
-                    .call_profile(store)
-                    .await
-            })
+            Box::pin(async move { bindings.loadlock_upload_provider().call_profile(store).await })
         })
         .await
         .and_then(|answer| match answer {
             Ok(profile) => {
                 let profile = v0_1::profile(profile);
-                profile
-                    .check()
-                    .map_err(|error| CallError::Answer(error.to_string()))?;
+                profile.check().map_err(|error| CallError::Answer(error.to_string()))?;
                 Ok(Ok(profile))
             }
             Err(failure) => Ok(Err(v0_1::failure(failure))),
@@ -163,11 +147,7 @@ impl Provider {
         options: &UploadOptions,
         wall: Option<Duration>,
     ) -> CallReport<Result<RemoteFile, Failure>> {
-        let granted = self
-            .roots
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let granted = self.roots.read().unwrap_or_else(PoisonError::into_inner).clone();
         let relative = match input.check(&granted) {
             Ok(relative) => relative,
             Err(error) => return CallReport::refused(error.into()),
@@ -182,10 +162,7 @@ impl Provider {
             more_cpu: cpu_for(file.size),
             ..Setup::of(Operation::Upload, None)
         };
-        let (file, options) = (
-            v0_1::admitted_file(file, path),
-            v0_1::upload_options(options),
-        );
+        let (file, options) = (v0_1::admitted_file(file, path), v0_1::upload_options(options));
         let mut report = self
             .call(setup, move |bindings, store| {
                 Box::pin(async move {
@@ -212,17 +189,9 @@ impl Provider {
     /// Looks one remote file up.
     pub async fn stat(&self, remote: &RemoteRef) -> CallReport<Result<RemoteFile, Failure>> {
         let asked = v0_1::remote_ref(remote);
-        self.call(
-            Setup::of(Operation::Stat, Some(remote)),
-            move |bindings, store| {
-                Box::pin(async move {
-                    bindings
-                        .loadlock_upload_provider()
-                        .call_stat(store, &asked)
-                        .await
-                })
-            },
-        )
+        self.call(Setup::of(Operation::Stat, Some(remote)), move |bindings, store| {
+            Box::pin(async move { bindings.loadlock_upload_provider().call_stat(store, &asked).await })
+        })
         .await
         .and_then(checked_file)
     }
@@ -231,17 +200,9 @@ impl Provider {
     pub async fn list(&self, query: &ListQuery) -> CallReport<Result<RemotePage, Failure>> {
         let asked = v0_1::list_query(query);
         let limit = query.limit as usize;
-        self.call(
-            Setup::of(Operation::Listing, None),
-            move |bindings, store| {
-                Box::pin(async move {
-                    bindings
-                        .loadlock_upload_provider()
-                        .call_list(store, &asked)
-                        .await
-                })
-            },
-        )
+        self.call(Setup::of(Operation::Listing, None), move |bindings, store| {
+            Box::pin(async move { bindings.loadlock_upload_provider().call_list(store, &asked).await })
+        })
         .await
         .and_then(|answer| match answer {
             Ok(page) if page.files.len() > limit => Err(CallError::Answer(format!(
@@ -251,8 +212,7 @@ impl Provider {
             Ok(page) => {
                 let page = v0_1::remote_page(page);
                 for file in &page.files {
-                    file.check()
-                        .map_err(|error| CallError::Answer(error.to_string()))?;
+                    file.check().map_err(|error| CallError::Answer(error.to_string()))?;
                 }
                 Ok(Ok(page))
             }
@@ -263,22 +223,15 @@ impl Provider {
     /// Deletes one remote file.
     pub async fn delete(&self, remote: &RemoteRef) -> CallReport<Result<Deletion, Failure>> {
         let asked = v0_1::remote_ref(remote);
-        self.call(
-            Setup::of(Operation::Delete, Some(remote)),
-            move |bindings, store| {
-                Box::pin(async move {
-                    bindings
-                        .loadlock_upload_provider()
-                        .call_delete(store, &asked)
-                        .await
-                })
-            },
-        )
+        self.call(Setup::of(Operation::Delete, Some(remote)), move |bindings, store| {
+            Box::pin(async move { bindings.loadlock_upload_provider().call_delete(store, &asked).await })
+        })
         .await
         .and_then(|answer| Ok(answer.map(v0_1::deletion).map_err(v0_1::failure)))
     }
 
-    /// Streams the content into `sink`, in order. The report says whether the stream was whole; a sink whose receiver is dropped ends the call.
+    /// Streams the content into `sink`, in order. The report says whether the stream was whole; a sink whose receiver
+    /// is dropped ends the call.
     pub async fn content(
         &self,
         remote: &RemoteRef,
@@ -292,12 +245,7 @@ impl Provider {
         };
         let mut report = self
             .call(setup, move |bindings, store| {
-                Box::pin(async move {
-                    bindings
-                        .loadlock_upload_provider()
-                        .call_content(store, &asked)
-                        .await
-                })
+                Box::pin(async move { bindings.loadlock_upload_provider().call_content(store, &asked).await })
             })
             .await;
         let (written, over) = pipe.written();
@@ -331,10 +279,7 @@ impl Provider {
     async fn call<T: Send + 'static>(
         &self,
         setup: Setup,
-        call: impl for<'s> FnOnce(
-            &'s ProviderComponent,
-            &'s mut Store<CallState>,
-        ) -> BoxFuture<'s, wasmtime::Result<T>>
+        call: impl for<'s> FnOnce(&'s ProviderComponent, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>
         + Send
         + 'static,
     ) -> CallReport<T> {
@@ -347,8 +292,7 @@ impl Provider {
         let queued = Instant::now();
         let permit = tokio::time::timeout(limits.wall, self.permits.clone().acquire_owned()).await;
         limits.wall = limits.wall.saturating_sub(queued.elapsed());
-        let (Ok(Ok(_permit)), Some(_slot)) = (permit, self.loaded.slots.take(limits.wall).await)
-        else {
+        let (Ok(Ok(_permit)), Some(_slot)) = (permit, self.loaded.slots.take(limits.wall).await) else {
             return CallReport::refused(CallError::Overloaded);
         };
         limits.wall = limits.wall.saturating_sub(queued.elapsed());
@@ -411,8 +355,7 @@ fn checked_file(
     match answer {
         Ok(file) => {
             let file = v0_1::remote_file(file);
-            file.check()
-                .map_err(|error| CallError::Answer(error.to_string()))?;
+            file.check().map_err(|error| CallError::Answer(error.to_string()))?;
             Ok(Ok(file))
         }
         Err(failure) => Ok(Err(v0_1::failure(failure))),

@@ -1,11 +1,14 @@
-//! Which calls of one provider are under way, so that the component can tell its live temporary files from those of a call that was cut off.
+//! Which calls of one provider are under way, so that the component can tell its live temporary files from those of a
+//! call that was cut off.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The id of this call, `<run>-<number>`: 16 hexadecimal digits that no other run of the host has, and a number that grows.
+/// The id of this call, `<run>-<number>`: 16 hexadecimal digits that no other run of the host has, and a number that
+/// grows.
 const THIS: &str = "LOADLOCK_CALL";
-/// The id of the oldest call that is under way. What a call of a smaller number or of another run left behind belongs to nobody.
+/// The id of the oldest call that is under way. What a call of a smaller number or of another run left behind belongs
+/// to nobody.
 const OLDEST: &str = "LOADLOCK_OLDEST_CALL";
 
 /// The calls under way.
@@ -38,7 +41,8 @@ impl Default for Running {
 }
 
 impl Running {
-    /// Begins a call. Numbers grow in the order in which the oldest call is determined, so no call takes a later one's files for leftovers.
+    /// Begins a call. Numbers grow in the order in which the oldest call is determined, so no call takes a later one's
+    /// files for leftovers.
     pub(super) fn begin(&self) -> Call {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.last += 1;
@@ -57,10 +61,7 @@ impl Call {
     /// What the component is told.
     pub(super) fn environment(&self) -> [(String, String); 2] {
         let id = |number: u64| format!("{:016x}-{number}", self.run);
-        [
-            (THIS.to_owned(), id(self.number)),
-            (OLDEST.to_owned(), id(self.oldest)),
-        ]
+        [(THIS.to_owned(), id(self.number)), (OLDEST.to_owned(), id(self.oldest))]
     }
 }
 

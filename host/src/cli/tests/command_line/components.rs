@@ -10,11 +10,7 @@ fn a_component_is_judged_by_its_imports_before_anything_of_it_runs() {
         (import "wasi:sockets/tcp@0.2.0" (instance))
         (instance $none)
         (export "loadlock:upload/provider@0.1.0" (instance $none)))"#;
-    std::fs::write(
-        place.files().join("evil.wasm"),
-        wat::parse_str(component).unwrap(),
-    )
-    .unwrap();
+    std::fs::write(place.files().join("evil.wasm"), wat::parse_str(component).unwrap()).unwrap();
     let report = place
         .run(&["providers", "inspect", "evil.wasm", "--json"])
         .expect(1)
@@ -25,10 +21,7 @@ fn a_component_is_judged_by_its_imports_before_anything_of_it_runs() {
         (&"provider".into(), &"0.1.0".into(), &false.into())
     );
     assert_eq!(
-        (
-            &report["imports"][0]["verdict"],
-            &report["imports"][1]["verdict"]
-        ),
+        (&report["imports"][0]["verdict"], &report["imports"][1]["verdict"]),
         (&"refused".into(), &"trapped".into())
     );
     assert!(
@@ -56,10 +49,7 @@ fn a_component_is_judged_by_its_imports_before_anything_of_it_runs() {
         .objects()
         .remove(0);
     assert_eq!(good["world"], "loadlock:upload/provider-component@0.1.0");
-    assert!(
-        !good["profile"]["purposes"].as_array().unwrap().is_empty(),
-        "{good}"
-    );
+    assert!(!good["profile"]["purposes"].as_array().unwrap().is_empty(), "{good}");
     assert_eq!(good["sha256"].as_str().unwrap().len(), 64);
 }
 
@@ -83,11 +73,7 @@ fn a_token_speaks_for_its_tenant_alone() {
     };
     assert_eq!(as_acme(&["files", "ls", "-q"]).expect(0).out, "");
     assert_eq!(
-        code(
-            &as_acme(&["files", "show", mine.trim(), "--json"])
-                .expect(1)
-                .objects()[0]
-        ),
+        code(&as_acme(&["files", "show", mine.trim(), "--json"]).expect(1).objects()[0]),
         "file_not_found"
     );
     assert_eq!(

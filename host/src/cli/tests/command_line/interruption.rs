@@ -18,10 +18,7 @@ fn endless(place: &Place) -> Child {
     let mut line = String::new();
     while !line.contains("[AUTH] accepted") {
         line.clear();
-        assert!(
-            log.read_line(&mut line).unwrap() > 0,
-            "it ended before it had begun"
-        );
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it had begun");
     }
     // What it says later must go somewhere.
     std::thread::spawn(move || log.read_to_string(&mut String::new()));
@@ -34,11 +31,7 @@ fn an_interrupted_upload_is_reported_and_nothing_is_stored() {
     let mut child = endless(&place);
     // Waiting for the child would close it: the body would end, and race with the signal.
     let input = child.stdin.take();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_child(&child),
-        rustix::process::Signal::INT,
-    )
-    .unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap()).expect(130);
     drop(input);
     let results = ran.objects();
@@ -47,12 +40,7 @@ fn an_interrupted_upload_is_reported_and_nothing_is_stored() {
         (1, "cancelled", &Value::from("-"))
     );
     assert_eq!(place.run(&["files", "ls", "-q"]).expect(0).out, "");
-    assert_eq!(
-        std::fs::read_dir(place.0.path().join("home/spool"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(place.0.path().join("home/spool")).unwrap().count(), 0);
 }
 
 #[test]

@@ -72,20 +72,12 @@ impl Ran {
     pub(crate) fn objects(&self) -> Vec<Value> {
         self.out
             .lines()
-            .map(|line| {
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
-            })
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
             .collect()
     }
 
     pub(crate) fn expect(self, status: i32) -> Self {
-        assert_eq!(
-            self.status,
-            Some(status),
-            "out: {}\nerr: {}",
-            self.out,
-            self.err
-        );
+        assert_eq!(self.status, Some(status), "out: {}\nerr: {}", self.out, self.err);
         self
     }
 }

@@ -51,30 +51,19 @@ fn a_file_is_uploaded_recognised_listed_read_and_deleted() {
     let mut shown = file.clone();
     shown.as_object_mut().unwrap().remove("path");
     assert_eq!(
-        place
-            .run(&["files", "show", id, "--json"])
-            .expect(0)
-            .objects()[0],
+        place.run(&["files", "show", id, "--json"]).expect(0).objects()[0],
         shown
     );
-    assert_eq!(
-        place.run(&["files", "content", id]).expect(0).out,
-        "hello, vacuum"
-    );
+    assert_eq!(place.run(&["files", "content", id]).expect(0).out, "hello, vacuum");
 
-    let both = place
-        .run(&["files", "rm", "--json", id, "file-unknown"])
-        .expect(1);
+    let both = place.run(&["files", "rm", "--json", id, "file-unknown"]).expect(1);
     assert_eq!(both.objects()[0]["deleted"], true);
     assert_eq!(
         (code(&both.objects()[1]), &both.objects()[1]["id"]),
         ("file_not_found", &Value::from("file-unknown"))
     );
     assert_eq!(
-        place
-            .run(&["files", "show", id, "--json"])
-            .expect(1)
-            .objects()[0]["error"]["code"],
+        place.run(&["files", "show", id, "--json"]).expect(1).objects()[0]["error"]["code"],
         "file_not_found"
     );
 }
@@ -102,35 +91,18 @@ fn every_item_has_one_result_in_the_order_given() {
     assert_eq!(code(&results[0]), "path_not_found");
     assert_eq!(code(&results[10]), "path_not_allowed");
     assert_eq!(code(&results[11]), "path_not_found");
-    for result in results
-        .iter()
-        .filter(|result| result.get("error").is_some())
-    {
-        assert!(
-            !result["error"]["hint"].as_str().unwrap().is_empty(),
-            "{result}"
-        );
-        assert!(
-            !result["error"]["message"].as_str().unwrap().is_empty(),
-            "{result}"
-        );
+    for result in results.iter().filter(|result| result.get("error").is_some()) {
+        assert!(!result["error"]["hint"].as_str().unwrap().is_empty(), "{result}");
+        assert!(!result["error"]["message"].as_str().unwrap().is_empty(), "{result}");
     }
 }
 
 #[test]
 fn a_path_that_is_not_granted_comes_with_advice_that_fits() {
     let place = Place::new();
-    let hint = |ran: Ran| {
-        ran.expect(1).objects()[0]["error"]["hint"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    let hint = |ran: Ran| ran.expect(1).objects()[0]["error"]["hint"].as_str().unwrap().to_owned();
     let outside = hint(place.run(&["upload", "--json", "/etc/hostname"]));
-    assert!(
-        outside.contains("only the current directory is granted"),
-        "{outside}"
-    );
+    assert!(outside.contains("only the current directory is granted"), "{outside}");
     let directory = hint(place.run(&["route", "--json", "."]));
     assert!(directory.contains("this is a directory"), "{directory}");
     let at_root = hint(Ran::of(
@@ -140,29 +112,18 @@ fn a_path_that_is_not_granted_comes_with_advice_that_fits() {
             .output()
             .unwrap(),
     ));
-    assert!(
-        at_root.contains("the current directory is `/`"),
-        "{at_root}"
-    );
+    assert!(at_root.contains("the current directory is `/`"), "{at_root}");
 }
 
 #[test]
 fn standard_input_is_a_file_too() {
     let place = Place::new();
     let with_input = |arguments: &[&str], input: &[u8]| {
-        let mut child = place
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = place.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         Ran::of(child.wait_with_output().unwrap())
     };
-    let ran = with_input(
-        &["upload", "-", "--name", "shop.sql", "--json"],
-        b"select 1;",
-    )
-    .expect(0);
+    let ran = with_input(&["upload", "-", "--name", "shop.sql", "--json"], b"select 1;").expect(0);
     assert_eq!(
         (&ran.objects()[0]["filename"], &ran.objects()[0]["bytes"]),
         (&Value::from("shop.sql"), &Value::from(9))
@@ -175,20 +136,11 @@ fn standard_input_is_a_file_too() {
 fn content_that_does_not_arrive_leaves_no_file() {
     let place = Place::new();
     let name = place.file("report.txt", "hello");
-    let id = place
-        .run(&["upload", "-q", &name])
-        .expect(0)
-        .out
-        .trim()
-        .to_owned();
+    let id = place.run(&["upload", "-q", &name]).expect(0).out.trim().to_owned();
     let target = place.files().join("copy.txt");
-    place
-        .run(&["files", "content", &id, "-o", "copy.txt"])
-        .expect(0);
+    place.run(&["files", "content", &id, "-o", "copy.txt"]).expect(0);
     assert_eq!(std::fs::read_to_string(&target).unwrap(), "hello");
-    place
-        .run(&["files", "content", &id, "-o", "/dev/null"])
-        .expect(0);
+    place.run(&["files", "content", &id, "-o", "/dev/null"]).expect(0);
     assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
 
     std::fs::remove_file(&target).unwrap();

@@ -26,8 +26,7 @@ fn a_pipe_gets_neither_colours_nor_bars_nor_logs() {
 
     let verbose = place.run(&["upload", "-v", &name, "missing.txt"]).expect(1);
     assert!(
-        verbose.err.contains("[PATH] allowed report.txt")
-            && verbose.err.contains("[PATH] refused missing.txt"),
+        verbose.err.contains("[PATH] allowed report.txt") && verbose.err.contains("[PATH] refused missing.txt"),
         "{}",
         verbose.err
     );
@@ -54,10 +53,7 @@ fn wrong_usage_ends_with_two_and_touches_nothing() {
     ] {
         let ran = place.run(arguments).expect(2);
         let object = &ran.objects()[0];
-        assert!(
-            !object["error"]["hint"].as_str().unwrap().is_empty(),
-            "{object}"
-        );
+        assert!(!object["error"]["hint"].as_str().unwrap().is_empty(), "{object}");
     }
     assert!(place.run(&["files", "ls", "-q"]).expect(0).out.is_empty());
 }
@@ -74,9 +70,7 @@ fn every_mistake_in_the_configuration_is_named_with_its_place() {
         "{}",
         ran.err
     );
-    let ran = place
-        .run(&["upload", "x", "--json", "--config", file])
-        .expect(2);
+    let ran = place.run(&["upload", "x", "--json", "--config", file]).expect(2);
     let objects = ran.objects();
     assert_eq!(objects.len(), 2);
     for (object, (line, key)) in objects.iter().zip([(1, "colour"), (4, "retry.attempts")]) {
@@ -88,9 +82,7 @@ fn every_mistake_in_the_configuration_is_named_with_its_place() {
 
     std::fs::write(file, "[providers.kimi]\negress = [{ url = \"https://api.moonshot.ai/v1/files\", methods = [\"GET\"] }]\ncredential = { header = \"Authorization\", value = \"Bearer ${env:NOT_SET_ANYWHERE}\" }\n").unwrap();
     for command in [["config", "check"], ["upload", "x"]] {
-        let ran = place
-            .run(&[command[0], command[1], "--config", file])
-            .expect(2);
+        let ran = place.run(&[command[0], command[1], "--config", file]).expect(2);
         assert!(
             ran.err.contains("NOT_SET_ANYWHERE") && ran.err.contains("loadlock.toml:3"),
             "{}",
