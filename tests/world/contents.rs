@@ -1,0 +1,1 @@
+//! What a file is: real formats and what looks like them.

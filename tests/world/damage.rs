@@ -1,0 +1,1 @@
+//! Bytes that changed on the disk are noticed, said, and healed.

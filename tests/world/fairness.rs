@@ -1,0 +1,1 @@
+//! No client, tenant or component takes what belongs to the others.

@@ -1,0 +1,1 @@
+//! HTTP in the small, as clients of others expect it.

@@ -1,0 +1,14 @@
+//! Contact with the world: clients, vendors, files, networks and people that nobody here wrote. Each module is named by
+//! what it holds; `docs/reference/reports.md` says which public report each test keeps.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod commands;
+mod contents;
+mod damage;
+mod fairness;
+mod http;
+mod names;
+mod outage;
+mod people;
+mod proxies;
+mod refusals;

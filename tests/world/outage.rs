@@ -1,0 +1,1 @@
+//! A vendor that gives no answer at all.

@@ -1,0 +1,1 @@
+//! A refusal can be read by whoever was refused.
