@@ -89,7 +89,7 @@ fn the_page_has_the_list() {
     let table = markdown();
     assert!(
         docs("metrics.md").contains(&table),
-        "put this into docs/metrics.md:\n{table}"
+        "put this into docs/reference/metrics.md:\n{table}"
     );
 }
 

@@ -35,7 +35,7 @@ loadlock_tests::foreach_guest!(needs_a_test);
 /// The table of limits names tests that there are.
 #[test]
 fn every_test_that_the_documentation_names_is_there() {
-    let page = include_str!("../../docs/sandbox.md");
+    let page = include_str!("../../docs/explanation/sandbox.md");
     let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut named = 0;
     for name in page.split('`').skip(1).step_by(2) {

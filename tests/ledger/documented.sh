@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs docs/ledger.md: its commands, its configuration, its programs and its queries, as they are written there. run.sh
+# Runs docs/explanation/ledger.md: its commands, its configuration, its programs and its queries, as they are written there. run.sh
 # starts the servers; PostgREST's protocol is spoken for the schema `loadlock`, which the page's own first command
 # makes.
 set -eu
@@ -16,7 +16,7 @@ block() { # language, number
         inside && $1 == "```" { inside = 0 }
         inside { print }
         $1 == fence { seen += 1; inside = (seen == number) }' "$page" | sed 's/^   //' >"$work/block"
-    [ -s "$work/block" ] || { echo "docs/ledger.md has no block $2 of $1" >&2; exit 1; }
+    [ -s "$work/block" ] || { echo "docs/explanation/ledger.md has no block $2 of $1" >&2; exit 1; }
     cat "$work/block"
 }
 # A key as Supabase issues it.

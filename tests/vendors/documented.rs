@@ -3,7 +3,7 @@
 use loadlock_gateway::Gateway;
 use loadlock_tests::{Logs, World};
 
-const PAGE: &str = include_str!("../../docs/providers.md");
+const PAGE: &str = include_str!("../../docs/how-to/providers.md");
 const README: &str = include_str!("../../README.md");
 
 fn blocks(page: &'static str) -> Vec<&'static str> {

@@ -4,7 +4,7 @@
 //! [`export_provider!`]. This crate gives it typed [`settings`], classified [failures](crate::types::Failure),
 //! streaming [`http`] with [`multipart`] and raw bodies, capped JSON answers, [`content`](mod@content) piped to
 //! standard output, and the shape that most file APIs share, [`openai_shape`]. The author's guide is
-//! `docs/providers/writing-a-provider.md`; a whole provider is `examples/minimal.rs`.
+//! `docs/how-to/writing-a-provider.md`; a whole provider is `examples/minimal.rs`.
 //!
 //! Nothing here imports anything but stable WASI 0.2: the same component runs on any host that has `wasi:http`.
 

@@ -2,7 +2,7 @@
 
 #[test]
 fn the_guide_shows_the_example_that_compiles() {
-    let guide = include_str!("../../../docs/providers/writing-a-provider.md");
+    let guide = include_str!("../../../docs/how-to/writing-a-provider.md");
     let example = include_str!("../examples/minimal.rs");
     let shown = guide
         .split("```rust\n")

@@ -10,7 +10,7 @@
 //! | `counts` | how many of each kind were written |
 //! | `verify`, `tail` | reading |
 //!
-//! `docs/audit.md` says what is promised, and what the chain cannot show.
+//! `docs/reference/audit.md` says what is promised, and what the chain cannot show.
 
 mod append;
 mod chain;

@@ -1,4 +1,4 @@
-//! Prints the reference: `cargo run -p loadlock-config --example documentation > docs/configuration.md`.
+//! Prints the reference: `cargo run -p loadlock-config --example documentation > docs/reference/configuration.md`.
 
 fn main() {
     print!("{}", loadlock_config::documentation());

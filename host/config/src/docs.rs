@@ -43,7 +43,7 @@ const SAMPLES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The reference page, Markdown. `docs/configuration.md` is its output, checked by a test.
+/// The reference page, Markdown. `docs/reference/configuration.md` is its output, checked by a test.
 pub fn documentation() -> String {
     let mut page = INTRODUCTION.to_owned();
     page.push_str("## Examples\n\n");

@@ -12,7 +12,7 @@ fn the_page_is_up_to_date() {
     let page = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         page == documentation(),
-        "run `cargo run -p loadlock-config --example documentation > docs/configuration.md`"
+        "run `cargo run -p loadlock-config --example documentation > docs/reference/configuration.md`"
     );
 }
 

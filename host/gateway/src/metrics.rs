@@ -166,7 +166,7 @@ pub fn describe() {
     }
 }
 
-/// The table of `docs/metrics.md`.
+/// The table of `docs/reference/metrics.md`.
 pub fn markdown() -> String {
     let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
     for metric in METRICS {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Limits of one call. Every one is enforced; the table in `docs/sandbox.md` names the test that proves it.
+/// Limits of one call. Every one is enforced; the table in `docs/explanation/sandbox.md` names the test that proves it.
 ///
 /// ```
 /// use loadlock_sandbox::Limits;

@@ -1,4 +1,4 @@
-//! What can be written on the command line. The help texts are the manual: `docs/command-line.md` is made from them.
+//! What can be written on the command line. The help texts are the manual: `docs/reference/command-line.md` is made from them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

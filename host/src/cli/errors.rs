@@ -46,7 +46,7 @@ pub(crate) fn show(output: &Output, as_markdown: bool) -> Result<Status, Failure
     Ok(Status::Done)
 }
 
-/// `docs/errors.md`.
+/// `docs/reference/errors.md`.
 pub(crate) fn markdown() -> String {
     let mut text = format!("{INTRODUCTION}\n| code | status | cause | what to do |\n|---|---|---|---|\n");
     for code in ErrorCode::ALL {
@@ -65,10 +65,10 @@ pub(crate) fn markdown() -> String {
 mod tests {
     #[test]
     fn the_page_is_the_table() {
-        let page = include_str!("../../../docs/errors.md");
+        let page = include_str!("../../../docs/reference/errors.md");
         assert!(
             page == super::markdown(),
-            "run `cargo run -- errors --markdown > docs/errors.md`"
+            "run `cargo run -- errors --markdown > docs/reference/errors.md`"
         );
     }
 }

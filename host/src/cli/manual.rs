@@ -33,7 +33,7 @@ pub(crate) fn show(output: &Output) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// `docs/command-line.md`.
+/// `docs/reference/command-line.md`.
 pub(crate) fn markdown() -> String {
     let mut root = Cli::command().term_width(100);
     root.build();
@@ -71,10 +71,10 @@ mod tests {
 
     #[test]
     fn the_page_is_the_help() {
-        let page = include_str!("../../../docs/command-line.md");
+        let page = include_str!("../../../docs/reference/command-line.md");
         assert!(
             page == super::markdown(),
-            "run `cargo run -- manual > docs/command-line.md`"
+            "run `cargo run -- manual > docs/reference/command-line.md`"
         );
     }
 

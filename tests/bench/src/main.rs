@@ -2,7 +2,7 @@
 //!
 //! Everything is compared within one run on one machine, ours and the other by turns, so that what the machine does
 //! meanwhile meets both. Ratios are what the run is for; the absolute numbers beside them in `bench/results.json` are
-//! of that machine on that day. `docs/performance.md` says what each row means.
+//! of that machine on that day. `docs/explanation/performance.md` says what each row means.
 //!
 //! | module | one job |
 //! |---|---|

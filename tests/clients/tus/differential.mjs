@@ -1,4 +1,4 @@
-// The same requests to the reference server and to the gateway: statuses and headers must be equal, but for the differences that are listed here with their reason, and in docs/tus.md.
+// The same requests to the reference server and to the gateway: statuses and headers must be equal, but for the differences that are listed here with their reason, and in docs/reference/tus.md.
 import assert from 'node:assert/strict'
 import { createServer, request } from 'node:http'
 import { mkdirSync } from 'node:fs'

@@ -42,7 +42,7 @@ pub(crate) use self::orders::resume;
 pub(crate) use self::wish::Wish;
 
 /// Our own description of this door.
-const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
+const DOCUMENT: &str = include_str!("../../../../docs/reference/openapi.json");
 /// Bytes of a JSON body: ten thousand part ids fit.
 const JSON: usize = 1 << 20;
 

@@ -1,4 +1,4 @@
-//! Why a socket is closed. The codes are documented in `docs/websocket.md` and never change their meaning.
+//! Why a socket is closed. The codes are documented in `docs/reference/websocket.md` and never change their meaning.
 
 use axum::extract::ws::{CloseFrame, Message};
 
