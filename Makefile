@@ -10,7 +10,7 @@ KILLS ?= 500
 CRASH := cargo test --locked --workspace --exclude guests --features loadlock-crash/fault-points
 
 BENCH := target/release/loadlock-bench
-# The table of a quick run is for looking at; the README's is of a whole one.
+# The table of a quick run is for looking at; the documented one is of a whole run.
 QUICK ?=
 # Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
 ONLY ?=
@@ -57,9 +57,9 @@ bench: bench-build
 	$(BENCH) run --loadlock $(LOADLOCK) --scratch target/bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) \
 	  --output $(if $(ONLY),target/bench-only.json,$(if $(QUICK),target/bench-quick.json,bench/results.json))
 
-## bench-table: puts the table of bench/results.json into the README
+## bench-table: puts the table of bench/results.json into docs/explanation/performance.md, and its picture beside it
 bench-table: bench-build
-	$(BENCH) table --results bench/results.json --page README.md
+	$(BENCH) table --results bench/results.json --page docs/explanation/performance.md
 
 # Where they are missing and may be installed, they are; elsewhere the count says what to install.
 bench-tools:

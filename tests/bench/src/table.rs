@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use loadlock_estimate::plot::{Bar, Side, margins};
+
 use crate::report::{Bound, Results, Row};
 use crate::{Result, failed};
 
@@ -66,14 +68,38 @@ fn bound(row: &Row) -> String {
     }
 }
 
-/// Puts the table of `results` between the markers of `page`.
+/// The rows that have a bound, as a picture of how far they are from it.
+pub(crate) fn picture(results: &Results) -> String {
+    let bars: Vec<Bar> = results
+        .rows
+        .iter()
+        .filter_map(|row| {
+            Some(Bar {
+                label: row.what.clone(),
+                found: row.ratio,
+                bound: match row.bound? {
+                    Bound::AtLeast(bound) => Side::AtLeast(bound),
+                    Bound::AtMost(bound) => Side::AtMost(bound),
+                },
+            })
+        })
+        .collect();
+    margins(
+        "What it costs: ratios to their bounds, right of the line is kept",
+        &bars,
+    )
+}
+
+/// Puts the table of `results` between the markers of `page`, and its picture beside the page.
 pub(crate) fn run(results: &Path, page: &Path, check: bool) -> Result<()> {
     let read = |path: &Path| std::fs::read_to_string(path).map_err(failed(&path.display().to_string()));
     let results: Results = serde_json::from_str(&read(results)?).map_err(failed("results"))?;
     let text = read(page)?;
     let new = replaced(&text, &markdown(&results))
         .ok_or_else(|| format!("{} has no lines `{BEGIN}` and `{END}`", page.display()))?;
-    if new == text {
+    let picture = picture(&results);
+    let beside = page.with_extension("svg");
+    if new == text && std::fs::read_to_string(&beside).is_ok_and(|old| old == picture) {
         return Ok(());
     }
     if check {
@@ -82,6 +108,7 @@ pub(crate) fn run(results: &Path, page: &Path, check: bool) -> Result<()> {
             page.display()
         ));
     }
+    std::fs::write(beside, picture).map_err(failed("picture"))?;
     std::fs::write(page, new).map_err(failed("page"))
 }
 

@@ -1,4 +1,4 @@
-//! The report: JSON for machines, a Markdown table for the README, and the verdict.
+//! The report: JSON for machines, a Markdown table and its picture, and the verdict.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::overhead::Overhead;
 use crate::truth::Truth;
 use crate::weather::Happened;
 use loadlock_estimate::Estimate;
+use loadlock_estimate::plot::{Bar, Side, margins};
 
 /// Least success of `auto`, in percent.
 const AUTO: f64 = 99.9;
@@ -241,7 +242,35 @@ impl Report {
             .collect();
     }
 
-    /// The table for the README.
+    /// Failures and times to the most that is allowed, as a picture.
+    pub(crate) fn picture(&self) -> String {
+        let metrics = &self.metrics;
+        let at_most = |label: &str, value: f64, bound: f64| Bar {
+            label: label.to_owned(),
+            found: Estimate {
+                median: value,
+                low: value,
+                high: value,
+            },
+            bound: Side::AtMost(bound),
+        };
+        let failed = |label: &str, rate: &Rate, least: f64| at_most(label, 100.0 - rate.percent, 100.0 - least);
+        let bars = [
+            failed("failed, %: auto, two eligible vendors", &metrics.auto, AUTO),
+            failed(
+                "failed, %: auto, one of the two out",
+                &metrics.auto_in_outage_of_one,
+                ONE_LEFT,
+            ),
+            failed("failed, %: pinned, 3 attempts", &metrics.pinned, PINNED),
+            at_most("mean time to recovery, s", metrics.recovery.mean_s, RECOVERY),
+            at_most("openings for no reason, %", metrics.openings.percent, WRONG_OPENINGS),
+            at_most("cost of the stages, %", self.overhead.stages_percent, OVERHEAD),
+        ];
+        margins("Under faults: found to allowed, right of the line is kept", &bars)
+    }
+
+    /// The table of `docs/explanation/chaos.md`.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::from("| what | bound | found |\n|---|---|---|\n");
         for line in self.lines() {

@@ -162,6 +162,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
     let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
     write("report.json", json)?;
     write("report.md", report.markdown())?;
+    write("report.svg", report.picture())?;
     Ok(report)
 }
 

@@ -1,5 +1,7 @@
 //! Medians and what they are worth.
 
+pub mod plot;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
