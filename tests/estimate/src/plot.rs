@@ -25,7 +25,7 @@ pub struct Bar {
 }
 
 /// Widths in pixels: labels, bars, the whole.
-const LABELS: f64 = 430.0;
+const LABELS: f64 = 500.0;
 const BARS: f64 = 380.0;
 const WIDTH: f64 = LABELS + BARS + 90.0;
 /// Height of a line.
