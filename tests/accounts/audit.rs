@@ -4,7 +4,7 @@ use loadlock_audit::{Event, Outcome, Record};
 use loadlock_gateway::{Door, ErrorCode, Gateway, Peer, Silent, Source, UploadRequest};
 use loadlock_tests::{KEY, Shop, World, sha256, token};
 
-use crate::{log, send};
+use super::{log, send};
 
 /// A credential from before tokens.
 const LEGACY: &str = "correct-horse-battery-staple-legacy";

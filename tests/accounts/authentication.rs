@@ -44,7 +44,7 @@ async fn failures_are_limited_by_address_and_do_not_lock_out_who_is_in() {
     }
     let home = gateway.home().to_owned();
     drop(gateway);
-    let records = crate::log(&home);
+    let records = super::log(&home);
     let of_address = records
         .iter()
         .filter(|record| record.who.address.is_some() && record.code.is_some())

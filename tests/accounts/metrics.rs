@@ -8,7 +8,7 @@ use loadlock_tests::{KEY, Shop, World};
 use loadlock_upstream::{Options, Vendor};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use crate::send;
+use super::send;
 
 #[tokio::test]
 async fn an_upload_is_counted_under_names_that_are_on_the_list() {

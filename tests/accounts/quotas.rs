@@ -4,7 +4,7 @@ use futures::future::join_all;
 use loadlock_gateway::{ErrorCode, ListRequest, Principal};
 use loadlock_tests::{Opened, World};
 
-use crate::send;
+use super::send;
 
 const LIMITS: &str = "[[tenants]]\nname = \"small\"\nmax_files = 7\n\
     [[tenants]]\nname = \"heavy\"\nmax_bytes = 1000\n\
@@ -177,7 +177,7 @@ async fn requests_are_counted_by_tenant() {
     }
     let home = opened.gateway.home().to_owned();
     drop(opened);
-    let denials = crate::log(&home);
+    let denials = super::log(&home);
     let denials = denials
         .iter()
         .filter(|record| record.event == loadlock_audit::Event::Denial);

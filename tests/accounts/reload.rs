@@ -6,7 +6,7 @@ use loadlock_gateway::{Body, Door, ErrorCode, Event, Gateway, Peer, Silent, Sour
 use loadlock_tests::{Shop, World, token};
 use loadlock_upstream::{Fault, Operation};
 
-use crate::send;
+use super::send;
 
 /// A token of another key, good for the tenant `acme`.
 fn signed(kid: &str, secret: &str) -> String {

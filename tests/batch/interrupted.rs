@@ -6,8 +6,8 @@ use loadlock_upstream::Operation::{Create, List};
 use loadlock_upstream::{Fault, Recorded};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::shop::{Shop, answered, end};
 use crate::place::{Place, code};
-use crate::shop::{Shop, answered, end};
 
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();

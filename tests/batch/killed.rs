@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use loadlock_upstream::Fault;
 use loadlock_upstream::Operation::Create;
 
-use crate::shop::{Shop, answered};
+use super::shop::{Shop, answered};
 
 const FILES: usize = 40;
 

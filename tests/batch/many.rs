@@ -6,8 +6,8 @@ use loadlock_upstream::Fault;
 use loadlock_upstream::Operation::Create;
 use serde_json::{Value, json};
 
+use super::shop::{Shop, answered, end};
 use crate::place::{Place, code};
-use crate::shop::{Shop, answered, end};
 
 fn paths(results: &[Value]) -> Vec<&str> {
     let path = |result: &'_ Value| result["path"].as_str().map(str::to_owned);

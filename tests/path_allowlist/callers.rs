@@ -5,7 +5,7 @@ use futures::StreamExt;
 use loadlock_gateway::{Body, ErrorCode, Silent, Source, UploadRequest};
 use loadlock_tests::World;
 
-use crate::{Gate, network_request};
+use super::{Gate, network_request};
 
 /// A grant for tenant `acme` and one for nobody but the local command line.
 fn two_grants() -> World {

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use loadlock_tests::World;
 
-use crate::Gate;
+use super::Gate;
 
 /// What the configuration answers to a grant.
 fn refused(world: World, root: &str) -> String {

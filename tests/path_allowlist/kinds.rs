@@ -9,7 +9,7 @@ use loadlock_sandbox::files::{GrantRoot, OpenError, Protected};
 use loadlock_tests::World;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::Gate;
+use super::Gate;
 
 #[tokio::test]
 async fn only_regular_files_are_taken() {

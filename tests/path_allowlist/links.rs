@@ -8,7 +8,7 @@ use loadlock_gateway::ErrorCode;
 use loadlock_sandbox::files::{GrantRoot, OpenError, Protected};
 use loadlock_tests::World;
 
-use crate::Gate;
+use super::Gate;
 
 fn scene() -> World {
     let world = World::new();

@@ -9,7 +9,7 @@ use loadlock_gateway::{Body, ErrorCode, Event, Source, UploadRequest};
 use loadlock_sandbox::files::{GrantRoot, OpenError, Protected, RootError};
 use loadlock_tests::{Sink, World};
 
-use crate::Gate;
+use super::Gate;
 
 /// A grant of a directory that holds everything: home, configuration, credentials, and files.
 fn everything(world: World) -> World {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use loadlock_gateway::ErrorCode;
 use loadlock_tests::World;
 
-use crate::Gate;
+use super::Gate;
 
 #[tokio::test]
 async fn dots_lead_nowhere_that_is_not_granted() {

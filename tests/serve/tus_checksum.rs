@@ -1,7 +1,7 @@
 //! Checksums: in the header and in the trailers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use loadlock_served::feed;
 use sha2::Digest;

@@ -1,7 +1,7 @@
 //! Uploads that are not finished in time go, bytes and all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use tus::*;
 

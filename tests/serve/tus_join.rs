@@ -1,7 +1,7 @@
 //! Parts that are sent beside each other and become one file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use tus::*;
 

@@ -1,7 +1,7 @@
 //! The protocol's verbs and headers: creation, bytes, deferred lengths, termination, and everything that is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use tus::*;
 

@@ -1,7 +1,7 @@
 //! Interruption, restart, power that goes: what was acknowledged is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use loadlock_served::feed;
 use tus::*;

@@ -1,7 +1,7 @@
 //! The last byte is acknowledged when a provider has the file, and not before.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use loadlock_served::Place;
 use loadlock_upstream::{Fault, Operation, Options, Upstream, Vendor};

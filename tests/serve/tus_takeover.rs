@@ -1,7 +1,7 @@
 //! A client that comes again has the upload; its earlier request ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use loadlock_served::feed;
 use tus::*;

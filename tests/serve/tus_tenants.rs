@@ -1,7 +1,7 @@
 //! Two tenants: what is one's does not exist for the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod tus;
+use crate::tus;
 
 use tus::*;
 

@@ -1,7 +1,7 @@
 //! The reference page is the table of settings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use loadlock_config::{SETTINGS, documentation};
 use support::Machine;

@@ -1,7 +1,7 @@
 //! What holds for each setting, taken from the table, so that a new one is covered without being named here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::collections::BTreeSet;
 

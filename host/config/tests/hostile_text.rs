@@ -1,7 +1,7 @@
 //! Whatever the file holds, parsing answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use loadlock_config::SETTINGS;
 use proptest::prelude::*;

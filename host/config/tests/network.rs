@@ -1,7 +1,7 @@
 //! Egress rules and credentials.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 

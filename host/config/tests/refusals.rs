@@ -1,7 +1,7 @@
 //! Values that look right and are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use loadlock_config::Code;
 use support::{Machine, refused};

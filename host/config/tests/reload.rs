@@ -1,7 +1,7 @@
 //! What a running gateway can take over is told from what waits for a restart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use support::Machine;
 

@@ -1,7 +1,7 @@
 //! The address that was judged is the address that is connected to.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use std::sync::atomic::Ordering;
 

@@ -1,7 +1,7 @@
 //! A credential follows its file, and a GLM key becomes a token.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 use std::sync::Arc;

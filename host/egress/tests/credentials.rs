@@ -1,7 +1,7 @@
 //! The host's credential goes to the granted origin, and comes back to nobody.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

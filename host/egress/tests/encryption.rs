@@ -1,7 +1,7 @@
 //! TLS is checked against the granted name and the given roots.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use common::{Authority, Fixed, builder, echo_head, get, serve};
 use loadlock_egress::tls::Roots;

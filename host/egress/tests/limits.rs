@@ -1,7 +1,7 @@
 //! What an upstream or a guest may not do, and how it ends when one tries.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

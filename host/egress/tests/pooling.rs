@@ -1,7 +1,7 @@
 //! Connections are reused within a provider, never across providers, and bulk does not share one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use bytes::Bytes;
 use common::{Authority, Fixed, allowed, builder, echo_head, get, serve, transport};

@@ -1,7 +1,7 @@
 //! Bodies of any size pass in constant memory, both ways, and a receipt can be checked against what was seen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

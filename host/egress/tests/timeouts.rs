@@ -1,7 +1,7 @@
 //! Each stage has a clock of its own, and slowness is charged to whoever is slow.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use std::net::IpAddr;
 use std::sync::Arc;

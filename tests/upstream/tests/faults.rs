@@ -1,7 +1,7 @@
 //! Each fault does what it says, and says truthfully whether something was stored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use common::*;
 use loadlock_upstream::{Answer, Chaos, Fault, Operation, Site, Upstream, Vendor};

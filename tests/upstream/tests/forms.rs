@@ -1,7 +1,7 @@
 //! Forms that a vendor refuses must not pass.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use common::*;
 use loadlock_upstream::{Operation, Vendor};

@@ -1,7 +1,7 @@
 //! OpenAI's uploads in parts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use common::*;
 use loadlock_upstream::{Upstream, Vendor};

@@ -1,7 +1,7 @@
 //! Each vendor's files: what is stored, listed, given back and refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use common::*;
 use loadlock_upstream::{Site, Vendor};

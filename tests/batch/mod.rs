@@ -4,6 +4,4 @@
 mod interrupted;
 mod killed;
 mod many;
-#[path = "../../host/src/cli/tests/command_line/place.rs"]
-mod place;
 mod shop;

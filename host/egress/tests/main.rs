@@ -1,0 +1,12 @@
+//! The transport, against servers on loopback.
+
+mod addresses;
+mod common;
+mod credential_sources;
+mod credentials;
+mod encryption;
+mod limits;
+mod pooling;
+mod scrubbing;
+mod streaming;
+mod timeouts;
