@@ -5,10 +5,9 @@
 
 use crate::admission::{Body, Opened};
 use crate::error::{Error, ErrorCode, Result};
-use crate::gateway::Gateway;
-use crate::pipeline::journal_error;
 use crate::principal::{Principal, Scope};
-use crate::share::Held;
+use crate::state::gateway::Gateway;
+use crate::state::tenant_limits::Held;
 
 /// A whole body in the spool: hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its
 /// door closes that). A power loss may take it unless it is a session's: nobody was promised anything about it yet.
@@ -72,17 +71,14 @@ impl Gateway {
     /// [`ErrorCode::StateUnavailable`].
     pub async fn allot(&self, who: &Principal, at_least: u64, idempotency_key: Option<&str>) -> Result<Allotment> {
         who.require(Scope::Write)?;
-        let inner = &*self.0;
+        let state = &*self.0;
         if let Some(key) = idempotency_key {
-            let used = inner
-                .journal
-                .find_keyed(who.tenant(), key, inner.clock.wall_ms())
-                .map_err(|error| journal_error(&error))?;
+            let used = state.journal.find_keyed(who.tenant(), key, state.clock.wall_ms())?;
             if used.is_some() {
                 return Ok(Allotment(None));
             }
         }
-        inner.reserve(who, at_least, None).await.map(Some).map(Allotment)
+        state.reserve(who, at_least, None).await.map(Some).map(Allotment)
     }
 
     /// Takes a body in whole without uploading it yet.
@@ -92,9 +88,9 @@ impl Gateway {
     /// if it ends early. Nothing stays on the disk then.
     pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
         who.require(Scope::Write)?;
-        let max_bytes = self.0.config.limits.max_upload_size.0;
+        let max_bytes = self.0.live().config.limits.max_upload_size.0;
         Ok(Staged {
-            opened: Box::new(self.0.spool.take(body, max_bytes).await?),
+            opened: Box::new(self.0.admission.spool.take(body, max_bytes).await?),
             tenant: who.tenant().to_owned(),
             allotment: None,
         })

@@ -3,14 +3,14 @@
 //! [`AdmittedFile`] has no public constructor: whatever holds one knows that the file was opened beneath a granted root
 //! (or spooled by us), is a regular file that Loadlock may read, and has passed the validator.
 
+mod body;
 mod digests;
 mod grants;
-mod head;
 mod path;
-mod room;
+mod reservation;
+mod sniff;
 mod space;
 mod spool;
-mod taking;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorCode, Result};
 pub(crate) use digests::Digests;
 pub(crate) use grants::{Grants, spool_root};
 pub(crate) use path::open_path;
-pub use room::Room;
+pub use reservation::Room;
 pub(crate) use space::Space;
 pub(crate) use spool::{BYTES, Spool, SpoolEntry, Spooled, too_large, unavailable};
 pub use spool::{Body, ended_early};
@@ -71,7 +71,7 @@ impl AdmittedFile {
         rename: Option<&str>,
     ) -> Result<Self> {
         let size = opened.file.identity.size;
-        let head = head::read(&opened.file)
+        let head = sniff::read(&opened.file)
             .await
             .map_err(|error| Error::new(ErrorCode::PathNotReadable, format!("cannot read the file: {error}")))?;
         let candidate = |name: Vec<u8>| Candidate {

@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use loadlock_sandbox::files::{GrantRoot, OpenError, OpenedFile};
 use sha2::{Digest, Sha256};
 
-use super::taking::{InMemory, Taking};
+use super::body::{InMemory, Taking};
 use super::{Cover, Opened, Room, Space};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;

@@ -24,7 +24,7 @@ use self::data::{Mode, PARTIAL, check_name};
 use self::record::Record;
 use crate::admission::{Opened, Spool, Spooled, unavailable};
 use crate::error::{Error, ErrorCode, Result};
-use crate::pipeline::flights::hash;
+use crate::hash::hash;
 use crate::principal::Principal;
 use crate::staged::Staged;
 

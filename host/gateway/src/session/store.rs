@@ -11,9 +11,9 @@ use super::record::{Owner, RECORD, Record};
 use super::{Facts, Live, Session, no_session, written_state};
 use crate::admission::{BYTES, Spool, SpoolEntry, unavailable};
 use crate::error::{Error, ErrorCode, Result};
-use crate::gateway::Gateway;
 use crate::principal::{Principal, Scope};
 use crate::staged::Staged;
+use crate::state::gateway::Gateway;
 
 /// Sessions that one tenant may have open: each is a directory and a record in memory.
 const PER_TENANT: usize = 4_096;
@@ -186,11 +186,11 @@ impl Gateway {
     /// [`ErrorCode::Forbidden`], [`ErrorCode::Overloaded`] if the tenant has too many, [`ErrorCode::StateUnavailable`].
     pub async fn open_session<T: Serialize>(&self, who: &Principal, new: NewSession<T>) -> Result<Session> {
         who.require(Scope::Write)?;
-        let inner = &self.0;
-        let mut entry = inner.spool.create()?;
-        let now = inner.clock.wall_ms();
-        let sessions = &inner.sessions;
-        sessions.begin(&inner.spool, who, new, &mut entry, now).await
+        let state = &self.0;
+        let mut entry = state.admission.spool.create()?;
+        let now = state.clock.wall_ms();
+        let sessions = &state.admission.sessions;
+        sessions.begin(&state.admission.spool, who, new, &mut entry, now).await
     }
 
     /// Makes a staged body a session of its own: the body is its data file [`STAGED_BODY`], and stays until the session
@@ -202,10 +202,10 @@ impl Gateway {
         who.require(Scope::Write)?;
         let bytes = staged.bytes();
         let opened = staged.opened_for(who)?;
-        let inner = &self.0;
+        let state = &self.0;
         let spooled = opened
             .spooled
-            .map(|spooled| spooled.on_disk(&inner.spool, opened.file.file));
+            .map(|spooled| spooled.on_disk(&state.admission.spool, opened.file.file));
         let Some((mut entry, file)) = spooled.transpose()?.flatten() else {
             return Err(Error::new(
                 ErrorCode::Internal,
@@ -218,9 +218,11 @@ impl Gateway {
             .map_err(std::io::Error::other)
             .flatten()
             .map_err(|error| unavailable(&error))?;
-        let now = inner.clock.wall_ms();
-        let sessions = &inner.sessions;
-        let session = sessions.begin(&inner.spool, who, new, &mut entry, now).await?;
+        let now = state.clock.wall_ms();
+        let sessions = &state.admission.sessions;
+        let session = sessions
+            .begin(&state.admission.spool, who, new, &mut entry, now)
+            .await?;
         session.noted(STAGED_BODY, bytes);
         Ok(session)
     }
@@ -233,12 +235,12 @@ impl Gateway {
     pub fn session(&self, who: &Principal, scope: Scope, kind: &str, id: &str) -> Result<Session> {
         who.require(scope)?;
         let now = self.0.clock.wall_ms();
-        self.0.sessions.find(who.tenant(), kind, id, now)
+        self.0.admission.sessions.find(who.tenant(), kind, id, now)
     }
 
     /// All sessions of one door, over all tenants: for going on after a restart.
     pub fn sessions(&self, kind: &str) -> Vec<Session> {
-        let sessions = self.0.sessions.lock();
+        let sessions = self.0.admission.sessions.lock();
         let of_kind = sessions.values().filter(|session| session.kind() == kind);
         of_kind.cloned().collect()
     }
@@ -248,11 +250,11 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].
     pub fn close_session(&self, session: &Session) -> Result<()> {
-        self.0.sessions.close(session)
+        self.0.admission.sessions.close(session)
     }
 
     /// Closes what has expired and no request uses now; answers how many.
     pub fn close_expired_sessions(&self) -> usize {
-        self.0.sessions.close_expired(self.0.clock.wall_ms())
+        self.0.admission.sessions.close_expired(self.0.clock.wall_ms())
     }
 }

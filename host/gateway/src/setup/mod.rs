@@ -14,7 +14,7 @@ use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source
 use crate::error::{Error, ErrorCode, Result};
 
 pub(crate) use network::{Needs, network};
-pub(crate) use provider::{ProviderUnit, load_provider};
+pub(crate) use provider::load_provider;
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;

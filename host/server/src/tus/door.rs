@@ -39,7 +39,7 @@ pub(crate) struct Tus {
 impl Tus {
     /// Bytes of the largest upload.
     pub(crate) fn most(&self) -> u64 {
-        let limits = &self.app.gateway().config().limits;
+        let limits = self.app.gateway().config().limits;
         limits.max_upload_size.0.min(limits.spool_size.0)
     }
 
