@@ -93,7 +93,8 @@ pub(crate) fn exchange(mut request: Request<'_>) -> Result<Answer, Failure> {
     let (sent_whole, body) = match sent {
         Sent::Whole => match OutgoingBody::finish(body, None) {
             Ok(()) => (true, None),
-            Err(code) => return Err(of_code(&code)),
+            // Every byte was taken, whatever the host says about their number.
+            Err(code) => return Err(lost(&code, request.stores)),
         },
         Sent::CutShort => (false, Some(body)),
     };
@@ -266,16 +267,8 @@ fn answer(
     sent_whole: bool,
     stores: bool,
 ) -> Result<Answer, Failure> {
-    let lost = |failure: Failure| failure.with_outcome_unknown(stores && sent_whole);
-    let response = early.wait().map_err(|code| {
-        let failure = of_code(&code);
-        // What the host refused to send was never sent.
-        if failure.kind == FailureKind::Internal {
-            failure
-        } else {
-            lost(failure)
-        }
-    })?;
+    let stored = stores && sent_whole;
+    let response = early.wait().map_err(|code| lost(&code, stored))?;
     let status = response.status();
     let headers = response.headers().entries().into_iter();
     let headers = headers
@@ -286,10 +279,7 @@ fn answer(
         Ok((body, stream))
     });
     let (body, stream) = opened.map_err(|()| {
-        lost(Failure::new(
-            FailureKind::Transport,
-            "the host gave no body for the answer",
-        ))
+        Failure::new(FailureKind::Transport, "the host gave no body for the answer").with_outcome_unknown(stored)
     })?;
     Ok(Answer {
         status,
@@ -303,6 +293,42 @@ fn answer(
             _request_body: request_body,
         },
     })
+}
+
+/// A request without an answer. `stored`: it was taken whole, and may have stored something.
+fn lost(code: &ErrorCode, stored: bool) -> Failure {
+    let failure = of_code(code);
+    // Taken by the host is not sent: a small body fits its buffers before there is a connection.
+    let unknown = stored && !never_left(code);
+    failure.with_outcome_unknown(unknown)
+}
+
+/// Whether the host says by this code that it had no connection to send anything over, or did not send for another
+/// reason.
+fn never_left(code: &ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DnsTimeout
+            | ErrorCode::DnsError(_)
+            | ErrorCode::DestinationNotFound
+            | ErrorCode::DestinationUnavailable
+            | ErrorCode::DestinationIpProhibited
+            | ErrorCode::DestinationIpUnroutable
+            | ErrorCode::ConnectionRefused
+            | ErrorCode::ConnectionTimeout
+            | ErrorCode::ConnectionLimitReached
+            | ErrorCode::TlsProtocolError
+            | ErrorCode::TlsCertificateError
+            | ErrorCode::TlsAlertReceived(_)
+            | ErrorCode::HttpRequestDenied
+            | ErrorCode::HttpRequestLengthRequired
+            | ErrorCode::HttpRequestMethodInvalid
+            | ErrorCode::HttpRequestUriInvalid
+            | ErrorCode::HttpRequestUriTooLong
+            | ErrorCode::HttpRequestHeaderSectionSize(_)
+            | ErrorCode::HttpRequestHeaderSize(_)
+            | ErrorCode::ConfigurationError
+    )
 }
 
 /// What a stream's error means. Hosts may print a backtrace behind their first line.
@@ -319,9 +345,8 @@ pub(crate) fn of_stream(error: &StreamFault) -> Failure {
 /// What the host's error means; its name in `wasi:http` becomes the code.
 pub(crate) fn of_code(code: &ErrorCode) -> Failure {
     let kind = match code {
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
+        // Not of the connection itself: what was not sent is not lost, and a timeout leaves that open.
+        ErrorCode::ConnectionReadTimeout
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout => FailureKind::Timeout,
         ErrorCode::HttpRequestDenied

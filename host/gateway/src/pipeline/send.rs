@@ -12,6 +12,7 @@ use super::attempt::{AttemptEnd, Place, Receipt};
 use super::dedup::content_digest;
 use super::entry::{Entry, Started, remote_name};
 use super::flights::Landing;
+use super::settle::has_evidence;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
 use crate::error::{Error, ErrorCode, Result};
@@ -138,6 +139,7 @@ impl Inner {
                     }
                 }
             };
+            let why = reason(&event);
             let mut decision = self.decide(&mut machine, unit, event)?;
             let mut adopted = None;
             // A lost answer is looked for, as often as policy says, before anything is sent again.
@@ -152,9 +154,11 @@ impl Inner {
                     let _ = content_digest(order, &mut digest).await;
                 }
                 let mark = entry.as_ref().map_or("", Entry::mark);
-                let (event, found) = self
-                    .verify(unit, order.file.size(), &stop.1, mark, digest.as_deref())
-                    .await;
+                let look = self.verify(unit, order.file.size(), &stop.1, mark, digest.as_deref());
+                let left = self.clock.real(machine.look_until() - self.clock.now());
+                // A list that hangs must not hang the caller.
+                let looked = tokio::time::timeout(left, look).await;
+                let (event, found) = looked.unwrap_or((RetryEvent::VerifyUnanswered, None));
                 adopted = found;
                 decision = self.decide(&mut machine, unit, event)?;
             }
@@ -164,7 +168,12 @@ impl Inner {
                     // If the caller gives up, the next round ends it.
                     self.pause(unit, after, "trying again", order.cancel, progress).await;
                 }
-                (Decision::NextProvider, open, _) => entry = open,
+                (Decision::NextProvider, open, _) => {
+                    entry = open;
+                    if let Some((next, _)) = route.get(machine.leg()) {
+                        fall_back(unit, next, &why, progress);
+                    }
+                }
                 (Decision::Adopt, Some(open), Some(remote)) => {
                     let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
                         let error = Error::new(
@@ -280,6 +289,27 @@ impl Inner {
     }
 }
 
+/// Why the route may move on, for a person.
+fn reason(event: &RetryEvent) -> String {
+    match event {
+        RetryEvent::AttemptFailed(failure) => failure.message.clone(),
+        RetryEvent::NotAdmitted(refusal) => refusal.to_string(),
+        _ => "the lost upload is not there".to_owned(),
+    }
+}
+
+/// Says that another provider takes the file.
+fn fall_back(from: &ProviderUnit, to: &ProviderUnit, why: &str, progress: &dyn Progress) {
+    let (from, to) = (&from.name, &to.name);
+    tracing::warn!(target: "loadlock::retry", provider = %from, next = %to, "[FALLBACK] {from}: {why}; {to} takes the \
+         file");
+    progress.event(Event::Fallback {
+        provider: from.clone(),
+        reason: why.to_owned(),
+        next: to.clone(),
+    });
+}
+
 /// Equal content shares one remote file here, and a delete of it was under way: it may have taken this upload's along.
 fn deleted_meanwhile() -> Failure {
     Failure::new(
@@ -314,7 +344,14 @@ fn bug(error: loadlock_policy::retry::OutOfOrder) -> Error {
 fn gave_up(unit: &ProviderUnit, end: &GiveUp) -> Error {
     let what = format!("`{}`: {end}", unit.name);
     if end.outcome_unknown {
-        return Error::new(ErrorCode::OutcomeUnknown, what);
+        let error = Error::new(ErrorCode::OutcomeUnknown, what);
+        return match has_evidence(unit.profile.verify) {
+            true => error.hint(
+                "it is looked for again while the gateway runs and at each start, and appears among the files once it is \
+                 found; look at the vendor's side before sending it again",
+            ),
+            false => error,
+        };
     }
     let retry_after = end
         .failure
@@ -333,6 +370,9 @@ fn gave_up(unit: &ProviderUnit, end: &GiveUp) -> Error {
 }
 
 fn failure_code(failure: &Failure) -> ErrorCode {
+    if failure.is_unreachable() {
+        return ErrorCode::ProviderUnreachable;
+    }
     match failure.kind {
         FailureKind::Rejected => ErrorCode::ProviderRejected,
         FailureKind::Unauthorized => ErrorCode::ProviderUnauthorized,

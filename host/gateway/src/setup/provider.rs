@@ -186,6 +186,7 @@ fn retry_policy(configured: &Configured) -> RetryPolicy {
         base: millis(configured.retry.base),
         cap: millis(configured.retry.cap),
         factor: Factor::new(configured.retry.factor),
+        connect: millis(loadlock_egress::Timeouts::default().connect),
         ..RetryPolicy::default()
     }
 }
