@@ -144,6 +144,7 @@ fn certificate(fault: &CertificateError) -> String {
             format!("its certificate is for another name: {}", names.join(", "))
         }
         CertificateError::UnknownIssuer => "its certificate is signed by nobody who is trusted here".to_owned(),
+        CertificateError::BadSignature => "the signature of its certificate is not valid".to_owned(),
         CertificateError::Revoked => "its certificate is revoked".to_owned(),
         other => format!("its certificate is not valid: {other}"),
     }

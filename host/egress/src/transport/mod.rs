@@ -197,10 +197,7 @@ impl Transport {
             let deadline = progress.deadline(timeouts, &inherited.origin);
             let overdue = async {
                 match deadline {
-                    Some((at, error)) => {
-                        sleep_until(at).await;
-                        error
-                    }
+                    Some((at, _)) => sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
@@ -215,9 +212,12 @@ impl Transport {
                     progress.connected(is_empty);
                 }
                 () = progress.changed() => {}
-                error = overdue => {
+                () = overdue => {
+                    // It may have moved on since, and what it waits for within a phase too.
                     let still = progress.deadline(timeouts, &inherited.origin);
-                    if still.is_some_and(|(at, _)| at <= Instant::now()) {
+                    if let Some((at, error)) = still
+                        && at <= Instant::now()
+                    {
                         return Err(error);
                     }
                 }

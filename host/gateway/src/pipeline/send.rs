@@ -301,7 +301,8 @@ fn reason(event: &RetryEvent) -> String {
 /// Says that another provider takes the file.
 fn fall_back(from: &ProviderUnit, to: &ProviderUnit, why: &str, progress: &dyn Progress) {
     let (from, to) = (&from.name, &to.name);
-    tracing::warn!(target: "loadlock::retry", provider = %from, next = %to, "[FALLBACK] {from}: {why}; {to} takes the \
+    // A target of its own: a command that leaves the retries' log out still says this.
+    tracing::warn!(target: "loadlock::fallback", provider = %from, next = %to, "[FALLBACK] {from}: {why}; {to} takes the \
          file");
     progress.event(Event::Fallback {
         provider: from.clone(),
