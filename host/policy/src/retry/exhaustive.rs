@@ -132,8 +132,19 @@ impl World {
                 world.told = world.retry.on(event.clone(), &mut inputs).expect("in order");
                 assert!(asked <= 1, "a retry is paid for once");
                 world.check(self, event, paid || asked == 0, scope);
+                world.forget();
                 next.push(world);
             }
+        }
+    }
+
+    /// What no later check asks for would only make one world look like several.
+    fn forget(&mut self) {
+        if !matches!(self.told, Decision::Verify { .. }) {
+            self.looked_for_until = Millis::ZERO;
+        }
+        if self.retry.leg() > 0 {
+            self.first[0] = Millis::ZERO;
         }
     }
 

@@ -55,7 +55,7 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     /// 3 attempts; waits of up to 1 s, 2 s, 4 s … 60 s; `Retry-After` up to 60 s; 3 looks that tell nothing, 20 in an
-    /// outage, all within 30 s; 10 s for a connection.
+    /// outage, all within five minutes; 10 s for a connection.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -66,7 +66,7 @@ impl Default for RetryPolicy {
             retry_after_cap: Millis::from_secs(60),
             verify_attempts: 3,
             outage_looks: 20,
-            look_for: Millis::from_secs(30),
+            look_for: Self::look_for(Millis::from_secs(1)),
             connect: Millis::from_secs(10),
             resend_unknown: false,
         }
@@ -102,6 +102,12 @@ pub struct Leg {
 }
 
 impl RetryPolicy {
+    /// How long a lost upload is looked for where the first retry waits up to `base`: 300 times that, from 30 s, which
+    /// a vendor's list may take to be up to date, to five minutes, which is longer than a breaker stays open.
+    pub fn look_for(base: Millis) -> Millis {
+        Millis(base.get().saturating_mul(300)).clamp(Millis::from_secs(30), Millis::from_secs(300))
+    }
+
     /// The longest wait before retry number `retry` (the first is 1): `base * factor^(retry - 1)`, at most `cap`.
     pub fn ceiling(&self, retry: u32) -> Millis {
         let cap = u128::from(self.cap.get());

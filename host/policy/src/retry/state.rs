@@ -265,6 +265,7 @@ impl RetryLoop {
         }
         self.leg += 1;
         self.sends = 0;
+        self.first = Millis::ZERO;
         self.phase = Phase::Ready;
         Decision::NextProvider
     }

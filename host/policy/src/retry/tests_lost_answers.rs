@@ -81,6 +81,7 @@ fn looks_end_in_time_even_without_waits_between_them() {
     let policy = RetryPolicy {
         base: Millis(5),
         attempts: 2,
+        look_for: RetryPolicy::look_for(Millis(5)),
         ..RetryPolicy::default()
     };
     let mut upload = Upload::with(policy, RoutePolicy::default(), &[MARK]);
@@ -91,6 +92,7 @@ fn looks_end_in_time_even_without_waits_between_them() {
         upload.now = upload.now + after + Millis::from_secs(1);
         looks += 1;
     }
+    assert_eq!(policy.look_for, Millis::from_secs(30));
     assert!(looks <= policy.outage_looks && upload.now <= policy.look_for + Millis::from_secs(2));
 }
 
