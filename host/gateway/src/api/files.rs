@@ -221,6 +221,7 @@ fn not_found(id: &str) -> Error {
 
 fn content_failure(name: &str, failure: &Failure) -> Error {
     let code = match failure.kind {
+        _ if failure.is_unreachable() => ErrorCode::ProviderUnreachable,
         FailureKind::NotFound | FailureKind::Unsupported => ErrorCode::ContentUnavailable,
         FailureKind::Unauthorized => ErrorCode::ProviderUnauthorized,
         FailureKind::RateLimited => ErrorCode::ProviderRateLimited,

@@ -31,6 +31,15 @@ pub enum Event {
         /// How long is waited, milliseconds.
         after_ms: u64,
     },
+    /// Another provider takes the file.
+    Fallback {
+        /// The provider that does not.
+        provider: String,
+        /// Why, one sentence.
+        reason: String,
+        /// The one that is tried now.
+        next: String,
+    },
     /// A breaker changed state.
     Circuit {
         /// Provider.

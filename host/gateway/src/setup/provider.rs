@@ -133,6 +133,8 @@ fn retry_policy(configured: &Configured) -> RetryPolicy {
         base: millis(configured.retry.base),
         cap: millis(configured.retry.cap),
         factor: Factor::new(configured.retry.factor),
+        look_for: RetryPolicy::look_for(millis(configured.retry.base)),
+        connect: millis(loadlock_egress::Timeouts::default().connect),
         ..RetryPolicy::default()
     }
 }

@@ -13,8 +13,8 @@ use crate::state::provider::ProviderUnit;
 use crate::view;
 
 impl UploadJob<'_> {
-    /// Looks for an upload whose answer was lost, before anything is sent again.
-    pub(super) async fn look(&mut self, leg: &RouteLeg<'_>, after: Millis) -> Event {
+    /// Looks for an upload whose answer was lost, before anything is sent again: not longer than `until`.
+    pub(super) async fn look(&mut self, leg: &RouteLeg<'_>, after: Millis, until: Millis) -> Event {
         self.found = None;
         if !self.pause(leg.unit, after, "looking for the lost upload").await {
             return Event::Cancelled;
@@ -24,10 +24,12 @@ impl UploadJob<'_> {
             let _ = self.digest().await;
         }
         let mark = self.entry.as_ref().map_or("", Entry::mark);
-        let (event, found) = self
-            .state
-            .verify(leg.unit, self.file.size(), &leg.purpose, mark, self.known_digest())
-            .await;
+        let (state, size) = (self.state, self.file.size());
+        let look = state.verify(leg.unit, size, &leg.purpose, mark, self.known_digest());
+        // A list that hangs must not hang the caller.
+        let left = state.clock.real(until - state.clock.now());
+        let looked = tokio::time::timeout(left, look).await;
+        let (event, found) = looked.unwrap_or((Event::VerifyUnanswered, None));
         self.found = found;
         event
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use loadlock_policy::model::{Failure, FailureKind, RemoteFile, Retention};
+use loadlock_policy::model::{Failure, FailureKind, Reach, RemoteFile, Retention};
 use loadlock_sandbox::files::{AdmittedInput, ReadReport};
 use loadlock_sandbox::provider::UploadOptions;
-use loadlock_sandbox::{CallError, CallReport, Exhausted};
+use loadlock_sandbox::{CallError, CallReport, EgressReport, Exhausted};
 
 use super::entry::Entry;
 use super::job::UploadJob;
@@ -137,7 +137,7 @@ fn receipt(
             };
         }
         Err(error) => {
-            return file_changed(file, call_failed(unit, error, report.egress.requests > 0));
+            return file_changed(file, call_failed(unit, error, &report.egress));
         }
     };
     let networked = unit.component.grants().network.is_granted();
@@ -208,22 +208,26 @@ fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
 }
 
 /// A call that ended without an answer of the contract, in the words of policy.
-fn call_failed(unit: &ProviderUnit, error: &CallError, sent: bool) -> AttemptEnd {
+fn call_failed(unit: &ProviderUnit, error: &CallError, egress: &EgressReport) -> AttemptEnd {
     let failure = |kind, unknown| {
-        AttemptEnd::Failed(Failure {
+        let failure = Failure {
             outcome_unknown: unknown,
             ..Failure::new(kind, format!("{}: {error}", unit.name))
+        };
+        AttemptEnd::Failed(match error {
+            // What it did wrong is its own, whatever its requests met.
+            CallError::Trap(_) | CallError::Answer(_) | CallError::Exhausted(_) if egress.nothing_stored() => Failure {
+                outcome_unknown: false,
+                reach: Reach::NothingSent,
+                ..failure
+            },
+            _ => failure,
         })
     };
     match error {
         CallError::Exhausted(Exhausted::Wall) => failure(FailureKind::Timeout, true),
-        CallError::Exhausted(_) | CallError::Trap(_) | CallError::Answer(_) => {
-            // A component with a directory of its own may have stored the file without a request.
-            failure(
-                FailureKind::Internal,
-                sent || !unit.component.grants().network.is_granted(),
-            )
-        }
+        // Unless the host knows better: a component with a directory of its own may have stored it without a request.
+        CallError::Exhausted(_) | CallError::Trap(_) | CallError::Answer(_) => failure(FailureKind::Internal, true),
         CallError::Overloaded => AttemptEnd::Crowded(Failure::new(
             FailureKind::Unavailable,
             format!("{}: {error}", unit.name),

@@ -39,7 +39,14 @@ impl UploadJob<'_> {
 fn gave_up(unit: &ProviderUnit, end: &GiveUp) -> Error {
     let what = format!("`{}`: {end}", unit.name);
     if end.outcome_unknown {
-        return Error::new(ErrorCode::OutcomeUnknown, what);
+        let error = Error::new(ErrorCode::OutcomeUnknown, what);
+        return match unit.has_evidence() {
+            true => error.hint(
+                "it is looked for again while the gateway runs and at each start, and appears among the files once it is \
+                 found; look at the vendor's side before sending it again",
+            ),
+            false => error,
+        };
     }
     let retry_after = end
         .failure
@@ -58,6 +65,9 @@ fn gave_up(unit: &ProviderUnit, end: &GiveUp) -> Error {
 }
 
 fn failure_code(failure: &Failure) -> ErrorCode {
+    if failure.is_unreachable() {
+        return ErrorCode::ProviderUnreachable;
+    }
     match failure.kind {
         FailureKind::Rejected => ErrorCode::ProviderRejected,
         FailureKind::Unauthorized => ErrorCode::ProviderUnauthorized,

@@ -36,7 +36,7 @@ impl<'a> UploadJob<'a> {
             retry: leg.unit.retry,
         });
         let mut machine = RetryLoop::new(RoutePolicy::default(), legs, self.deadline);
-        let mut next = Next::Attempt;
+        let (mut next, mut why) = (Next::Attempt, String::new());
         loop {
             let index = machine.leg();
             let Some(leg) = route.get(index) else {
@@ -45,9 +45,12 @@ impl<'a> UploadJob<'a> {
             let event = match next {
                 Next::Attempt => match self.attempt(index, leg, &mut machine).await? {
                     Attempted::Stored(file) => return Ok(*file),
-                    Attempted::Ended(event) => event,
+                    Attempted::Ended(event) => {
+                        why = reason(&event);
+                        event
+                    }
                 },
-                Next::Look(after) => self.look(leg, after).await,
+                Next::Look(after) => self.look(leg, after, machine.look_until()).await,
             };
             next = match self.decide(&mut machine, leg.unit, event)? {
                 // If the caller gives up meanwhile, the next attempt ends it.
@@ -55,7 +58,12 @@ impl<'a> UploadJob<'a> {
                     self.pause(leg.unit, after, "trying again").await;
                     Next::Attempt
                 }
-                Decision::NextProvider => Next::Attempt,
+                Decision::NextProvider => {
+                    if let Some(next) = route.get(machine.leg()) {
+                        self.fall_back(leg.unit, next.unit, &why);
+                    }
+                    Next::Attempt
+                }
                 Decision::Verify { after } => Next::Look(after),
                 Decision::Adopt => return self.adopt(leg, machine.total_sends()).await,
                 Decision::GiveUp(end) => return Err(self.end(leg, &end).await),
@@ -163,6 +171,19 @@ impl<'a> UploadJob<'a> {
         Ok(Attempted::Ended(event))
     }
 
+    /// Says that another provider takes the file.
+    fn fall_back(&self, from: &ProviderUnit, to: &ProviderUnit, why: &str) {
+        let (from, to) = (&from.name, &to.name);
+        // A target of its own: a command that leaves the retries' log out still says this.
+        tracing::warn!(target: "loadlock::fallback", provider = %from, next = %to, "[FALLBACK] {from}: {why}; {to} takes the \
+             file");
+        self.asked.progress.event(Event::Fallback {
+            provider: from.clone(),
+            reason: why.to_owned(),
+            next: to.clone(),
+        });
+    }
+
     fn decide(&self, machine: &mut RetryLoop, unit: &ProviderUnit, event: RetryEvent) -> Result<Decision> {
         let now = self.state.clock.now();
         let mut inputs = Inputs {
@@ -190,6 +211,15 @@ impl<'a> UploadJob<'a> {
         };
         let key = self.dedup_key(leg, accepted.sha256.clone());
         entry.accepted(key, accepted).await
+    }
+}
+
+/// Why the route may move on, for a person.
+fn reason(event: &RetryEvent) -> String {
+    match event {
+        RetryEvent::AttemptFailed(failure) => failure.message.clone(),
+        RetryEvent::NotAdmitted(refusal) => refusal.to_string(),
+        _ => "the lost upload is not there".to_owned(),
     }
 }
 
