@@ -11,7 +11,7 @@ use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
 
-use crate::admission::{Digests, Grants, Room, Spool, spool_root};
+use crate::admission::{Digests, Grants, Spool, spool_root};
 use crate::audit::Auditor;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
@@ -22,7 +22,7 @@ use crate::pipeline::on_the_way::OnTheWay;
 use crate::pipeline::{Settled, journal_error};
 use crate::principal::{Door, Peer, Principal};
 use crate::reload::Live;
-use crate::session::Sessions;
+use crate::session::{Sessions, remove_old_layout};
 use crate::setup::{Environment, Needs, ProviderUnit, Setup, auth, load_provider, network, refused};
 use crate::share::Tenants;
 use crate::together::{self, Together};
@@ -145,6 +145,9 @@ impl Gateway {
             audit.log().count();
         }
         let validator_config = &config.validator;
+        if !setup.look_only {
+            remove_old_layout(&home.old_sessions());
+        }
         let mut spool = Spool::new(home.spool(), spool_root, config.limits.spool_size.0);
         if let Some(together) = &together {
             spool.mark_with(together.tag());
@@ -226,16 +229,6 @@ impl Gateway {
     /// The wall clock that records and sessions go by, milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
         self.0.clock.wall_ms()
-    }
-
-    /// A share of the spool's ceiling for bytes that a front door keeps itself, empty at first.
-    pub fn room(&self) -> Room {
-        self.0.spool.room()
-    }
-
-    /// Where front doors keep uploads that clients send in pieces.
-    pub fn sessions_directory(&self) -> std::path::PathBuf {
-        self.0.home.sessions()
     }
 
     /// That a pinned provider is configured, for doors that learn of it before the bytes.

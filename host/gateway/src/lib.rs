@@ -33,7 +33,7 @@ mod together;
 mod upkeep;
 mod view;
 
-pub use admission::{AdmittedFile, Body, Room, ended_early};
+pub use admission::{AdmittedFile, Body, ended_early};
 pub use clock::Clock;
 pub use error::{Error, ErrorCode, Result};
 #[cfg(feature = "fault-points")]
@@ -45,11 +45,11 @@ pub use import::{ImportOutcome, Imported};
 pub use pipeline::Settled;
 pub use principal::{Door, Peer, Principal, Scope};
 pub use progress::{Event, Progress, Silent};
-pub use request::{Source, Target, UploadRequest};
-pub use session::{DataWriter, NewSession, STAGED_BODY, Session};
+pub use request::{Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose};
+pub use session::{Alone, DataWriter, InUse, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
 pub use setup::{Builtins, Environment, Setup};
-pub use staged::{Allotment, Staged};
+pub use staged::{Allotment, Announced, Staged};
 pub use together::Elsewhere;
 pub use tokio_util::sync::CancellationToken;
 pub use upkeep::{

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use loadlock_sandbox::files::FileBytes;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,7 @@ pub(crate) struct FlightKey {
 /// One upload under way.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    file: Arc<std::fs::File>,
+    file: FileBytes,
     bytes: u64,
     digest: OnceCell<Option<String>>,
     landed: watch::Receiver<bool>,
@@ -67,7 +68,7 @@ impl Flights {
     pub(crate) async fn take_off(
         &self,
         key: FlightKey,
-        file: &Arc<std::fs::File>,
+        file: &FileBytes,
         digest: &mut Option<String>,
     ) -> std::io::Result<Option<Landing>> {
         let mut different: Vec<Arc<Flight>> = Vec::new();
@@ -121,7 +122,7 @@ impl Flight {
 }
 
 /// SHA-256 of the first `bytes` of a file, on a blocking thread. Dropping the future stops the thread.
-pub(crate) async fn hash(file: Arc<std::fs::File>, bytes: u64) -> std::io::Result<String> {
+pub(crate) async fn hash(file: FileBytes, bytes: u64) -> std::io::Result<String> {
     let stop = CancellationToken::new();
     let _stop_when_dropped = stop.clone().drop_guard();
     tokio::task::spawn_blocking(move || {
@@ -136,7 +137,7 @@ pub(crate) async fn hash(file: Arc<std::fs::File>, bytes: u64) -> std::io::Resul
             let want = usize::try_from(bytes - offset)
                 .unwrap_or(buffer.len())
                 .min(buffer.len());
-            let read = std::os::unix::fs::FileExt::read_at(&*file, &mut buffer[..want], offset)?;
+            let read = file.read_at(&mut buffer[..want], offset)?;
             if read == 0 {
                 return Err(std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,
@@ -159,10 +160,10 @@ mod tests {
 
     use super::*;
 
-    fn file(content: &[u8]) -> Arc<std::fs::File> {
+    fn file(content: &[u8]) -> FileBytes {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        Arc::new(file)
+        file.into()
     }
 
     fn key() -> FlightKey {

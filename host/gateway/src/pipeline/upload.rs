@@ -140,6 +140,7 @@ impl Inner {
         progress: &dyn Progress,
         begun: &Mutex<Vec<String>>,
     ) -> Result<view::File> {
+        request.check()?;
         let UploadRequest {
             mut source,
             target,
@@ -152,7 +153,6 @@ impl Inner {
         if let Target::Pinned(name) = &target {
             self.provider(name)?;
         }
-        expiry(0, expires_in_s)?;
         if cancel.is_cancelled() {
             return Err(cancelled("before it was begun"));
         }
@@ -174,7 +174,7 @@ impl Inner {
             purpose: purpose.as_deref(),
             deadline: self.clock.now() + Millis(u64::try_from(self.config.deadline.as_millis()).unwrap_or(u64::MAX)),
             expires_in_s,
-            expires_at_ms: expiry(self.clock.wall_ms(), expires_in_s)?,
+            expires_at_ms: expiry(self.clock.wall_ms(), expires_in_s),
             idempotency_key,
             cancel: &cancel,
             begun,
