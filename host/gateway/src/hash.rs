@@ -1,11 +1,10 @@
 //! Digests of open files.
 
-use std::sync::Arc;
-
+use loadlock_sandbox::files::FileBytes;
 use tokio_util::sync::CancellationToken;
 
 /// SHA-256 of the first `bytes` of a file, on a blocking thread. Dropping the future stops the thread.
-pub(crate) async fn hash(file: Arc<std::fs::File>, bytes: u64) -> std::io::Result<String> {
+pub(crate) async fn hash(file: FileBytes, bytes: u64) -> std::io::Result<String> {
     let stop = CancellationToken::new();
     let _stop_when_dropped = stop.clone().drop_guard();
     tokio::task::spawn_blocking(move || {
@@ -20,7 +19,7 @@ pub(crate) async fn hash(file: Arc<std::fs::File>, bytes: u64) -> std::io::Resul
             let want = usize::try_from(bytes - offset)
                 .unwrap_or(buffer.len())
                 .min(buffer.len());
-            let read = std::os::unix::fs::FileExt::read_at(&*file, &mut buffer[..want], offset)?;
+            let read = file.read_at(&mut buffer[..want], offset)?;
             if read == 0 {
                 return Err(std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,

@@ -31,11 +31,11 @@ mod state;
 mod upload;
 mod view;
 
-pub use admission::{AdmittedFile, Body, Room, ended_early};
+pub use admission::{AdmittedFile, Body, ended_early};
 pub use api::files::{Content, ListRequest};
 pub use api::import::{ImportOutcome, Imported};
 pub use api::progress::{Event, Progress, Silent};
-pub use api::request::{Source, Target, UploadRequest};
+pub use api::request::{Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose};
 pub use clock::Clock;
 pub use cluster::peers::Elsewhere;
 pub use error::{Error, ErrorCode, Result};
@@ -48,10 +48,10 @@ pub use maintenance::reconcile::{ProviderReconciled, Reconcile, Reconciled, Step
 pub use maintenance::upkeep::Upkeep;
 pub use principal::{Door, Peer, Principal, Scope};
 pub use recovery::pass::Settled;
-pub use session::{DataWriter, NewSession, STAGED_BODY, Session};
+pub use session::{Alone, DataWriter, InUse, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
 pub use setup::{Builtins, Environment, Setup};
-pub use staged::{Allotment, Staged};
+pub use staged::{Allotment, Announced, Staged};
 pub use state::gateway::Gateway;
 pub use tokio_util::sync::CancellationToken;
 pub use view::{EligibleView, File, FilePage, Gauge, Health, Probe, ProviderView, RefusedView, RouteView};

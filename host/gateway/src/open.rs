@@ -17,7 +17,7 @@ use crate::cluster::start::start;
 use crate::error::Result;
 use crate::home::Home;
 use crate::recovery::pass::Settled;
-use crate::session::Sessions;
+use crate::session::{Sessions, remove_old_layout};
 use crate::setup::{Needs, Setup, auth, load_provider, network, refused};
 use crate::state::admission::Admission;
 use crate::state::callers::Callers;
@@ -76,6 +76,9 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
     let peers = Peers::join(components.coordination, &journal, &setup.clock).await?;
     if !peers.is_alone() {
         audit.log().count();
+    }
+    if !setup.look_only {
+        remove_old_layout(&home.old_sessions());
     }
     let limits = &config.limits;
     let mut spool = Spool::new(home.spool(), spool_root, limits.spool_size.0);

@@ -4,7 +4,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use loadlock_sandbox::files::{GrantRoot, OpenedFile};
+use loadlock_sandbox::files::{FileBytes, GrantRoot, OpenedFile};
 use tokio::io::AsyncWriteExt;
 
 use super::spool::{BYTES, Spool, SpoolEntry, Spooled, too_large, unavailable};
@@ -136,19 +136,18 @@ impl Spooled {
     /// # Errors
     /// [`ErrorCode::SpoolFull`](crate::ErrorCode::SpoolFull),
     /// [`ErrorCode::StateUnavailable`](crate::ErrorCode::StateUnavailable).
-    pub(crate) fn on_disk(
-        self,
-        spool: &Spool,
-        file: Arc<std::fs::File>,
-    ) -> Result<Option<(SpoolEntry, Arc<std::fs::File>)>> {
+    pub(crate) fn on_disk(self, spool: &Spool, file: FileBytes) -> Result<Option<(SpoolEntry, Arc<std::fs::File>)>> {
         let mut body = match self {
-            Self::Entry(entry) => return Ok(Some((entry, file))),
+            Self::Entry(entry) => return Ok(file.single().map(|file| (entry, file.clone()))),
             Self::Session(_) => return Ok(None),
             Self::Memory(body) => body,
         };
         let mut bytes = vec![0; usize::try_from(body.room.bytes()).unwrap_or(IN_MEMORY)];
         let mut entry = spool.create()?;
         fault::at(Point::SpoolCreated);
+        let file = file
+            .single()
+            .ok_or_else(|| unavailable(&std::io::ErrorKind::NotFound.into()))?;
         let written = file.read_exact_at(&mut bytes, 0).and_then(|()| {
             let mut file = create(&entry)?;
             std::io::Write::write_all(&mut file, &bytes)?;

@@ -3,9 +3,9 @@
 use super::Space;
 use crate::error::Result;
 
-/// Bytes counted against `limits.spool_size` that a front door keeps outside of the spool; given back when dropped.
+/// Bytes counted against `limits.spool_size`; given back when dropped.
 #[derive(Debug)]
-pub struct Room {
+pub(crate) struct Room {
     bytes: u64,
     space: Space,
 }
@@ -15,33 +15,14 @@ impl Room {
         Self { bytes: 0, space }
     }
 
-    /// Without a ceiling that it could share: for tests.
-    pub fn unlimited() -> Self {
-        Self::new(Space::new(u64::MAX))
-    }
-
     /// Takes more.
     ///
     /// # Errors
     /// [`crate::ErrorCode::SpoolFull`] if the ceiling would be passed; nothing is taken then.
-    pub fn grow(&mut self, bytes: u64) -> Result<()> {
+    pub(crate) fn grow(&mut self, bytes: u64) -> Result<()> {
         self.space.take(bytes)?;
         self.bytes += bytes;
         Ok(())
-    }
-
-    /// Counts bytes that are there already, whatever the ceiling: after a restart with a lower one they are no less
-    /// there.
-    pub fn count(&mut self, bytes: u64) {
-        self.space.count(bytes);
-        self.bytes += bytes;
-    }
-
-    /// Holds at most `bytes` from now on; the rest is given back.
-    pub fn shrink_to(&mut self, bytes: u64) {
-        let back = self.bytes.saturating_sub(bytes);
-        self.space.give_back(back);
-        self.bytes -= back;
     }
 
     /// Nothing is given back: whoever takes these bytes over gives them back.
@@ -50,14 +31,14 @@ impl Room {
     }
 
     /// What it holds.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.shrink_to(0);
+        self.space.give_back(self.bytes);
     }
 }
 
@@ -75,11 +56,11 @@ mod tests {
         a.grow(6).unwrap();
         assert_eq!(b.grow(5).unwrap_err().code, ErrorCode::SpoolFull);
         b.grow(4).unwrap();
-        a.shrink_to(2);
-        b.grow(4).unwrap();
+        assert_eq!(space.used(), 10);
         drop(a);
-        assert_eq!(space.used(), 8);
-        b.count(100);
+        assert_eq!(space.used(), 4);
+        assert_eq!(b.hand_over(), 4);
+        space.give_back(4);
         drop(b);
         assert_eq!(space.used(), 0);
     }

@@ -1,10 +1,8 @@
 //! The first bytes of a file, which the validator sees.
 
-use std::fs::File;
 use std::io::{ErrorKind, Result};
-use std::os::unix::fs::FileExt;
 
-use loadlock_sandbox::files::OpenedFile;
+use loadlock_sandbox::files::{FileBytes, OpenedFile};
 use loadlock_sandbox::validator::HEAD_BYTES;
 
 /// Reads them, without waiting for another thread if they are in memory.
@@ -38,14 +36,18 @@ fn read_with(size: u64, mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>
 
 /// Fails instead of waiting for a disk.
 #[cfg(target_os = "linux")]
-fn read_cached(file: &File, into: &mut [u8], offset: u64) -> Result<usize> {
+fn read_cached(file: &FileBytes, into: &mut [u8], offset: u64) -> Result<usize> {
     use rustix::io::{ReadWriteFlags, preadv2};
-    let mut into = [std::io::IoSliceMut::new(into)];
-    Ok(preadv2(file, &mut into, offset, ReadWriteFlags::NOWAIT)?)
+    let Some(place) = file.locate(offset)? else {
+        return Ok(0);
+    };
+    let most = usize::try_from(place.left).unwrap_or(usize::MAX).min(into.len());
+    let mut into = [std::io::IoSliceMut::new(&mut into[..most])];
+    Ok(preadv2(&*place.file, &mut into, place.offset, ReadWriteFlags::NOWAIT)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read_cached(_: &File, _: &mut [u8], _: u64) -> Result<usize> {
+fn read_cached(_: &FileBytes, _: &mut [u8], _: u64) -> Result<usize> {
     Err(ErrorKind::WouldBlock.into())
 }
 

@@ -1,11 +1,10 @@
 //! What doors ask about the gateway itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use loadlock_config::Config;
 
-use crate::admission::Room;
 use crate::api::request::Target;
 use crate::cluster::peers::Elsewhere;
 use crate::error::Result;
@@ -20,16 +19,6 @@ impl Gateway {
     /// The wall clock that records and sessions go by, milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
         self.0.clock.wall_ms()
-    }
-
-    /// A share of the spool's ceiling for bytes that a front door keeps itself, empty at first.
-    pub fn room(&self) -> Room {
-        self.0.admission.spool.room()
-    }
-
-    /// Where front doors keep uploads that clients send in pieces.
-    pub fn sessions_directory(&self) -> PathBuf {
-        self.0.config.home.sessions()
     }
 
     /// That a pinned provider is configured, for doors that learn of it before the bytes.

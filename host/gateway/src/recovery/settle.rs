@@ -264,6 +264,6 @@ impl GatewayState {
             return None;
         }
         let digest = hash(opened.file.clone(), identity.size).await.ok()?;
-        (Identity::of(&opened.file).ok()? == identity).then_some(digest)
+        (opened.file.identity().ok()? == identity).then_some(digest)
     }
 }

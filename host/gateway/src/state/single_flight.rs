@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use loadlock_sandbox::files::FileBytes;
 use tokio::sync::{OnceCell, watch};
 
 use crate::hash::hash;
@@ -24,7 +25,7 @@ pub(crate) struct FlightKey {
 /// One upload under way.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    file: Arc<std::fs::File>,
+    file: FileBytes,
     bytes: u64,
     digest: OnceCell<Option<String>>,
     done: watch::Receiver<bool>,
@@ -69,7 +70,7 @@ impl SingleFlight {
     pub(crate) async fn join_or_lead(
         &self,
         key: FlightKey,
-        file: &Arc<std::fs::File>,
+        file: &FileBytes,
         digest: &OnceCell<String>,
     ) -> std::io::Result<Option<Leader>> {
         let mut different: Vec<Arc<Flight>> = Vec::new();
@@ -127,10 +128,10 @@ mod tests {
 
     use super::*;
 
-    fn file(content: &[u8]) -> Arc<std::fs::File> {
+    fn file(content: &[u8]) -> FileBytes {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        Arc::new(file)
+        file.into()
     }
 
     fn key() -> FlightKey {

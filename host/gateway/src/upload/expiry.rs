@@ -4,12 +4,8 @@ use loadlock_policy::model::Retention;
 
 use super::job::UploadJob;
 use super::route::RouteLeg;
-use crate::error::{Error, ErrorCode, Result};
 use crate::state::provider::ProviderUnit;
 
-/// Longest that can be asked for, in seconds: a century. Ledgers have a last instant, and a record that they refuse
-/// helps nobody.
-const MAX_EXPIRES_IN_S: u64 = 36_525 * 86_400;
 /// 9999-12-31T23:59:59.999Z, in milliseconds: what a vendor says beyond it means that it keeps the file.
 const LAST_INSTANT_MS: u64 = 253_402_300_799_999;
 /// Milliseconds that may lie between computing when a file expires and noting when it was accepted.
@@ -25,19 +21,8 @@ pub(super) struct Lifetime {
 }
 
 /// When an upload that is asked for now expires.
-///
-/// # Errors
-/// [`ErrorCode::RequestInvalid`] for no time at all, or more than a century.
-pub(super) fn expiry(now_ms: u64, expires_in_s: Option<u64>) -> Result<Option<u64>> {
-    match expires_in_s {
-        None => Ok(None),
-        Some(seconds @ 1..=MAX_EXPIRES_IN_S) => Ok(Some(now_ms.saturating_add(seconds.saturating_mul(1_000)))),
-        Some(seconds) => Err(Error::new(
-            ErrorCode::RequestInvalid,
-            format!("a file cannot expire in {seconds} seconds"),
-        )
-        .hint(format!("use 1 to {MAX_EXPIRES_IN_S}, or leave it out"))),
-    }
+pub(super) fn expiry(now_ms: u64, expires_in_s: Option<u64>) -> Option<u64> {
+    expires_in_s.map(|seconds| now_ms.saturating_add(seconds.saturating_mul(1_000)))
 }
 
 /// How long the vendor keeps every file of this purpose, in milliseconds, if it does not keep them until they are
@@ -89,7 +74,6 @@ fn lasts(remote: Lifetime, wanted: Option<u64>, retention_ms: Option<u64>, now_m
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn remote(expires_at_ms: Option<u64>) -> Lifetime {
@@ -118,14 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn no_time_and_more_than_a_century_are_refused() {
-        assert_eq!(expiry(5, None).unwrap(), None);
-        assert_eq!(expiry(5, Some(1)).unwrap(), Some(1_005));
-        let most = expiry(0, Some(MAX_EXPIRES_IN_S)).unwrap();
+    fn an_expiry_is_counted_from_now() {
+        assert_eq!(expiry(5, None), None);
+        assert_eq!(expiry(5, Some(1)), Some(1_005));
+        let most = expiry(0, Some(36_525 * 86_400));
         assert!(most.is_some_and(|instant| instant < LAST_INSTANT_MS / 2));
-        for wrong in [0, MAX_EXPIRES_IN_S + 1, u64::MAX] {
-            let refused = expiry(5, Some(wrong)).unwrap_err();
-            assert_eq!(refused.code, ErrorCode::RequestInvalid);
-        }
     }
 }

@@ -46,10 +46,10 @@ impl GatewayState {
         progress: &dyn Progress,
         traces: &Traces,
     ) -> Result<view::File> {
+        request.check()?;
         if let Target::Pinned(name) = &request.target {
             self.providers.named(name)?;
         }
-        expiry(0, request.expires_in_s)?;
         if request.cancel.is_cancelled() {
             return Err(cancelled("before it was begun"));
         }
@@ -87,7 +87,7 @@ impl GatewayState {
             },
             file: &file,
             deadline: self.clock.now() + limit,
-            expires_at_ms: expiry(self.clock.wall_ms(), request.expires_in_s)?,
+            expires_at_ms: expiry(self.clock.wall_ms(), request.expires_in_s),
             traces,
             digest: OnceCell::new_with(known),
             leads: Vec::new(),
