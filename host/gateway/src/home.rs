@@ -29,16 +29,7 @@ impl Home {
                 format!("cannot use {}: {error}", what.display()),
             )
         };
-        let folders = [
-            "keys",
-            "spool",
-            "cache",
-            "providers",
-            "tracker",
-            "journal",
-            "audit",
-            "sessions",
-        ];
+        let folders = ["keys", "spool", "cache", "providers", "tracker", "journal", "audit"];
         loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
         for folder in folders.map(|folder| path.join(folder)) {
             loadlock_durable::create(&folder).map_err(|error| unavailable(&folder, error))?;
@@ -100,8 +91,8 @@ impl Home {
         self.path.join("digests")
     }
 
-    /// Uploads that clients send in pieces, one folder a protocol.
-    pub fn sessions(&self) -> PathBuf {
+    /// Where versions before sessions lay in the spool kept uploads that clients sent in pieces.
+    pub(crate) fn old_sessions(&self) -> PathBuf {
         self.path.join("sessions")
     }
 

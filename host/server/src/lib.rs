@@ -11,6 +11,7 @@
 //! | `authority` | one server and one framing for each request, or a refusal |
 //! | `request_id` | a name for each request |
 //! | `trace` | the trace that a client's request belongs to |
+//! | `upload_options` | what a client asks for beside the bytes, for every door |
 //! | `uploads` | uploads under way: progress for watchers, cancellation, one task each |
 //! | `metrics` | `/metrics` |
 //! | `health` | `/healthz`, `/readyz` |
@@ -43,9 +44,11 @@ mod request_id;
 mod router;
 mod trace;
 mod tus;
+mod upload_options;
 mod uploads;
 mod ws;
 
 pub use listen::{Certificate, Options, SOCKET, ServeError, Server, TlsFiles};
 pub use mcp::{Identify, serve_stdio};
 pub use percent::percent_encoded;
+pub use upload_options::{BadOption, OptionField, UploadOptions};

@@ -3,28 +3,30 @@
 //! [`AdmittedFile`] has no public constructor: whatever holds one knows that the file was opened beneath a granted root
 //! (or spooled by us), is a regular file that Loadlock may read, and has passed the validator.
 
+mod body;
+mod composed;
 mod digests;
 mod grants;
-mod head;
 mod path;
-mod room;
+mod reservation;
+mod sniff;
 mod space;
 mod spool;
-mod taking;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, OpenedFile, Watch};
 use loadlock_sandbox::provider;
-use loadlock_sandbox::validator::{Candidate, Rules, Validator};
+use loadlock_sandbox::validator::{Candidate, Refusal, Rules, Validator};
 
 use crate::error::{Error, ErrorCode, Result};
 
+pub(crate) use composed::Composed;
 pub(crate) use digests::Digests;
 pub(crate) use grants::{Grants, spool_root};
 pub(crate) use path::open_path;
-pub use room::Room;
+pub(crate) use reservation::Room;
 pub(crate) use space::Space;
 pub(crate) use spool::{BYTES, Spool, SpoolEntry, Spooled, too_large, unavailable};
 pub use spool::{Body, ended_early};
@@ -71,7 +73,7 @@ impl AdmittedFile {
         rename: Option<&str>,
     ) -> Result<Self> {
         let size = opened.file.identity.size;
-        let head = head::read(&opened.file)
+        let head = sniff::read(&opened.file)
             .await
             .map_err(|error| Error::new(ErrorCode::PathNotReadable, format!("cannot read the file: {error}")))?;
         let candidate = |name: Vec<u8>| Candidate {
@@ -172,7 +174,7 @@ impl AdmittedFile {
 
     /// Fails if the file is not what it was when it was admitted.
     pub(crate) fn unchanged(&self) -> Result<()> {
-        let now = loadlock_sandbox::files::Identity::of(&self.opened.file.file).map_err(|error| {
+        let now = self.opened.file.file.identity().map_err(|error| {
             Error::new(
                 ErrorCode::FileChanged,
                 format!("the file cannot be examined any more: {error}"),
@@ -191,6 +193,15 @@ impl AdmittedFile {
     }
 }
 
+/// What the validator says against a file, as a user reads it.
+pub(crate) fn refused(refusal: Refusal) -> Error {
+    let code = match refusal.code.as_str() {
+        "too_large" => ErrorCode::FileTooLarge,
+        _ => ErrorCode::FileRejected,
+    };
+    Error::new(code, format!("{} ({})", refusal.reason, refusal.code)).hint(refusal.hint)
+}
+
 async fn verdict(
     validator: &Validator,
     candidate: Candidate,
@@ -198,13 +209,7 @@ async fn verdict(
 ) -> Result<loadlock_sandbox::validator::Acceptance> {
     match validator.inspect(candidate, rules).await {
         Ok(Ok(accepted)) => Ok(accepted),
-        Ok(Err(refusal)) => {
-            let code = match refusal.code.as_str() {
-                "too_large" => ErrorCode::FileTooLarge,
-                _ => ErrorCode::FileRejected,
-            };
-            Err(Error::new(code, format!("{} ({})", refusal.reason, refusal.code)).hint(refusal.hint))
-        }
+        Ok(Err(refusal)) => Err(refused(refusal)),
         Err(error) => Err(Error::new(
             ErrorCode::FileRejected,
             format!("the validator gave no verdict, so the file is refused: {error}"),

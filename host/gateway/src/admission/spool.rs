@@ -12,11 +12,11 @@ use futures::stream::BoxStream;
 use loadlock_sandbox::files::{GrantRoot, OpenError, OpenedFile};
 use sha2::{Digest, Sha256};
 
-use super::taking::{InMemory, Taking};
-use super::{Cover, Opened, Room, Space};
+use super::body::{InMemory, Taking};
+use super::{Composed, Cover, Opened, Room, Space};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;
-use crate::session::Session;
+use crate::session::SessionBody;
 
 /// A request body.
 pub struct Body {
@@ -36,7 +36,7 @@ pub(crate) enum Spooled {
     /// An entry of its own, which goes when the upload is over.
     Entry(SpoolEntry),
     /// A session, which its door closes.
-    Session(Session),
+    Session(SessionBody),
 }
 
 impl Spooled {
@@ -198,6 +198,26 @@ impl Spool {
                 format!("the spooled body cannot be opened: {other}"),
             ),
         })
+    }
+
+    /// Shows what lies in it as one body, in this order; it is read where it lies. Blocking.
+    pub(crate) fn compose(&self, segments: Vec<PathBuf>) -> Result<(OpenedFile, Composed)> {
+        let relative = Path::new(&self.new_mark()).join(BYTES);
+        let composed = Composed::new(self.root.clone(), relative.clone());
+        match self.root.compose(&relative, segments) {
+            Ok(file) => Ok((file, composed)),
+            Err(OpenError::Io(error)) => Err(unavailable(&error)),
+            Err(other) => Err(Error::new(
+                ErrorCode::Internal,
+                format!("the parts of a body cannot be opened: {other}"),
+            )),
+        }
+    }
+
+    /// A directory that a session had is gone.
+    pub(crate) fn forget(&self, directory: &Path) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.remove(directory);
     }
 
     /// How providers see it.

@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::mcp::Hosts;
 use crate::request_id::OnThisMachine;
 use crate::router::router;
+use crate::tus;
 use crate::{metrics, openai};
 use local::LocalListener;
 pub use local::SOCKET;
@@ -165,6 +166,7 @@ impl Server {
             .keep_alive_interval(HEAD);
         let upkeep = self.app.gateway().start_upkeep();
         openai::resume(&self.app);
+        tus::resume(self.app.gateway()).await;
         tokio::spawn(close_expired(self.app.clone()));
         let graceful = GracefulShutdown::new();
         let acceptance = Arc::new(Acceptance {
@@ -214,7 +216,9 @@ impl Server {
 
 /// Removes expired sessions until the server stops.
 async fn close_expired(app: App) {
-    let mut ticks = tokio::time::interval(EXPIRY);
+    // Often enough that nothing is kept for much longer than promised.
+    let pause = (app.gateway().config().limits.tus_expiry / 4).clamp(Duration::from_millis(100), EXPIRY);
+    let mut ticks = tokio::time::interval(pause);
     loop {
         tokio::select! {
             _ = ticks.tick() => {

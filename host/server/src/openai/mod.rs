@@ -3,9 +3,9 @@
 //! | module | one job |
 //! |---|---|
 //! | `create` | `POST /v1/files`: a form or a path becomes an upload |
-//! | `inflow`, `form`, `wish` | a body in bounded memory; a form; what it asks for |
+//! | `inflow`, `form`, `options` | a body in bounded memory; a form; what it asks for |
 //! | `files`, `list` | look up, delete, content; pages by the id of the last file |
-//! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and putting them together |
+//! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and which of them it consists of |
 //! | `orders` | uploads that were answered before they were done |
 //! | `object`, `failure` | answers and refusals |
 
@@ -20,10 +20,10 @@ mod inflow;
 mod kept;
 mod list;
 mod object;
+mod options;
 mod orders;
 mod parts;
 mod uploads;
-mod wish;
 
 use axum::Router;
 use axum::extract::Request;
@@ -38,8 +38,8 @@ use crate::app::App;
 pub(crate) use self::create::{Subject, order};
 pub(crate) use self::failure::Answer;
 pub(crate) use self::list::Places;
+pub(crate) use self::options::of_json as upload_options;
 pub(crate) use self::orders::resume;
-pub(crate) use self::wish::Wish;
 
 /// Our own description of this door.
 const DOCUMENT: &str = include_str!("../../../../docs/reference/openapi.json");

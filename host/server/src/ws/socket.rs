@@ -280,7 +280,7 @@ async fn heard(hearing: &mut Hearing) -> Result<Arc<Notice>, RecvError> {
 /// When the auth component would stop accepting the credential, clocks' difference included.
 fn ends(app: &App, who: &Principal) -> Option<Instant> {
     let ends = who.identity().expires_at?;
-    let ends = Duration::from_secs(ends) + app.gateway().latest_config().auth.leeway;
+    let ends = Duration::from_secs(ends) + app.gateway().config().auth.leeway;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // A century is never: an instant cannot hold every number.
     let left = ends.saturating_sub(now).min(Duration::from_secs(3_155_760_000));
