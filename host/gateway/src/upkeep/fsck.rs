@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use async_recursion::async_recursion as boxed;
 use loadlock_journal::SourceRef;
 use loadlock_policy::upkeep::{
     BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance,
@@ -43,6 +44,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or
     /// [`ErrorCode::StateUnavailable`] if the books cannot be read.
+    #[boxed]
     pub async fn fsck(&self, who: &Principal) -> Result<BalanceSheet> {
         who.require(Scope::Admin)?;
         let inner = &*self.0;
