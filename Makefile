@@ -6,8 +6,11 @@ UPLOADS ?= 30000
 LOADLOCK := target/release/loadlock
 CACHE := .cache
 KILLS ?= 500
-# In the whole workspace, so that everything but the gateway is built once; the feature exists for this alone.
-CRASH := cargo test --locked --workspace --exclude guests --features loadlock-crash/fault-points
+TEST := tests/cargo.sh test
+# The feature exists for this alone.
+CRASH := $(TEST) --features loadlock-crash/fault-points --test points --test kills --test power --test races --test state
+# Most tests wait for something most of the time, more of them for a clock than for a core.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
 BENCH := target/release/loadlock-bench
 # The table of a quick run is for looking at; the documented one is of a whole run.
@@ -15,7 +18,7 @@ QUICK ?=
 # Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
 ONLY ?=
 
-.PHONY: all wasm build run test test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny help
+.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny tools help
 
 all: build
 
@@ -34,25 +37,28 @@ run: build
 
 ## test: everything that needs no server of somebody else's
 test: wasm
-	cargo test --locked --workspace --exclude guests
+	$(TEST)
+
+test-build: wasm
+	$(TEST) --no-run
 
 ## test-crash: kills at every step and KILLS (500) at random moments, the power fails, the disk is full or damaged; and the release binary has no place to be killed at
 test-crash: build
-	CRASH_ALL=1 CRASH_KILLS=$(KILLS) $(CRASH) --test points --test kills --test power --test races --test state -- --nocapture
+	CRASH_ALL=1 CRASH_KILLS=$(KILLS) $(CRASH) -- --nocapture
 	! grep --quiet --text LOADLOCK_FAULT $(LOADLOCK)
 
 ## chaos: UPLOADS (30000) seeded uploads (SEED=1) through the release pipeline while its vendors fail; report in target/chaos
 chaos: build
-	cargo build --locked --release --package loadlock-chaos
-	cargo build --locked --release --package loadlock-upstream
+	cargo build --locked --release --package loadlock --package loadlock-chaos --package loadlock-upstream
 	mkdir -p target/chaos/tmp
 	TMPDIR=$(CURDIR)/target/chaos/tmp target/release/loadlock-chaos --seed $(SEED) --uploads $(UPLOADS) \
 	  --loadlock $(LOADLOCK) --upstream target/release/loadlock-upstream --output target/chaos
 
 bench-build: build
-	cargo build --locked --release --package loadlock-bench
+	cargo build --locked --release --package loadlock --package loadlock-bench $(if $(PARTS),--features loadlock-bench/parts)
 
 ## bench: measures against what one would have without Loadlock; a table, and bench/results.json (QUICK=1: under three minutes; ONLY=memory,start: these groups; both into target/)
+bench: PARTS := 1
 bench: bench-build
 	$(BENCH) run --loadlock $(LOADLOCK) --scratch target/bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) \
 	  --output $(if $(ONLY),target/bench-only.json,$(if $(QUICK),target/bench-quick.json,bench/results.json))
@@ -93,11 +99,11 @@ test-ledger: build
 fuzz: wasm
 	tests/fuzz/run.sh
 
-## lint: formatting and clippy, warnings denied
+## lint: formatting and clippy, warnings denied: everything with all features, and the code that is there without them
 lint: wasm
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --exclude guests --all-targets -- --deny warnings
-	cargo clippy --locked --workspace --exclude guests --all-targets --features loadlock-crash/fault-points,loadlock-tests/ledger -- --deny warnings
+	tests/cargo.sh clippy --all-targets --features loadlock-crash/fault-points,loadlock-bench/parts -- --deny warnings
+	tests/cargo.sh clippy --lib --bins --test ledger -- --deny warnings
 
 ## deny: bans, licences, sources and, where their database can be reached, advisories
 deny: $(CACHE)/bin/cargo-deny
@@ -106,8 +112,19 @@ deny: $(CACHE)/bin/cargo-deny
 	  { $(CACHE)/bin/cargo-deny --all-features fetch >/dev/null 2>&1 && exit 1; \
 	    echo "advisories: NOT CHECKED, their database cannot be reached from here"; }
 
+# Tools are compiled for running once: a third of the time that an optimised build takes.
+TOOL := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+  CARGO_PROFILE_RELEASE_DEBUG=false cargo install --quiet --target-dir $(CACHE)/tools
+
 $(CACHE)/bin/cargo-deny:
-	cargo install --locked --root $(CACHE) cargo-deny
+	$(TOOL) --locked --root $(CACHE) cargo-deny
+
+# An independent implementation of PostgREST's protocol; PostgREST itself is in no package registry.
+$(CACHE)/ledger/bin/postrust:
+	$(TOOL) --root $(CACHE)/ledger --version 3.1.0 postrust-server
+
+## tools: what CI builds beside everything else, at the lowest priority
+tools: $(CACHE)/bin/cargo-deny $(CACHE)/ledger/bin/postrust
 
 ## help: this list
 help:

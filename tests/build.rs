@@ -21,61 +21,47 @@ fn run() -> Result<(), String> {
     let out = PathBuf::from(env("OUT_DIR")?);
     let target = workspace.join("target").join("guests");
     let built = build(&workspace, &target, Guests::ExamplesOf("guests"))?;
-    let mut guests: Vec<(String, PathBuf)> = examples(&tests.join("guests/Cargo.toml"))?
-        .into_iter()
-        .map(|name| (name.clone(), built.join(format!("{name}.wasm"))))
-        .collect();
-    guests.extend(texts(&tests.join("guests/wat"), &out)?);
-    guests.sort();
+    let examples = names(&tests.join("guests/examples"), "rs")?;
+    let texts = names(&tests.join("guests/wat"), "wat")?;
     let mut code = String::from(
         "/// Bytes of a guest by its name.\npub fn guest(name: &str) -> &'static [u8] {\n    match name {\n",
     );
-    for (name, path) in &guests {
+    for name in &examples {
+        let path = built.join(format!("{name}.wasm"));
         let _ = writeln!(code, "        {name:?} => include_bytes!({path:?}),");
+    }
+    for name in &texts {
+        let path = tests.join("guests/wat").join(format!("{name}.wat"));
+        // Parsed by the suites and not here, where the parser would be built once more for build scripts.
+        let _ = writeln!(
+            code,
+            "        {name:?} => {{\n            static BINARY: std::sync::LazyLock<Vec<u8>> = \
+             std::sync::LazyLock::new(|| wat::parse_str(include_str!({path:?})).unwrap());\n            &BINARY\n        }}"
+        );
     }
     code.push_str("        other => panic!(\"there is no guest `{other}`\"),\n    }\n}\n\n");
     code.push_str(
         "/// Calls a macro with the name of every guest.\n#[macro_export]\nmacro_rules! foreach_guest \
          {\n    ($each:ident) => {\n",
     );
-    for (name, _) in &guests {
+    for name in examples.iter().chain(&texts) {
         let _ = writeln!(code, "        $each!({name});");
     }
     code.push_str("    };\n}\n");
     std::fs::write(out.join("guests.rs"), code).map_err(|error| error.to_string())
 }
 
-/// Names of the examples in a manifest.
-fn examples(manifest: &Path) -> Result<Vec<String>, String> {
-    let text = std::fs::read_to_string(manifest).map_err(|error| error.to_string())?;
-    let manifest: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-    Ok(manifest
-        .get("example")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|example| example.get("name")?.as_str().map(str::to_owned))
-        .collect())
-}
-
-/// Components written as text, turned into binaries.
-fn texts(folder: &Path, out: &Path) -> Result<Vec<(String, PathBuf)>, String> {
+/// Names of the files in a folder that end in `.extension`, without it, in order.
+fn names(folder: &Path, extension: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| error.to_string())? {
         let path = entry.map_err(|error| error.to_string())?.path();
-        if path.extension().is_none_or(|extension| extension != "wat") {
-            continue;
+        if path.extension().is_some_and(|found| found == extension) {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            found.push(name.to_owned());
         }
-        let name = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        let binary = wat::parse_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let to = out.join(format!("{name}.wasm"));
-        std::fs::write(&to, binary).map_err(|error| error.to_string())?;
-        found.push((name, to));
     }
+    found.sort();
     Ok(found)
 }
 

@@ -19,9 +19,8 @@ if ! programs && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 fi
 [ -x "$bin/initdb" ] || { echo "PostgreSQL's programs are not here: install it (Debian: apt-get install postgresql)" >&2; exit 1; }
 
-# An independent implementation of PostgREST's protocol; PostgREST itself is in no package registry.
 postrust="$cache/bin/postrust"
-[ -x "$postrust" ] || cargo install --quiet --root "$cache" --version 3.1.0 postrust-server
+[ -x "$postrust" ] || make --directory "$root" --no-print-directory .cache/ledger/bin/postrust
 
 work=$(mktemp -d)
 # PostgreSQL refuses to run as root.
@@ -68,7 +67,7 @@ PGRST_COMPAT_MODE=true PGRST_DB_ERRORS_VERBATIM=true "$postrust" >"$work/postrus
 served=$!
 
 cd "$root"
-test="cargo test --locked --workspace --exclude guests --features loadlock-tests/ledger --test ledger"
+test="tests/cargo.sh test --test ledger"
 $test --no-run
 until grep -q "Listening on" "$work/postrust.log"; do
     kill -0 "$served" 2>/dev/null || { cat "$work/postrust.log" >&2; exit 1; }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use loadlock_journal::Journal;
 use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::coordination::Coordination;
@@ -37,6 +38,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The first thing that stands in the way: a start with half of the configuration would be a surprise later.
+    #[boxed]
     pub async fn open(setup: Setup) -> Result<Self> {
         let look_only = setup.look_only;
         let gateway = Self(Arc::new(opened(setup).await?));

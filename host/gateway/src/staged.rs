@@ -3,6 +3,7 @@
 //! A form may send its file before the fields that say what it is for, and a resumable upload is whole long before it
 //! is uploaded: such a body is staged, and then is the [`Source`](crate::Source) of an upload like any other.
 
+use async_recursion::async_recursion as boxed;
 use loadlock_sandbox::validator::{Candidate, Rules};
 
 use crate::admission::{Body, Opened, refused, too_large};
@@ -183,6 +184,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`],
     /// [`ErrorCode::StateUnavailable`].
+    #[boxed]
     pub async fn allot(&self, who: &Principal, at_least: u64, idempotency_key: Option<&str>) -> Result<Allotment> {
         who.require(Scope::Write)?;
         let state = &*self.0;
@@ -200,6 +202,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`]
     /// if it ends early. Nothing stays on the disk then.
+    #[boxed]
     pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
         who.require(Scope::Write)?;
         let max_bytes = self.0.live().config.limits.max_upload_size.0;

@@ -25,6 +25,7 @@ mod litellm;
 mod memory;
 mod native;
 mod others;
+#[cfg(feature = "parts")]
 mod parts;
 mod place;
 mod proxy;

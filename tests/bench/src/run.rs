@@ -7,7 +7,7 @@ use std::time::Instant;
 use loadlock_estimate::{estimate, quantile, sorted};
 
 use crate::report::{Group, Results, Setting};
-use crate::{Result, big, dedup, failed, ledger, memory, others, parts, size, small, start, table};
+use crate::{Result, big, dedup, failed, ledger, memory, others, size, small, start, table};
 
 /// The modules that measure, in the order of the table.
 const GROUPS: [&str; 9] = [
@@ -86,7 +86,10 @@ pub(crate) fn run(loadlock: &Path, output: &Path, scratch: &Path, quick: bool, o
             "small" => runtime.block_on(small::measure(&scope)),
             "dedup" => runtime.block_on(dedup::measure(&scope)),
             "ledger" => runtime.block_on(ledger::measure(&scope)),
-            "parts" => parts::measure(&scope, &runtime),
+            #[cfg(feature = "parts")]
+            "parts" => crate::parts::measure(&scope, &runtime),
+            #[cfg(not(feature = "parts"))]
+            "parts" => Err("built without the feature `parts`: `make bench` has it".into()),
             "memory" => runtime.block_on(memory::measure(&scope)),
             "start" => runtime.block_on(start::measure(&scope)),
             "size" => size::measure(&scope),

@@ -15,8 +15,8 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
 if [ -z "${LOADLOCK_UPSTREAM:-}" ]; then
-    (cd "$root" && cargo build --quiet -p loadlock-upstream)
-    LOADLOCK_UPSTREAM="${CARGO_TARGET_DIR:-$root/target}/debug/loadlock-upstream"
+    "$root/tests/cargo.sh" build --quiet --bin loadlock-upstream
+    LOADLOCK_UPSTREAM="$root/target/tests/release/loadlock-upstream"
 fi
 export LOADLOCK_UPSTREAM PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$here/prove.py" "$@"

@@ -1,5 +1,6 @@
 //! The gate of every front door: who presents this credential, recorded whatever the answer.
 
+use async_recursion::async_recursion as boxed;
 use loadlock_audit::{Event, Outcome};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,7 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::authenticate_from`].
+    #[boxed]
     pub async fn authenticate(&self, door: Door, credential: Option<&str>) -> Result<Principal> {
         self.authenticate_from(door, credential, Peer::default()).await
     }
@@ -26,6 +28,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Unauthenticated`]; [`ErrorCode::RateLimited`] with the time to wait after too many failures;
     /// [`ErrorCode::StateUnavailable`] while nothing can be recorded.
+    #[boxed]
     pub async fn authenticate_from(&self, door: Door, credential: Option<&str>, peer: Peer) -> Result<Principal> {
         let state = &self.0;
         let limited = door == Door::Network;
@@ -76,6 +79,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Unauthenticated`], recorded as a denial; [`ErrorCode::StateUnavailable`] while nothing can be
     /// recorded.
+    #[boxed]
     pub async fn recheck(&self, who: &Principal) -> Result<()> {
         let Some(code) = self.0.callers.auth.withdrawn(who.identity()) else {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Gauges of what has a truth elsewhere: breakers, backlog, tenants' use.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::state::tenant_limits::limits;
 
 impl Gateway {
     /// Sets the gauges that show what is so now. For a front door, before it renders its metrics.
+    #[boxed]
     pub async fn publish_gauges(&self) {
         let state = &self.0;
         let now = state.clock.now();

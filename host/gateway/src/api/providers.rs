@@ -1,5 +1,6 @@
 //! Looking at providers.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::atomic::Ordering;
 
 use crate::error::Result;
@@ -13,6 +14,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`].
+    #[boxed]
     pub async fn providers(&self, who: &Principal) -> Result<Vec<ProviderView>> {
         who.require(Scope::Read)?;
         let usage = self.0.usage_rows().await;
@@ -40,6 +42,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::ProviderUnknown`]; an unhealthy provider is an answer, not an error.
+    #[boxed]
     pub async fn probe(&self, who: &Principal, name: &str) -> Result<Probe> {
         who.require(Scope::Read)?;
         let unit = self.0.providers.named(name)?;

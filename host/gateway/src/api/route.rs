@@ -6,12 +6,14 @@ use crate::principal::{Principal, Scope};
 use crate::state::gateway::Gateway;
 use crate::upload::route::Routing;
 use crate::view::{EligibleView, RefusedView, RouteView};
+use async_recursion::async_recursion as boxed;
 
 impl Gateway {
     /// Where a file would go. Sends nothing.
     ///
     /// # Errors
     /// What keeps the file from being admitted; a file that no provider takes is an answer, not an error.
+    #[boxed]
     pub async fn route(&self, who: &Principal, request: UploadRequest) -> Result<RouteView> {
         who.require(Scope::Read)?;
         let state = &*self.0;

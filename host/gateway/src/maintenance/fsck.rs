@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use async_recursion::async_recursion as boxed;
 use loadlock_journal::SourceRef;
 use loadlock_policy::upkeep::{
     BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance,
@@ -41,6 +42,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or
     /// [`ErrorCode::StateUnavailable`] if the books cannot be read.
+    #[boxed]
     pub async fn fsck(&self, who: &Principal) -> Result<BalanceSheet> {
         who.require(Scope::Admin)?;
         let state = &*self.0;
