@@ -58,7 +58,10 @@ pub struct EgressGrant {
 impl EgressGrant {
     /// Whether the host is this machine, by its spelling.
     pub fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        // Names below `localhost` are this machine too (RFC 6761, 6.3), as the egress policy has it.
+        self.host == "localhost"
+            || self.host.ends_with(".localhost")
+            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 }
 

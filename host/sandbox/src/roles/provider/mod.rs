@@ -382,7 +382,9 @@ impl<T> CallReport<Result<T, Failure>> {
     /// A failure with what the host saw of the call's requests.
     fn judged(mut self) -> Self {
         let egress = &self.egress;
-        self.outcome = self.outcome.map(|answer| answer.map_err(|failure| egress.judge(failure)));
+        self.outcome = self
+            .outcome
+            .map(|answer| answer.map_err(|failure| egress.judge(failure)));
         self
     }
 }
