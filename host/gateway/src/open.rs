@@ -19,16 +19,16 @@ use crate::home::Home;
 use crate::recovery::pass::Settled;
 use crate::session::{Sessions, remove_old_layout};
 use crate::setup::{Needs, Setup, auth, load_provider, network, refused};
-use crate::state::admission::Admission;
 use crate::state::callers::Callers;
 use crate::state::deletes::Deletes;
 use crate::state::failure_limiter::FailureLimiter;
 use crate::state::gateway::{Gateway, GatewayState};
+use crate::state::intake::Intake;
 use crate::state::ledger::Ledger;
 use crate::state::live::LiveConfig;
 use crate::state::open_entries::OpenEntries;
 use crate::state::outbox::Outbox;
-use crate::state::provider::{ProviderUnit, Providers};
+use crate::state::provider::{ProviderUnit, ProviderUnits};
 use crate::state::single_flight::SingleFlight;
 use crate::state::tenant_limits::Tenants;
 
@@ -91,7 +91,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
             failures: FailureLimiter::new(components.key_ids),
             tenants: Tenants::default(),
         },
-        admission: Admission {
+        intake: Intake {
             validator: components.validator,
             rules: rules(config),
             // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and
@@ -100,7 +100,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
             spool,
             digests: Digests::open(&home.digests()),
         },
-        providers: Providers::new(components.providers, limits.concurrency),
+        providers: ProviderUnits::new(components.providers, limits.concurrency),
         single_flight: SingleFlight::default(),
         journal,
         ledger: Ledger {

@@ -132,7 +132,7 @@ impl Principal {
 }
 
 /// A caller that is not let in.
-pub(crate) struct Refused {
+pub(crate) struct RefusedCaller {
     /// The auth component's code, or `no_decision`.
     pub(crate) code: &'static str,
     pub(crate) error: Error,
@@ -145,7 +145,7 @@ pub(crate) async fn authenticate(
     credential: Option<&str>,
     peer: Peer,
     now_s: u64,
-) -> Result<Principal, Refused> {
+) -> Result<Principal, RefusedCaller> {
     match auth.authenticate(credential.map(str::to_owned), now_s).await {
         Ok(Ok(identity)) => {
             tracing::info!(target: "loadlock::auth", subject = %identity.subject, tenant = %identity.tenant, legacy = identity.legacy, "[AUTH] accepted");
@@ -158,7 +158,7 @@ pub(crate) async fn authenticate(
         Ok(Err(denial)) => {
             tracing::warn!(target: "loadlock::auth", code = denial.code, "[AUTH] refused: {}", denial.message);
             // What exactly was wrong is for the operator's log; the hint is written for the caller.
-            Err(Refused {
+            Err(RefusedCaller {
                 code: denial.code,
                 error: Error::new(
                     ErrorCode::Unauthenticated,
@@ -169,7 +169,7 @@ pub(crate) async fn authenticate(
         }
         Err(error) => {
             tracing::error!(target: "loadlock::auth", %error, "[AUTH] no decision");
-            Err(Refused {
+            Err(RefusedCaller {
                 code: "no_decision",
                 error: Error::new(
                     ErrorCode::Unauthenticated,

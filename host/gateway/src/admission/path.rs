@@ -12,7 +12,8 @@ use loadlock_policy::paths::{
 };
 use loadlock_sandbox::files::{OpenError, OpenedFile};
 
-use super::{Grants, Opened};
+use super::grants::Grants;
+use super::opened::Opened;
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Door, Principal};
 

@@ -8,7 +8,7 @@ use loadlock_sandbox::tracker::{FileRecord, FilesQuery, Release, Stats};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::audit::Pending;
+use crate::audit::PendingAudit;
 use crate::error::{Error, ErrorCode, Result, answered, call_error};
 use crate::principal::{Principal, Scope};
 use crate::records::record_of;
@@ -142,7 +142,7 @@ impl Gateway {
     }
 
     /// Reads it in a task of its own, which also records how that ended.
-    fn read(&self, record: FileRecord, name: String, mut pending: Pending) -> Content {
+    fn read(&self, record: FileRecord, name: String, mut pending: PendingAudit) -> Content {
         pending.what().provider = Some(name.clone());
         let (sink, chunks) = Provider::content_channel();
         let gateway = self.clone();

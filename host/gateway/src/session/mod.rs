@@ -12,10 +12,10 @@
 //! | `stage` | data files as the source of an upload |
 //! | `join` | data files of other sessions |
 //! | `store` | all sessions: finding, bounding, expiring |
-//! | `door` | what the gateway offers to front doors |
+//!
+//! What the gateway offers to front doors is in `api/sessions.rs`.
 
 mod data;
-mod door;
 mod join;
 mod record;
 mod stage;
@@ -42,14 +42,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::principal::Principal;
 
 pub use self::data::DataWriter;
-pub use self::door::{NewSession, STAGED_BODY};
-pub(crate) use self::stage::SessionBody;
+pub use self::store::{NewSession, STAGED_BODY};
 pub(crate) use self::store::{Sessions, remove_old_layout};
-
-/// Whether a spool entry is a session.
-pub(crate) fn is_session(directory: &Path) -> bool {
-    directory.join(record::RECORD).exists()
-}
 
 /// One open session. Cheap to clone; its directory is there while a clone lives, even after it was closed.
 #[derive(Debug, Clone)]
@@ -232,6 +226,14 @@ impl Session {
         self.remove_data().await
     }
 
+    /// Writes the record of a session that is new, so that it survives a loss of power.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`].
+    pub(crate) async fn establish(&self) -> Result<()> {
+        self.replace(Lasting::Power, |_| Ok(())).await
+    }
+
     /// Changes the record and writes it.
     async fn replace<R>(&self, lasting: Lasting, change: impl FnOnce(&mut Record) -> Result<R>) -> Result<R> {
         let _turn = self.0.changing.lock().await;
@@ -381,7 +383,7 @@ impl Session {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted(&self, name: &str, len: u64, sha256: Option<Sha256>) {
+    pub(crate) fn noted(&self, name: &str, len: u64, sha256: Option<Sha256>) {
         let mut facts = self.facts();
         facts.data.insert(name.to_owned(), len);
         match sha256 {
@@ -471,7 +473,9 @@ fn written_state<T: Serialize>(state: &T) -> Result<serde_json::Value> {
 }
 
 /// Runs what blocks on the disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(std::io::Error::other)
         .flatten()

@@ -14,15 +14,13 @@ use loadlock_egress::connect::Resolver;
 use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::live::Environment;
 
 pub(crate) use network::{Needs, network};
 pub(crate) use provider::load_provider;
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
-
-/// Looks environment variables up.
-pub type Environment = fn(&str) -> Option<String>;
 
 /// Everything that [`crate::Gateway::open`] needs.
 pub struct Setup {

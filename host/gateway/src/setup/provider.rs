@@ -15,7 +15,7 @@ use super::{Needs, Setup, network, refused};
 use crate::admission::Grants;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
-use crate::state::provider::{Loaded, ProviderUnit};
+use crate::state::provider::{LoadedProvider, ProviderUnit};
 
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
 const OTHER_CALLS: usize = 8;
@@ -75,7 +75,7 @@ pub(crate) async fn load_provider(
         .concurrency
         .or(profile.max_concurrency)
         .unwrap_or(setup.config.limits.concurrency);
-    let loaded = Loaded {
+    let loaded = LoadedProvider {
         order: setup
             .config
             .order

@@ -31,7 +31,7 @@ const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// Whose failures are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Account {
+enum FailureAccount {
     /// An IPv4 address, or an IPv6 network of 64 bits: that is what one customer gets.
     Address(IpAddr),
     /// Everybody who came when there was no room.
@@ -39,25 +39,25 @@ enum Account {
     Key(String),
 }
 
-type Store = DefaultKeyedStateStore<Account>;
-type Counter<C> = RateLimiter<Account, Store, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type FailureStore = DefaultKeyedStateStore<FailureAccount>;
+type Counter<C> = RateLimiter<FailureAccount, FailureStore, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The accounts of one kind.
-struct Accounts<C: Clock> {
+struct FailureAccounts<C: Clock> {
     failures: Counter<C>,
-    blocked: Mutex<HashMap<Account, C::Instant>>,
+    blocked: Mutex<HashMap<FailureAccount, C::Instant>>,
 }
 
-impl<C: Clock> Accounts<C> {
+impl<C: Clock> FailureAccounts<C> {
     fn new(limit: NonZeroU32, clock: C) -> Self {
         Self {
-            failures: RateLimiter::new(Quota::per_minute(limit), Store::default(), clock),
+            failures: RateLimiter::new(Quota::per_minute(limit), FailureStore::default(), clock),
             blocked: Mutex::default(),
         }
     }
 
     /// How long it is blocked.
-    fn blocked(&self, account: &Account, now: C::Instant) -> Option<Duration> {
+    fn blocked(&self, account: &FailureAccount, now: C::Instant) -> Option<Duration> {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         let until = *blocked.get(account)?;
         let left = Duration::from(until.duration_since(now));
@@ -69,7 +69,7 @@ impl<C: Clock> Accounts<C> {
     }
 
     /// Counts a failure; true if it is blocked because of it.
-    fn failed(&self, account: Account, now: C::Instant) -> bool {
+    fn failed(&self, account: FailureAccount, now: C::Instant) -> bool {
         let Err(until) = self.failures.check_key(&account) else {
             return false;
         };
@@ -82,13 +82,13 @@ impl<C: Clock> Accounts<C> {
 }
 
 /// Credentials that were accepted lately, by a digest with a salt of this process, oldest first.
-struct Accepted<I> {
+struct AcceptedCredentials<I> {
     salt: [u8; 16],
     at: HashMap<[u8; 32], I>,
     order: VecDeque<([u8; 32], I)>,
 }
 
-impl<I: Reference> Accepted<I> {
+impl<I: Reference> AcceptedCredentials<I> {
     fn digest(&self, credential: &str) -> [u8; 32] {
         Sha256::new()
             .chain_update(self.salt)
@@ -136,9 +136,9 @@ pub(crate) struct FailureLimiter<C: Clock = DefaultClock> {
     clock: C,
     /// Key ids that are configured; all others share one account.
     keys: RwLock<Vec<String>>,
-    by_address: Accounts<C>,
-    by_key: Accounts<C>,
-    accepted: Mutex<Accepted<C::Instant>>,
+    by_address: FailureAccounts<C>,
+    by_key: FailureAccounts<C>,
+    accepted: Mutex<AcceptedCredentials<C::Instant>>,
 }
 
 impl FailureLimiter {
@@ -151,9 +151,9 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     fn with_clock(keys: Vec<String>, clock: C) -> Self {
         Self {
             keys: RwLock::new(keys),
-            by_address: Accounts::new(BY_ADDRESS, clock.clone()),
-            by_key: Accounts::new(BY_KEY, clock.clone()),
-            accepted: Mutex::new(Accepted {
+            by_address: FailureAccounts::new(BY_ADDRESS, clock.clone()),
+            by_key: FailureAccounts::new(BY_KEY, clock.clone()),
+            accepted: Mutex::new(AcceptedCredentials {
                 salt: rand::random(),
                 at: HashMap::new(),
                 order: VecDeque::new(),
@@ -167,21 +167,25 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    fn accepted(&self) -> std::sync::MutexGuard<'_, Accepted<C::Instant>> {
+    fn accepted(&self) -> std::sync::MutexGuard<'_, AcceptedCredentials<C::Instant>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key(&self, credential: Option<&str>) -> Option<Account> {
+    fn key(&self, credential: Option<&str>) -> Option<FailureAccount> {
         let kid = presented_key_id(credential?)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let known = keys.contains(&kid);
-        Some(if known { Account::Key(kid) } else { Account::Others })
+        Some(if known {
+            FailureAccount::Key(kid)
+        } else {
+            FailureAccount::Others
+        })
     }
 
     /// Whether the credential may be looked at.
     pub(crate) fn check(&self, address: Option<IpAddr>, credential: Option<&str>) -> Result<(), Blocked> {
         let now = self.clock.now();
-        let of = |by, account: Option<Account>, accounts: &Accounts<C>| {
+        let of = |by, account: Option<FailureAccount>, accounts: &FailureAccounts<C>| {
             let retry_after = accounts.blocked(&account?, now)?;
             Some(Blocked { by, retry_after })
         };
@@ -218,7 +222,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
             if counted.len() >= MAX_ADDRESSES {
                 counted.retain_recent();
                 if counted.len() >= MAX_ADDRESSES {
-                    account = Account::Others;
+                    account = FailureAccount::Others;
                 }
             }
             if self.by_address.failed(account, now) {
@@ -229,12 +233,12 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     }
 }
 
-fn network(address: IpAddr) -> Account {
+fn network(address: IpAddr) -> FailureAccount {
     let address = match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & (u128::MAX << 64))),
         four => four,
     };
-    Account::Address(address)
+    FailureAccount::Address(address)
 }
 
 /// The key id that a token names, unverified; at most 64 printable characters.

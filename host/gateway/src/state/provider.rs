@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 
 /// What is loaded of one configured provider.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedProvider {
     pub(crate) name: String,
     /// Position in the operator's order; `None`: only if it is named.
     pub(crate) order: Option<u32>,
@@ -39,7 +39,7 @@ pub(crate) struct Loaded {
 
 /// One configured provider. Dereferences to what was loaded of it.
 pub(crate) struct ProviderUnit {
-    loaded: Loaded,
+    loaded: LoadedProvider,
     /// Whether the health monitor runs.
     pub(crate) watched: Arc<AtomicBool>,
     breaker: Mutex<Breaker>,
@@ -56,15 +56,15 @@ pub(crate) struct ProviderUnit {
 }
 
 impl Deref for ProviderUnit {
-    type Target = Loaded;
+    type Target = LoadedProvider;
 
-    fn deref(&self) -> &Loaded {
+    fn deref(&self) -> &LoadedProvider {
         &self.loaded
     }
 }
 
 impl ProviderUnit {
-    pub(crate) fn new(loaded: Loaded, now: Millis) -> Self {
+    pub(crate) fn new(loaded: LoadedProvider, now: Millis) -> Self {
         let budget_policy = BudgetPolicy::default();
         Self {
             watched: Arc::default(),
@@ -190,13 +190,13 @@ pub(crate) struct LastProbe {
 }
 
 /// All providers, in the order of the configuration.
-pub(crate) struct Providers {
+pub(crate) struct ProviderUnits {
     units: Vec<ProviderUnit>,
     /// Uploads that may be under way at once, at all of them together.
     pub(crate) permits: Semaphore,
 }
 
-impl Deref for Providers {
+impl Deref for ProviderUnits {
     type Target = [ProviderUnit];
 
     fn deref(&self) -> &[ProviderUnit] {
@@ -204,7 +204,7 @@ impl Deref for Providers {
     }
 }
 
-impl Providers {
+impl ProviderUnits {
     pub(crate) fn new(units: Vec<ProviderUnit>, concurrency: u32) -> Self {
         Self {
             units,

@@ -5,7 +5,7 @@ use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
 use super::expiry::Lifetime;
 use super::job::UploadJob;
-use super::revalidate::Found;
+use super::revalidate::DedupHit;
 use super::route::RouteLeg;
 use crate::error::{Result, answered};
 use crate::fault::{self, Point};
@@ -48,10 +48,10 @@ impl UploadJob<'_> {
         }
         let key = self.dedup_key(leg, self.digest().await?);
         let row = match state.find_live(unit, &key).await {
-            Ok(Found::Usable(row)) => *row,
+            Ok(DedupHit::Usable(row)) => *row,
             // Whether the vendor still holds it cannot be told now: this upload goes its own way.
-            Ok(Found::Undecided) => return Ok(None),
-            Ok(Found::Nothing) => return self.dedup_in_journal(leg).await,
+            Ok(DedupHit::Undecided) => return Ok(None),
+            Ok(DedupHit::Nothing) => return self.dedup_in_journal(leg).await,
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
                 return self.dedup_in_journal(leg).await;

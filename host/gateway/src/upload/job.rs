@@ -24,7 +24,7 @@ use crate::principal::Principal;
 use crate::records::treatment;
 use crate::state::gateway::GatewayState;
 use crate::state::live::Live;
-use crate::state::tenant_limits::Held;
+use crate::state::tenant_limits::HeldRoom;
 
 /// Ids under which an upload may be found: journal entries that it began, and files that it asked the ledger for. Kept
 /// outside of it, for whoever has to take them back when it is dropped.
@@ -43,7 +43,7 @@ impl Traces {
 }
 
 /// What was asked for, besides the bytes.
-pub(super) struct Asked<'a> {
+pub(super) struct Terms<'a> {
     pub(super) who: &'a Principal,
     pub(super) target: &'a Target,
     /// As it was asked for, if it was.
@@ -60,7 +60,7 @@ pub(super) struct UploadJob<'a> {
     pub(super) state: &'a GatewayState,
     /// The configuration that it is judged by to its end.
     pub(super) live: Arc<Live>,
-    pub(super) asked: Asked<'a>,
+    pub(super) asked: Terms<'a>,
     pub(super) file: &'a AdmittedFile,
     /// When it has to be over, by policy's clock.
     pub(super) deadline: Millis,
@@ -74,7 +74,7 @@ pub(super) struct UploadJob<'a> {
     pub(super) entry: Option<Entry<'a>>,
     /// Room within its tenant's limits. Given back last: by then the file is in the ledger or the journal, or there is
     /// none.
-    pub(super) room: Option<Held>,
+    pub(super) room: Option<HeldRoom>,
     /// What the provider had read when the caller gave up in the middle of an attempt.
     pub(super) read: Option<ReadReport>,
     /// What the lost upload turned out to be.

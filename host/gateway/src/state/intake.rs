@@ -6,7 +6,7 @@ use crate::admission::{Digests, Spool};
 use crate::session::Sessions;
 
 /// The validator with its rules, and where bodies lie.
-pub(crate) struct Admission {
+pub(crate) struct Intake {
     pub(crate) validator: Validator,
     pub(crate) rules: Rules,
     pub(crate) spool: Spool,

@@ -1,0 +1,21 @@
+//! A file that is open and on its way to the validator.
+
+use loadlock_sandbox::files::OpenedFile;
+
+use super::grants::Cover;
+use super::spooled::Spooled;
+
+/// A file that was opened but not yet judged.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: OpenedFile,
+    /// At least one; the most specific first.
+    pub(crate) covers: Vec<Cover>,
+    pub(crate) name: Vec<u8>,
+    pub(crate) folder: Vec<u8>,
+    pub(crate) declared_type: Option<String>,
+    /// Known for spooled bodies.
+    pub(crate) sha256: Option<String>,
+    /// Keeps the spool entry until the upload is over.
+    pub(crate) spooled: Option<Spooled>,
+}
