@@ -297,7 +297,8 @@ async fn a_connection_that_is_closed_at_once_was_sent_nothing() {
         let transport = builder(&origin).build(&common::no_env).unwrap();
         let call = Call::default();
         let request = Request::new(Full::new(Bytes::from_static(b"a small file")));
-        let sent = transport.send(request, &allowed(&origin, Method::Post, "/"), &call);
+        let decided = allowed(&origin, Method::Post, "/");
+        let sent = transport.send(request, &decided, &call);
         let error = sent.await.unwrap_err();
         assert_eq!(error.reached_upstream(), call.account.storing_requests() == 1, "{error}");
         known += usize::from(!error.reached_upstream());
