@@ -51,4 +51,4 @@ mod ws;
 pub use listen::{Certificate, Options, SOCKET, ServeError, Server, TlsFiles};
 pub use mcp::{Identify, serve_stdio};
 pub use percent::percent_encoded;
-pub use upload_options::{BadOption, OptionField, UploadOptions};
+pub use upload_options::{AUTO, BadOption, OptionField, UploadOptions};

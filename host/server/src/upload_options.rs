@@ -7,7 +7,7 @@ use loadlock_gateway::{
 use serde::{Deserialize, Serialize};
 
 /// The word for "whichever provider is best".
-const AUTO: &str = "auto";
+pub const AUTO: &str = "auto";
 /// Bytes of a media type: more than any that is registered.
 const MEDIA_TYPE: usize = 255;
 

@@ -18,6 +18,7 @@ use crate::client::{Client, whole_form};
 use crate::place::Place;
 use crate::run::Scope;
 use crate::trace::{self, Call};
+use crate::resumable::Way;
 use crate::{Result, allocations, dedup, failed, instructions, others};
 
 /// Uploads that are counted, and those before that fill caches.
@@ -214,6 +215,12 @@ async fn moved(scope: &Scope, counts: &mut Counts) -> Result<()> {
     client.upload(form).await?;
     part("read for each byte of a body", read, served.io("rchar")?);
     part("written for each byte of a body", written, served.io("wchar")?);
+    for (number, way) in [(3, Way::Tus), (4, Way::Joined), (5, Way::Parts)] {
+        let body = content(number, usize::try_from(LARGE).unwrap_or(0));
+        let written = served.io("wchar")?;
+        way.upload(&mut client, body.into()).await?;
+        part(way.counted(), written, served.io("wchar")?);
+    }
     served.stop().await?;
     sink.stop().await
 }

@@ -118,6 +118,11 @@ impl Session {
         self.facts().record.ended
     }
 
+    /// Whether somebody was promised something about it: its record is there after a power loss.
+    pub fn lasts(&self) -> bool {
+        self.facts().lasts
+    }
+
     /// Whether it was closed: nobody finds it any more.
     pub fn is_closed(&self) -> bool {
         self.facts().closed
@@ -199,7 +204,7 @@ impl Session {
     where
         T: Serialize + DeserializeOwned,
     {
-        let lasting = match self.facts().lasts {
+        let lasting = match self.lasts() {
             true => Lasting::Power,
             false => Lasting::Process,
         };
