@@ -83,7 +83,8 @@ impl Gateway {
     ///
     /// # Errors
     /// The first thing that stands in the way: a start with half of the configuration would be a surprise later.
-    pub async fn open(setup: Setup) -> Result<Self> {
+    pub async fn open(mut setup: Setup) -> Result<Self> {
+        let answering = setup.answering.take();
         let config = setup.config.clone();
         let home = Home::open(&config.home)?;
         let audit = Auditor::open(&home, setup.clock.clone())?;
@@ -199,6 +200,9 @@ impl Gateway {
         gateway.0.configuration_recorded().await?;
         gateway.restore_breakers();
         gateway.0.restore_health();
+        if let Some(answering) = answering {
+            answering(&gateway);
+        }
         if setup.look_only {
             return Ok(gateway);
         }
