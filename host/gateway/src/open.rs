@@ -37,14 +37,17 @@ impl Gateway {
     ///
     /// # Errors
     /// The first thing that stands in the way: a start with half of the configuration would be a surprise later.
-    pub async fn open(setup: Setup) -> Result<Self> {
-        let look_only = setup.look_only;
+    pub async fn open(mut setup: Setup) -> Result<Self> {
+        let (look_only, answering) = (setup.look_only, setup.answering.take());
         let gateway = Self(Arc::new(opened(setup).await?));
         let state = &gateway.0;
         state.check_threshold()?;
         state.tracker_ready().await?;
         state.configuration_recorded().await?;
         state.providers.restore(&state.journal, &state.clock);
+        if let Some(answering) = answering {
+            answering(&gateway);
+        }
         if look_only {
             return Ok(gateway);
         }

@@ -42,7 +42,13 @@ pub struct Setup {
     pub look_only: bool,
     /// Longest that a start waits for a vendor that does not answer about what an earlier process left open.
     pub patience: Duration,
+    /// Called once the gateway can be asked, before what an earlier process left open is settled: that may wait for
+    /// vendors, and who only wants to look need not.
+    pub answering: Option<Answering>,
 }
+
+/// See [`Setup::answering`].
+pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send>;
 
 impl Setup {
     /// With the process's own environment and clock.
@@ -57,6 +63,7 @@ impl Setup {
             clock: crate::clock::Clock::default(),
             look_only: false,
             patience: Duration::from_secs(10),
+            answering: None,
         }
     }
 
