@@ -1,7 +1,8 @@
-//! The first bytes of a file, which the validator sees.
+//! The first bytes of a file, which the validator sees, and behind them the table of contents of a container.
 
 use std::io::{ErrorKind, Result};
 
+use loadlock_policy::container::{Search, Step};
 use loadlock_sandbox::files::{FileBytes, OpenedFile};
 use loadlock_sandbox::validator::HEAD_BYTES;
 
@@ -20,18 +21,36 @@ pub(super) async fn read(opened: &OpenedFile) -> Result<Vec<u8>> {
 }
 
 fn read_with(size: u64, mut read_at: impl FnMut(&mut [u8], u64) -> Result<usize>) -> Result<Vec<u8>> {
-    let mut head = vec![0; HEAD_BYTES.min(usize::try_from(size).unwrap_or(HEAD_BYTES))];
+    let length = HEAD_BYTES.min(usize::try_from(size).unwrap_or(HEAD_BYTES));
+    let mut head = read_range(0, length, &mut read_at)?;
+    let mut step = Search::begin(&head, size);
+    loop {
+        match step {
+            Step::Read(range, search) => {
+                let length = usize::try_from(range.end - range.start).unwrap_or_default();
+                step = search.found(&read_range(range.start, length, &mut read_at)?);
+            }
+            Step::Done(contents) => {
+                head.extend(contents);
+                return Ok(head);
+            }
+        }
+    }
+}
+
+fn read_range(start: u64, length: usize, read_at: &mut impl FnMut(&mut [u8], u64) -> Result<usize>) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
     let mut filled = 0;
-    while filled < head.len() {
-        match read_at(&mut head[filled..], filled as u64) {
+    while filled < bytes.len() {
+        match read_at(&mut bytes[filled..], start + filled as u64) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    head.truncate(filled);
-    Ok(head)
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 /// Fails instead of waiting for a disk.
