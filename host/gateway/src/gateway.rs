@@ -11,6 +11,7 @@ use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::validator::{Rules, Validator};
 
+use crate::accepted::Accepted;
 use crate::admission::{Digests, Grants, Room, Spool, spool_root};
 use crate::audit::Auditor;
 use crate::clock::Clock;
@@ -178,7 +179,7 @@ impl Gateway {
             active: Mutex::default(),
             audit,
             tenants: Tenants::default(),
-            failures: FailureLimiter::new(key_ids),
+            failures: FailureLimiter::new(key_ids, Accepted::open(&home.accepted())),
             settling: tokio::sync::Mutex::default(),
             burying: Mutex::default(),
             buried: tokio::sync::Notify::new(),

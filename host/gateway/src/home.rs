@@ -100,6 +100,11 @@ impl Home {
         self.path.join("digests")
     }
 
+    /// Credentials that were accepted before.
+    pub fn accepted(&self) -> PathBuf {
+        self.path.join("accepted")
+    }
+
     /// Uploads that clients send in pieces, one folder a protocol.
     pub fn sessions(&self) -> PathBuf {
         self.path.join("sessions")

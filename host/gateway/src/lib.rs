@@ -4,6 +4,7 @@
 //! [`Principal`] that it gets is what every other function asks for: there is no second entry point.
 //! [`Gateway::upload`] is the one road of an upload; the module `pipeline` shows its stages in order.
 
+mod accepted;
 mod admission;
 mod audit;
 mod clock;

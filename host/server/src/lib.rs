@@ -8,6 +8,7 @@
 //! | `identity` | from a request to an authenticated principal |
 //! | `answer` | the gateway's errors on the wire |
 //! | `overload`, `pace` | too many requests at once, and bodies that come too slowly |
+//! | `early` | answers that come before the body is whole |
 //! | `authority` | one server and one framing for each request, or a refusal |
 //! | `request_id` | a name for each request |
 //! | `trace` | the trace that a client's request belongs to |
@@ -23,6 +24,7 @@
 mod answer;
 mod app;
 mod authority;
+mod early;
 mod elsewhere;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -34,7 +34,7 @@ pub(crate) struct Form<T> {
 /// Reads a form. `store` gets the part called `file`; its answer is dropped if anything after it is wrong.
 ///
 /// # Errors
-/// Whatever is wrong with the form, and what `store` answers. The body is drained in the background then.
+/// Whatever is wrong with the form, and what `store` answers.
 pub(crate) async fn read<T>(
     headers: &HeaderMap,
     (body, allowance): (Inflow, Allowance),
