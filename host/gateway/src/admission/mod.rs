@@ -44,7 +44,10 @@ pub(crate) struct Opened {
     pub(crate) file: OpenedFile,
     /// At least one; the most specific first.
     pub(crate) covers: Vec<Cover>,
+    /// On the disk.
     pub(crate) name: Vec<u8>,
+    /// That of the link which leads to it: the file is called so.
+    pub(crate) typed: Option<Vec<u8>>,
     pub(crate) folder: Vec<u8>,
     pub(crate) declared_type: Option<String>,
     /// Known for spooled bodies.
@@ -81,10 +84,12 @@ impl AdmittedFile {
             head: head.clone(),
             declared_type: opened.declared_type.clone(),
         };
-        // The name on disk is judged as well as the one that the caller gives: renaming must not smuggle a `.env` out.
+        // The name on disk is judged as well as a link's and the one that the caller gives: renaming must not smuggle a
+        // `.env` out.
         let mut accepted = verdict(validator, candidate(opened.name.clone()), rules).await?;
-        if let Some(rename) = rename {
-            accepted = verdict(validator, candidate(rename.as_bytes().to_vec()), rules).await?;
+        let others = [opened.typed.clone(), rename.map(|rename| rename.as_bytes().to_vec())];
+        for name in others.into_iter().flatten() {
+            accepted = verdict(validator, candidate(name), rules).await?;
         }
         Ok(Self {
             name: accepted.name,

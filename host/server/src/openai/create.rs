@@ -54,7 +54,7 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
         let (gateway, owner) = (app.gateway().clone(), who.clone());
         let store = move |body| async move { gateway.stage(&owner, body).await }.boxed();
         let allotment = allotment(&app, &who, &headers).await?;
-        let form = form::read(&headers, inflow(request), "file", store).await?;
+        let form = form::read(&headers, inflow(request), form::FILE, store).await?;
         let wish = Wish::of_form(&headers, form.fields)?;
         let file = match allotment {
             Some(allotment) => form.file.allotted(allotment),

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `create` | `POST /v1/files`: a form or a path becomes an upload |
 //! | `inflow`, `form`, `wish` | a body in bounded memory; a form; what it asks for |
+//! | `disposition` | what the parts of a form are called |
 //! | `files`, `list` | look up, delete, content; pages by the id of the last file |
 //! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and putting them together |
 //! | `orders` | uploads that were answered before they were done |
 //! | `object`, `failure` | answers and refusals |
 
 mod create;
+mod disposition;
 mod failure;
 mod files;
 mod form;
