@@ -11,7 +11,7 @@ use loadlock_policy::forwarding::TrustedProxies;
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{authority, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws};
+use crate::{authority, coding, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws};
 
 /// All doors of one server.
 pub(crate) fn router(app: App, proxies: TrustedProxies) -> Router {
@@ -28,6 +28,7 @@ pub(crate) fn router(app: App, proxies: TrustedProxies) -> Router {
         .layer(from_fn_with_state(Places::default(), overload::layer))
         // Whether the process lives is asked above all when it has much to do.
         .merge(health::routes())
+        .layer(from_fn(coding::layer))
         .layer(from_fn(authority::layer))
         .layer(from_fn_with_state(Arc::new(proxies), request_id::layer))
         .layer(from_fn(pace::layer))

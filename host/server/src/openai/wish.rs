@@ -32,6 +32,7 @@ pub(crate) struct Wish {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpiresAfter {
     pub(crate) anchor: String,
+    #[serde(deserialize_with = "crate::integer::whole")]
     pub(crate) seconds: u64,
 }
 
