@@ -95,6 +95,11 @@ impl Home {
         self.path.join("digests")
     }
 
+    /// Credentials that were accepted before.
+    pub(crate) fn accepted(&self) -> PathBuf {
+        self.path.join("accepted")
+    }
+
     /// Where versions before sessions lay in the spool kept uploads that clients sent in pieces.
     pub(crate) fn old_sessions(&self) -> PathBuf {
         self.path.join("sessions")

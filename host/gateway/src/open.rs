@@ -19,6 +19,7 @@ use crate::home::Home;
 use crate::recovery::pass::Settled;
 use crate::session::{Sessions, remove_old_layout};
 use crate::setup::{Needs, Setup, auth, load_provider, network, refused};
+use crate::state::accepted_credentials::AcceptedCredentials;
 use crate::state::callers::Callers;
 use crate::state::deletes::Deletes;
 use crate::state::failure_limiter::FailureLimiter;
@@ -91,7 +92,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
     Ok(GatewayState {
         callers: Callers {
             auth: components.auth,
-            failures: FailureLimiter::new(components.key_ids),
+            failures: FailureLimiter::new(components.key_ids, AcceptedCredentials::open(&home.accepted())),
             tenants: Tenants::default(),
         },
         intake: Intake {

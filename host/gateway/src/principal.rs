@@ -124,10 +124,13 @@ impl Principal {
                 scope.as_str()
             ),
         )
-        .hint(format!(
-            "issue a token with it: `loadlock token issue --scope {}`",
-            scope.as_str()
-        )))
+        .hint(match self.door {
+            Door::Local => format!(
+                "issue a token with it: `loadlock token issue --scope {}`",
+                scope.as_str()
+            ),
+            Door::Network => format!("ask the operator for a token with the scope `{}`", scope.as_str()),
+        }))
     }
 }
 

@@ -38,10 +38,12 @@ impl AdmittedFile {
             head: head.clone(),
             declared_type: opened.declared_type.clone(),
         };
-        // The name on disk is judged as well as the one that the caller gives: renaming must not smuggle a `.env` out.
+        // The name on disk is judged as well as a link's and the one that the caller gives: renaming must not smuggle a
+        // `.env` out.
         let mut accepted = verdict(validator, candidate(opened.name.clone()), rules).await?;
-        if let Some(rename) = rename {
-            accepted = verdict(validator, candidate(rename.as_bytes().to_vec()), rules).await?;
+        let others = [opened.typed.clone(), rename.map(|rename| rename.as_bytes().to_vec())];
+        for name in others.into_iter().flatten() {
+            accepted = verdict(validator, candidate(name), rules).await?;
         }
         Ok(Self {
             name: accepted.name,

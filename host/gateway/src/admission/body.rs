@@ -44,6 +44,7 @@ impl Spool {
             file: taken.file,
             covers: vec![taken.cover],
             name: body.name.into_bytes(),
+            typed: None,
             folder: Vec::new(),
             declared_type: body.media_type,
             sha256: Some(hex::encode(hasher.finalize())),

@@ -11,7 +11,10 @@ pub(crate) struct Opened {
     pub(crate) file: OpenedFile,
     /// At least one; the most specific first.
     pub(crate) covers: Vec<Cover>,
+    /// On the disk.
     pub(crate) name: Vec<u8>,
+    /// That of the link which leads to it: the file is called so.
+    pub(crate) typed: Option<Vec<u8>>,
     pub(crate) folder: Vec<u8>,
     pub(crate) declared_type: Option<String>,
     /// Known for spooled bodies.

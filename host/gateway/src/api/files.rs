@@ -32,6 +32,8 @@ pub struct ListRequest {
 pub struct Content {
     /// The file.
     pub file: File,
+    /// Whether these are the file's own bytes, all of them, or else an error at the end.
+    pub raw: bool,
     /// Chunks in order. The end is not success: await `end`.
     pub chunks: mpsc::Receiver<Bytes>,
     /// Whether what came was whole, and what it was.
@@ -106,7 +108,7 @@ impl Gateway {
         let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
         pending.what().file_id = Some(id.to_owned());
         match self.readable(who, id).await {
-            Ok((record, provider)) => Ok(self.read(record, provider, pending)),
+            Ok((record, provider, raw)) => Ok(self.read(record, provider, raw, pending)),
             Err(error) => {
                 let refused = Err(error);
                 pending.ended(&refused).await;
@@ -115,8 +117,17 @@ impl Gateway {
         }
     }
 
-    /// A file whose content its vendor gives back, and the provider that is asked.
-    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileRecord, String)> {
+    /// What [`Self::content`] would read, without asking the vendor: the file, and whether it would be its own bytes.
+    ///
+    /// # Errors
+    /// Those of [`Self::content`] that are known before.
+    pub async fn describe_content(&self, who: &Principal, id: &str) -> Result<(File, bool)> {
+        let (record, _, raw) = self.readable(who, id).await?;
+        Ok((self.0.shown(who.tenant(), record.into()), raw))
+    }
+
+    /// A file whose content its vendor gives back, the provider that is asked, and whether it gives the bytes back.
+    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileRecord, String, bool)> {
         who.require(Scope::Read)?;
         let record = self.record_of(who, id).await?;
         let account = &record.key.account;
@@ -138,11 +149,12 @@ impl Gateway {
                 ),
             ));
         }
-        Ok((record, unit.name.clone()))
+        let raw = purpose.is_some_and(|purpose| purpose.content == ContentKind::Raw);
+        Ok((record, unit.name.clone(), raw))
     }
 
     /// Reads it in a task of its own, which also records how that ended.
-    fn read(&self, record: FileRecord, name: String, mut pending: PendingAudit) -> Content {
+    fn read(&self, record: FileRecord, name: String, raw: bool, mut pending: PendingAudit) -> Content {
         pending.what().provider = Some(name.clone());
         let (sink, chunks) = Provider::content_channel();
         let gateway = self.clone();
@@ -165,6 +177,10 @@ impl Gateway {
                     ErrorCode::ProviderFailed,
                     format!("`{name}` answered with {} bytes for a file of {bytes}", info.bytes),
                 )),
+                Ok(Ok(info)) if raw && info.kind != ContentKind::Raw => Err(Error::new(
+                    ErrorCode::ProviderFailed,
+                    format!("`{name}` promised the file's bytes and answered with something else"),
+                )),
                 Ok(Ok(info)) => Ok(info),
                 Ok(Err(failure)) => Err(content_failure(&name, &failure)),
                 Err(error) => Err(call_error(&name, &error)),
@@ -178,6 +194,7 @@ impl Gateway {
         });
         Content {
             file: self.0.shown(&record.key.tenant.clone(), record.into()),
+            raw,
             chunks,
             end,
         }

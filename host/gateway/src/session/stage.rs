@@ -62,6 +62,7 @@ impl Session {
                 file,
                 covers: vec![self.0.spool.cover(relative)],
                 name: name.into().into_bytes(),
+                typed: None,
                 folder: Vec::new(),
                 declared_type: media_type,
                 sha256: Some(sha256),

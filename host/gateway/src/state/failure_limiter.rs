@@ -1,10 +1,10 @@
 //! Failed authentications, by address and by key.
 //!
 //! Only failures count. Once an address or a key has too many, credentials from there or under that key are refused
-//! unseen for a while, with the time to wait. A credential that was accepted within the last hour is always looked at:
-//! nobody who guesses can lock out those who are in, not even from the same address or under the same key.
+//! unseen for a while, with the time to wait. A credential that was accepted before is always looked at: nobody who
+//! guesses can lock out those who are in, not even from the same address or under the same key, or after a restart.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -16,7 +16,8 @@ use governor::clock::{Clock, DefaultClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
-use sha2::{Digest, Sha256};
+
+use super::accepted_credentials::AcceptedCredentials;
 
 /// Failures in a row from one address, and as many again in each minute: a person who mistypes, a client that retries
 /// with an old token.
@@ -25,9 +26,6 @@ const BY_ADDRESS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const BY_KEY: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// Addresses that are kept apart; beyond them all new ones share one account. Some 1 MiB.
 const MAX_ADDRESSES: usize = 10_000;
-/// Accepted credentials that are remembered, for so long. Some 1 MiB.
-const MAX_ACCEPTED: usize = 10_000;
-const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// Whose failures are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,48 +79,6 @@ impl<C: Clock> FailureAccounts<C> {
     }
 }
 
-/// Credentials that were accepted lately, by a digest with a salt of this process, oldest first.
-struct AcceptedCredentials<I> {
-    salt: [u8; 16],
-    at: HashMap<[u8; 32], I>,
-    order: VecDeque<([u8; 32], I)>,
-}
-
-impl<I: Reference> AcceptedCredentials<I> {
-    fn digest(&self, credential: &str) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(self.salt)
-            .chain_update(credential)
-            .finalize()
-            .into()
-    }
-
-    fn insert(&mut self, credential: &str, now: I) {
-        let digest = self.digest(credential);
-        if self.at.insert(digest, now).is_none() {
-            self.order.push_back((digest, now));
-        }
-        if self.order.len() > MAX_ACCEPTED
-            && let Some((oldest, _)) = self.order.pop_front()
-        {
-            self.at.remove(&oldest);
-        }
-    }
-
-    fn holds(&self, credential: &str, now: I) -> bool {
-        self.at
-            .get(&self.digest(credential))
-            .is_some_and(|at| Duration::from(now.duration_since(*at)) < REMEMBERED)
-    }
-
-    fn remove(&mut self, credential: &str) {
-        let digest = self.digest(credential);
-        if self.at.remove(&digest).is_some() {
-            self.order.retain(|(other, _)| *other != digest);
-        }
-    }
-}
-
 /// What kept a credential from being looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Blocked {
@@ -138,26 +94,22 @@ pub(crate) struct FailureLimiter<C: Clock = DefaultClock> {
     keys: RwLock<Vec<String>>,
     by_address: FailureAccounts<C>,
     by_key: FailureAccounts<C>,
-    accepted: Mutex<AcceptedCredentials<C::Instant>>,
+    accepted: Mutex<AcceptedCredentials>,
 }
 
 impl FailureLimiter {
-    pub(crate) fn new(keys: Vec<String>) -> Self {
-        Self::with_clock(keys, DefaultClock::default())
+    pub(crate) fn new(keys: Vec<String>, accepted: AcceptedCredentials) -> Self {
+        Self::with_clock(keys, accepted, DefaultClock::default())
     }
 }
 
 impl<C: Clock + Clone> FailureLimiter<C> {
-    fn with_clock(keys: Vec<String>, clock: C) -> Self {
+    fn with_clock(keys: Vec<String>, accepted: AcceptedCredentials, clock: C) -> Self {
         Self {
             keys: RwLock::new(keys),
             by_address: FailureAccounts::new(BY_ADDRESS, clock.clone()),
             by_key: FailureAccounts::new(BY_KEY, clock.clone()),
-            accepted: Mutex::new(AcceptedCredentials {
-                salt: rand::random(),
-                at: HashMap::new(),
-                order: VecDeque::new(),
-            }),
+            accepted: Mutex::new(accepted),
             clock,
         }
     }
@@ -167,7 +119,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    fn accepted(&self) -> std::sync::MutexGuard<'_, AcceptedCredentials<C::Instant>> {
+    fn accepted(&self) -> std::sync::MutexGuard<'_, AcceptedCredentials> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -192,7 +144,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         let blocked = of("address", address.map(network), &self.by_address)
             .or_else(|| of("key", self.key(credential), &self.by_key));
         match blocked {
-            Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it, now)) => Err(blocked),
+            Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it)) => Err(blocked),
             _ => Ok(()),
         }
     }
@@ -200,7 +152,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     /// It was accepted.
     pub(crate) fn succeeded(&self, credential: Option<&str>) {
         if let Some(credential) = credential {
-            self.accepted().insert(credential, self.clock.now());
+            self.accepted().insert(credential);
         }
     }
 
@@ -265,7 +217,7 @@ mod tests {
     use super::*;
 
     fn limiter(clock: &FakeRelativeClock) -> FailureLimiter<FakeRelativeClock> {
-        FailureLimiter::with_clock(vec!["known".into()], clock.clone())
+        FailureLimiter::with_clock(vec!["known".into()], AcceptedCredentials::in_memory(), clock.clone())
     }
 
     fn token(kid: &str, rest: &str) -> String {
@@ -332,7 +284,7 @@ mod tests {
         assert!(limiter.by_address.failures.len() <= MAX_ADDRESSES + 1);
         assert!(limiter.by_address.blocked.lock().unwrap().len() <= MAX_ADDRESSES + 1);
         assert_eq!(limiter.by_key.failures.len(), 1);
-        assert_eq!(limiter.accepted().at.len(), MAX_ACCEPTED);
+        assert!(limiter.accepted().len() <= crate::state::accepted_credentials::CAPACITY);
         let six = |text: &str| network(text.parse().unwrap());
         assert_eq!(six("2001:db8::1"), six("2001:db8:0:0:ffff::2"));
         assert_ne!(six("2001:db8::1"), six("2001:db8:0:1::1"));

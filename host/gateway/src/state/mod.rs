@@ -12,6 +12,7 @@
 //! | `deletes` | remote files that are being deleted, and those that were |
 //! | `single_flight` | uploads in flight, so that equal ones make one remote file |
 
+pub(crate) mod accepted_credentials;
 pub(crate) mod callers;
 pub(crate) mod deletes;
 pub(crate) mod failure_limiter;
