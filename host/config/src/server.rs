@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crate::error::{Code, Defect};
-use crate::read::Reader;
+use crate::read::ConfigReader;
 
 /// `[server]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Server {
+pub struct ServerSection {
     /// Without it plain HTTP is spoken.
     pub tls: Option<TlsFiles>,
 }
@@ -23,13 +23,13 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-impl Server {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+impl ServerSection {
+    pub(crate) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self { tls: tls(reader) }
     }
 }
 
-fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+fn tls(reader: &mut ConfigReader<'_>) -> Option<TlsFiles> {
     let Some(records) = reader.records("server.tls") else {
         reader.explain_default("server.tls");
         return None;

@@ -9,7 +9,7 @@ use loadlock_sandbox::Limits;
 use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
-use loadlock_sandbox::validator::{Rules, Validator};
+use loadlock_sandbox::validator::{ValidationRules, Validator};
 
 use crate::admission::{Digests, Grants, Room, Spool, spool_root};
 use crate::audit::Auditor;
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) spool: Spool,
     pub(crate) auth: Auth,
     pub(crate) validator: Validator,
-    pub(crate) rules: Rules,
+    pub(crate) rules: ValidationRules,
     pub(crate) tracker: Tracker,
     /// Other gateways on the same ledger; absent where there can be none.
     pub(crate) together: Option<Arc<Together>>,
@@ -144,21 +144,12 @@ impl Gateway {
         if together.is_some() {
             audit.log().count();
         }
-        let validator_config = &config.validator;
         let mut spool = Spool::new(home.spool(), spool_root, config.limits.spool_size.0);
         if let Some(together) = &together {
             spool.mark_with(together.tag());
         }
         let gateway = Inner {
-            rules: Rules {
-                max_bytes: Some(config.limits.max_upload_size.0),
-                allow_empty: validator_config.allow_empty,
-                allow: validator_config.allow.clone(),
-                deny: validator_config.deny.clone(),
-                deny_types: validator_config.deny_types.clone(),
-                deny_secrets: validator_config.deny_secrets,
-                deny_mismatch: validator_config.deny_mismatch,
-            },
+            rules: config.validator.rules.clone(),
             auth: auth.map_err(|error| refused(&error))?,
             validator: validator.map_err(|error| refused(&error))?,
             tracker: tracker.map_err(|error| refused(&error))?,

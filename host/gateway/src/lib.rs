@@ -56,4 +56,4 @@ pub use upkeep::{
     BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Unlisted, Upkeep,
     Verdict,
 };
-pub use view::{EligibleView, File, FilePage, Probe, ProviderView, RefusedView, RouteView};
+pub use view::{EgressView, EligibleView, File, FilePage, Probe, ProviderView, RefusedView, RouteView};

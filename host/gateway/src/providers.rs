@@ -39,6 +39,7 @@ impl Gateway {
                 .to_lowercase(),
                 in_flight: unit.in_flight.load(Ordering::Relaxed),
                 health: self.0.health(unit),
+                egress: unit.egress(),
                 quota: gauges(unit, &usage),
             })
             .collect())

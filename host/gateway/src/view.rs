@@ -101,8 +101,20 @@ pub struct ProviderView {
     /// What the last probe found; absent if it was never probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// What it may reach.
+    #[serde(default)]
+    pub egress: EgressView,
     /// What the account holds, by purpose: purposes with a limit or in use.
     pub quota: Vec<Gauge>,
+}
+
+/// What a provider may reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressView {
+    /// The configuration says nothing, so it is exactly what the built-in component asks for.
+    pub by_default: bool,
+    /// Methods, origin and path of each grant, for a person.
+    pub rules: Vec<String>,
 }
 
 /// What a probe found.
@@ -143,6 +155,9 @@ pub struct EligibleView {
     pub provider: String,
     /// The vendor's purpose.
     pub purpose: String,
+    /// What it may reach.
+    #[serde(default)]
+    pub egress: EgressView,
 }
 
 /// A provider that cannot.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`model`] | nothing: the internal form of the public contract's types, and whether a value of them is acceptable |
 //! | [`egress`] | whether a component's outgoing request leaves, in which canonical form, with or without a credential |
+//! | [`credential`] | where a secret comes from, as a template that holds none |
 //! | [`address`] | whether a resolved address may be connected to |
 //! | [`paths`] | which grant a path falls under |
 //! | [`routing`] | which providers may take a file, in which order |
@@ -22,6 +23,7 @@
 pub mod address;
 pub mod breaker;
 pub mod budget;
+pub mod credential;
 pub mod egress;
 pub mod lease;
 pub mod model;

@@ -39,6 +39,32 @@ pub struct CallReport<T> {
     pub egress: crate::egress::EgressReport,
 }
 
+impl<T> CallReport<T> {
+    /// No call was made.
+    pub(crate) fn refused(error: CallError) -> Self {
+        Self {
+            outcome: Err(error),
+            usage: Usage::default(),
+            log: Vec::new(),
+            log_dropped: 0,
+            read: None,
+            egress: crate::egress::EgressReport::default(),
+        }
+    }
+
+    /// Judges the answer.
+    pub(crate) fn and_then<U>(self, check: impl FnOnce(T) -> Result<U, CallError>) -> CallReport<U> {
+        CallReport {
+            outcome: self.outcome.and_then(check),
+            usage: self.usage,
+            log: self.log,
+            log_dropped: self.log_dropped,
+            read: self.read,
+            egress: self.egress,
+        }
+    }
+}
+
 /// A store with its limits armed. The deadline is set before anything is instantiated, so a start function is covered.
 pub(crate) fn armed_store(loaded: &Loaded, limits: &Limits, parts: StateParts<'_>) -> Store<CallState> {
     let mut store = Store::new(loaded.pre.component().engine(), CallState::new(parts));

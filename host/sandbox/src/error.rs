@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 use wasmtime_wasi_http::FieldMapError;
 
-use loadlock_policy::model::Failure;
+use loadlock_policy::model::{Failure, Role};
 
 use crate::files::InputError;
-use crate::inspect::{Import, InspectError, Role};
+use crate::inspect::{Import, InspectError};
 use crate::limits::Exhausted;
 
 /// A component that is not loaded. Nothing of it has run.
@@ -51,7 +51,7 @@ pub enum LoadError {
         source: InspectError,
     },
     /// It exports another interface than its role needs.
-    #[error("{name} does not export `{}`", expected.export())]
+    #[error("{name} does not export `{}`", crate::inspect::export(*expected))]
     WrongWorld {
         /// Which component.
         name: String,

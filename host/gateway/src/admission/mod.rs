@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, OpenedFile, Watch};
 use loadlock_sandbox::provider;
-use loadlock_sandbox::validator::{Candidate, Rules, Validator};
+use loadlock_sandbox::validator::{Candidate, ValidationRules, Validator};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -67,7 +67,7 @@ impl AdmittedFile {
     pub(crate) async fn judge(
         opened: Opened,
         validator: &Validator,
-        rules: &Rules,
+        rules: &ValidationRules,
         rename: Option<&str>,
     ) -> Result<Self> {
         let size = opened.file.identity.size;
@@ -194,7 +194,7 @@ impl AdmittedFile {
 async fn verdict(
     validator: &Validator,
     candidate: Candidate,
-    rules: &Rules,
+    rules: &ValidationRules,
 ) -> Result<loadlock_sandbox::validator::Acceptance> {
     match validator.inspect(candidate, rules).await {
         Ok(Ok(accepted)) => Ok(accepted),

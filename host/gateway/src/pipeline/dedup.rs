@@ -1,10 +1,10 @@
 //! Finding what is stored already.
 
-use loadlock_policy::model::Treatment;
+use loadlock_policy::model::{ContentKey, Treatment};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
 use super::cancel::unless_cancelled;
-use super::entry::{Entry, Started, journal_error, journal_key};
+use super::entry::{Entry, Started, journal_error};
 use super::flights;
 use super::lifetime::Lifetime;
 use super::send::unreadable;
@@ -20,7 +20,7 @@ use crate::upkeep::Found;
 use crate::{id, view};
 
 /// What besides the bytes decides how the provider's vendor treats this file.
-pub(crate) fn treatment(unit: &ProviderUnit, file: &AdmittedFile) -> String {
+fn treatment(unit: &ProviderUnit, file: &AdmittedFile) -> String {
     match unit.profile.treatment {
         Treatment::Content => String::new(),
         Treatment::Extension => file.extension().to_owned(),
@@ -35,12 +35,17 @@ pub(crate) fn dedup_key(
     file: &AdmittedFile,
     sha256: String,
 ) -> DedupKey {
-    DedupKey {
+    content_key(who, unit, purpose, file).with_digest(sha256)
+}
+
+/// The same before the digest is known.
+pub(crate) fn content_key(who: &Principal, unit: &ProviderUnit, purpose: &str, file: &AdmittedFile) -> ContentKey {
+    ContentKey {
         tenant: who.tenant().to_owned(),
         account: unit.account.clone(),
         purpose: purpose.to_owned(),
         treatment: treatment(unit, file),
-        sha256,
+        sha256: None,
     }
 }
 
@@ -194,7 +199,7 @@ impl Inner {
         let since = unit.burials.now().await;
         let Some(known) = self
             .journal
-            .find_accepted(&journal_key(&key))
+            .find_accepted(&ContentKey::from(key.clone()))
             .map_err(|error| journal_error(&error))?
         else {
             return Ok(None);

@@ -10,10 +10,10 @@ use loadlock_journal::{
     SourceRef,
 };
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
-use loadlock_sandbox::tracker::{DedupKey, FileRecord};
+use loadlock_sandbox::tracker::FileRecord;
 
 use super::attempt::Receipt;
-use super::dedup::{dedup_key, treatment};
+use super::dedup::{content_key, dedup_key};
 use super::replay::idempotency;
 use super::upload::{Order, Stop};
 use crate::admission::AdmittedFile;
@@ -66,16 +66,6 @@ pub(crate) fn journal_error(error: &JournalError) -> Error {
     Error::new(ErrorCode::StateUnavailable, format!("the journal: {error}"))
 }
 
-pub(crate) fn journal_key(key: &DedupKey) -> ContentKey {
-    ContentKey {
-        tenant: key.tenant.clone(),
-        account: key.account.clone(),
-        purpose: key.purpose.clone(),
-        treatment: key.treatment.clone(),
-        sha256: Some(key.sha256.clone()),
-    }
-}
-
 /// The name that the vendor gets: with the mark where that is how a lost upload is found.
 pub(crate) fn remote_name(unit: &ProviderUnit, file: &AdmittedFile, mark: &str) -> String {
     match unit.profile.verify {
@@ -89,13 +79,7 @@ pub(crate) fn record_of(row: &Row) -> Option<FileRecord> {
     let (intent, accepted) = (&row.intent, row.accepted()?);
     Some(FileRecord {
         id: intent.id.clone(),
-        key: DedupKey {
-            tenant: intent.tenant.clone(),
-            account: accepted.account.clone(),
-            purpose: intent.key.purpose.clone(),
-            treatment: intent.key.treatment.clone(),
-            sha256: accepted.sha256.clone(),
-        },
+        key: intent.key.at(&accepted.account).with_digest(&accepted.sha256),
         filename: intent.filename.clone(),
         bytes: intent.bytes,
         media_type: intent.media_type.clone(),
@@ -195,11 +179,8 @@ impl Inner {
             subject: order.who.subject().to_owned(),
             idempotency: idempotency(order, digest),
             key: ContentKey {
-                tenant: order.who.tenant().to_owned(),
-                account: unit.account.clone(),
-                purpose: purpose.clone(),
-                treatment: treatment(unit, file),
                 sha256: digest.map(str::to_owned),
+                ..content_key(order.who, unit, purpose, file)
             },
             provider: unit.name.clone(),
             mark,

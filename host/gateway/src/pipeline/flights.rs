@@ -7,16 +7,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use loadlock_policy::model::ContentKey;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What must agree before digests are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FlightKey {
-    pub(crate) tenant: String,
-    pub(crate) account: String,
-    pub(crate) purpose: String,
-    pub(crate) treatment: String,
+    /// Without a digest.
+    pub(crate) content: ContentKey,
     pub(crate) bytes: u64,
 }
 
@@ -44,7 +43,7 @@ pub(crate) struct Landing {
 impl Landing {
     /// Whether it is under way at this account, for this purpose.
     pub(crate) fn is_at(&self, account: &str, purpose: &str) -> bool {
-        self.key.account == account && self.key.purpose == purpose
+        self.key.content.account == account && self.key.content.purpose == purpose
     }
 }
 
@@ -167,10 +166,13 @@ mod tests {
 
     fn key() -> FlightKey {
         FlightKey {
-            tenant: "t".into(),
-            account: "a".into(),
-            purpose: "p".into(),
-            treatment: String::new(),
+            content: ContentKey {
+                tenant: "t".into(),
+                account: "a".into(),
+                purpose: "p".into(),
+                treatment: String::new(),
+                sha256: None,
+            },
             bytes: 5,
         }
     }

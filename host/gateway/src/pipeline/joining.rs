@@ -6,7 +6,7 @@
 //! wait all the same.
 
 use super::cancel::unless_cancelled;
-use super::dedup::treatment;
+use super::dedup::content_key;
 use super::entry::{Entry, Started};
 use super::flights::{FlightKey, Landing};
 use super::send::unreadable;
@@ -21,10 +21,7 @@ impl Inner {
     async fn take_off(&self, order: &Order<'_>, stop: &Stop<'_>, digest: &mut Option<String>) -> Result<Landing> {
         let (file, (unit, purpose)) = (order.file, stop);
         let key = FlightKey {
-            tenant: order.who.tenant().to_owned(),
-            account: unit.account.clone(),
-            purpose: purpose.clone(),
-            treatment: treatment(unit, file),
+            content: content_key(order.who, unit, purpose, file),
             bytes: file.size(),
         };
         loop {

@@ -88,13 +88,7 @@ impl Inner {
             .map_err(|error| Error::new(ErrorCode::Internal, format!("an entry without words: {error}")))?;
         let attempt = Attempt {
             id: intent.id.clone(),
-            key: DedupKey {
-                tenant: intent.key.tenant.clone(),
-                account: intent.key.account.clone(),
-                purpose: intent.key.purpose.clone(),
-                treatment: intent.key.treatment.clone(),
-                sha256,
-            },
+            key: intent.key.with_digest(sha256),
             bytes: intent.bytes,
             entry,
         };

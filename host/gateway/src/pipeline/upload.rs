@@ -123,6 +123,7 @@ impl Gateway {
             eligible: ranked
                 .into_iter()
                 .map(|leg| EligibleView {
+                    egress: inner.provider(&leg.name).map(ProviderUnit::egress).unwrap_or_default(),
                     provider: leg.name,
                     purpose: leg.purpose,
                 })

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
-use loadlock_config::Provider as Configured;
-use loadlock_policy::Millis;
+use loadlock_config::{ConfiguredProvider, Egress};
 use loadlock_policy::breaker::{Breaker, BreakerPolicy};
 use loadlock_policy::budget::{BudgetPolicy, RetryBudget};
+use loadlock_policy::egress::EgressGrant;
 use loadlock_policy::model::Profile;
-use loadlock_policy::retry::{Factor, RetryPolicy};
+use loadlock_policy::retry::RetryPolicy;
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{Limits, Network, Sandbox};
 use tokio::sync::{Notify, Semaphore};
@@ -21,6 +20,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
 use crate::pipeline::burial::Burials;
 use crate::upkeep::LastProbe;
+use crate::view::EgressView;
 
 /// One configured provider, ready to be asked.
 pub(crate) struct ProviderUnit {
@@ -29,6 +29,8 @@ pub(crate) struct ProviderUnit {
     pub(crate) order: Option<u32>,
     pub(crate) component: Provider,
     pub(crate) profile: Profile,
+    /// Nobody said what it may reach: it may reach what it asks for.
+    pub(crate) egress_by_default: bool,
     pub(crate) account: String,
     pub(crate) max_upload_bytes: u64,
     /// A client's purpose → the vendor's.
@@ -52,6 +54,17 @@ pub(crate) struct ProviderUnit {
 }
 
 impl ProviderUnit {
+    /// What it may reach, for a person.
+    pub(crate) fn egress(&self) -> EgressView {
+        EgressView {
+            by_default: self.egress_by_default,
+            rules: match &self.component.grants().network {
+                Network::Denied => Vec::new(),
+                Network::Granted(outlet) => outlet.policy.grants().iter().map(EgressGrant::describe).collect(),
+            },
+        }
+    }
+
     /// The breaker's policy as it is now.
     pub(crate) fn breaker_policy(&self) -> BreakerPolicy {
         BreakerPolicy {
@@ -71,7 +84,7 @@ pub(crate) async fn load_provider(
     home: &Home,
     grants: &Grants,
     spool: Arc<loadlock_sandbox::files::GrantRoot>,
-    configured: &Configured,
+    configured: &ConfiguredProvider,
     installation_key: &[u8],
 ) -> Result<ProviderUnit> {
     let name = configured.name.clone();
@@ -130,11 +143,12 @@ pub(crate) async fn load_provider(
             .and_then(|at| u32::try_from(at).ok()),
         component,
         profile,
+        egress_by_default: configured.connection.egress == Egress::Declared,
         account,
         max_upload_bytes: configured.max_upload_size.0,
         purposes: configured.purposes.clone(),
-        retry: retry_policy(configured),
-        breaker_policy: breaker_policy(configured),
+        retry: configured.retry,
+        breaker_policy: configured.breaker,
         watched: Arc::default(),
         breaker: Mutex::new(Breaker::new()),
         budget: Mutex::new(RetryBudget::new(&budget_policy, now)),
@@ -172,30 +186,5 @@ async fn stable_profile(component: &Provider, name: &str) -> Result<Profile> {
     match profiles.as_slice() {
         [first, second] if first == second => Ok(first.clone()),
         _ => Err(failed("its profile is another at every call".into())),
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn retry_policy(configured: &Configured) -> RetryPolicy {
-    RetryPolicy {
-        enabled: configured.retry.attempts > 1,
-        attempts: configured.retry.attempts,
-        base: millis(configured.retry.base),
-        cap: millis(configured.retry.cap),
-        factor: Factor::new(configured.retry.factor),
-        ..RetryPolicy::default()
-    }
-}
-
-fn breaker_policy(configured: &Configured) -> BreakerPolicy {
-    BreakerPolicy {
-        enabled: configured.breaker.failures > 0,
-        failures: configured.breaker.failures.max(1),
-        open_for: millis(configured.breaker.open),
-        successes: configured.breaker.successes,
-        ..BreakerPolicy::default()
     }
 }
