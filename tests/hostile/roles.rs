@@ -3,7 +3,7 @@
 
 use loadlock_sandbox::auth::{Auth, AuthPolicy, Key, SignatureAlgorithm};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, FilesQuery, Release, Tracker, TrackerGrants};
-use loadlock_sandbox::validator::{Candidate, ValidationRules, Validator};
+use loadlock_sandbox::validator::{FileCandidate, ValidationRules, Validator};
 use loadlock_sandbox::{CallError, Exhausted, Limits};
 use loadlock_tests::{Cell, source};
 
@@ -24,8 +24,8 @@ async fn validator(cell: &Cell, guest: &str) -> Validator {
     loaded.unwrap()
 }
 
-fn candidate(name: &str) -> Candidate {
-    Candidate {
+fn candidate(name: &str) -> FileCandidate {
+    FileCandidate {
         name: name.as_bytes().to_vec(),
         folder: Vec::new(),
         size: 1,

@@ -9,7 +9,7 @@ use crate::component::{ComponentRef, component, parse_sha256};
 use crate::credential::secret;
 use crate::error::{Code, Defect, quoted};
 use crate::origin::Provenance;
-use crate::read::{ConfigReader, ListItem, Record};
+use crate::read::{ConfigReader, ListItem, RecordReader};
 use crate::suggest;
 use crate::values::UnixTime;
 
@@ -138,7 +138,7 @@ fn keys(reader: &mut ConfigReader<'_>) -> Vec<AuthKey> {
     keys
 }
 
-fn key<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<AuthKey> {
+fn key<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<AuthKey> {
     let kid = record.text(reader, "kid");
     let value = secret(reader, record);
     let issuers = record.texts(reader, "issuers");
@@ -193,7 +193,7 @@ fn legacy(reader: &mut ConfigReader<'_>) -> Vec<Legacy> {
     records.iter().filter_map(|record| one_legacy(reader, record)).collect()
 }
 
-fn one_legacy<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<Legacy> {
+fn one_legacy<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<Legacy> {
     let subject = record.text(reader, "subject");
     let tenant = record.text(reader, "tenant");
     let scopes = record.texts(reader, "scopes");

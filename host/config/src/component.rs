@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use crate::error::{Code, Defect, quoted};
 use crate::origin::Provenance;
 use crate::read::source::{FoundValue, Raw};
-use crate::read::{ConfigReader, Record, wrong_type};
+use crate::read::{ConfigReader, RecordReader, wrong_type};
 use crate::settings::{COMPONENT, builtins};
 use crate::suggest;
 
@@ -93,7 +93,7 @@ pub(crate) fn component(
         Raw::Text(text) => text.to_owned(),
         Raw::Toml(DeValue::String(text)) => text.to_string(),
         Raw::Toml(DeValue::Table(table)) => {
-            let record = Record::open(reader, place.clone(), table, COMPONENT, origin.clone())?;
+            let record = RecordReader::open(reader, place.clone(), table, COMPONENT, origin.clone())?;
             if let Some(digest) = record.text(reader, "sha256") {
                 sha256 = parse_sha256(&digest.text);
                 if sha256.is_none() {

@@ -84,7 +84,7 @@ pub struct Input<'a> {
 ///
 /// ```
 /// use std::collections::BTreeMap;
-/// use loadlock_config::{Disk, Facts, Input, parse};
+/// use loadlock_config::{DiskPaths, Facts, Input, parse};
 ///
 /// let facts = Facts {
 ///     cwd: std::env::temp_dir(),
@@ -93,7 +93,7 @@ pub struct Input<'a> {
 /// };
 /// let text = "[retry]\natempts = 4\n";
 /// let file = Some((std::path::Path::new("loadlock.toml"), text));
-/// let input = Input { file, env: &BTreeMap::new(), facts: &facts, paths: &Disk };
+/// let input = Input { file, env: &BTreeMap::new(), facts: &facts, paths: &DiskPaths };
 /// let errors = parse(input).unwrap_err();
 /// assert_eq!(
 ///     errors.to_string(),

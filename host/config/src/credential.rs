@@ -6,7 +6,7 @@ use loadlock_policy::credential::{CredentialMode, Template, TemplateError};
 
 use crate::error::{Code, Defect};
 use crate::origin::Provenance;
-use crate::read::{ConfigReader, Record};
+use crate::read::{ConfigReader, RecordReader};
 use crate::suggest;
 
 /// A header that the host adds to a component's requests.
@@ -71,7 +71,7 @@ pub(crate) fn credentials(reader: &mut ConfigReader<'_>, section: &str) -> Vec<C
     credentials
 }
 
-fn credential<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<CredentialSetting> {
+fn credential<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<CredentialSetting> {
     let value = secret(reader, record);
     let mode = mode(reader, record)?;
     let header = header(reader, record, mode)?;
@@ -88,7 +88,7 @@ fn credential<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<
     })
 }
 
-fn mode<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<CredentialMode> {
+fn mode<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<CredentialMode> {
     let Some(written) = record.text(reader, "kind") else {
         return Some(CredentialMode::Plain);
     };
@@ -103,7 +103,7 @@ fn mode<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<Creden
 }
 
 /// The header's lower-case name.
-fn header<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>, mode: CredentialMode) -> Option<String> {
+fn header<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>, mode: CredentialMode) -> Option<String> {
     let written = record.text(reader, "header");
     if mode == CredentialMode::GlmSigned {
         if let Some(header) = &written {
@@ -134,7 +134,7 @@ fn header<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>, mode: Credenti
 }
 
 /// Reads a record's `value`, a template.
-pub(crate) fn secret<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<Template> {
+pub(crate) fn secret<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<Template> {
     let value = record.text(reader, "value")?;
     let parsed = Template::parse(&value.text, |path| reader.absolute(path, &value.origin));
     match parsed {

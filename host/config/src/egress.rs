@@ -8,7 +8,7 @@ use loadlock_policy::egress::{EgressGrant, Method, OriginError, UrlError, parse_
 use crate::component::{ComponentRef, ComponentSource};
 use crate::error::{Code, Defect};
 use crate::origin::Provenance;
-use crate::read::{ConfigReader, ListItem, Record};
+use crate::read::{ConfigReader, ListItem, RecordReader};
 use crate::suggest;
 
 /// The setting of a component that says where its vendor is.
@@ -83,7 +83,7 @@ pub(crate) fn egress(reader: &mut ConfigReader<'_>, section: &str, component: Op
     Egress::Listed(records.iter().filter_map(|record| rule(reader, record)).collect())
 }
 
-fn rule<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<EgressRule> {
+fn rule<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<EgressRule> {
     let private = record.flag(reader, "private");
     let methods = record.texts(reader, "methods");
     let url = record.text(reader, "url")?;
@@ -111,7 +111,11 @@ fn rule<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>) -> Option<Egress
     None
 }
 
-fn parse_methods<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>, written: &[ListItem]) -> BTreeSet<Method> {
+fn parse_methods<'a>(
+    reader: &mut ConfigReader<'a>,
+    record: &RecordReader<'a>,
+    written: &[ListItem],
+) -> BTreeSet<Method> {
     let names = Method::ALL.map(Method::as_str);
     if written.is_empty() {
         let hint = format!("Name some of {}.", suggest::list(&names));

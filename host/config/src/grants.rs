@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Code, Defect};
 use crate::origin::Provenance;
 use crate::paths::{PathKind, future};
-use crate::read::{ConfigReader, ListItem, Record};
+use crate::read::{ConfigReader, ListItem, RecordReader};
 
 /// A folder that files may be uploaded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn current_directory(reader: &mut ConfigReader<'_>, home: &Path, notes: &mut Vec
     None
 }
 
-fn grant<'a>(reader: &mut ConfigReader<'a>, record: &Record<'a>, home: &Path, known: &[&str]) -> Option<Grant> {
+fn grant<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>, home: &Path, known: &[&str]) -> Option<Grant> {
     let providers = record.texts(reader, "providers");
     let tenants = record.texts(reader, "tenants").unwrap_or_default();
     let providers = providers.map(|items| checked_providers(reader, record, items, known));
@@ -185,7 +185,7 @@ fn checked_root(reader: &ConfigReader<'_>, path: &Path, home: &Path) -> Result<P
 
 fn checked_providers<'a>(
     reader: &mut ConfigReader<'a>,
-    record: &Record<'a>,
+    record: &RecordReader<'a>,
     items: Vec<ListItem>,
     known: &[&str],
 ) -> Vec<String> {

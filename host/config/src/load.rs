@@ -10,7 +10,7 @@ use directories::BaseDirs;
 use crate::config::{Config, Input, parse};
 use crate::error::{Code, ConfigErrors, Defect};
 use crate::origin::Provenance;
-use crate::paths::{Disk, Facts};
+use crate::paths::{DiskPaths, Facts};
 
 /// Largest configuration file. A file this big is not a configuration; reading has a bound.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -83,7 +83,7 @@ pub fn load_with(
         file: file.as_deref().zip(text.as_deref()),
         env: &env,
         facts,
-        paths: &Disk,
+        paths: &DiskPaths,
     })
 }
 

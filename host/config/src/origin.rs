@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// A position in the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct FilePosition {
     /// The file as it was named by the flag or the variable.
     pub file: Arc<Path>,
     /// From 1.
@@ -19,7 +19,7 @@ pub struct Position {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Provenance {
     /// A line of the configuration file.
-    File(Position),
+    File(FilePosition),
     /// An environment variable, by name.
     Env(String),
     /// Nobody: the built-in default.
@@ -28,7 +28,7 @@ pub enum Provenance {
 
 impl Provenance {
     /// The position, if the value stands in the file.
-    pub fn place(&self) -> Option<&Position> {
+    pub fn place(&self) -> Option<&FilePosition> {
         match self {
             Self::File(place) => Some(place),
             Self::Env(_) | Self::Default => None,
@@ -75,7 +75,7 @@ impl<'a> LineIndex<'a> {
             .as_bytes()
             .get(start..offset)
             .map_or(0, |before| String::from_utf8_lossy(before).chars().count());
-        Provenance::File(Position {
+        Provenance::File(FilePosition {
             file: self.file.clone(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(column + 1).unwrap_or(u32::MAX),

@@ -10,13 +10,13 @@ use crate::read::ConfigReader;
 #[non_exhaustive]
 pub struct ServerSection {
     /// Without it plain HTTP is spoken.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<TlsPaths>,
 }
 
 /// `server.tls`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TlsFiles {
+pub struct TlsPaths {
     /// PEM: the certificate, then the ones that lead to its authority.
     pub certificate: PathBuf,
     /// PEM: the private key.
@@ -29,7 +29,7 @@ impl ServerSection {
     }
 }
 
-fn tls(reader: &mut ConfigReader<'_>) -> Option<TlsFiles> {
+fn tls(reader: &mut ConfigReader<'_>) -> Option<TlsPaths> {
     let Some(records) = reader.records("server.tls") else {
         reader.explain_default("server.tls");
         return None;
@@ -49,7 +49,7 @@ fn tls(reader: &mut ConfigReader<'_>) -> Option<TlsFiles> {
     let certificate = reader.existing_file(&place, &certificate.text, &certificate.origin);
     let key = reader.existing_file(&record.key_of("key"), &key.text, &key.origin);
     reader.explain(&record.key, "a certificate and its key", &record.origin);
-    Some(TlsFiles {
+    Some(TlsPaths {
         certificate: certificate?,
         key: key?,
     })

@@ -5,7 +5,7 @@ use loadlock_audit::{Event, What};
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
 use loadlock_sandbox::CallError;
 use loadlock_sandbox::provider::Provider;
-use loadlock_sandbox::tracker::{Answer, FileRecord, FilesQuery, Release, Stats};
+use loadlock_sandbox::tracker::{Answer, FileRecord, FilesQuery, LedgerStats, Release};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -221,7 +221,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
-    pub async fn stats(&self, who: &Principal) -> Result<Stats> {
+    pub async fn stats(&self, who: &Principal) -> Result<LedgerStats> {
         who.require(Scope::Read)?;
         self.0.caught_up(|_, waiting| waiting.tenant == who.tenant()).await;
         answered(self.0.tracker.stats(Some(who.tenant().to_owned())).await)

@@ -17,7 +17,6 @@
 //! | [`budget`] | whether a provider's retries are still a small part of its traffic |
 //! | [`breaker`] | whether a provider is asked at all |
 //! | [`quota`] | whether a count or a number of bytes is left |
-//! | [`lease`] | which of several gateways sends a content, and whose record counts |
 //! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
 
 pub mod address;
@@ -25,7 +24,6 @@ pub mod breaker;
 pub mod budget;
 pub mod credential;
 pub mod egress;
-pub mod lease;
 pub mod model;
 pub mod paths;
 pub mod quota;

@@ -42,7 +42,7 @@ pub enum ImportVerdict {
 
 /// One import and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Import {
+pub struct ComponentImport {
     /// As in the component, for example `wasi:http/types@0.2.12`.
     pub name: String,
     /// What the host does.
@@ -59,7 +59,7 @@ pub struct Inspection {
     /// Version of the contract that it exports, for example `0.1.0`.
     pub version: Option<String>,
     /// Imports in the component's order.
-    pub imports: Vec<Import>,
+    pub imports: Vec<ComponentImport>,
     /// Exports in the component's order.
     pub exports: Vec<String>,
     /// Bytes of the binary.
@@ -76,7 +76,7 @@ impl Inspection {
     }
 
     /// The imports that keep it from being loaded.
-    pub fn refused(&self) -> impl Iterator<Item = &Import> {
+    pub fn refused(&self) -> impl Iterator<Item = &ComponentImport> {
         self.imports
             .iter()
             .filter(|import| import.verdict == ImportVerdict::Refused)
@@ -139,7 +139,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .into_iter()
         .map(|name| {
             let (verdict, reason) = verdict(&name, role);
-            Import {
+            ComponentImport {
                 name,
                 verdict,
                 reason: Cow::Borrowed(reason),

@@ -34,13 +34,13 @@ mod model;
 mod roles;
 mod state;
 
-pub use call::{CallReport, Usage};
+pub use call::{CallReport, CallUsage};
 pub use compile::{CompileOptions, compile_child};
 pub use component::{Sandbox, Source};
 pub use egress::{EgressReport, Network, Outlet};
 pub use engine::EngineOptions;
 pub use error::{CallError, LoadError};
-pub use inspect::{Import, ImportVerdict, InspectError, Inspection, PACKAGE, VERSION, export, inspect};
+pub use inspect::{ComponentImport, ImportVerdict, InspectError, Inspection, PACKAGE, VERSION, export, inspect};
 pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
 pub use loadlock_policy::model::Role;
 pub use roles::{auth, coordination, provider, tracker, validator};

@@ -9,7 +9,7 @@ use loadlock_estimate::Estimate;
 use loadlock_sandbox::auth::{Auth, AuthPolicy, Key, SignatureAlgorithm};
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::tracker::Tracker;
-use loadlock_sandbox::validator::{Candidate, HEAD_BYTES, ValidationRules, Validator};
+use loadlock_sandbox::validator::{FileCandidate, HEAD_BYTES, ValidationRules, Validator};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -135,8 +135,8 @@ fn seconds() -> u64 {
     now.unwrap_or_default().as_secs()
 }
 
-fn candidate() -> Candidate {
-    Candidate {
+fn candidate() -> FileCandidate {
+    FileCandidate {
         name: b"report.txt".to_vec(),
         folder: Vec::new(),
         size: HEAD_BYTES as u64,

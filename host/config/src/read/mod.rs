@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-pub(crate) use record::Record;
+pub(crate) use record::RecordReader;
 pub(crate) use scalar::{Scalar, wrong_type};
 use source::{FoundValue, Raw, ValueSource};
 
@@ -112,7 +112,7 @@ impl<'a> ConfigReader<'a> {
     }
 
     /// The records of a setting; `None` if nobody wrote it. A bad one is left out and kept as an error.
-    pub(crate) fn records(&mut self, place: &str) -> Option<Vec<Record<'a>>> {
+    pub(crate) fn records(&mut self, place: &str) -> Option<Vec<RecordReader<'a>>> {
         let FoundValue {
             raw: Raw::Toml(value),
             origin,
@@ -126,7 +126,7 @@ impl<'a> ConfigReader<'a> {
         let mut records = Vec::new();
         match value {
             DeValue::Table(table) => {
-                records.extend(Record::open(self, place.to_owned(), table, fields, origin));
+                records.extend(RecordReader::open(self, place.to_owned(), table, fields, origin));
             }
             DeValue::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
@@ -134,7 +134,7 @@ impl<'a> ConfigReader<'a> {
                     let origin = self.origin_in(item, &origin);
                     match item.get_ref() {
                         DeValue::Table(table) => {
-                            records.extend(Record::open(self, key, table, fields, origin));
+                            records.extend(RecordReader::open(self, key, table, fields, origin));
                         }
                         other => self.fail(key, &origin, wrong_type("a table", other)),
                     }

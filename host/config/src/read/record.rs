@@ -12,13 +12,13 @@ use crate::values::Size;
 
 /// A record with its key, for example `grants[0]`.
 #[derive(Clone, Debug)]
-pub(crate) struct Record<'a> {
+pub(crate) struct RecordReader<'a> {
     pub(crate) key: String,
     pub(crate) origin: Provenance,
     table: &'a DeTable<'a>,
 }
 
-impl<'a> Record<'a> {
+impl<'a> RecordReader<'a> {
     /// Checks that the fields are known and the required ones there.
     pub(crate) fn open(
         reader: &mut ConfigReader<'a>,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, OpenedFile, Watch};
 use loadlock_sandbox::provider;
-use loadlock_sandbox::validator::{Candidate, ValidationRules, Validator};
+use loadlock_sandbox::validator::{FileCandidate, ValidationRules, Validator};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -74,7 +74,7 @@ impl AdmittedFile {
         let head = head::read(&opened.file)
             .await
             .map_err(|error| Error::new(ErrorCode::PathNotReadable, format!("cannot read the file: {error}")))?;
-        let candidate = |name: Vec<u8>| Candidate {
+        let candidate = |name: Vec<u8>| FileCandidate {
             name,
             folder: opened.folder.clone(),
             size,
@@ -161,8 +161,8 @@ impl AdmittedFile {
     }
 
     /// What a provider is told beside the bytes.
-    pub(crate) fn facts(&self, sha256: Option<&str>) -> provider::AdmittedFile {
-        provider::AdmittedFile {
+    pub(crate) fn facts(&self, sha256: Option<&str>) -> provider::FileFacts {
+        provider::FileFacts {
             name: self.name.clone(),
             size: self.size(),
             media_type: self.media_type.clone(),
@@ -193,9 +193,9 @@ impl AdmittedFile {
 
 async fn verdict(
     validator: &Validator,
-    candidate: Candidate,
+    candidate: FileCandidate,
     rules: &ValidationRules,
-) -> Result<loadlock_sandbox::validator::Acceptance> {
+) -> Result<loadlock_sandbox::validator::ValidatedFile> {
     match validator.inspect(candidate, rules).await {
         Ok(Ok(accepted)) => Ok(accepted),
         Ok(Err(refusal)) => {

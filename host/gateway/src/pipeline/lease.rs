@@ -9,7 +9,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use loadlock_journal::{Intent, State};
-use loadlock_sandbox::coordination::{Acquired, Attempt, Holder, TenantLimits};
+use loadlock_sandbox::coordination::{Acquired, Attempt, LeaseHolder, TenantLimits};
 use loadlock_sandbox::tracker::{DedupKey, RemoteRow};
 use tokio::time::Instant;
 
@@ -164,7 +164,7 @@ impl Inner {
     }
 
     /// Whether to wait for whoever leads, or to take its lease away.
-    fn held_by(&self, together: &Together, holder: Holder, waited: Duration) -> Result<Next> {
+    fn held_by(&self, together: &Together, holder: LeaseHolder, waited: Duration) -> Result<Next> {
         if holder.gateway != together.id() {
             let given_up = !holder.alive && waited >= SETTLING;
             return Ok(Next::Wait(given_up.then_some(holder.attempt)));

@@ -24,7 +24,7 @@ use std::time::Duration;
 use loadlock_journal::Journal;
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::Heard;
-use loadlock_sandbox::coordination::{Coordination, Peer};
+use loadlock_sandbox::coordination::{Coordination, PeerGateway};
 use loadlock_sandbox::tracker::Answer;
 use rand::RngExt;
 use tokio::sync::Notify;
@@ -56,7 +56,7 @@ pub(crate) struct Together {
     /// 32 characters `[0-9a-f]`, the same after a restart.
     id: String,
     lease_ms: u64,
-    peers: RwLock<Vec<Peer>>,
+    peers: RwLock<Vec<PeerGateway>>,
     /// Of each account, what others told about it.
     heard: Mutex<HashMap<String, Heard>>,
     attempts: Mutex<Attempts>,

@@ -12,11 +12,12 @@ use wasmtime::component::InstancePre;
 
 use crate::model::auth::{AuthPolicy, Denial, Identified};
 use crate::model::coordination::{Acquired, Attempt, AuditCount, Leased, News, ProviderState, TenantLimits};
-use crate::model::provider::{AdmittedFile, ListQuery, UploadOptions};
+use crate::model::provider::{FileFacts, ListQuery, UploadOptions};
 use crate::model::tracker::{
-    AccountUsage, FileRecord, FilesQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesQuery, Stats,
+    AccountUsage, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
+    RemotesQuery,
 };
-use crate::model::validator::{Acceptance, Candidate, Refusal};
+use crate::model::validator::{FileCandidate, FileRefusal, ValidatedFile};
 use crate::state::CallState;
 
 /// A call into an instance; an error is a trap or a limit.
@@ -36,7 +37,7 @@ pub(crate) trait ProviderCalls: Send + Sync {
     fn upload<'s>(
         &'s self,
         store: &'s mut Store<CallState>,
-        file: &AdmittedFile,
+        file: &FileFacts,
         path: String,
         options: &UploadOptions,
     ) -> Answered<'s, RemoteFile>;
@@ -88,7 +89,7 @@ pub(crate) trait TrackerCalls: Send + Sync {
         now_ms: u64,
     ) -> Answered<'s, Option<FileRecord>>;
     /// A tenant's files.
-    fn list<'s>(&'s self, store: &'s mut Store<CallState>, query: FilesQuery) -> Answered<'s, Page<FileRecord>>;
+    fn list<'s>(&'s self, store: &'s mut Store<CallState>, query: FilesQuery) -> Answered<'s, LedgerPage<FileRecord>>;
     /// Removes a file and its reference.
     fn tombstone<'s>(&'s self, store: &'s mut Store<CallState>, tenant: String, id: String) -> Answered<'s, Release>;
     /// Tombstones expired files; answers the remote rows that are dying because of it.
@@ -112,9 +113,13 @@ pub(crate) trait TrackerCalls: Send + Sync {
         remote_id: String,
     ) -> Answered<'s, Option<RemoteRow>>;
     /// Remote rows over all tenants.
-    fn remotes<'s>(&'s self, store: &'s mut Store<CallState>, query: RemotesQuery) -> Answered<'s, Page<RemoteRow>>;
+    fn remotes<'s>(
+        &'s self,
+        store: &'s mut Store<CallState>,
+        query: RemotesQuery,
+    ) -> Answered<'s, LedgerPage<RemoteRow>>;
     /// Totals.
-    fn stats<'s>(&'s self, store: &'s mut Store<CallState>, tenant: Option<String>) -> Answered<'s, Stats>;
+    fn stats<'s>(&'s self, store: &'s mut Store<CallState>, tenant: Option<String>) -> Answered<'s, LedgerStats>;
     /// Use by account and purpose.
     fn usage<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, Vec<AccountUsage>>;
 }
@@ -201,9 +206,9 @@ pub(crate) trait ValidatorCalls: Send + Sync {
     fn inspect<'s>(
         &'s self,
         store: &'s mut Store<CallState>,
-        candidate: Candidate,
+        candidate: FileCandidate,
         rules: &ValidationRules,
-    ) -> Called<'s, Result<Acceptance, Refusal>>;
+    ) -> Called<'s, Result<ValidatedFile, FileRefusal>>;
 }
 
 /// An instance of an auth component.

@@ -10,7 +10,7 @@ use wasmtime::component::{InstancePre, TypedFunc};
 use super::Contract;
 use super::calls::{Called, Instantiate, ValidatorCalls};
 use crate::inspect::export_of;
-use crate::model::validator::{Acceptance, Candidate, Refusal};
+use crate::model::validator::{FileCandidate, FileRefusal, ValidatedFile};
 use crate::state::CallState;
 
 const VERSION: &str = "0.0.1";
@@ -22,20 +22,20 @@ impl ValidatorCalls for OldValidator {
     fn inspect<'s>(
         &'s self,
         store: &'s mut Store<CallState>,
-        candidate: Candidate,
+        candidate: FileCandidate,
         _rules: &ValidationRules,
-    ) -> Called<'s, Result<Acceptance, Refusal>> {
+    ) -> Called<'s, Result<ValidatedFile, FileRefusal>> {
         Box::pin(async move {
             let (longest,) = self.0.call_async(store, ()).await?;
             let name = String::from_utf8_lossy(&candidate.name).into_owned();
             if name.len() > longest as usize {
-                return Ok(Err(Refusal {
+                return Ok(Err(FileRefusal {
                     code: "name_too_long".to_owned(),
                     reason: format!("the name has {} bytes; at most {longest} are allowed", name.len()),
                     hint: "shorten it".to_owned(),
                 }));
             }
-            Ok(Ok(Acceptance {
+            Ok(Ok(ValidatedFile {
                 name,
                 media_type: "application/octet-stream".to_owned(),
                 extension: String::new(),
@@ -105,8 +105,8 @@ mod tests {
         Sandbox::new(&engine, CompileOptions::default()).unwrap()
     }
 
-    fn named(name: &str) -> Candidate {
-        Candidate {
+    fn named(name: &str) -> FileCandidate {
+        FileCandidate {
             name: name.as_bytes().to_vec(),
             folder: Vec::new(),
             size: 1,

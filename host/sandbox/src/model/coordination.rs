@@ -28,7 +28,7 @@ pub struct TenantLimits {
 
 /// Who leads a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct LeaseHolder {
     /// The gateway.
     pub gateway: String,
     /// Its attempt.
@@ -43,7 +43,7 @@ pub enum Acquired {
     /// It is there, with this fence.
     Granted(u64),
     /// Another has it.
-    Held(Holder),
+    Held(LeaseHolder),
     /// The tenant would pass a limit.
     OverQuota {
         /// Files recorded or under way anywhere.
@@ -66,7 +66,7 @@ pub struct ProviderState {
 
 /// Another gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub struct PeerGateway {
     /// Its id.
     pub gateway: String,
     /// Where clients reach it.
@@ -79,7 +79,7 @@ pub struct Peer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
     /// All other gateways.
-    pub peers: Vec<Peer>,
+    pub peers: Vec<PeerGateway>,
     /// Of every account, the longest times left.
     pub states: Vec<ProviderState>,
     /// Attempts of gateways that are gone.

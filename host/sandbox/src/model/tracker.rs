@@ -125,7 +125,7 @@ pub struct RemotesQuery {
 
 /// A page of anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
+pub struct LedgerPage<T> {
     /// In the query's order.
     pub items: Vec<T>,
     /// Cursor of the next page, if there is one.
@@ -134,7 +134,7 @@ pub struct Page<T> {
 
 /// Totals of live rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Stats {
+pub struct LedgerStats {
     /// Logical files.
     pub files: u64,
     /// Their bytes.

@@ -5,7 +5,7 @@ pub const HEAD_BYTES: usize = 8_192;
 
 /// A file that asks to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub struct FileCandidate {
     /// Last path segment, as it came.
     pub name: Vec<u8>,
     /// Folder beneath the granted root.
@@ -20,7 +20,7 @@ pub struct Candidate {
 
 /// A file that may pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acceptance {
+pub struct ValidatedFile {
     /// Name to use from here on.
     pub name: String,
     /// Media type by content and name.
@@ -31,7 +31,7 @@ pub struct Acceptance {
 
 /// A file that may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct FileRefusal {
     /// Stable, snake case.
     pub code: String,
     /// What is wrong.

@@ -18,7 +18,7 @@ use crate::contract::calls::Answered;
 use crate::error::CallError;
 use crate::limits::Exhausted;
 use crate::roles::absence::Absence;
-use crate::roles::live::{Live, Recipe, Thread};
+use crate::roles::live::{LiveInstance, Recipe, Thread};
 use crate::state::CallState;
 
 /// Calls that may wait for one actor.
@@ -29,7 +29,7 @@ type Job<B> = Box<dyn for<'a> FnOnce(&'a mut ActorSlot<B>) -> BoxFuture<'a, ()> 
 /// The recipe and, if there is one, the instance.
 pub(crate) struct ActorSlot<B> {
     recipe: Recipe<B>,
-    live: Option<Live<B>>,
+    live: Option<LiveInstance<B>>,
     absence: Absence,
 }
 

@@ -17,7 +17,7 @@ use crate::roles::live::Recipe;
 use crate::roles::tracker::{Answer, FileRecord, TrackerGrants};
 
 pub use crate::model::coordination::{
-    Acquired, Attempt, AuditCount, Holder, Leased, News, Peer, ProviderState, TenantLimits,
+    Acquired, Attempt, AuditCount, LeaseHolder, Leased, News, PeerGateway, ProviderState, TenantLimits,
 };
 
 /// The interface's name in the WIT package.

@@ -14,7 +14,8 @@ use crate::roles::actor::Actor;
 use crate::roles::live::Recipe;
 
 pub use crate::model::tracker::{
-    AccountUsage, FileRecord, FilesQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesQuery, Stats,
+    AccountUsage, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
+    RemotesQuery,
 };
 pub use loadlock_policy::model::DedupKey;
 
@@ -67,7 +68,7 @@ calls! {
     /// One file of a tenant.
     get(tenant: String, id: String, now_ms: u64) -> Option<FileRecord>;
     /// A tenant's files.
-    list(query: FilesQuery) -> Page<FileRecord>;
+    list(query: FilesQuery) -> LedgerPage<FileRecord>;
     /// Removes a file and its reference.
     tombstone(tenant: String, id: String) -> Release;
     /// Tombstones expired files; answers the remote rows that are dying because of it.
@@ -79,9 +80,9 @@ calls! {
     /// The remote row of an account and id, in whatever state.
     remote(account: String, remote_id: String) -> Option<RemoteRow>;
     /// Remote rows over all tenants.
-    remotes(query: RemotesQuery) -> Page<RemoteRow>;
+    remotes(query: RemotesQuery) -> LedgerPage<RemoteRow>;
     /// Totals.
-    stats(tenant: Option<String>) -> Stats;
+    stats(tenant: Option<String>) -> LedgerStats;
     /// Use by account and purpose.
     usage() -> Vec<AccountUsage>;
 }

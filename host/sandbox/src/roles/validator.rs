@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::roles::live::Recipe;
 use crate::roles::pool::Pool;
 
-pub use crate::model::validator::{Acceptance, Candidate, HEAD_BYTES, Refusal};
+pub use crate::model::validator::{FileCandidate, FileRefusal, HEAD_BYTES, ValidatedFile};
 pub use loadlock_policy::model::ValidationRules;
 
 /// A loaded validator.
@@ -66,9 +66,9 @@ impl Validator {
     /// [`CallError`] if there is no verdict; the file is then refused.
     pub async fn inspect(
         &self,
-        candidate: Candidate,
+        candidate: FileCandidate,
         rules: &ValidationRules,
-    ) -> Result<Result<Acceptance, Refusal>, CallError> {
+    ) -> Result<Result<ValidatedFile, FileRefusal>, CallError> {
         let verdict = self
             .pool
             .call(move |calls, store| calls.inspect(store, candidate, rules))

@@ -8,7 +8,7 @@ use crate::bindings::shared_tracker::SharedTrackerComponent;
 use crate::bindings::shared_tracker::exports::loadlock::upload::coordination as w;
 use crate::contract::calls::{Answered, CoordinationCalls};
 use crate::model::coordination::{
-    Acquired, Attempt, AuditCount, Holder, Leased, News, Peer, ProviderState, TenantLimits,
+    Acquired, Attempt, AuditCount, LeaseHolder, Leased, News, PeerGateway, ProviderState, TenantLimits,
 };
 use crate::model::tracker::{FileRecord, Recorded};
 use crate::state::CallState;
@@ -117,7 +117,7 @@ fn news(news: w::News) -> News {
         peers: news
             .peers
             .into_iter()
-            .map(|peer| Peer {
+            .map(|peer| PeerGateway {
                 gateway: peer.gateway,
                 url: peer.url,
                 alive: peer.alive,
@@ -146,7 +146,7 @@ fn to_limits(limits: TenantLimits) -> w::Limits {
 fn acquired(acquired: w::Acquired) -> Acquired {
     match acquired {
         w::Acquired::Granted(fence) => Acquired::Granted(fence),
-        w::Acquired::Held(holder) => Acquired::Held(Holder {
+        w::Acquired::Held(holder) => Acquired::Held(LeaseHolder {
             gateway: holder.gateway,
             attempt: holder.attempt,
             alive: holder.alive,

@@ -8,7 +8,8 @@ use crate::bindings::tracker::TrackerComponent;
 use crate::bindings::tracker::exports::loadlock::upload::tracker as w;
 use crate::contract::calls::{Answered, TrackerCalls};
 use crate::model::tracker::{
-    AccountUsage, FileRecord, FilesQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesQuery, Stats,
+    AccountUsage, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
+    RemotesQuery,
 };
 use crate::state::CallState;
 
@@ -25,7 +26,7 @@ impl TrackerCalls for TrackerComponent {
             = call_reference(&file_record(&file)), recorded;
         get(tenant: String, id: String, now_ms: u64) -> Option<FileRecord>
             = call_get(&tenant, &id, now_ms), |file| file.map(from_file_record);
-        list(query: FilesQuery) -> Page<FileRecord>
+        list(query: FilesQuery) -> LedgerPage<FileRecord>
             = call_list(&files_query(&query)), files_page;
         tombstone(tenant: String, id: String) -> Release
             = call_tombstone(&tenant, &id), release;
@@ -37,9 +38,9 @@ impl TrackerCalls for TrackerComponent {
             = call_observe(&account, &remote_id, to_state(state), now_ms), |found| found;
         remote(account: String, remote_id: String) -> Option<RemoteRow>
             = call_remote(&account, &remote_id), |row| row.map(remote_row);
-        remotes(query: RemotesQuery) -> Page<RemoteRow>
+        remotes(query: RemotesQuery) -> LedgerPage<RemoteRow>
             = call_remotes(&remotes_query(&query)), remotes_page;
-        stats(tenant: Option<String>) -> Stats
+        stats(tenant: Option<String>) -> LedgerStats
             = call_stats(tenant.as_deref()), stats;
         usage() -> Vec<AccountUsage>
             = call_usage(), |all| all.into_iter().map(usage).collect();
@@ -153,8 +154,8 @@ fn files_query(query: &FilesQuery) -> w::ListQuery {
     }
 }
 
-fn files_page(page: w::Page) -> Page<FileRecord> {
-    Page {
+fn files_page(page: w::Page) -> LedgerPage<FileRecord> {
+    LedgerPage {
         items: page.files.into_iter().map(from_file_record).collect(),
         next: page.next,
     }
@@ -170,15 +171,15 @@ fn remotes_query(query: &RemotesQuery) -> w::RemotesQuery {
     }
 }
 
-fn remotes_page(page: w::RemotesPage) -> Page<RemoteRow> {
-    Page {
+fn remotes_page(page: w::RemotesPage) -> LedgerPage<RemoteRow> {
+    LedgerPage {
         items: page.remotes.into_iter().map(remote_row).collect(),
         next: page.next,
     }
 }
 
-fn stats(stats: w::Totals) -> Stats {
-    Stats {
+fn stats(stats: w::Totals) -> LedgerStats {
+    LedgerStats {
         files: stats.files,
         bytes: stats.bytes,
         remotes: stats.remotes,

@@ -6,26 +6,26 @@ use wasmtime::Store;
 use crate::bindings::validator::ValidatorComponent;
 use crate::bindings::validator::exports::loadlock::upload::validator as w;
 use crate::contract::calls::{Called, ValidatorCalls};
-use crate::model::validator::{Acceptance, Candidate, Refusal};
+use crate::model::validator::{FileCandidate, FileRefusal, ValidatedFile};
 use crate::state::CallState;
 
 impl ValidatorCalls for ValidatorComponent {
     fn inspect<'s>(
         &'s self,
         store: &'s mut Store<CallState>,
-        candidate: Candidate,
+        candidate: FileCandidate,
         rules: &ValidationRules,
-    ) -> Called<'s, Result<Acceptance, Refusal>> {
+    ) -> Called<'s, Result<ValidatedFile, FileRefusal>> {
         let (candidate, rules) = (from_candidate(candidate), from_rules(rules));
         Box::pin(async move {
             let validator = self.loadlock_upload_validator();
             Ok(match validator.call_inspect(store, &candidate, &rules).await? {
-                w::Verdict::Accepted(accepted) => Ok(Acceptance {
+                w::Verdict::Accepted(accepted) => Ok(ValidatedFile {
                     name: accepted.name,
                     media_type: accepted.media_type,
                     extension: accepted.extension,
                 }),
-                w::Verdict::Refused(refused) => Err(Refusal {
+                w::Verdict::Refused(refused) => Err(FileRefusal {
                     code: refused.code,
                     reason: refused.reason,
                     hint: refused.hint,
@@ -35,7 +35,7 @@ impl ValidatorCalls for ValidatorComponent {
     }
 }
 
-fn from_candidate(candidate: Candidate) -> w::Candidate {
+fn from_candidate(candidate: FileCandidate) -> w::Candidate {
     w::Candidate {
         name: candidate.name,
         folder: candidate.folder,
