@@ -291,11 +291,7 @@ async fn advice_is_for_whoever_asks() {
     for refusal in refusals {
         assert!(refusal.status.is_client_error(), "{}", refusal.text());
         let text = refusal.text();
-        for word in [
-            "`loadlock ",
-            "`--",
-            "Read the message",
-        ] {
+        for word in ["`loadlock ", "`--", "Read the message"] {
             assert!(!text.contains(word), "{word}: {text}");
         }
         assert!(

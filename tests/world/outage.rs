@@ -234,9 +234,7 @@ async fn a_black_hole() {
     let address = listener.local_addr().unwrap();
     let mut down = Down::at(format!("http://{address}/v1"), "nothing answered");
     down._kept.push(Box::new(listener));
-    while let Ok(Ok(stream)) =
-        tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(address)).await
-    {
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(address)).await {
         down._kept.push(Box::new(stream));
     }
     is_left_at_once(down).await;
@@ -311,11 +309,17 @@ async fn a_lost_answer_at_a_vendor_that_cannot_be_asked_ends_in_time() {
     let down = Down::at(first.base_url(), "");
     let place = place(&down, Some(&second));
     let text = std::fs::read_to_string(place.config()).unwrap();
-    place.configure(&format!("{text}[retry]\nattempts = 2\nbase = \"5ms\"\ndeadline = \"5s\"\n"));
+    place.configure(&format!(
+        "{text}[retry]\nattempts = 2\nbase = \"5ms\"\ndeadline = \"5s\"\n"
+    ));
     first.faults().push(Operation::Create, Fault::ResetAfter);
     for number in 0..100 {
         // Some of the looks get no answer at all.
-        let fault = if number % 4 == 3 { Fault::Hang } else { Fault::ResetBefore };
+        let fault = if number % 4 == 3 {
+            Fault::Hang
+        } else {
+            Fault::ResetBefore
+        };
         first.faults().push(Operation::List, fault);
     }
     let (status, lines) = upload(&place, 14).await;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use crate::error::{Code, Defect};
-use crate::read::{Item, Reader};
+use crate::read::{ConfigReader, ListItem};
 
 /// Before a proxy that speaks the PROXY protocol.
 const PROXY_PROTOCOL: &str = "proxy-protocol:";
@@ -14,9 +14,9 @@ const PROXY_PROTOCOL: &str = "proxy-protocol:";
 /// `[server]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Server {
+pub struct ServerSection {
     /// Without it plain HTTP is spoken.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<TlsPaths>,
     /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Proxies whose connections begin with a header of the PROXY protocol.
@@ -26,15 +26,15 @@ pub struct Server {
 /// `server.tls`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TlsFiles {
+pub struct TlsPaths {
     /// PEM: the certificate, then the ones that lead to its authority.
     pub certificate: PathBuf,
     /// PEM: the private key.
     pub key: PathBuf,
 }
 
-impl Server {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+impl ServerSection {
+    pub(crate) fn read(reader: &mut ConfigReader<'_>) -> Self {
         let tls = tls(reader);
         let (proxy_protocol, trusted_proxies) = trusted_proxies(reader).into_iter().partition::<Vec<_>, _>(|one| one.0);
         let networks = |proxies: Vec<(bool, IpNet)>| proxies.into_iter().map(|(_, network)| network).collect();
@@ -47,9 +47,9 @@ impl Server {
 }
 
 /// Whether each speaks the PROXY protocol, and where it is.
-fn trusted_proxies(reader: &mut Reader<'_>) -> Vec<(bool, IpNet)> {
+fn trusted_proxies(reader: &mut ConfigReader<'_>) -> Vec<(bool, IpNet)> {
     const KEY: &str = "server.trusted_proxies";
-    let items = reader.optional::<Vec<Item>>(KEY);
+    let items = reader.optional::<Vec<ListItem>>(KEY);
     let items = items.map(|(items, _)| items).unwrap_or_default();
     reader.unique(&items, KEY);
     let mut proxies = Vec::new();
@@ -86,7 +86,7 @@ fn network(text: &str) -> Result<IpNet, Defect> {
     Ok(network)
 }
 
-fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+fn tls(reader: &mut ConfigReader<'_>) -> Option<TlsPaths> {
     let Some(records) = reader.records("server.tls") else {
         reader.explain_default("server.tls");
         return None;
@@ -106,7 +106,7 @@ fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
     let certificate = reader.existing_file(&place, &certificate.text, &certificate.origin);
     let key = reader.existing_file(&record.key_of("key"), &key.text, &key.origin);
     reader.explain(&record.key, "a certificate and its key", &record.origin);
-    Some(TlsFiles {
+    Some(TlsPaths {
         certificate: certificate?,
         key: key?,
     })

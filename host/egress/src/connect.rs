@@ -315,7 +315,11 @@ impl Service<Name> for CheckedResolver {
             let addresses = answer.await.map_err(|error| {
                 let reason = error.to_string();
                 // The standard library's preface, which the sentence around it says already.
-                failed(reason.trim_start_matches("failed to lookup address information: ").to_owned())
+                failed(
+                    reason
+                        .trim_start_matches("failed to lookup address information: ")
+                        .to_owned(),
+                )
             })?;
             if addresses.is_empty() {
                 return Err(failed("the name has no address".to_owned()));

@@ -91,7 +91,10 @@ async fn connecting_includes_tls() {
         .build(&common::no_env)
         .unwrap();
     let error = common::get(&transport, &origin, "/").await.unwrap_err();
-    assert!(matches!(error, Error::ConnectTimeout { stage: Stage::Tls, .. }), "{error}");
+    assert!(
+        matches!(error, Error::ConnectTimeout { stage: Stage::Tls, .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -300,7 +303,11 @@ async fn a_connection_that_is_closed_at_once_was_sent_nothing() {
         let decided = allowed(&origin, Method::Post, "/");
         let sent = transport.send(request, &decided, &call);
         let error = sent.await.unwrap_err();
-        assert_eq!(error.reached_upstream(), call.account.storing_requests() == 1, "{error}");
+        assert_eq!(
+            error.reached_upstream(),
+            call.account.storing_requests() == 1,
+            "{error}"
+        );
         known += usize::from(!error.reached_upstream());
     }
     assert!(known > 0);
@@ -312,7 +319,12 @@ async fn a_request_that_a_connection_took_counts_as_sent() {
     let silent = silent_after("").await;
     let origin = silent.origin();
     let transport = builder(&origin).timeouts(LONG).build(&common::no_env).unwrap();
-    for (method, counted) in [(Method::Post, 1), (Method::Put, 1), (Method::Delete, 1), (Method::Get, 0)] {
+    for (method, counted) in [
+        (Method::Post, 1),
+        (Method::Put, 1),
+        (Method::Delete, 1),
+        (Method::Get, 0),
+    ] {
         let call = Call::default();
         let request = Request::new(Full::new(Bytes::from_static(b"a small file")));
         let decided = allowed(&origin, method, "/");

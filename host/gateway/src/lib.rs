@@ -56,4 +56,4 @@ pub use staged::{Allotment, Staged};
 pub use state::gateway::Gateway;
 pub use state::live::Environment;
 pub use tokio_util::sync::CancellationToken;
-pub use view::{EligibleView, File, FilePage, Gauge, Health, Probe, ProviderView, RefusedView, RouteView};
+pub use view::{EgressView, EligibleView, File, FilePage, Gauge, Health, Probe, ProviderView, RefusedView, RouteView};

@@ -7,7 +7,7 @@ use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::files::GrantRoot;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
-use loadlock_sandbox::validator::{Rules, Validator};
+use loadlock_sandbox::validator::Validator;
 use loadlock_sandbox::{Limits, Sandbox};
 
 use crate::admission::{Digests, Grants, Spool, spool_root};
@@ -97,7 +97,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
         },
         intake: Intake {
             validator: components.validator,
-            rules: rules(config),
+            rules: config.validator.rules.clone(),
             // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and
             // needs no body for it.
             sessions: Sessions::load(&spool, setup.clock.wall_ms(), !setup.look_only),
@@ -187,20 +187,6 @@ async fn providers(
         units.push(unit.await?);
     }
     Ok(units)
-}
-
-/// What the validator is asked to check.
-fn rules(config: &loadlock_config::Config) -> Rules {
-    let validator = &config.validator;
-    Rules {
-        max_bytes: Some(config.limits.max_upload_size.0),
-        allow_empty: validator.allow_empty,
-        allow: validator.allow.clone(),
-        deny: validator.deny.clone(),
-        deny_types: validator.deny_types.clone(),
-        deny_secrets: validator.deny_secrets,
-        deny_mismatch: validator.deny_mismatch,
-    }
 }
 
 /// One call of a tracker: a transaction on its own disk.

@@ -102,7 +102,11 @@ impl Kind {
             Self::BlackHole => vendor.be("black_hole").await,
             // A connection that is open needs no name, so those are closed.
             Self::NameGone | Self::NameSilent => {
-                let gone = if self == Self::NameGone { Gone::Unknown } else { Gone::Silent };
+                let gone = if self == Self::NameGone {
+                    Gone::Unknown
+                } else {
+                    Gone::Silent
+                };
                 names.set(vendor.name, Some(gone));
                 vendor.be("there").await
             }

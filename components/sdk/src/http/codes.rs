@@ -56,9 +56,9 @@ pub(crate) fn of_stream(error: &StreamFault) -> Failure {
 pub(crate) fn of_code(code: &ErrorCode) -> Failure {
     let kind = match code {
         // Not of the connection itself: what was not sent is not lost, and a timeout leaves that open.
-        ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => FailureKind::Timeout,
+        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
+            FailureKind::Timeout
+        }
         ErrorCode::HttpRequestDenied
         | ErrorCode::DestinationIpProhibited
         | ErrorCode::HttpRequestMethodInvalid

@@ -2,7 +2,7 @@
 
 use loadlock_sandbox::files::{AdmittedInput, OpenedFile, Watch};
 use loadlock_sandbox::provider;
-use loadlock_sandbox::validator::{Candidate, Refusal, Rules, Validator};
+use loadlock_sandbox::validator::{FileCandidate, FileRefusal, ValidationRules, Validator};
 
 use super::grants::Cover;
 use super::opened::Opened;
@@ -24,14 +24,14 @@ impl AdmittedFile {
     pub(crate) async fn judge(
         opened: Opened,
         validator: &Validator,
-        rules: &Rules,
+        rules: &ValidationRules,
         rename: Option<&str>,
     ) -> Result<Self> {
         let size = opened.file.identity.size;
         let head = sniff::read(&opened.file)
             .await
             .map_err(|error| Error::new(ErrorCode::PathNotReadable, format!("cannot read the file: {error}")))?;
-        let candidate = |name: Vec<u8>| Candidate {
+        let candidate = |name: Vec<u8>| FileCandidate {
             name,
             folder: opened.folder.clone(),
             size,
@@ -120,8 +120,8 @@ impl AdmittedFile {
     }
 
     /// What a provider is told beside the bytes.
-    pub(crate) fn facts(&self, sha256: Option<&str>) -> provider::AdmittedFile {
-        provider::AdmittedFile {
+    pub(crate) fn facts(&self, sha256: Option<&str>) -> provider::FileFacts {
+        provider::FileFacts {
             name: self.name.clone(),
             size: self.size(),
             media_type: self.media_type.clone(),
@@ -151,7 +151,7 @@ impl AdmittedFile {
 }
 
 /// What the validator says against a file, as a user reads it.
-pub(crate) fn refused(refusal: Refusal) -> Error {
+pub(crate) fn refused(refusal: FileRefusal) -> Error {
     let code = match refusal.code.as_str() {
         "too_large" => ErrorCode::FileTooLarge,
         _ => ErrorCode::FileRejected,
@@ -161,9 +161,9 @@ pub(crate) fn refused(refusal: Refusal) -> Error {
 
 async fn verdict(
     validator: &Validator,
-    candidate: Candidate,
-    rules: &Rules,
-) -> Result<loadlock_sandbox::validator::Acceptance> {
+    candidate: FileCandidate,
+    rules: &ValidationRules,
+) -> Result<loadlock_sandbox::validator::ValidatedFile> {
     match validator.inspect(candidate, rules).await {
         Ok(Ok(accepted)) => Ok(accepted),
         Ok(Err(refusal)) => Err(refused(refusal)),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use loadlock_audit::Event;
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
 use loadlock_sandbox::provider::Provider;
-use loadlock_sandbox::tracker::{FileRecord, FilesQuery, Release, Stats};
+use loadlock_sandbox::tracker::{FileRecord, FilesQuery, LedgerStats, Release};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -225,7 +225,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
-    pub async fn stats(&self, who: &Principal) -> Result<Stats> {
+    pub async fn stats(&self, who: &Principal) -> Result<LedgerStats> {
         who.require(Scope::Read)?;
         self.0.flush_for(|_, waiting| waiting.tenant == who.tenant()).await;
         answered(self.0.ledger.tracker.stats(Some(who.tenant().to_owned())).await)

@@ -1,6 +1,6 @@
 //! Bodies that front doors announce, and those that they have taken in before anything is decided about them.
 
-use loadlock_sandbox::validator::{Candidate, Rules};
+use loadlock_sandbox::validator::{FileCandidate, ValidationRules};
 
 use crate::admission::{Body, refused, too_large};
 use crate::api::request::Target;
@@ -100,7 +100,7 @@ impl Gateway {
     }
 
     async fn judge_name(&self, announced: &Announced<'_>) -> Result<()> {
-        let candidate = Candidate {
+        let candidate = FileCandidate {
             name: announced.name.as_bytes().to_vec(),
             folder: Vec::new(),
             // Unknown sizes break no rule.
@@ -109,7 +109,7 @@ impl Gateway {
             declared_type: announced.media_type.map(str::to_owned),
         };
         // Types are judged by the content as well, which is not here yet.
-        let rules = Rules {
+        let rules = ValidationRules {
             deny_types: Vec::new(),
             deny_mismatch: false,
             ..self.0.intake.rules.clone()

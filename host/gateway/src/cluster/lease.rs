@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_journal::{Intent, Journal, State};
-use loadlock_sandbox::coordination::{Acquired, Attempt, Holder, TenantLimits};
+use loadlock_sandbox::coordination::{Acquired, Attempt, LeaseHolder, TenantLimits};
 use loadlock_sandbox::tracker::DedupKey;
 use tokio::time::Instant;
 
 use super::member::{Attempting, Cluster};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;
-use crate::records::dedup_key;
 
 /// Between two questions whether the other has ended: doubled each time, for many wait for one.
 const FIRST: Duration = Duration::from_millis(20);
@@ -58,7 +57,7 @@ impl Cluster {
             .map_err(|error| Error::new(ErrorCode::Internal, format!("an entry without words: {error}")))?;
         let attempt = Attempt {
             id: told.id.clone(),
-            key: dedup_key(&told, claim.sha256.clone()),
+            key: told.key.with_digest(claim.sha256.clone()),
             bytes: told.bytes,
             entry,
         };
@@ -117,7 +116,7 @@ impl Cluster {
     }
 
     /// Whether to wait for whoever leads, or to take its lease away.
-    fn held_by(&self, holder: Holder, journal: &Journal, waited: Duration) -> Result<AfterWait> {
+    fn held_by(&self, holder: LeaseHolder, journal: &Journal, waited: Duration) -> Result<AfterWait> {
         if holder.gateway != self.id {
             let given_up = !holder.alive && waited >= SETTLING;
             return Ok(AfterWait::Wait(given_up.then_some(holder.attempt)));

@@ -9,16 +9,18 @@ use loadlock_journal::Journal;
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::{Admission, Breaker, BreakerPolicy, BreakerSnapshot};
 use loadlock_policy::budget::{BudgetPolicy, RetryBudget};
+use loadlock_policy::egress::EgressGrant;
 use loadlock_policy::model::{FailureKind, Profile, VerifyMethod};
 use loadlock_policy::retry::RetryPolicy;
-use loadlock_sandbox::CallReport;
 use loadlock_sandbox::provider::Provider;
+use loadlock_sandbox::{CallReport, Network};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use super::deletes::DeleteLog;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
+use crate::view::EgressView;
 
 /// What is loaded of one configured provider.
 pub(crate) struct LoadedProvider {
@@ -27,6 +29,8 @@ pub(crate) struct LoadedProvider {
     pub(crate) order: Option<u32>,
     pub(crate) component: Provider,
     pub(crate) profile: Profile,
+    /// Nobody said what it may reach: it may reach what it asks for.
+    pub(crate) egress_by_default: bool,
     pub(crate) account: String,
     pub(crate) max_upload_bytes: u64,
     /// A client's purpose → the vendor's.
@@ -77,6 +81,17 @@ impl ProviderUnit {
             reported: Arc::default(),
             deleted: DeleteLog::default(),
             loaded,
+        }
+    }
+
+    /// What it may reach, for a person.
+    pub(crate) fn egress(&self) -> EgressView {
+        EgressView {
+            by_default: self.egress_by_default,
+            rules: match &self.component.grants().network {
+                Network::Denied => Vec::new(),
+                Network::Granted(outlet) => outlet.policy.grants().iter().map(EgressGrant::describe).collect(),
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! Finding what is stored already.
 
 use loadlock_journal::Accepted;
+use loadlock_policy::model::ContentKey;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
 use super::expiry::Lifetime;
@@ -9,7 +10,6 @@ use super::revalidate::DedupHit;
 use super::route::RouteLeg;
 use crate::error::{Result, answered};
 use crate::fault::{self, Point};
-use crate::records::journal_key;
 use crate::{id, view};
 
 impl UploadJob<'_> {
@@ -129,7 +129,7 @@ impl UploadJob<'_> {
         };
         let key = self.dedup_key(leg, sha256);
         let deletes_before = unit.deleted.now().await;
-        let Some(known) = state.journal.find_accepted(&journal_key(&key))? else {
+        let Some(known) = state.journal.find_accepted(&ContentKey::from(key.clone()))? else {
             return Ok(None);
         };
         let Some(accepted) = known.accepted().cloned() else {

@@ -4,10 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loadlock_policy::Millis;
-use loadlock_policy::model::RemoteFile;
+use loadlock_policy::model::{ContentKey, DedupKey, RemoteFile};
 use loadlock_sandbox::coordination::TenantLimits;
 use loadlock_sandbox::files::ReadReport;
-use loadlock_sandbox::tracker::DedupKey;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -108,15 +107,20 @@ impl UploadJob<'_> {
         hash(self.file.opened().file.clone(), self.file.size()).await
     }
 
-    /// What the content is stored under at this leg of the route.
-    pub(super) fn dedup_key(&self, leg: &RouteLeg<'_>, sha256: String) -> DedupKey {
-        DedupKey {
+    /// What the content is stored under at this leg of the route, before its digest is known.
+    pub(super) fn content_key(&self, leg: &RouteLeg<'_>) -> ContentKey {
+        ContentKey {
             tenant: self.asked.who.tenant().to_owned(),
             account: leg.unit.account.clone(),
             purpose: leg.purpose.clone(),
             treatment: treatment(leg.unit, self.file.extension(), self.file.media_type()),
-            sha256,
+            sha256: None,
         }
+    }
+
+    /// The same with the digest.
+    pub(super) fn dedup_key(&self, leg: &RouteLeg<'_>, sha256: impl Into<String>) -> DedupKey {
+        self.content_key(leg).with_digest(sha256)
     }
 
     /// Whether its entry was given up on the way here. What an idempotency key answers is in the journal first; another

@@ -238,7 +238,7 @@ impl Gateway {
 /// Gives a reading back if the ledger gives no answer, or the caller goes away.
 struct ReadingGuard<'a> {
     share: &'a Share,
-    reading: Option<loadlock_policy::quota::Reading>,
+    reading: Option<loadlock_policy::quota::QuotaReading>,
 }
 
 impl<'a> ReadingGuard<'a> {
@@ -247,7 +247,7 @@ impl<'a> ReadingGuard<'a> {
         Self { share, reading }
     }
 
-    fn take(mut self) -> Option<loadlock_policy::quota::Reading> {
+    fn take(mut self) -> Option<loadlock_policy::quota::QuotaReading> {
         self.reading.take()
     }
 }

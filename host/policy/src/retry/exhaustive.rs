@@ -266,7 +266,10 @@ impl World {
                             let until = self.first[leg] + scope.retry.connect;
                             assert!(self.now + *after < until, "waits for a provider that is not there");
                             let elsewhere = scope.route.fallback && leg == 0;
-                            assert!(!elsewhere || self.unverified[leg] || self.spent(scope), "waits, with another to go to");
+                            assert!(
+                                !elsewhere || self.unverified[leg] || self.spent(scope),
+                                "waits, with another to go to"
+                            );
                         }
                     }
                     _ => {}

@@ -4,7 +4,9 @@ use super::*;
 use crate::model::Reach;
 
 fn unreachable() -> Event {
-    Event::AttemptFailed(Failure::unreachable("cannot connect to api.test:443: connection refused"))
+    Event::AttemptFailed(Failure::unreachable(
+        "cannot connect to api.test:443: connection refused",
+    ))
 }
 
 #[test]
