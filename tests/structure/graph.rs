@@ -15,8 +15,7 @@ pub(crate) struct Graph {
     pub(crate) edges: Vec<BTreeSet<usize>>,
 }
 
-struct Modules<'a> {
-    sources: &'a [Source],
+struct Modules {
     by_module: BTreeMap<Module, usize>,
     /// Of each file: name → the path that it is a name for.
     exports: Vec<BTreeMap<String, Module>>,
@@ -28,13 +27,13 @@ pub(crate) fn graph(sources: &[Source], folder: &Path) -> Graph {
         by_module.insert(module(&source.path, folder), index);
     }
     let mut modules = Modules {
-        sources,
         by_module,
         exports: vec![BTreeMap::new(); sources.len()],
     };
     let mut uses = Vec::new();
     for (own, index) in modules.by_module.clone() {
         let mut imports = Vec::new();
+        let body = without_imports(&sources[index].code);
         for (public, path, name) in statements(&sources[index].code) {
             let Some(path) = modules.absolute(&own, &path) else {
                 continue;
@@ -42,11 +41,11 @@ pub(crate) fn graph(sources: &[Source], folder: &Path) -> Graph {
             if public {
                 modules.exports[index].insert(name.clone(), path.clone());
             }
-            if !public || words(&sources[index].code).filter(|word| *word == name).count() > 1 {
+            if !public || words(&body).any(|word| word == name) {
                 imports.push(path);
             }
         }
-        imports.extend(inline(&sources[index].code).filter_map(|path| modules.absolute(&own, &path)));
+        imports.extend(inline(&body).filter_map(|path| modules.absolute(&own, &path)));
         uses.push((index, imports));
     }
     let mut edges = vec![BTreeSet::new(); sources.len()];
@@ -75,7 +74,7 @@ fn module(path: &Path, folder: &Path) -> Module {
     module
 }
 
-impl Modules<'_> {
+impl Modules {
     /// A path as it is written in module `own`, from the root of the crate; `None` if it is another crate's.
     fn absolute(&self, own: &Module, path: &[String]) -> Option<Module> {
         let mut base = own.clone();
@@ -148,6 +147,25 @@ fn statements(code: &str) -> Vec<(bool, Module, String)> {
         }
     }
     found
+}
+
+/// The code without `use` and without declarations of modules.
+fn without_imports(code: &str) -> String {
+    let mut body = String::new();
+    let mut statement = String::new();
+    for part in code.split_inclusive([';', '{', '}']) {
+        statement.push_str(part);
+        let after = without_visibility(statement.trim_start());
+        let import = after.starts_with("use ");
+        if import && !part.ends_with(';') {
+            continue;
+        }
+        if !import && !(after.starts_with("mod ") && part.ends_with(';')) {
+            body.push_str(&statement);
+        }
+        statement.clear();
+    }
+    body
 }
 
 fn without_visibility(statement: &str) -> &str {

@@ -122,6 +122,9 @@ codes! {
         "Wait as long as `Retry-After` says.";
     RequestInvalid = "request_invalid", 400, "The request does not make sense.",
         "Read the message.";
+    EncodingUnsupported = "encoding_unsupported", 415, "The body, or a part of it, is encoded, such as with gzip or \
+         base64.",
+        "Send the bytes as they are.";
     NoSuchEndpoint = "no_such_endpoint", 404, "The gateway has nothing at this path.",
         "Check the URL.";
     MethodNotAllowed = "method_not_allowed", 405, "The path exists, but not for this method.",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::metrics::{Unit, counter, gauge, histogram};
 use loadlock_policy::breaker::Label;
-use loadlock_sandbox::Usage;
+use loadlock_sandbox::CallUsage;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,7 +278,7 @@ pub(crate) fn transition(provider: &str, label: Label) {
 }
 
 /// A sandboxed call ended.
-pub(crate) fn call(provider: &str, usage: &Usage, failed: bool) {
+pub(crate) fn call(provider: &str, usage: &CallUsage, failed: bool) {
     histogram!(CPU_SECONDS, "provider" => provider.to_owned()).record(usage.cpu.as_secs_f64());
     histogram!(MEMORY_PEAK, "provider" => provider.to_owned()).record(usage.memory_peak as f64);
     if failed {

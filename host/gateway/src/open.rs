@@ -8,7 +8,7 @@ use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::files::GrantRoot;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
-use loadlock_sandbox::validator::{Rules, Validator};
+use loadlock_sandbox::validator::Validator;
 use loadlock_sandbox::{Limits, Sandbox};
 
 use crate::admission::{Digests, Grants, Spool, spool_root};
@@ -20,16 +20,17 @@ use crate::home::Home;
 use crate::recovery::pass::Settled;
 use crate::session::{Sessions, remove_old_layout};
 use crate::setup::{Needs, Setup, auth, load_provider, network, refused};
-use crate::state::admission::Admission;
+use crate::state::accepted_credentials::AcceptedCredentials;
 use crate::state::callers::Callers;
 use crate::state::deletes::Deletes;
 use crate::state::failure_limiter::FailureLimiter;
 use crate::state::gateway::{Gateway, GatewayState};
+use crate::state::intake::Intake;
 use crate::state::ledger::Ledger;
 use crate::state::live::LiveConfig;
 use crate::state::open_entries::OpenEntries;
 use crate::state::outbox::Outbox;
-use crate::state::provider::{ProviderUnit, Providers};
+use crate::state::provider::{ProviderUnit, ProviderUnits};
 use crate::state::single_flight::SingleFlight;
 use crate::state::tenant_limits::Tenants;
 
@@ -39,14 +40,17 @@ impl Gateway {
     /// # Errors
     /// The first thing that stands in the way: a start with half of the configuration would be a surprise later.
     #[boxed]
-    pub async fn open(setup: Setup) -> Result<Self> {
-        let look_only = setup.look_only;
+    pub async fn open(mut setup: Setup) -> Result<Self> {
+        let (look_only, answering) = (setup.look_only, setup.answering.take());
         let gateway = Self(Arc::new(opened(setup).await?));
         let state = &gateway.0;
         state.check_threshold()?;
         state.tracker_ready().await?;
         state.configuration_recorded().await?;
         state.providers.restore(&state.journal, &state.clock);
+        if let Some(answering) = answering {
+            answering(&gateway);
+        }
         if look_only {
             return Ok(gateway);
         }
@@ -90,19 +94,19 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
     Ok(GatewayState {
         callers: Callers {
             auth: components.auth,
-            failures: FailureLimiter::new(components.key_ids),
+            failures: FailureLimiter::new(components.key_ids, AcceptedCredentials::open(&home.accepted())),
             tenants: Tenants::default(),
         },
-        admission: Admission {
+        intake: Intake {
             validator: components.validator,
-            rules: rules(config),
+            rules: config.validator.rules.clone(),
             // What is left in the spool beside sessions is uploads that are settled below: the journal knows them, and
             // needs no body for it.
             sessions: Sessions::load(&spool, setup.clock.wall_ms(), !setup.look_only),
             spool,
             digests: Digests::open(&home.digests()),
         },
-        providers: Providers::new(components.providers, limits.concurrency),
+        providers: ProviderUnits::new(components.providers, limits.concurrency),
         single_flight: SingleFlight::default(),
         journal,
         ledger: Ledger {
@@ -185,20 +189,6 @@ async fn providers(
         units.push(unit.await?);
     }
     Ok(units)
-}
-
-/// What the validator is asked to check.
-fn rules(config: &loadlock_config::Config) -> Rules {
-    let validator = &config.validator;
-    Rules {
-        max_bytes: Some(config.limits.max_upload_size.0),
-        allow_empty: validator.allow_empty,
-        allow: validator.allow.clone(),
-        deny: validator.deny.clone(),
-        deny_types: validator.deny_types.clone(),
-        deny_secrets: validator.deny_secrets,
-        deny_mismatch: validator.deny_mismatch,
-    }
 }
 
 /// One call of a tracker: a transaction on its own disk.

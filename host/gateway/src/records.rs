@@ -1,8 +1,8 @@
-//! One key, three spellings: between the rows of the journal and the records of the tracker.
+//! Between the rows of the journal and the records of the tracker.
 
-use loadlock_journal::{Accepted, ContentKey, Entry as Row, Intent};
+use loadlock_journal::{Accepted, Entry as Row};
 use loadlock_policy::model::Treatment;
-use loadlock_sandbox::tracker::{DedupKey, FileRecord};
+use loadlock_sandbox::tracker::FileRecord;
 
 use crate::state::provider::ProviderUnit;
 
@@ -15,38 +15,12 @@ pub(crate) fn treatment(unit: &ProviderUnit, extension: &str, media_type: &str) 
     }
 }
 
-/// The tracker's key as the journal has it.
-pub(crate) fn journal_key(key: &DedupKey) -> ContentKey {
-    ContentKey {
-        tenant: key.tenant.clone(),
-        account: key.account.clone(),
-        purpose: key.purpose.clone(),
-        treatment: key.treatment.clone(),
-        sha256: Some(key.sha256.clone()),
-    }
-}
-
-/// The key of an entry's content, whose digest is known by now, as the tracker has it.
-pub(crate) fn dedup_key(intent: &Intent, sha256: String) -> DedupKey {
-    DedupKey {
-        tenant: intent.key.tenant.clone(),
-        account: intent.key.account.clone(),
-        purpose: intent.key.purpose.clone(),
-        treatment: intent.key.treatment.clone(),
-        sha256,
-    }
-}
-
 /// The record of an entry that a vendor accepted.
 pub(crate) fn record_of(row: &Row) -> Option<FileRecord> {
     let (intent, accepted) = (&row.intent, row.accepted()?);
     Some(FileRecord {
         id: intent.id.clone(),
-        key: DedupKey {
-            tenant: intent.tenant.clone(),
-            account: accepted.account.clone(),
-            ..dedup_key(intent, accepted.sha256.clone())
-        },
+        key: intent.key.at(&accepted.account).with_digest(&accepted.sha256),
         filename: intent.filename.clone(),
         bytes: intent.bytes,
         media_type: intent.media_type.clone(),

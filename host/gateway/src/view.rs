@@ -99,6 +99,9 @@ pub struct ProviderView {
     /// What the last probe found; absent if it was never probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// What it may reach.
+    #[serde(default)]
+    pub egress: EgressView,
     /// What the account holds, by purpose: purposes with a limit or in use.
     pub quota: Vec<Gauge>,
 }
@@ -134,6 +137,15 @@ pub struct Gauge {
     /// The most that the vendor documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
+}
+
+/// What a provider may reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressView {
+    /// The configuration says nothing, so it is exactly what the built-in component asks for.
+    pub by_default: bool,
+    /// Methods, origin and path of each grant, for a person.
+    pub rules: Vec<String>,
 }
 
 /// What a probe found.
@@ -174,6 +186,9 @@ pub struct EligibleView {
     pub provider: String,
     /// The vendor's purpose.
     pub purpose: String,
+    /// What it may reach.
+    #[serde(default)]
+    pub egress: EgressView,
 }
 
 /// A provider that cannot.

@@ -19,7 +19,9 @@ pub fn pages() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![root()];
     while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if path.is_dir() && !matches!(name.as_ref(), "target" | "node_modules" | ".git" | ".cache") {

@@ -17,7 +17,10 @@ pub fn local(page: &str) -> Vec<Link> {
         while let Some((_, after)) = rest.split_once("](") {
             let target: String = after.chars().take_while(|&c| c != ')' && !c.is_whitespace()).collect();
             if !target.contains("://") && !target.starts_with("mailto:") {
-                found.push(Link { line, target: target.clone() });
+                found.push(Link {
+                    line,
+                    target: target.clone(),
+                });
             }
             rest = after.get(target.len()..).unwrap_or_default();
         }
@@ -42,7 +45,11 @@ pub fn anchors(page: &str) -> Vec<String> {
             .map(|c| if c == ' ' { '-' } else { c })
             .collect();
         let before = found.iter().filter(|one| **one == anchor).count();
-        found.push(if before == 0 { anchor } else { format!("{anchor}-{before}") });
+        found.push(if before == 0 {
+            anchor
+        } else {
+            format!("{anchor}-{before}")
+        });
     }
     found
 }

@@ -17,7 +17,9 @@ fn every_link_leads_somewhere() {
             let there = target.exists()
                 && (anchor.is_empty()
                     || target.extension().is_none_or(|extension| extension != "md")
-                    || links::anchors(&std::fs::read_to_string(&target).unwrap()).iter().any(|one| one == anchor));
+                    || links::anchors(&std::fs::read_to_string(&target).unwrap())
+                        .iter()
+                        .any(|one| one == anchor));
             if !there {
                 let page = page.strip_prefix(root()).unwrap();
                 broken.push(format!("{}:{}: {}", page.display(), link.line, link.target));
@@ -53,6 +55,9 @@ fn the_picture_of_the_road_is_that_of_its_source() {
 
 #[test]
 fn the_readme_is_short() {
-    let lines = std::fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    let lines = std::fs::read_to_string(root().join("README.md"))
+        .unwrap()
+        .lines()
+        .count();
     assert!(lines <= 120, "README.md has {lines} lines; at most 120");
 }

@@ -1,41 +1,65 @@
 //! A body on its way in: in memory while it is small, in a folder of the spool once it is not.
 
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use loadlock_sandbox::files::{FileBytes, GrantRoot, OpenedFile};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use loadlock_sandbox::files::OpenedFile;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
-use super::spool::{BYTES, Spool, SpoolEntry, Spooled, too_large, unavailable};
-use super::{Cover, Room};
-use crate::error::Result;
+use super::grants::Cover;
+use super::opened::Opened;
+use super::reservation::SpoolReservation;
+use super::spool::{BYTES, Spool, SpoolEntry, too_large, unavailable};
+use super::spooled::{IN_MEMORY, InMemory, Spooled, create};
+use crate::error::{Error, ErrorCode, Result};
 use crate::fault::{self, Point};
 
-/// The largest body that stays in memory: 256 of them at once take 16 MiB. A folder and a file on the disk cost some
-/// 0.2 ms of processor time, whatever lies in them; of a larger body that is a small part.
-pub(super) const IN_MEMORY: usize = 64 << 10;
-
-/// A body that lies in memory; dropping it frees it.
-#[derive(Debug)]
-pub(crate) struct InMemory {
-    /// Where it would lie on the disk: nothing is there.
-    directory: PathBuf,
-    relative: PathBuf,
-    root: Arc<GrantRoot>,
-    room: Room,
+/// A request body.
+pub struct Body {
+    /// The bytes, in order. An error ends the upload; nothing is kept.
+    pub stream: BoxStream<'static, std::io::Result<Bytes>>,
+    /// The client's file name.
+    pub name: String,
+    /// The client's media type.
+    pub media_type: Option<String>,
 }
 
-impl InMemory {
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
+impl Spool {
+    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has
+    /// the digest, and the vendor is asked. Whoever promises more puts it on the disk and syncs it
+    /// ([`Gateway::keep`](crate::Gateway::keep)).
+    pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
+        let mut taking = Taking::new(self, max_bytes);
+        let mut hasher = Sha256::new();
+        while let Some(chunk) = body.stream.next().await {
+            let chunk = chunk.map_err(ended_early)?;
+            taking.add(&chunk).await?;
+            hasher.update(&chunk);
+        }
+        let taken = taking.end().await?;
+        Ok(Opened {
+            file: taken.file,
+            covers: vec![taken.cover],
+            name: body.name.into_bytes(),
+            typed: None,
+            folder: Vec::new(),
+            declared_type: body.media_type,
+            sha256: Some(hex::encode(hasher.finalize())),
+            spooled: Some(taken.spooled),
+        })
     }
 }
 
-impl Drop for InMemory {
-    fn drop(&mut self) {
-        self.root.let_go(&self.relative);
+/// A body that stopped before its end, as its caller reads it: what stands in front of the gateway may put an [`Error`]
+/// of its own into the stream.
+pub fn ended_early(error: std::io::Error) -> Error {
+    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return refusal.clone();
     }
+    Error::new(ErrorCode::RequestInvalid, format!("the body ended early: {error}")).hint("send it again")
 }
 
 /// A whole body.
@@ -49,7 +73,7 @@ pub(super) struct Taken {
 pub(super) struct Taking<'a> {
     spool: &'a Spool,
     max_bytes: u64,
-    room: Room,
+    room: SpoolReservation,
     /// All of it, while it is small.
     start: Vec<u8>,
     disk: Option<(SpoolEntry, tokio::fs::File)>,
@@ -115,48 +139,13 @@ impl<'a> Taking<'a> {
         let Some(file) = held.map_err(|error| unavailable(&error))? else {
             return Ok(None);
         };
-        let body = InMemory {
-            directory: spool.path().join(&mark),
-            relative: relative.clone(),
-            root,
-            room: std::mem::replace(&mut self.room, spool.room()),
-        };
+        let room = std::mem::replace(&mut self.room, spool.room());
+        let body = InMemory::new(spool.path().join(&mark), relative.clone(), root, room);
         Ok(Some(Taken {
             file,
             cover: spool.cover(relative),
             spooled: Spooled::Memory(body),
         }))
-    }
-}
-
-impl Spooled {
-    /// An entry on the disk with its open file: for a body that is to outlive its request. `None` if it is a session's
-    /// already.
-    ///
-    /// # Errors
-    /// [`ErrorCode::SpoolFull`](crate::ErrorCode::SpoolFull),
-    /// [`ErrorCode::StateUnavailable`](crate::ErrorCode::StateUnavailable).
-    pub(crate) fn on_disk(self, spool: &Spool, file: FileBytes) -> Result<Option<(SpoolEntry, Arc<std::fs::File>)>> {
-        let mut body = match self {
-            Self::Entry(entry) => return Ok(file.single().map(|file| (entry, file.clone()))),
-            Self::Session(_) => return Ok(None),
-            Self::Memory(body) => body,
-        };
-        let mut bytes = vec![0; usize::try_from(body.room.bytes()).unwrap_or(IN_MEMORY)];
-        let mut entry = spool.create()?;
-        fault::at(Point::SpoolCreated);
-        let file = file
-            .single()
-            .ok_or_else(|| unavailable(&std::io::ErrorKind::NotFound.into()))?;
-        let written = file.read_exact_at(&mut bytes, 0).and_then(|()| {
-            let mut file = create(&entry)?;
-            std::io::Write::write_all(&mut file, &bytes)?;
-            Ok(Arc::new(file))
-        });
-        let file = written.map_err(|error| unavailable(&error))?;
-        entry.hold(&mut body.room);
-        fault::at(Point::SpoolWritten);
-        Ok(Some((entry, file)))
     }
 }
 
@@ -168,14 +157,6 @@ async fn new_file(spool: &Spool, start: &[u8]) -> Result<(SpoolEntry, tokio::fs:
     let mut file = tokio::fs::File::from_std(file);
     write(&mut file, start).await?;
     Ok((entry, file))
-}
-
-fn create(entry: &SpoolEntry) -> std::io::Result<std::fs::File> {
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(entry.directory().join(BYTES))
 }
 
 async fn write(file: &mut tokio::fs::File, bytes: &[u8]) -> Result<()> {

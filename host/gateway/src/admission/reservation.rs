@@ -1,16 +1,16 @@
 //! A share of the spool's ceiling.
 
-use super::Space;
+use super::space::Space;
 use crate::error::Result;
 
 /// Bytes counted against `limits.spool_size`; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct SpoolReservation {
     bytes: u64,
     space: Space,
 }
 
-impl Room {
+impl SpoolReservation {
     pub(crate) fn new(space: Space) -> Self {
         Self { bytes: 0, space }
     }
@@ -36,7 +36,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for SpoolReservation {
     fn drop(&mut self) {
         self.space.give_back(self.bytes);
     }
@@ -51,8 +51,8 @@ mod tests {
     #[test]
     fn shares_of_one_ceiling() {
         let space = Space::new(10);
-        let mut a = Room::new(space.clone());
-        let mut b = Room::new(space.clone());
+        let mut a = SpoolReservation::new(space.clone());
+        let mut b = SpoolReservation::new(space.clone());
         a.grow(6).unwrap();
         assert_eq!(b.grow(5).unwrap_err().code, ErrorCode::SpoolFull);
         b.grow(4).unwrap();

@@ -22,8 +22,7 @@ impl Gateway {
     }
 
     /// Who presents this credential at this door. At the network's doors, too many failures from one address or under
-    /// one key are answered without looking at further credentials from there, except those that were accepted within
-    /// the last hour.
+    /// one key are answered without looking at further credentials from there, except those that were accepted before.
     ///
     /// # Errors
     /// [`ErrorCode::Unauthenticated`]; [`ErrorCode::RateLimited`] with the time to wait after too many failures;

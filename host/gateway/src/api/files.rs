@@ -5,11 +5,11 @@ use bytes::Bytes;
 use loadlock_audit::Event;
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
 use loadlock_sandbox::provider::Provider;
-use loadlock_sandbox::tracker::{FileRecord, FilesQuery, Release, Stats};
+use loadlock_sandbox::tracker::{FileRecord, FilesQuery, LedgerStats, Release};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::audit::Pending;
+use crate::audit::PendingAudit;
 use crate::error::{Error, ErrorCode, Result, answered, call_error};
 use crate::principal::{Principal, Scope};
 use crate::records::record_of;
@@ -33,6 +33,8 @@ pub struct ListRequest {
 pub struct Content {
     /// The file.
     pub file: File,
+    /// Whether these are the file's own bytes, all of them, or else an error at the end.
+    pub raw: bool,
     /// Chunks in order. The end is not success: await `end`.
     pub chunks: mpsc::Receiver<Bytes>,
     /// Whether what came was whole, and what it was.
@@ -110,7 +112,7 @@ impl Gateway {
         let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
         pending.what().file_id = Some(id.to_owned());
         match self.readable(who, id).await {
-            Ok((record, provider)) => Ok(self.read(record, provider, pending)),
+            Ok((record, provider, raw)) => Ok(self.read(record, provider, raw, pending)),
             Err(error) => {
                 let refused = Err(error);
                 pending.ended(&refused).await;
@@ -119,8 +121,18 @@ impl Gateway {
         }
     }
 
-    /// A file whose content its vendor gives back, and the provider that is asked.
-    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileRecord, String)> {
+    /// What [`Self::content`] would read, without asking the vendor: the file, and whether it would be its own bytes.
+    ///
+    /// # Errors
+    /// Those of [`Self::content`] that are known before.
+    #[boxed]
+    pub async fn describe_content(&self, who: &Principal, id: &str) -> Result<(File, bool)> {
+        let (record, _, raw) = self.readable(who, id).await?;
+        Ok((self.0.shown(who.tenant(), record.into()), raw))
+    }
+
+    /// A file whose content its vendor gives back, the provider that is asked, and whether it gives the bytes back.
+    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileRecord, String, bool)> {
         who.require(Scope::Read)?;
         let record = self.record_of(who, id).await?;
         let account = &record.key.account;
@@ -142,11 +154,12 @@ impl Gateway {
                 ),
             ));
         }
-        Ok((record, unit.name.clone()))
+        let raw = purpose.is_some_and(|purpose| purpose.content == ContentKind::Raw);
+        Ok((record, unit.name.clone(), raw))
     }
 
     /// Reads it in a task of its own, which also records how that ended.
-    fn read(&self, record: FileRecord, name: String, mut pending: Pending) -> Content {
+    fn read(&self, record: FileRecord, name: String, raw: bool, mut pending: PendingAudit) -> Content {
         pending.what().provider = Some(name.clone());
         let (sink, chunks) = Provider::content_channel();
         let gateway = self.clone();
@@ -169,6 +182,10 @@ impl Gateway {
                     ErrorCode::ProviderFailed,
                     format!("`{name}` answered with {} bytes for a file of {bytes}", info.bytes),
                 )),
+                Ok(Ok(info)) if raw && info.kind != ContentKind::Raw => Err(Error::new(
+                    ErrorCode::ProviderFailed,
+                    format!("`{name}` promised the file's bytes and answered with something else"),
+                )),
                 Ok(Ok(info)) => Ok(info),
                 Ok(Err(failure)) => Err(content_failure(&name, &failure)),
                 Err(error) => Err(call_error(&name, &error)),
@@ -182,6 +199,7 @@ impl Gateway {
         });
         Content {
             file: self.0.shown(&record.key.tenant.clone(), record.into()),
+            raw,
             chunks,
             end,
         }
@@ -214,7 +232,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
     #[boxed]
-    pub async fn stats(&self, who: &Principal) -> Result<Stats> {
+    pub async fn stats(&self, who: &Principal) -> Result<LedgerStats> {
         who.require(Scope::Read)?;
         self.0.flush_for(|_, waiting| waiting.tenant == who.tenant()).await;
         answered(self.0.ledger.tracker.stats(Some(who.tenant().to_owned())).await)

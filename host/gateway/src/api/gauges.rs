@@ -18,7 +18,7 @@ impl Gateway {
             metrics::breaker(&unit.name, unit.breaker().label(now));
             metrics::provider_in_flight(&unit.name, unit.in_flight.load(Ordering::Relaxed));
         }
-        metrics::spool(state.admission.spool.used());
+        metrics::spool(state.intake.spool.used());
         if let Ok(backlog) = state.journal.backlog() {
             let age = backlog
                 .oldest_ms

@@ -11,3 +11,5 @@ mod providers;
 mod reload;
 pub(crate) mod request;
 mod route;
+mod sessions;
+pub(crate) mod stage;

@@ -28,6 +28,7 @@ impl Gateway {
                 component: unit.component.name().to_owned(),
                 inspection: unit.component.inspection().clone(),
                 profile: unit.profile.clone(),
+                egress: unit.egress(),
                 order: unit.order.map(|order| order + 1),
                 account: unit.account.clone(),
                 breaker: format!("{:?}", unit.breaker().label(now)).to_lowercase(),

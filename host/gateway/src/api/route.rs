@@ -4,6 +4,7 @@ use crate::api::request::{Source, Target, UploadRequest};
 use crate::error::Result;
 use crate::principal::{Principal, Scope};
 use crate::state::gateway::Gateway;
+use crate::state::provider::ProviderUnit;
 use crate::upload::route::Routing;
 use crate::view::{EligibleView, RefusedView, RouteView};
 use async_recursion::async_recursion as boxed;
@@ -39,6 +40,11 @@ impl Gateway {
             refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
         }
         let eligible = ranked.into_iter().map(|leg| EligibleView {
+            egress: state
+                .providers
+                .named(&leg.name)
+                .map(ProviderUnit::egress)
+                .unwrap_or_default(),
             provider: leg.name,
             purpose: leg.purpose,
         });

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_journal::{Intent, Journal, State};
-use loadlock_sandbox::coordination::{Acquired, Attempt, Holder, TenantLimits};
+use loadlock_sandbox::coordination::{Acquired, Attempt, LeaseHolder, TenantLimits};
 use loadlock_sandbox::tracker::DedupKey;
 use tokio::time::Instant;
 
 use super::member::{Attempting, Cluster};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;
-use crate::records::dedup_key;
 
 /// Between two questions whether the other has ended: doubled each time, for many wait for one.
 const FIRST: Duration = Duration::from_millis(20);
@@ -42,7 +41,7 @@ pub(crate) struct Claim<'a> {
 }
 
 /// What follows from an answer.
-enum Next {
+enum AfterWait {
     Done,
     Wait(Option<String>),
 }
@@ -58,7 +57,7 @@ impl Cluster {
             .map_err(|error| Error::new(ErrorCode::Internal, format!("an entry without words: {error}")))?;
         let attempt = Attempt {
             id: told.id.clone(),
-            key: dedup_key(&told, claim.sha256.clone()),
+            key: told.key.with_digest(claim.sha256.clone()),
             bytes: told.bytes,
             entry,
         };
@@ -91,8 +90,8 @@ impl Cluster {
                         return Ok(false);
                     }
                     match self.held_by(holder, claim.journal, started.elapsed())? {
-                        Next::Done => return Ok(false),
-                        Next::Wait(another) => instead = another,
+                        AfterWait::Done => return Ok(false),
+                        AfterWait::Wait(another) => instead = another,
                     }
                 }
             }
@@ -117,22 +116,22 @@ impl Cluster {
     }
 
     /// Whether to wait for whoever leads, or to take its lease away.
-    fn held_by(&self, holder: Holder, journal: &Journal, waited: Duration) -> Result<Next> {
+    fn held_by(&self, holder: LeaseHolder, journal: &Journal, waited: Duration) -> Result<AfterWait> {
         if holder.gateway != self.id {
             let given_up = !holder.alive && waited >= SETTLING;
-            return Ok(Next::Wait(given_up.then_some(holder.attempt)));
+            return Ok(AfterWait::Wait(given_up.then_some(holder.attempt)));
         }
         if self.holds(&holder.attempt) {
             // Equal content within this gateway is not sent side by side; what leads here is a delete, and short.
-            return Ok(Next::Wait(None));
+            return Ok(AfterWait::Wait(None));
         }
         let row = journal.entry(&holder.attempt)?;
         match row.map(|row| row.state) {
             // Accepted and not recorded, which dedup finds in the journal.
-            Some(State::Accepted { .. }) => Ok(Next::Done),
+            Some(State::Accepted { .. }) => Ok(AfterWait::Done),
             // Over, and the ledger not told yet; or taken over from another and being settled: not for long.
-            Some(State::Sent) if waited < SETTLING => Ok(Next::Wait(None)),
-            _ => Ok(Next::Wait(Some(holder.attempt))),
+            Some(State::Sent) if waited < SETTLING => Ok(AfterWait::Wait(None)),
+            _ => Ok(AfterWait::Wait(Some(holder.attempt))),
         }
     }
 

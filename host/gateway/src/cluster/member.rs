@@ -8,7 +8,7 @@ use std::time::Duration;
 use loadlock_journal::Journal;
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::Heard;
-use loadlock_sandbox::coordination::{Coordination, Peer};
+use loadlock_sandbox::coordination::{Coordination, PeerGateway};
 use loadlock_sandbox::tracker::Answer;
 use rand::RngExt;
 use tokio::sync::Notify;
@@ -37,7 +37,7 @@ pub(crate) struct Cluster {
     /// 32 characters `[0-9a-f]`, the same after a restart.
     pub(super) id: String,
     pub(super) lease_ms: u64,
-    pub(super) peers: RwLock<Vec<Peer>>,
+    pub(super) peers: RwLock<Vec<PeerGateway>>,
     /// Of each account, what others told about it.
     pub(super) heard: Mutex<HashMap<String, Heard>>,
     attempts: Mutex<Attempts>,

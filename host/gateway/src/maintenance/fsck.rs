@@ -129,7 +129,7 @@ impl GatewayState {
     }
 
     fn spool_balance(&self) -> Result<SpoolBalance> {
-        let entries = self.admission.spool.entries().map_err(|error| {
+        let entries = self.intake.spool.entries().map_err(|error| {
             Error::new(
                 ErrorCode::StateUnavailable,
                 format!("the spool cannot be read: {error}"),

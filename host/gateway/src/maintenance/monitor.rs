@@ -16,9 +16,9 @@ use crate::upload::permits::BreakerPermit;
 const BREATH: Duration = Duration::from_millis(10);
 
 /// A provider is watched for as long as this lives.
-struct Watching(Arc<AtomicBool>);
+struct WatchedProvider(Arc<AtomicBool>);
 
-impl Watching {
+impl WatchedProvider {
     fn begin(gateway: &Weak<GatewayState>, index: usize) -> Option<Self> {
         let watched = gateway.upgrade()?.providers.get(index)?.watched.clone();
         watched.store(true, Ordering::Relaxed);
@@ -26,7 +26,7 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
+impl Drop for WatchedProvider {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }
@@ -34,7 +34,7 @@ impl Drop for Watching {
 
 /// Probes one provider for as long as the gateway is open.
 pub(super) async fn watch(gateway: Weak<GatewayState>, index: usize) {
-    let _watching = Watching::begin(&gateway, index);
+    let _watching = WatchedProvider::begin(&gateway, index);
     loop {
         let (wait, reported) = {
             let Some(state) = gateway.upgrade() else {

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode, Result, answered};
 use crate::fault::{self, Point};
 use crate::records::record_of;
 use crate::state::gateway::GatewayState;
-use crate::state::outbox::Waiting;
+use crate::state::outbox::PendingRecord;
 
 /// How long records gather before they are delivered in one transaction. A transaction keeps the ledger for some
 /// milliseconds, in which no upload can ask it whether its content is known.
@@ -68,7 +68,7 @@ impl GatewayState {
 
     /// Has the ledger told what concerns a question that it is about to be asked. If it cannot be told now, the
     /// question is answered without, or fails by itself.
-    pub(crate) async fn flush_for(&self, concerns: impl Fn(&str, &Waiting) -> bool) {
+    pub(crate) async fn flush_for(&self, concerns: impl Fn(&str, &PendingRecord) -> bool) {
         if self.ledger.outbox.any(concerns)
             && let Err(error) = self.deliver_backlog().await
         {

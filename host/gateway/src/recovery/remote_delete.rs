@@ -18,7 +18,7 @@ use tokio::sync::RwLockReadGuard;
 
 use crate::error::{ErrorCode, Result, answered};
 use crate::fault::{self, Point};
-use crate::state::deletes::Deleted;
+use crate::state::deletes::DeletedIds;
 use crate::state::gateway::GatewayState;
 use crate::state::provider::{ProviderUnit, log_call};
 
@@ -30,7 +30,7 @@ impl GatewayState {
         unit: &'a ProviderUnit,
         remote_id: &str,
         since: u64,
-    ) -> Result<Option<RwLockReadGuard<'a, Deleted>>> {
+    ) -> Result<Option<RwLockReadGuard<'a, DeletedIds>>> {
         let shared = unit.profile.verify == VerifyMethod::Digest;
         let Some(guard) = unit.deleted.untouched(remote_id, since, shared).await else {
             return Ok(None);

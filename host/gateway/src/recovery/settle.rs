@@ -28,35 +28,11 @@ impl GatewayState {
         fault::at(Point::SettleBefore);
         let intent = &row.intent;
         let Some(unit) = self.providers.at_account(&intent.provider, &intent.key.account) else {
-            let (provider, account) = (&intent.provider, &intent.key.account);
-            let why = match self.providers.named(provider) {
-                Ok(_) => {
-                    format!("the provider `{provider}` has another account than `{account}` now")
-                }
-                Err(_) => format!("the provider `{provider}` is not configured any more"),
-            };
-            tracing::warn!(id = %row.id(), account, "{why}, so nobody can be asked about an upload; `account` in a \
-                 provider's section names it");
+            let why = self.why_nobody_can_be_asked(row);
             return self.cannot_be_told(row, why, settled).await;
         };
-        if intent.idempotency.is_some() || !self.peers.is_alone() {
-            // Begun before it was looked for: it may have become a further file over a remote file that was there. Or
-            // another gateway has settled it.
-            let (tenant, id) = (intent.tenant.clone(), intent.id.clone());
-            match answered(self.ledger.tracker.get(tenant, id, 0).await) {
-                Ok(None) => {}
-                Ok(Some(record)) if !self.was_cancelled(row)? => {
-                    return self.adopt_entry(row, accepted_as(record), settled).await;
-                }
-                Ok(Some(_)) => {
-                    return self.take_back_entry(row, settled).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the tracker is away; an upload that it may know of stays open");
-                    settled.open += u64::from(row.state == State::Sent);
-                    return Ok(());
-                }
-            }
+        if self.is_settled_by_ledger(row, settled).await? {
+            return Ok(());
         }
         let digest = match &intent.key.sha256 {
             Some(digest) => Some(digest.clone()),
@@ -114,6 +90,41 @@ impl GatewayState {
                 Ok(())
             }
         }
+    }
+
+    /// No provider has the account where it was sent.
+    fn why_nobody_can_be_asked(&self, row: &Row) -> String {
+        let (provider, account) = (&row.intent.provider, &row.intent.key.account);
+        let why = match self.providers.named(provider) {
+            Ok(_) => format!("the provider `{provider}` has another account than `{account}` now"),
+            Err(_) => format!("the provider `{provider}` is not configured any more"),
+        };
+        tracing::warn!(id = %row.id(), account, "{why}, so nobody can be asked about an upload; `account` in a \
+             provider's section names it");
+        why
+    }
+
+    /// Whether the ledger says what became of it, or cannot be asked. It may if the entry was begun before it was looked
+    /// for, so that it may have become a further file over a remote file that was there; or if another gateway has
+    /// settled it.
+    async fn is_settled_by_ledger(&self, row: &Row, settled: &mut Settled) -> Result<bool> {
+        let intent = &row.intent;
+        if intent.idempotency.is_none() && self.peers.is_alone() {
+            return Ok(false);
+        }
+        let (tenant, id) = (intent.tenant.clone(), intent.id.clone());
+        match answered(self.ledger.tracker.get(tenant, id, 0).await) {
+            Ok(None) => return Ok(false),
+            Ok(Some(record)) if !self.was_cancelled(row)? => {
+                self.adopt_entry(row, accepted_as(record), settled).await?;
+            }
+            Ok(Some(_)) => self.take_back_entry(row, settled).await?,
+            Err(error) => {
+                tracing::warn!(%error, "the tracker is away; an upload that it may know of stays open");
+                settled.open += u64::from(row.state == State::Sent);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether another gateway has taken the entry over while this one was thought to be gone; then it is none of this

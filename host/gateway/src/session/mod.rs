@@ -12,10 +12,10 @@
 //! | `stage` | data files as the source of an upload |
 //! | `join` | data files of other sessions |
 //! | `store` | all sessions: finding, bounding, expiring |
-//! | `door` | what the gateway offers to front doors |
+//!
+//! What the gateway offers to front doors is in `api/sessions.rs`.
 
 mod data;
-mod door;
 mod join;
 mod record;
 mod stage;
@@ -43,14 +43,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::principal::Principal;
 
 pub use self::data::DataWriter;
-pub use self::door::{NewSession, STAGED_BODY};
-pub(crate) use self::stage::SessionBody;
+pub use self::store::{NewSession, STAGED_BODY};
 pub(crate) use self::store::{Sessions, remove_old_layout};
-
-/// Whether a spool entry is a session.
-pub(crate) fn is_session(directory: &Path) -> bool {
-    directory.join(record::RECORD).exists()
-}
 
 /// One open session. Cheap to clone; its directory is there while a clone lives, even after it was closed.
 #[derive(Debug, Clone)]
@@ -123,6 +117,11 @@ impl Session {
     /// Whether it is kept for its answer alone: see [`Session::end`].
     pub fn has_ended(&self) -> bool {
         self.facts().record.ended
+    }
+
+    /// Whether somebody was promised something about it: its record is there after a power loss.
+    pub fn lasts(&self) -> bool {
+        self.facts().lasts
     }
 
     /// Whether it was closed: nobody finds it any more.
@@ -206,7 +205,7 @@ impl Session {
     where
         T: Serialize + DeserializeOwned,
     {
-        let lasting = match self.facts().lasts {
+        let lasting = match self.lasts() {
             true => Lasting::Power,
             false => Lasting::Process,
         };
@@ -231,6 +230,14 @@ impl Session {
         })
         .await?;
         self.remove_data().await
+    }
+
+    /// Writes the record of a session that is new, so that it survives a loss of power.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`].
+    pub(crate) async fn establish(&self) -> Result<()> {
+        self.replace(Lasting::Power, |_| Ok(())).await
     }
 
     /// Changes the record and writes it.
@@ -385,7 +392,7 @@ impl Session {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted(&self, name: &str, len: u64, sha256: Option<Sha256>) {
+    pub(crate) fn noted(&self, name: &str, len: u64, sha256: Option<Sha256>) {
         let mut facts = self.facts();
         facts.data.insert(name.to_owned(), len);
         match sha256 {
@@ -475,7 +482,9 @@ fn written_state<T: Serialize>(state: &T) -> Result<serde_json::Value> {
 }
 
 /// Runs what blocks on the disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(std::io::Error::other)
         .flatten()

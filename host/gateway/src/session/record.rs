@@ -9,8 +9,8 @@ use std::path::Path;
 use loadlock_sandbox::auth::Identified;
 use serde::{Deserialize, Serialize};
 
-/// The file that makes a spool entry a session. No data file can have its name: theirs have no dot.
-pub(super) const RECORD: &str = "session.json";
+pub(super) use crate::admission::SESSION_RECORD as RECORD;
+
 const NEXT: &str = "session.json.new";
 /// No record is larger; what is, is not ours.
 const MAX_BYTES: u64 = 1 << 20;

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 
 use super::data::PARTIAL;
-use super::door::NewSession;
 use super::record::{Owner, RECORD, Record};
 use super::{Facts, Live, Session, no_session, written_state};
-use crate::admission::{Spool, SpoolEntry, unavailable};
+use crate::admission::{BYTES, Spool, SpoolEntry, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::Principal;
 
@@ -22,23 +21,37 @@ const KNOWN: usize = 10_000;
 /// Expired sessions that are remembered.
 const EXPIRED: usize = 10_000;
 
+/// The data file of a session that was made from a staged body.
+pub const STAGED_BODY: &str = BYTES;
+
+/// A session that is about to be opened.
+#[derive(Debug, Clone)]
+pub struct NewSession<T> {
+    /// The front door's own word: sessions of another door are not found by it.
+    pub kind: &'static str,
+    /// When it is removed, milliseconds since 1970.
+    pub expires_at_ms: Option<u64>,
+    /// What the door has to remember; up to 1 MiB of JSON.
+    pub state: T,
+}
+
 /// Sessions by tenant and id.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<Shelf>);
 
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     tenants: HashMap<String, HashMap<String, Session>>,
     /// Tenants and ids, the oldest first.
     expired: VecDeque<(String, String)>,
 }
 
 impl Shelf {
-    pub(super) fn all(&self) -> impl Iterator<Item = &Session> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
         self.tenants.values().flat_map(HashMap::values)
     }
 
-    pub(super) fn of(&self, tenant: &str) -> impl Iterator<Item = &Session> {
+    pub(crate) fn of(&self, tenant: &str) -> impl Iterator<Item = &Session> {
         self.tenants.get(tenant).into_iter().flat_map(HashMap::values)
     }
 
@@ -122,7 +135,7 @@ impl Sessions {
         Self(Mutex::new(shelf))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -192,7 +205,7 @@ fn live(
 
 impl Sessions {
     /// A session in a directory that is there. Nothing of it is on the disk yet.
-    pub(super) fn begin<T: Serialize>(
+    pub(crate) fn begin<T: Serialize>(
         &self,
         spool: &Spool,
         who: &Principal,
@@ -234,7 +247,7 @@ impl Sessions {
     }
 
     /// One of the tenant's own of this kind. One that is being used does not expire meanwhile.
-    pub(super) fn find(&self, tenant: &str, kind: &str, id: &str, now_ms: u64) -> Result<Session> {
+    pub(crate) fn find(&self, tenant: &str, kind: &str, id: &str, now_ms: u64) -> Result<Session> {
         let shelf = self.lock();
         shelf
             .tenants
@@ -247,7 +260,7 @@ impl Sessions {
     }
 
     /// Whether the tenant had such a session that expired, as far as that is remembered.
-    pub(super) fn has_expired(&self, tenant: &str, id: &str, now_ms: u64) -> bool {
+    pub(crate) fn has_expired(&self, tenant: &str, id: &str, now_ms: u64) -> bool {
         let shelf = self.lock();
         let known = shelf.tenants.get(tenant).and_then(|known| known.get(id));
         known.is_some_and(|session| overdue(session, now_ms))
@@ -257,7 +270,7 @@ impl Sessions {
                 .any(|(whose, which)| whose == tenant && which == id)
     }
 
-    pub(super) fn close(&self, session: &Session) -> Result<()> {
+    pub(crate) fn close(&self, session: &Session) -> Result<()> {
         self.lock().remove(session);
         if std::mem::replace(&mut session.facts().closed, true) {
             return Ok(());
@@ -265,7 +278,7 @@ impl Sessions {
         Record::remove(session.directory()).map_err(|error| unavailable(&error))
     }
 
-    pub(super) fn close_expired(&self, now_ms: u64) -> usize {
+    pub(crate) fn close_expired(&self, now_ms: u64) -> usize {
         let mut shelf = self.lock();
         let unused = |session: &&Session| Arc::strong_count(&session.0) == 1 && !busy(session);
         let over = shelf.all().filter(|session| overdue(session, now_ms));

@@ -14,15 +14,13 @@ use loadlock_egress::connect::Resolver;
 use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::live::Environment;
 
 pub(crate) use network::{Needs, network};
 pub(crate) use provider::load_provider;
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
-
-/// Looks environment variables up.
-pub type Environment = fn(&str) -> Option<String>;
 
 /// Everything that [`crate::Gateway::open`] needs.
 pub struct Setup {
@@ -44,7 +42,13 @@ pub struct Setup {
     pub look_only: bool,
     /// Longest that a start waits for a vendor that does not answer about what an earlier process left open.
     pub patience: Duration,
+    /// Called once the gateway can be asked, before what an earlier process left open is settled: that may wait for
+    /// vendors, and who only wants to look need not.
+    pub answering: Option<Answering>,
 }
+
+/// See [`Setup::answering`].
+pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send>;
 
 impl Setup {
     /// With the process's own environment and clock.
@@ -59,6 +63,7 @@ impl Setup {
             clock: crate::clock::Clock::default(),
             look_only: false,
             patience: Duration::from_secs(10),
+            answering: None,
         }
     }
 

@@ -1,21 +1,18 @@
 //! Loading one provider: component, profile, network, account, resilience.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use loadlock_config::Provider as Configured;
+use loadlock_config::{ConfiguredProvider, Egress};
 use loadlock_policy::Millis;
-use loadlock_policy::breaker::BreakerPolicy;
 use loadlock_policy::model::Profile;
-use loadlock_policy::retry::{Factor, RetryPolicy};
+use loadlock_policy::retry::RetryPolicy;
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{Limits, Network, Sandbox};
+use std::sync::Arc;
 
 use super::{Needs, Setup, network, refused};
 use crate::admission::Grants;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
-use crate::state::provider::{Loaded, ProviderUnit};
+use crate::state::provider::{LoadedProvider, ProviderUnit};
 
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
 const OTHER_CALLS: usize = 8;
@@ -27,7 +24,7 @@ pub(crate) async fn load_provider(
     home: &Home,
     grants: &Grants,
     spool: Arc<loadlock_sandbox::files::GrantRoot>,
-    configured: &Configured,
+    configured: &ConfiguredProvider,
     installation_key: &[u8],
 ) -> Result<ProviderUnit> {
     let name = configured.name.clone();
@@ -75,7 +72,8 @@ pub(crate) async fn load_provider(
         .concurrency
         .or(profile.max_concurrency)
         .unwrap_or(setup.config.limits.concurrency);
-    let loaded = Loaded {
+    let connect = loadlock_egress::Timeouts::default().connect;
+    let loaded = LoadedProvider {
         order: setup
             .config
             .order
@@ -84,11 +82,16 @@ pub(crate) async fn load_provider(
             .and_then(|at| u32::try_from(at).ok()),
         component,
         profile,
+        egress_by_default: configured.connection.egress == Egress::Declared,
         account,
         max_upload_bytes: configured.max_upload_size.0,
         purposes: configured.purposes.clone(),
-        retry: retry_policy(configured),
-        breaker_policy: breaker_policy(configured),
+        retry: RetryPolicy {
+            look_for: RetryPolicy::look_for(configured.retry.base),
+            connect: Millis(u64::try_from(connect.as_millis()).unwrap_or(u64::MAX)),
+            ..configured.retry
+        },
+        breaker_policy: configured.breaker,
         concurrency,
         name,
     };
@@ -119,32 +122,5 @@ async fn stable_profile(component: &Provider, name: &str) -> Result<Profile> {
     match profiles.as_slice() {
         [first, second] if first == second => Ok(first.clone()),
         _ => Err(failed("its profile is another at every call".into())),
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn retry_policy(configured: &Configured) -> RetryPolicy {
-    RetryPolicy {
-        enabled: configured.retry.attempts > 1,
-        attempts: configured.retry.attempts,
-        base: millis(configured.retry.base),
-        cap: millis(configured.retry.cap),
-        factor: Factor::new(configured.retry.factor),
-        look_for: RetryPolicy::look_for(millis(configured.retry.base)),
-        connect: millis(loadlock_egress::Timeouts::default().connect),
-        ..RetryPolicy::default()
-    }
-}
-
-fn breaker_policy(configured: &Configured) -> BreakerPolicy {
-    BreakerPolicy {
-        enabled: configured.breaker.failures > 0,
-        failures: configured.breaker.failures.max(1),
-        open_for: millis(configured.breaker.open),
-        successes: configured.breaker.successes,
-        ..BreakerPolicy::default()
     }
 }

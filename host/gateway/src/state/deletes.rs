@@ -15,10 +15,10 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// What was deleted at one vendor, in order.
 #[derive(Debug, Default)]
-pub(crate) struct DeleteLog(RwLock<Deleted>);
+pub(crate) struct DeleteLog(RwLock<DeletedIds>);
 
 #[derive(Debug, Default)]
-pub(crate) struct Deleted {
+pub(crate) struct DeletedIds {
     count: u64,
     /// Deletes up to this one are no longer told apart.
     blurred: u64,
@@ -58,7 +58,7 @@ impl DeleteLog {
         remote_id: &str,
         since: u64,
         shared: bool,
-    ) -> Option<RwLockReadGuard<'_, Deleted>> {
+    ) -> Option<RwLockReadGuard<'_, DeletedIds>> {
         let log = self.0.read().await;
         let blurred = if shared { log.blurred } else { 0 };
         let last = log.last_of.get(remote_id).copied().unwrap_or(blurred);

@@ -1,10 +1,10 @@
 //! Failed authentications, by address and by key.
 //!
 //! Only failures count. Once an address or a key has too many, credentials from there or under that key are refused
-//! unseen for a while, with the time to wait. A credential that was accepted within the last hour is always looked at:
-//! nobody who guesses can lock out those who are in, not even from the same address or under the same key.
+//! unseen for a while, with the time to wait. A credential that was accepted before is always looked at: nobody who
+//! guesses can lock out those who are in, not even from the same address or under the same key, or after a restart.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -16,7 +16,8 @@ use governor::clock::{Clock, DefaultClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
-use sha2::{Digest, Sha256};
+
+use super::accepted_credentials::AcceptedCredentials;
 
 /// Failures in a row from one address, and as many again in each minute: a person who mistypes, a client that retries
 /// with an old token.
@@ -25,13 +26,10 @@ const BY_ADDRESS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const BY_KEY: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// Addresses that are kept apart; beyond them all new ones share one account. Some 1 MiB.
 const MAX_ADDRESSES: usize = 10_000;
-/// Accepted credentials that are remembered, for so long. Some 1 MiB.
-const MAX_ACCEPTED: usize = 10_000;
-const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// Whose failures are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Account {
+enum FailureAccount {
     /// An IPv4 address, or an IPv6 network of 64 bits: that is what one customer gets.
     Address(IpAddr),
     /// Everybody who came when there was no room.
@@ -39,25 +37,25 @@ enum Account {
     Key(String),
 }
 
-type Store = DefaultKeyedStateStore<Account>;
-type Counter<C> = RateLimiter<Account, Store, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type FailureStore = DefaultKeyedStateStore<FailureAccount>;
+type Counter<C> = RateLimiter<FailureAccount, FailureStore, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The accounts of one kind.
-struct Accounts<C: Clock> {
+struct FailureAccounts<C: Clock> {
     failures: Counter<C>,
-    blocked: Mutex<HashMap<Account, C::Instant>>,
+    blocked: Mutex<HashMap<FailureAccount, C::Instant>>,
 }
 
-impl<C: Clock> Accounts<C> {
+impl<C: Clock> FailureAccounts<C> {
     fn new(limit: NonZeroU32, clock: C) -> Self {
         Self {
-            failures: RateLimiter::new(Quota::per_minute(limit), Store::default(), clock),
+            failures: RateLimiter::new(Quota::per_minute(limit), FailureStore::default(), clock),
             blocked: Mutex::default(),
         }
     }
 
     /// How long it is blocked.
-    fn blocked(&self, account: &Account, now: C::Instant) -> Option<Duration> {
+    fn blocked(&self, account: &FailureAccount, now: C::Instant) -> Option<Duration> {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         let until = *blocked.get(account)?;
         let left = Duration::from(until.duration_since(now));
@@ -69,7 +67,7 @@ impl<C: Clock> Accounts<C> {
     }
 
     /// Counts a failure; true if it is blocked because of it.
-    fn failed(&self, account: Account, now: C::Instant) -> bool {
+    fn failed(&self, account: FailureAccount, now: C::Instant) -> bool {
         let Err(until) = self.failures.check_key(&account) else {
             return false;
         };
@@ -78,48 +76,6 @@ impl<C: Clock> Accounts<C> {
             blocked.retain(|_, until| *until > now);
         }
         blocked.insert(account, until.earliest_possible()).is_none()
-    }
-}
-
-/// Credentials that were accepted lately, by a digest with a salt of this process, oldest first.
-struct Accepted<I> {
-    salt: [u8; 16],
-    at: HashMap<[u8; 32], I>,
-    order: VecDeque<([u8; 32], I)>,
-}
-
-impl<I: Reference> Accepted<I> {
-    fn digest(&self, credential: &str) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(self.salt)
-            .chain_update(credential)
-            .finalize()
-            .into()
-    }
-
-    fn insert(&mut self, credential: &str, now: I) {
-        let digest = self.digest(credential);
-        if self.at.insert(digest, now).is_none() {
-            self.order.push_back((digest, now));
-        }
-        if self.order.len() > MAX_ACCEPTED
-            && let Some((oldest, _)) = self.order.pop_front()
-        {
-            self.at.remove(&oldest);
-        }
-    }
-
-    fn holds(&self, credential: &str, now: I) -> bool {
-        self.at
-            .get(&self.digest(credential))
-            .is_some_and(|at| Duration::from(now.duration_since(*at)) < REMEMBERED)
-    }
-
-    fn remove(&mut self, credential: &str) {
-        let digest = self.digest(credential);
-        if self.at.remove(&digest).is_some() {
-            self.order.retain(|(other, _)| *other != digest);
-        }
     }
 }
 
@@ -136,28 +92,24 @@ pub(crate) struct FailureLimiter<C: Clock = DefaultClock> {
     clock: C,
     /// Key ids that are configured; all others share one account.
     keys: RwLock<Vec<String>>,
-    by_address: Accounts<C>,
-    by_key: Accounts<C>,
-    accepted: Mutex<Accepted<C::Instant>>,
+    by_address: FailureAccounts<C>,
+    by_key: FailureAccounts<C>,
+    accepted: Mutex<AcceptedCredentials>,
 }
 
 impl FailureLimiter {
-    pub(crate) fn new(keys: Vec<String>) -> Self {
-        Self::with_clock(keys, DefaultClock::default())
+    pub(crate) fn new(keys: Vec<String>, accepted: AcceptedCredentials) -> Self {
+        Self::with_clock(keys, accepted, DefaultClock::default())
     }
 }
 
 impl<C: Clock + Clone> FailureLimiter<C> {
-    fn with_clock(keys: Vec<String>, clock: C) -> Self {
+    fn with_clock(keys: Vec<String>, accepted: AcceptedCredentials, clock: C) -> Self {
         Self {
             keys: RwLock::new(keys),
-            by_address: Accounts::new(BY_ADDRESS, clock.clone()),
-            by_key: Accounts::new(BY_KEY, clock.clone()),
-            accepted: Mutex::new(Accepted {
-                salt: rand::random(),
-                at: HashMap::new(),
-                order: VecDeque::new(),
-            }),
+            by_address: FailureAccounts::new(BY_ADDRESS, clock.clone()),
+            by_key: FailureAccounts::new(BY_KEY, clock.clone()),
+            accepted: Mutex::new(accepted),
             clock,
         }
     }
@@ -167,28 +119,32 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    fn accepted(&self) -> std::sync::MutexGuard<'_, Accepted<C::Instant>> {
+    fn accepted(&self) -> std::sync::MutexGuard<'_, AcceptedCredentials> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key(&self, credential: Option<&str>) -> Option<Account> {
+    fn key(&self, credential: Option<&str>) -> Option<FailureAccount> {
         let kid = presented_key_id(credential?)?;
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let known = keys.contains(&kid);
-        Some(if known { Account::Key(kid) } else { Account::Others })
+        Some(if known {
+            FailureAccount::Key(kid)
+        } else {
+            FailureAccount::Others
+        })
     }
 
     /// Whether the credential may be looked at.
     pub(crate) fn check(&self, address: Option<IpAddr>, credential: Option<&str>) -> Result<(), Blocked> {
         let now = self.clock.now();
-        let of = |by, account: Option<Account>, accounts: &Accounts<C>| {
+        let of = |by, account: Option<FailureAccount>, accounts: &FailureAccounts<C>| {
             let retry_after = accounts.blocked(&account?, now)?;
             Some(Blocked { by, retry_after })
         };
         let blocked = of("address", address.map(network), &self.by_address)
             .or_else(|| of("key", self.key(credential), &self.by_key));
         match blocked {
-            Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it, now)) => Err(blocked),
+            Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it)) => Err(blocked),
             _ => Ok(()),
         }
     }
@@ -196,7 +152,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     /// It was accepted.
     pub(crate) fn succeeded(&self, credential: Option<&str>) {
         if let Some(credential) = credential {
-            self.accepted().insert(credential, self.clock.now());
+            self.accepted().insert(credential);
         }
     }
 
@@ -218,7 +174,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
             if counted.len() >= MAX_ADDRESSES {
                 counted.retain_recent();
                 if counted.len() >= MAX_ADDRESSES {
-                    account = Account::Others;
+                    account = FailureAccount::Others;
                 }
             }
             if self.by_address.failed(account, now) {
@@ -229,12 +185,12 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     }
 }
 
-fn network(address: IpAddr) -> Account {
+fn network(address: IpAddr) -> FailureAccount {
     let address = match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & (u128::MAX << 64))),
         four => four,
     };
-    Account::Address(address)
+    FailureAccount::Address(address)
 }
 
 /// The key id that a token names, unverified; at most 64 printable characters.
@@ -261,7 +217,7 @@ mod tests {
     use super::*;
 
     fn limiter(clock: &FakeRelativeClock) -> FailureLimiter<FakeRelativeClock> {
-        FailureLimiter::with_clock(vec!["known".into()], clock.clone())
+        FailureLimiter::with_clock(vec!["known".into()], AcceptedCredentials::in_memory(), clock.clone())
     }
 
     fn token(kid: &str, rest: &str) -> String {
@@ -328,7 +284,7 @@ mod tests {
         assert!(limiter.by_address.failures.len() <= MAX_ADDRESSES + 1);
         assert!(limiter.by_address.blocked.lock().unwrap().len() <= MAX_ADDRESSES + 1);
         assert_eq!(limiter.by_key.failures.len(), 1);
-        assert_eq!(limiter.accepted().at.len(), MAX_ACCEPTED);
+        assert!(limiter.accepted().len() <= crate::state::accepted_credentials::CAPACITY);
         let six = |text: &str| network(text.parse().unwrap());
         assert_eq!(six("2001:db8::1"), six("2001:db8:0:0:ffff::2"));
         assert_ne!(six("2001:db8::1"), six("2001:db8:0:1::1"));

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use loadlock_journal::Journal;
 
-use super::admission::Admission;
 use super::callers::Callers;
 use super::deletes::Deletes;
+use super::intake::Intake;
 use super::ledger::Ledger;
 use super::live::{Live, LiveConfig};
 use super::open_entries::OpenEntries;
-use super::provider::Providers;
+use super::provider::ProviderUnits;
 use super::single_flight::SingleFlight;
 use crate::audit::Auditor;
 use crate::clock::Clock;
@@ -23,8 +23,8 @@ pub struct Gateway(pub(crate) Arc<GatewayState>);
 /// The parts of an open gateway, in the order in which they are closed.
 pub(crate) struct GatewayState {
     pub(crate) callers: Callers,
-    pub(crate) admission: Admission,
-    pub(crate) providers: Providers,
+    pub(crate) intake: Intake,
+    pub(crate) providers: ProviderUnits,
     pub(crate) single_flight: SingleFlight,
     pub(crate) journal: Journal,
     pub(crate) ledger: Ledger,

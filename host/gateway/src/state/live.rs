@@ -7,7 +7,9 @@ use loadlock_config::Config;
 
 use crate::admission::Grants;
 use crate::home::Home;
-use crate::setup::Environment;
+
+/// Looks environment variables up.
+pub type Environment = fn(&str) -> Option<String>;
 
 /// What a request is judged by.
 pub(crate) struct Live {

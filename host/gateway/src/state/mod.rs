@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `gateway` | all of them, and the handle that front doors hold |
 //! | `live` | the configuration that holds now, and what a reload replaces |
-//! | `admission` | what files come in through: validator, spool, sessions, known digests |
+//! | `intake` | what files come in through: validator, spool, sessions, known digests |
 //! | `callers` | who may come in: auth component, failed attempts, tenants' limits |
 //! | `provider` | providers: component, profile, breaker, retry budget, permits, last probe |
 //! | `ledger`, `outbox` | the tracker, and records on their way to it |
@@ -12,11 +12,12 @@
 //! | `deletes` | remote files that are being deleted, and those that were |
 //! | `single_flight` | uploads in flight, so that equal ones make one remote file |
 
-pub(crate) mod admission;
+pub(crate) mod accepted_credentials;
 pub(crate) mod callers;
 pub(crate) mod deletes;
 pub(crate) mod failure_limiter;
 pub(crate) mod gateway;
+pub(crate) mod intake;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod open_entries;

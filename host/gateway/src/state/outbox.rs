@@ -21,7 +21,7 @@ const MAX_KNOWN: usize = 100_000;
 
 /// What is known of one such record.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingRecord {
     pub(crate) tenant: String,
     pub(crate) account: String,
     pub(crate) purpose: String,
@@ -31,14 +31,14 @@ pub(crate) struct Waiting {
     pub(crate) stored: bool,
 }
 
-impl Waiting {
+impl PendingRecord {
     /// Whether it may be the same content: by digest, and by size where the digest is not known.
     pub(crate) fn may_equal(&self, tenant: &str, bytes: u64, digest: Option<&str>) -> bool {
         self.tenant == tenant && self.bytes == bytes && digest.is_none_or(|digest| self.sha256 == digest)
     }
 }
 
-impl From<&FileRecord> for Waiting {
+impl From<&FileRecord> for PendingRecord {
     fn from(record: &FileRecord) -> Self {
         Self {
             tenant: record.key.tenant.clone(),
@@ -54,7 +54,7 @@ impl From<&FileRecord> for Waiting {
 /// All of them. One stands here from before the journal says `accepted` until after the ledger has it.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    records: Mutex<HashMap<String, Waiting>>,
+    records: Mutex<HashMap<String, PendingRecord>>,
     arrived: AtomicU64,
     /// Those that the ledger refuses for what they say. They stay in the journal; another program may know better.
     refused: Mutex<HashSet<String>>,
@@ -67,7 +67,7 @@ pub(crate) struct Outbox {
 }
 
 /// The turn to hand records to the tracker.
-pub(crate) struct Turn<'a>(
+pub(crate) struct DeliveryTurn<'a>(
     #[expect(dead_code, reason = "held, not read")] tokio::sync::RwLockReadGuard<'a, ()>,
     #[expect(dead_code, reason = "held, not read")] tokio::sync::MutexGuard<'a, ()>,
 );
@@ -83,13 +83,13 @@ impl Outbox {
         Ok(this)
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+    fn records(&self) -> MutexGuard<'_, HashMap<String, PendingRecord>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Call it before the journal is told.
     pub(crate) fn add(&self, record: &FileRecord) {
-        self.records().insert(record.id.clone(), Waiting::from(record));
+        self.records().insert(record.id.clone(), PendingRecord::from(record));
     }
 
     /// The ledger is not asked again by this process.
@@ -113,7 +113,7 @@ impl Outbox {
         self.arrived.fetch_add(ids.len() as u64, Ordering::Release);
     }
 
-    pub(crate) fn any(&self, concerns: impl Fn(&str, &Waiting) -> bool) -> bool {
+    pub(crate) fn any(&self, concerns: impl Fn(&str, &PendingRecord) -> bool) -> bool {
         let records = self.records();
         records.iter().any(|(id, waiting)| concerns(id, waiting))
     }
@@ -125,7 +125,7 @@ impl Outbox {
     }
 
     /// Goes through those that are on their way now.
-    pub(crate) fn each(&self, mut visit: impl FnMut(&Waiting)) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(&PendingRecord)) {
         self.records().values().for_each(&mut visit);
     }
 
@@ -148,9 +148,9 @@ impl Outbox {
     }
 
     /// One transaction at a time: those who wait here meanwhile are delivered together by the first of them.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
+    pub(crate) async fn turn(&self) -> DeliveryTurn<'_> {
         let delivering = self.delivering.read().await;
-        Turn(delivering, self.recording.lock().await)
+        DeliveryTurn(delivering, self.recording.lock().await)
     }
 
     /// Nothing is on its way to the tracker while the answer is held.

@@ -9,24 +9,28 @@ use loadlock_journal::Journal;
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::{Admission, Breaker, BreakerPolicy, BreakerSnapshot};
 use loadlock_policy::budget::{BudgetPolicy, RetryBudget};
+use loadlock_policy::egress::EgressGrant;
 use loadlock_policy::model::{FailureKind, Profile, VerifyMethod};
 use loadlock_policy::retry::RetryPolicy;
-use loadlock_sandbox::CallReport;
 use loadlock_sandbox::provider::Provider;
+use loadlock_sandbox::{CallReport, Network};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use super::deletes::DeleteLog;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
+use crate::view::EgressView;
 
 /// What is loaded of one configured provider.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedProvider {
     pub(crate) name: String,
     /// Position in the operator's order; `None`: only if it is named.
     pub(crate) order: Option<u32>,
     pub(crate) component: Provider,
     pub(crate) profile: Profile,
+    /// Nobody said what it may reach: it may reach what it asks for.
+    pub(crate) egress_by_default: bool,
     pub(crate) account: String,
     pub(crate) max_upload_bytes: u64,
     /// A client's purpose → the vendor's.
@@ -39,7 +43,7 @@ pub(crate) struct Loaded {
 
 /// One configured provider. Dereferences to what was loaded of it.
 pub(crate) struct ProviderUnit {
-    loaded: Loaded,
+    loaded: LoadedProvider,
     /// Whether the health monitor runs.
     pub(crate) watched: Arc<AtomicBool>,
     breaker: Mutex<Breaker>,
@@ -56,15 +60,15 @@ pub(crate) struct ProviderUnit {
 }
 
 impl Deref for ProviderUnit {
-    type Target = Loaded;
+    type Target = LoadedProvider;
 
-    fn deref(&self) -> &Loaded {
+    fn deref(&self) -> &LoadedProvider {
         &self.loaded
     }
 }
 
 impl ProviderUnit {
-    pub(crate) fn new(loaded: Loaded, now: Millis) -> Self {
+    pub(crate) fn new(loaded: LoadedProvider, now: Millis) -> Self {
         let budget_policy = BudgetPolicy::default();
         Self {
             watched: Arc::default(),
@@ -77,6 +81,17 @@ impl ProviderUnit {
             reported: Arc::default(),
             deleted: DeleteLog::default(),
             loaded,
+        }
+    }
+
+    /// What it may reach, for a person.
+    pub(crate) fn egress(&self) -> EgressView {
+        EgressView {
+            by_default: self.egress_by_default,
+            rules: match &self.component.grants().network {
+                Network::Denied => Vec::new(),
+                Network::Granted(outlet) => outlet.policy.grants().iter().map(EgressGrant::describe).collect(),
+            },
         }
     }
 
@@ -190,13 +205,13 @@ pub(crate) struct LastProbe {
 }
 
 /// All providers, in the order of the configuration.
-pub(crate) struct Providers {
+pub(crate) struct ProviderUnits {
     units: Vec<ProviderUnit>,
     /// Uploads that may be under way at once, at all of them together.
     pub(crate) permits: Semaphore,
 }
 
-impl Deref for Providers {
+impl Deref for ProviderUnits {
     type Target = [ProviderUnit];
 
     fn deref(&self) -> &[ProviderUnit] {
@@ -204,7 +219,7 @@ impl Deref for Providers {
     }
 }
 
-impl Providers {
+impl ProviderUnits {
     pub(crate) fn new(units: Vec<ProviderUnit>, concurrency: u32) -> Self {
         Self {
             units,

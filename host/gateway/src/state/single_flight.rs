@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use loadlock_policy::model::ContentKey;
 use loadlock_sandbox::files::FileBytes;
 use tokio::sync::{OnceCell, watch};
 
@@ -15,10 +16,8 @@ use crate::hash::hash;
 /// What must agree before digests are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FlightKey {
-    pub(crate) tenant: String,
-    pub(crate) account: String,
-    pub(crate) purpose: String,
-    pub(crate) treatment: String,
+    /// Without a digest.
+    pub(crate) content: ContentKey,
     pub(crate) bytes: u64,
 }
 
@@ -46,7 +45,7 @@ pub(crate) struct Leader {
 impl Leader {
     /// Whether it is under way at this account, for this purpose.
     pub(crate) fn is_at(&self, account: &str, purpose: &str) -> bool {
-        self.key.account == account && self.key.purpose == purpose
+        self.key.content.account == account && self.key.content.purpose == purpose
     }
 }
 
@@ -136,10 +135,13 @@ mod tests {
 
     fn key() -> FlightKey {
         FlightKey {
-            tenant: "t".into(),
-            account: "a".into(),
-            purpose: "p".into(),
-            treatment: String::new(),
+            content: ContentKey {
+                tenant: "t".into(),
+                account: "a".into(),
+                purpose: "p".into(),
+                treatment: String::new(),
+                sha256: None,
+            },
             bytes: 5,
         }
     }

@@ -48,7 +48,7 @@ impl Tenants {
 
 /// One tenant's.
 pub(crate) struct Share {
-    rules: RwLock<Arc<Rules>>,
+    rules: RwLock<Arc<TenantRules>>,
     under_way: Mutex<UnderWay>,
     /// Notified when room was given back.
     pub(crate) ended: Notify,
@@ -63,13 +63,13 @@ pub(crate) struct Share {
 
 /// What holds for one tenant.
 #[derive(Default)]
-pub(crate) struct Rules {
+pub(crate) struct TenantRules {
     pub(crate) limits: Limits,
     uploads: Option<u32>,
     requests: Option<(NonZeroU32, Arc<DefaultDirectRateLimiter>)>,
 }
 
-impl Rules {
+impl TenantRules {
     /// Those of a configured tenant. A rate that stays keeps its count.
     fn new(tenant: Option<&Tenant>, before: &Self) -> Self {
         let Some(tenant) = tenant else {
@@ -95,7 +95,7 @@ impl Rules {
 impl Share {
     fn new(tenant: Option<&Tenant>) -> Self {
         Self {
-            rules: RwLock::new(Arc::new(Rules::new(tenant, &Rules::default()))),
+            rules: RwLock::new(Arc::new(TenantRules::new(tenant, &TenantRules::default()))),
             under_way: Mutex::default(),
             last_recorded: Mutex::default(),
             ended: Notify::new(),
@@ -106,13 +106,13 @@ impl Share {
     }
 
     /// What holds now.
-    pub(crate) fn rules(&self) -> Arc<Rules> {
+    pub(crate) fn rules(&self) -> Arc<TenantRules> {
         self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn limit(&self, tenant: Option<&Tenant>) {
         let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
-        *rules = Arc::new(Rules::new(tenant, &rules));
+        *rules = Arc::new(TenantRules::new(tenant, &rules));
         drop(rules);
         self.ended.notify_waiters();
         self.turned.notify_waiters();
@@ -129,12 +129,12 @@ impl Share {
 
 /// Room for one file, given back when it is dropped: by then the file is in the ledger or the journal, or there is
 /// none.
-pub(crate) struct Held {
+pub(crate) struct HeldRoom {
     share: Arc<Share>,
     reservation: Option<Reservation>,
 }
 
-impl Held {
+impl HeldRoom {
     pub(crate) fn new(share: Arc<Share>, reservation: Reservation) -> Self {
         Self {
             share,
@@ -157,13 +157,13 @@ impl Held {
     }
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for HeldRoom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Held").field(&self.reservation).finish()
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldRoom {
     fn drop(&mut self) {
         if let Some(reservation) = self.reservation.take() {
             self.share.under_way().end(reservation);
@@ -173,9 +173,9 @@ impl Drop for Held {
 }
 
 /// The right to one upload among those at once; given back when it is dropped.
-pub(crate) struct Turn(Arc<Share>);
+pub(crate) struct UploadTurn(Arc<Share>);
 
-impl Turn {
+impl UploadTurn {
     /// Takes one if there is one.
     pub(crate) fn take(share: &Arc<Share>) -> Option<Self> {
         let mut uploads = share.uploads();
@@ -187,7 +187,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for UploadTurn {
     fn drop(&mut self) {
         let mut uploads = self.0.uploads();
         *uploads = uploads.saturating_sub(1);

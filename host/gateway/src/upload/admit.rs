@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::cancel::unless_cancelled;
 use crate::admission::{AdmittedFile, open_path};
 use crate::api::request::Source;
-use crate::audit::Pending;
+use crate::audit::PendingAudit;
 use crate::error::Result;
 use crate::metrics;
 use crate::principal::Principal;
@@ -39,7 +39,7 @@ impl GatewayState {
         rename: Option<&str>,
         cancel: &CancellationToken,
     ) -> Result<AdmittedFile> {
-        let admission = &self.admission;
+        let admission = &self.intake;
         let opened = match source {
             Source::Path { path, current_dir } => open_path(&live.grants, who, &path, current_dir.as_deref())?,
             Source::Body(body) => {
@@ -53,7 +53,7 @@ impl GatewayState {
 }
 
 /// Records whether a source was admitted.
-async fn recorded<T>(mut pending: Pending, of_path: bool, outcome: &Result<T>) {
+async fn recorded<T>(mut pending: PendingAudit, of_path: bool, outcome: &Result<T>) {
     if of_path {
         let decision = outcome.as_ref().map_or_else(|error| error.code.as_str(), |_| "allowed");
         metrics::path(decision);

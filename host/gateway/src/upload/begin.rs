@@ -1,14 +1,14 @@
 //! The beginning of an upload: its entry in the journal, before anything is sent.
 
-use loadlock_journal::{Begun, ContentKey, Intent, Outcome, SourceRef};
-use loadlock_policy::model::VerifyMethod;
+use loadlock_journal::{Begun, Intent, Outcome, SourceRef};
+use loadlock_policy::model::{ContentKey, VerifyMethod};
 
 use super::entry::Entry;
 use super::job::UploadJob;
 use super::route::RouteLeg;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::{self, Point};
-use crate::records::{record_of, treatment};
+use crate::records::record_of;
 use crate::{id, view};
 
 impl UploadJob<'_> {
@@ -88,11 +88,8 @@ impl UploadJob<'_> {
             subject: who.subject().to_owned(),
             idempotency: self.idempotency(),
             key: ContentKey {
-                tenant: who.tenant().to_owned(),
-                account: unit.account.clone(),
-                purpose: leg.purpose.clone(),
-                treatment: treatment(unit, file.extension(), file.media_type()),
                 sha256: self.known_digest().map(str::to_owned),
+                ..self.content_key(leg)
             },
             provider: unit.name.clone(),
             // With the mark where that is how a lost upload is found.

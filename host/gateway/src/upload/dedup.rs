@@ -1,15 +1,15 @@
 //! Finding what is stored already.
 
 use loadlock_journal::Accepted;
+use loadlock_policy::model::ContentKey;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
 use super::expiry::Lifetime;
 use super::job::UploadJob;
-use super::revalidate::Found;
+use super::revalidate::DedupHit;
 use super::route::RouteLeg;
 use crate::error::{Result, answered};
 use crate::fault::{self, Point};
-use crate::records::journal_key;
 use crate::{id, view};
 
 impl UploadJob<'_> {
@@ -48,10 +48,10 @@ impl UploadJob<'_> {
         }
         let key = self.dedup_key(leg, self.digest().await?);
         let row = match state.find_live(unit, &key).await {
-            Ok(Found::Usable(row)) => *row,
+            Ok(DedupHit::Usable(row)) => *row,
             // Whether the vendor still holds it cannot be told now: this upload goes its own way.
-            Ok(Found::Undecided) => return Ok(None),
-            Ok(Found::Nothing) => return self.dedup_in_journal(leg).await,
+            Ok(DedupHit::Undecided) => return Ok(None),
+            Ok(DedupHit::Nothing) => return self.dedup_in_journal(leg).await,
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
                 return self.dedup_in_journal(leg).await;
@@ -129,7 +129,7 @@ impl UploadJob<'_> {
         };
         let key = self.dedup_key(leg, sha256);
         let deletes_before = unit.deleted.now().await;
-        let Some(known) = state.journal.find_accepted(&journal_key(&key))? else {
+        let Some(known) = state.journal.find_accepted(&ContentKey::from(key.clone()))? else {
             return Ok(None);
         };
         let Some(accepted) = known.accepted().cloned() else {

@@ -8,7 +8,7 @@
 use loadlock_sandbox::tracker::DedupKey;
 
 use super::job::UploadJob;
-use super::revalidate::Found;
+use super::revalidate::DedupHit;
 use super::route::RouteLeg;
 use crate::error::{Result, answered};
 use crate::state::gateway::GatewayState;
@@ -38,7 +38,7 @@ impl UploadJob<'_> {
                 tenant: peer.to_owned(),
                 ..own.clone()
             };
-            let Ok(Found::Usable(row)) = state.find_live(unit, &theirs).await else {
+            let Ok(DedupHit::Usable(row)) = state.find_live(unit, &theirs).await else {
                 continue;
             };
             if let Some(file) = self.refer(leg, own, *row).await? {

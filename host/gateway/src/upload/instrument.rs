@@ -11,7 +11,7 @@ use super::admit::name_source;
 use super::cancel::unless_cancelled;
 use crate::api::progress::{Event, Progress};
 use crate::api::request::UploadRequest;
-use crate::audit::Pending;
+use crate::audit::PendingAudit;
 use crate::error::Result;
 use crate::metrics;
 use crate::principal::{Principal, Scope};
@@ -32,7 +32,7 @@ impl Gateway {
     #[boxed]
     pub async fn upload(&self, who: &Principal, request: UploadRequest, progress: &dyn Progress) -> Result<view::File> {
         let audit = &self.0.audit;
-        let mut account = Account {
+        let mut account = UploadAccount {
             pending: Some(audit.begin_for(who, AuditEvent::Upload).await?),
             started: Instant::now(),
             seen: Mutex::default(),
@@ -47,7 +47,7 @@ impl Gateway {
             subject = who.subject(),
             request_id = who.peer().request_id
         );
-        let watched = Watched {
+        let watched = SeenProgress {
             seen: &account.seen,
             progress,
         };
@@ -67,19 +67,19 @@ impl Gateway {
 
 /// What is seen of an upload on its way.
 #[derive(Debug, Default, Clone)]
-struct Seen {
+struct SeenUpload {
     name: Option<String>,
     bytes: Option<u64>,
     provider: Option<String>,
 }
 
 /// Listens, and passes everything on.
-struct Watched<'a> {
-    seen: &'a Mutex<Seen>,
+struct SeenProgress<'a> {
+    seen: &'a Mutex<SeenUpload>,
     progress: &'a dyn Progress,
 }
 
-impl Progress for Watched<'_> {
+impl Progress for SeenProgress<'_> {
     fn event(&self, event: Event) {
         match &event {
             Event::Admitted { name, bytes } => {
@@ -100,14 +100,14 @@ impl Progress for Watched<'_> {
 }
 
 /// One upload's account. Dropped on the way, it is closed as cancelled.
-struct Account {
-    pending: Option<Pending>,
+struct UploadAccount {
+    pending: Option<PendingAudit>,
     started: Instant,
-    seen: Mutex<Seen>,
+    seen: Mutex<SeenUpload>,
     _in_flight: metrics::InFlight,
 }
 
-impl Account {
+impl UploadAccount {
     async fn end(mut self, outcome: &Result<view::File>) {
         let word = match outcome {
             Ok(file) if file.deduplicated => "deduplicated",
@@ -120,7 +120,7 @@ impl Account {
         }
     }
 
-    fn close(&mut self, outcome: &'static str, file: Option<&view::File>) -> Option<Pending> {
+    fn close(&mut self, outcome: &'static str, file: Option<&view::File>) -> Option<PendingAudit> {
         let mut pending = self.pending.take()?;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let provider = match file {
@@ -145,7 +145,7 @@ impl Account {
     }
 }
 
-impl Drop for Account {
+impl Drop for UploadAccount {
     fn drop(&mut self) {
         // The caller went away: `Pending` records it as cancelled.
         drop(self.close("cancelled", None));

@@ -4,10 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loadlock_policy::Millis;
-use loadlock_policy::model::RemoteFile;
+use loadlock_policy::model::{ContentKey, DedupKey, RemoteFile};
 use loadlock_sandbox::coordination::TenantLimits;
 use loadlock_sandbox::files::ReadReport;
-use loadlock_sandbox::tracker::DedupKey;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +23,7 @@ use crate::principal::Principal;
 use crate::records::treatment;
 use crate::state::gateway::GatewayState;
 use crate::state::live::Live;
-use crate::state::tenant_limits::Held;
+use crate::state::tenant_limits::HeldRoom;
 
 /// Ids under which an upload may be found: journal entries that it began, and files that it asked the ledger for. Kept
 /// outside of it, for whoever has to take them back when it is dropped.
@@ -43,7 +42,7 @@ impl Traces {
 }
 
 /// What was asked for, besides the bytes.
-pub(super) struct Asked<'a> {
+pub(super) struct Terms<'a> {
     pub(super) who: &'a Principal,
     pub(super) target: &'a Target,
     /// As it was asked for, if it was.
@@ -60,7 +59,7 @@ pub(super) struct UploadJob<'a> {
     pub(super) state: &'a GatewayState,
     /// The configuration that it is judged by to its end.
     pub(super) live: Arc<Live>,
-    pub(super) asked: Asked<'a>,
+    pub(super) asked: Terms<'a>,
     pub(super) file: &'a AdmittedFile,
     /// When it has to be over, by policy's clock.
     pub(super) deadline: Millis,
@@ -74,7 +73,7 @@ pub(super) struct UploadJob<'a> {
     pub(super) entry: Option<Entry<'a>>,
     /// Room within its tenant's limits. Given back last: by then the file is in the ledger or the journal, or there is
     /// none.
-    pub(super) room: Option<Held>,
+    pub(super) room: Option<HeldRoom>,
     /// What the provider had read when the caller gave up in the middle of an attempt.
     pub(super) read: Option<ReadReport>,
     /// What the lost upload turned out to be.
@@ -108,15 +107,20 @@ impl UploadJob<'_> {
         hash(self.file.opened().file.clone(), self.file.size()).await
     }
 
-    /// What the content is stored under at this leg of the route.
-    pub(super) fn dedup_key(&self, leg: &RouteLeg<'_>, sha256: String) -> DedupKey {
-        DedupKey {
+    /// What the content is stored under at this leg of the route, before its digest is known.
+    pub(super) fn content_key(&self, leg: &RouteLeg<'_>) -> ContentKey {
+        ContentKey {
             tenant: self.asked.who.tenant().to_owned(),
             account: leg.unit.account.clone(),
             purpose: leg.purpose.clone(),
             treatment: treatment(leg.unit, self.file.extension(), self.file.media_type()),
-            sha256,
+            sha256: None,
         }
+    }
+
+    /// The same with the digest.
+    pub(super) fn dedup_key(&self, leg: &RouteLeg<'_>, sha256: impl Into<String>) -> DedupKey {
+        self.content_key(leg).with_digest(sha256)
     }
 
     /// Whether its entry was given up on the way here. What an idempotency key answers is in the journal first; another

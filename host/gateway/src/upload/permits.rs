@@ -15,7 +15,7 @@ use crate::state::gateway::GatewayState;
 use crate::state::provider::ProviderUnit;
 
 /// The right to make one attempt.
-pub(super) struct Permits<'a> {
+pub(super) struct AttemptPermits<'a> {
     pub(super) breaker: BreakerPermit<'a>,
     _provider: SemaphorePermit<'a>,
     _gateway: SemaphorePermit<'a>,
@@ -24,7 +24,7 @@ pub(super) struct Permits<'a> {
 impl<'a> UploadJob<'a> {
     /// One of the provider's places for an upload, in the order of asking, and its breaker's permit. Waiting is part of
     /// the upload's own time.
-    pub(super) async fn permits(&self, unit: &'a ProviderUnit) -> Result<Permits<'a>, RetryEvent> {
+    pub(super) async fn permits(&self, unit: &'a ProviderUnit) -> Result<AttemptPermits<'a>, RetryEvent> {
         let state = self.state;
         let waiting = async {
             let provider = unit.permits.acquire().await;
@@ -40,7 +40,7 @@ impl<'a> UploadJob<'a> {
             Some(Ok(Some(permits))) => permits,
             Some(_) => return Err(RetryEvent::DeadlinePassed),
         };
-        Ok(Permits {
+        Ok(AttemptPermits {
             breaker: BreakerPermit::take(state, unit).map_err(RetryEvent::NotAdmitted)?,
             _provider: provider,
             _gateway: gateway,

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorCode, Result, answered};
 use crate::metrics;
 use crate::principal::{Door, Principal};
 use crate::state::gateway::{Gateway, GatewayState};
-use crate::state::tenant_limits::{Held, Share, Turn};
+use crate::state::tenant_limits::{HeldRoom, Share, UploadTurn};
 
 /// How long an upload waits for others to end, if what is stored would leave room for it.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -76,7 +76,7 @@ impl GatewayState {
     /// # Errors
     /// [`ErrorCode::QuotaExceeded`]; [`ErrorCode::TrackerFailed`] if nobody can tell what is stored: a limit that
     /// cannot be checked is not passed.
-    pub(crate) async fn reserve(&self, who: &Principal, size: u64, early: Option<Held>) -> Result<Held> {
+    pub(crate) async fn reserve(&self, who: &Principal, size: u64, early: Option<HeldRoom>) -> Result<HeldRoom> {
         let tenant = who.tenant();
         let share = self.share(tenant);
         let mut early = early;
@@ -91,7 +91,7 @@ impl GatewayState {
             if limits == Limits::default() {
                 // Limits may come while it is under way.
                 let reservation = share.under_way().hold(size);
-                return Ok(Held::new(share.clone(), reservation));
+                return Ok(HeldRoom::new(share.clone(), reservation));
             }
             let guard = ReadingGuard::new(&share);
             let stored = self.stored(tenant).await?;
@@ -107,7 +107,7 @@ impl GatewayState {
                 }
             };
             let refused = match reserved {
-                Ok(reservation) => return Ok(Held::new(share.clone(), reservation)),
+                Ok(reservation) => return Ok(HeldRoom::new(share.clone(), reservation)),
                 Err(refused) => refused,
             };
             // Only what the ledger holds is there for certain: what is on its way there may be counted twice for a
@@ -175,12 +175,12 @@ impl GatewayState {
     }
 
     /// Waits for a turn at the local door; refuses at the network's, where a client would only hold a connection open.
-    pub(crate) async fn turn_of(&self, who: &Principal) -> Result<Turn> {
+    pub(crate) async fn turn_of(&self, who: &Principal) -> Result<UploadTurn> {
         let share = self.share(who.tenant());
         loop {
             let mut turned = std::pin::pin!(share.turned.notified());
             turned.as_mut().enable();
-            if let Some(turn) = Turn::take(&share) {
+            if let Some(turn) = UploadTurn::take(&share) {
                 return Ok(turn);
             }
             if who.door() == Door::Network {
@@ -240,7 +240,7 @@ impl Gateway {
 /// Gives a reading back if the ledger gives no answer, or the caller goes away.
 struct ReadingGuard<'a> {
     share: &'a Share,
-    reading: Option<loadlock_policy::quota::Reading>,
+    reading: Option<loadlock_policy::quota::QuotaReading>,
 }
 
 impl<'a> ReadingGuard<'a> {
@@ -249,7 +249,7 @@ impl<'a> ReadingGuard<'a> {
         Self { share, reading }
     }
 
-    fn take(mut self) -> Option<loadlock_policy::quota::Reading> {
+    fn take(mut self) -> Option<loadlock_policy::quota::QuotaReading> {
         self.reading.take()
     }
 }

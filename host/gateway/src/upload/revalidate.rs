@@ -19,7 +19,7 @@ const STAT: Duration = Duration::from_secs(15);
 const CANDIDATES: usize = 3;
 
 /// What dedup found in the ledger.
-pub(crate) enum Found {
+pub(crate) enum DedupHit {
     /// A remote file that may be given out.
     Usable(Box<RemoteRow>),
     /// None, or none that the vendor still holds.
@@ -30,19 +30,19 @@ pub(crate) enum Found {
 
 impl GatewayState {
     /// The live remote file for a key; an old one only if the vendor says that it is still there.
-    pub(crate) async fn find_live(&self, unit: &ProviderUnit, key: &DedupKey) -> Result<Found> {
+    pub(crate) async fn find_live(&self, unit: &ProviderUnit, key: &DedupKey) -> Result<DedupHit> {
         for _ in 0..CANDIDATES {
             let now = self.clock.wall_ms();
             let Some(row) = answered(self.ledger.tracker.find(key.clone(), now).await)? else {
-                return Ok(Found::Nothing);
+                return Ok(DedupHit::Nothing);
             };
             let limit = u64::try_from(self.live().config.verify_after.as_millis()).unwrap_or(u64::MAX);
             if on_use(row.verified_at_ms, now, limit, unit.profile.can_stat) == Use::AsItIs {
-                return Ok(Found::Usable(Box::new(row)));
+                return Ok(DedupHit::Usable(Box::new(row)));
             }
             let seen = match self.ask(unit, &row).await {
-                AfterStat::Unasked => return Ok(Found::Usable(Box::new(row))),
-                AfterStat::Undecided => return Ok(Found::Undecided),
+                AfterStat::Unasked => return Ok(DedupHit::Usable(Box::new(row))),
+                AfterStat::Undecided => return Ok(DedupHit::Undecided),
                 AfterStat::Confirmed => RemoteState::Live,
                 AfterStat::Lost => RemoteState::Missing,
             };
@@ -52,12 +52,12 @@ impl GatewayState {
                     .observe(row.account.clone(), row.remote_id.clone(), seen, self.clock.wall_ms());
             answered(noted.await)?;
             if seen == RemoteState::Live {
-                return Ok(Found::Usable(Box::new(row)));
+                return Ok(DedupHit::Usable(Box::new(row)));
             }
             tracing::warn!(provider = %unit.name, remote_id = %row.remote_id, "the vendor has lost a stored file; it \
                  is uploaded again");
         }
-        Ok(Found::Nothing)
+        Ok(DedupHit::Nothing)
     }
 
     /// Asks the vendor about one remote file.

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::cancel::{cancelled, overdue, unless_cancelled};
 use super::expiry::expiry;
-use super::job::{Asked, Traces, UploadJob, unreadable};
+use super::job::{Terms, Traces, UploadJob, unreadable};
 use super::route::{RouteLeg, Routing};
 use crate::api::progress::{Event, Progress};
 use crate::api::request::{Source, Target, UploadRequest};
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fault::{self, Point};
 use crate::principal::Principal;
 use crate::state::gateway::GatewayState;
-use crate::state::tenant_limits::Held;
+use crate::state::tenant_limits::HeldRoom;
 use crate::view;
 
 impl GatewayState {
@@ -70,13 +70,13 @@ impl GatewayState {
         let by_path = file.sha256().is_none();
         let known = match file.sha256() {
             Some(digest) => Some(digest.to_owned()),
-            None => self.admission.digests.known(identity),
+            None => self.intake.digests.known(identity),
         };
         let limit = Millis(u64::try_from(live.config.deadline.as_millis()).unwrap_or(u64::MAX));
         let mut job = UploadJob {
             state: self,
             live,
-            asked: Asked {
+            asked: Terms {
                 who,
                 target: &request.target,
                 purpose: request.purpose.as_deref(),
@@ -100,11 +100,11 @@ impl GatewayState {
         let stored = job.run(early).await;
         match &stored {
             Ok(stored) if by_path && file.unchanged().is_ok() => {
-                self.admission.digests.remember(identity, began, &stored.sha256);
+                self.intake.digests.remember(identity, began, &stored.sha256);
             }
             // Should a digest that was known be the reason, it is not the reason twice.
             Err(error) if by_path && error.code == ErrorCode::FileChanged => {
-                self.admission.digests.forget(identity);
+                self.intake.digests.forget(identity);
             }
             _ => {}
         }
@@ -114,7 +114,7 @@ impl GatewayState {
 
 impl<'a> UploadJob<'a> {
     /// All phases, in order. `early` is room that is held for it already.
-    async fn run(&mut self, early: Option<Held>) -> Result<view::File> {
+    async fn run(&mut self, early: Option<HeldRoom>) -> Result<view::File> {
         self.hash_for_key().await?;
         if let Some(known) = self.answered_before()? {
             return Ok(known);

@@ -15,7 +15,7 @@ use crate::state::provider::ProviderUnit;
 use crate::view;
 
 /// What the driver does next at the provider that policy is at.
-enum Next {
+enum Drive {
     Attempt,
     /// Looks for an upload whose answer was lost, after this wait.
     Look(Millis),
@@ -36,35 +36,35 @@ impl<'a> UploadJob<'a> {
             retry: leg.unit.retry,
         });
         let mut machine = RetryLoop::new(RoutePolicy::default(), legs, self.deadline);
-        let (mut next, mut why) = (Next::Attempt, String::new());
+        let (mut next, mut why) = (Drive::Attempt, String::new());
         loop {
             let index = machine.leg();
             let Some(leg) = route.get(index) else {
                 return Err(Error::new(ErrorCode::Internal, "the route ended without a decision"));
             };
             let event = match next {
-                Next::Attempt => match self.attempt(index, leg, &mut machine).await? {
+                Drive::Attempt => match self.attempt(index, leg, &mut machine).await? {
                     Attempted::Stored(file) => return Ok(*file),
                     Attempted::Ended(event) => {
                         why = reason(&event);
                         event
                     }
                 },
-                Next::Look(after) => self.look(leg, after, machine.look_until()).await,
+                Drive::Look(after) => self.look(leg, after, machine.look_until()).await,
             };
             next = match self.decide(&mut machine, leg.unit, event)? {
                 // If the caller gives up meanwhile, the next attempt ends it.
                 Decision::Retry { after } => {
                     self.pause(leg.unit, after, "trying again").await;
-                    Next::Attempt
+                    Drive::Attempt
                 }
                 Decision::NextProvider => {
                     if let Some(next) = route.get(machine.leg()) {
                         self.fall_back(leg.unit, next.unit, &why);
                     }
-                    Next::Attempt
+                    Drive::Attempt
                 }
-                Decision::Verify { after } => Next::Look(after),
+                Decision::Verify { after } => Drive::Look(after),
                 Decision::Adopt => return self.adopt(leg, machine.total_sends()).await,
                 Decision::GiveUp(end) => return Err(self.end(leg, &end).await),
                 other @ (Decision::Send { .. } | Decision::Done) => return Err(misfit(&other)),

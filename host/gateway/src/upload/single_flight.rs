@@ -11,7 +11,6 @@ use super::lead::Lead;
 use super::route::RouteLeg;
 use crate::cluster::peers::Claim;
 use crate::error::Result;
-use crate::records::treatment;
 use crate::state::single_flight::{FlightKey, Leader};
 use crate::view;
 
@@ -32,10 +31,7 @@ impl UploadJob<'_> {
     async fn join_or_lead(&self, leg: &RouteLeg<'_>) -> Result<Lead> {
         let file = self.file;
         let key = FlightKey {
-            tenant: self.asked.who.tenant().to_owned(),
-            account: leg.unit.account.clone(),
-            purpose: leg.purpose.clone(),
-            treatment: treatment(leg.unit, file.extension(), file.media_type()),
+            content: self.content_key(leg),
             bytes: file.size(),
         };
         loop {

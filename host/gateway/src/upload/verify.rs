@@ -9,7 +9,7 @@ use crate::state::provider::ProviderUnit;
 use crate::upload::listing::{MAX_PAGES, page};
 
 /// What was found, as an event for policy, with the remote file if exactly one is this upload's.
-pub(crate) type Found = (Event, Option<RemoteFile>);
+pub(crate) type Looked = (Event, Option<RemoteFile>);
 
 impl GatewayState {
     /// Looks for the upload with this mark and digest.
@@ -20,7 +20,7 @@ impl GatewayState {
         purpose: &str,
         mark: &str,
         sha256: Option<&str>,
-    ) -> Found {
+    ) -> Looked {
         if unit.profile.verify == VerifyMethod::Digest && sha256.is_none() {
             // Whatever is on the list, none of it can be told to be this upload's or not.
             return (Event::VerifyUnknown, None);
@@ -68,7 +68,7 @@ impl GatewayState {
 
     /// Adopts exactly one candidate, and only if no record of any tenant holds it already (unless equal content shares
     /// an id anyway).
-    async fn judge(&self, unit: &ProviderUnit, mut found: Vec<RemoteFile>) -> Found {
+    async fn judge(&self, unit: &ProviderUnit, mut found: Vec<RemoteFile>) -> Looked {
         match (found.pop(), found.is_empty()) {
             (None, _) => (Event::VerifyAbsent, None),
             (Some(one), true) => {

@@ -9,7 +9,7 @@ use loadlock_policy::retry::Event;
 use super::entry::Entry;
 use super::job::UploadJob;
 use super::route::RouteLeg;
-use super::verify::Found;
+use super::verify::Looked;
 use crate::error::{Error, ErrorCode};
 
 /// Between two looks for a file that was sent whole: the vendor may be storing it at this moment.
@@ -59,7 +59,7 @@ impl UploadJob<'_> {
         Error::new(ErrorCode::Cancelled, why)
     }
 
-    async fn look_twice(&self, leg: &RouteLeg<'_>, mark: &str, digest: Option<&str>, whole: bool) -> Found {
+    async fn look_twice(&self, leg: &RouteLeg<'_>, mark: &str, digest: Option<&str>, whole: bool) -> Looked {
         let look = || {
             self.state
                 .verify(leg.unit, self.file.size(), &leg.purpose, mark, digest)

@@ -1,10 +1,12 @@
 //! Settings, and the waiting time.
 
+use std::fmt;
+
 use crate::Millis;
 use crate::model::VerifyMethod;
 
 /// By what a wait grows from one retry to the next, in thousandths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Factor(u32);
 
 impl Factor {
@@ -19,6 +21,13 @@ impl Factor {
             factor.clamp(1.0, 1_000.0)
         };
         Self((factor * 1_000.0).round() as u32)
+    }
+}
+
+impl fmt::Display for Factor {
+    /// As a decimal number: `2`, `1.5`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (f64::from(self.0) / 1_000.0).fmt(f)
     }
 }
 

@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, Uri};
 use loadlock_gateway::Target;
 
 use super::options::{of_form, of_json, respond_async};
-use crate::upload_options::UploadOptions;
 use super::{create, files, form, kept, list, parts, uploads};
 use crate::fuzzing::first_line;
+use crate::upload_options::UploadOptions;
 
 /// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused
 /// one leaves nothing.
@@ -42,7 +42,11 @@ pub fn form(bytes: &[u8]) {
 fn in_bounds(options: &UploadOptions) {
     let within = |text: &Option<String>, most: usize| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
     assert!(within(&options.purpose, 64) && within(&options.idempotency_key, 255));
-    assert!(options.expires_in_s.is_none_or(|seconds| (1..=36_525 * 86_400).contains(&seconds)));
+    assert!(
+        options
+            .expires_in_s
+            .is_none_or(|seconds| (1..=36_525 * 86_400).contains(&seconds))
+    );
     assert_ne!(options.target(), Target::Pinned("auto".into()));
     let stored = serde_json::to_string(options).ok();
     let again = stored.and_then(|text| serde_json::from_str(&text).ok());

@@ -179,7 +179,11 @@ async fn attempt(app: &App, session: &Session) -> Result<File> {
         Some(path) => Subject::Path { path, filename },
         None => {
             let name = filename.unwrap_or_default();
-            Subject::Body(session.stage(&[STAGED_BODY.to_owned()], name, media_type, sha256).await?)
+            Subject::Body(
+                session
+                    .stage(&[STAGED_BODY.to_owned()], name, media_type, sha256)
+                    .await?,
+            )
         }
     };
     // Nobody else can guess the id, so no client's key is this one.

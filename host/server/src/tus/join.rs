@@ -88,7 +88,10 @@ pub(crate) async fn resume(gateway: &Gateway) {
             continue;
         };
         let same = |part: &&Session| part.owner().tenant() == whole.owner().tenant() && !part.has_ended();
-        let left = sessions.iter().filter(same).filter(|part| parts.iter().any(|id| id == part.id()));
+        let left = sessions
+            .iter()
+            .filter(same)
+            .filter(|part| parts.iter().any(|id| id == part.id()));
         for part in left {
             end(part, whole.id()).await;
         }

@@ -156,10 +156,11 @@ pub(crate) async fn receive(
 /// What arrived is kept, and made to last unless something else does that.
 async fn stays(incoming: &Incoming<'_>, mut writer: DataWriter, expires_ms: u64) -> Result<(), Problem> {
     let kept = writer.keep().await?;
-    drop(writer);
     if incoming.known && incoming.stored_at != Some(kept) {
         commit(incoming.session, expires_ms).await?;
     }
+    // Until here nobody else has the upload.
+    drop(writer);
     Ok(())
 }
 

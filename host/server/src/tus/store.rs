@@ -100,10 +100,12 @@ async fn upload(app: &App, who: Principal, session: &Session, cancel: Cancellati
     let name = options.name.take().unwrap_or_else(|| UNNAMED.to_owned());
     let staged = session.stage(&data, name, options.media_type.take(), None).await?;
     // An upload is one file however often its end has to be tried, before and after a restart. Nobody else can guess
-    // the id, so no client's key is this one.
-    options
-        .idempotency_key
-        .get_or_insert_with(|| format!("tus_{}", session.id()));
+    // the id, so no client's key is this one. One that nobody was told about is tried once, and needs no key.
+    if session.lasts() {
+        options
+            .idempotency_key
+            .get_or_insert_with(|| format!("tus_{}", session.id()));
+    }
     let started = app.uploads().start(who, options.request(Source::Staged(staged)))?;
     let upload = ended(started.end);
     tokio::pin!(upload);

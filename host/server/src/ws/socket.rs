@@ -70,11 +70,8 @@ pub(super) async fn run(
     };
     outbox.close(close);
     let _ = timeout(CLOSING, &mut writer).await;
-    if matches!(close, Close::TooBig | Close::Protocol) {
-        // The stream cannot be read any more. Dropped with unread bytes, the system would reset the connection and the
-        // client might lose the close frame.
-        tokio::time::sleep(CLOSING / 2).await;
-    } else {
+    // A stream that cannot be read any more is closed in stages below (`listen::linger`).
+    if !matches!(close, Close::TooBig | Close::Protocol) {
         let _ = timeout(CLOSING, async { while let Some(Ok(_)) = stream.next().await {} }).await;
     }
     drop(seat);

@@ -1,28 +1,12 @@
-//! What the gateway offers to front doors.
+//! Sessions, as front doors open, find and close them.
 
 use serde::Serialize;
 
-use super::record::Lasting;
-use super::{Alone, Session, blocking};
-use crate::admission::BYTES;
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Principal, Scope};
+use crate::session::{Alone, NewSession, STAGED_BODY, Session, blocking};
 use crate::staged::Staged;
 use crate::state::gateway::Gateway;
-
-/// The data file of a session that was made from a staged body.
-pub const STAGED_BODY: &str = BYTES;
-
-/// A session that is about to be opened.
-#[derive(Debug, Clone)]
-pub struct NewSession<T> {
-    /// The front door's own word: sessions of another door are not found by it.
-    pub kind: &'static str,
-    /// When it is removed, milliseconds since 1970.
-    pub expires_at_ms: Option<u64>,
-    /// What the door has to remember; up to 1 MiB of JSON.
-    pub state: T,
-}
 
 impl Gateway {
     /// Opens a session without data. It is durable when this returns.
@@ -32,7 +16,7 @@ impl Gateway {
     pub async fn open_session<T: Serialize>(&self, who: &Principal, new: NewSession<T>) -> Result<Session> {
         who.require(Scope::Write)?;
         let session = self.begin_session(who, new)?;
-        match session.replace(Lasting::Power, |_| Ok(())).await {
+        match session.establish().await {
             Ok(()) => Ok(session),
             Err(error) => {
                 let _ = self.close_session(&session);
@@ -49,12 +33,12 @@ impl Gateway {
     pub fn begin_session<T: Serialize>(&self, who: &Principal, new: NewSession<T>) -> Result<Session> {
         who.require(Scope::Write)?;
         let state = &self.0;
-        let mut entry = state.admission.spool.create()?;
+        let mut entry = state.intake.spool.create()?;
         let now = state.clock.wall_ms();
         state
-            .admission
+            .intake
             .sessions
-            .begin(&state.admission.spool, who, new, &mut entry, now)
+            .begin(&state.intake.spool, who, new, &mut entry, now)
     }
 
     /// Makes a staged body a session of its own: the body is its data file [`STAGED_BODY`], and stays until the session
@@ -69,7 +53,7 @@ impl Gateway {
         let state = &self.0;
         let spooled = opened
             .spooled
-            .map(|spooled| spooled.on_disk(&state.admission.spool, opened.file.file));
+            .map(|spooled| spooled.on_disk(&state.intake.spool, opened.file.file));
         let Some((mut entry, file)) = spooled.transpose()?.flatten() else {
             return Err(Error::new(
                 ErrorCode::Internal,
@@ -80,11 +64,11 @@ impl Gateway {
         blocking(move || loadlock_durable::content(&file)).await?;
         let now = state.clock.wall_ms();
         let session = state
-            .admission
+            .intake
             .sessions
-            .begin(&state.admission.spool, who, new, &mut entry, now)?;
+            .begin(&state.intake.spool, who, new, &mut entry, now)?;
         session.noted(STAGED_BODY, bytes, None);
-        match session.replace(Lasting::Power, |_| Ok(())).await {
+        match session.establish().await {
             Ok(()) => Ok(session),
             Err(error) => {
                 let _ = self.close_session(&session);
@@ -101,26 +85,26 @@ impl Gateway {
     pub fn session(&self, who: &Principal, scope: Scope, kind: &str, id: &str) -> Result<Session> {
         who.require(scope)?;
         let now = self.0.clock.wall_ms();
-        self.0.admission.sessions.find(who.tenant(), kind, id, now)
+        self.0.intake.sessions.find(who.tenant(), kind, id, now)
     }
 
     /// Whether one of the tenant's own sessions was there and expired, as far as that is remembered: until the next
     /// start but one, and of the last 10,000.
     pub fn session_expired(&self, who: &Principal, id: &str) -> bool {
         let now = self.0.clock.wall_ms();
-        self.0.admission.sessions.has_expired(who.tenant(), id, now)
+        self.0.intake.sessions.has_expired(who.tenant(), id, now)
     }
 
     /// All sessions of one door, over all tenants: for going on after a restart.
     pub fn sessions(&self, kind: &str) -> Vec<Session> {
-        let shelf = self.0.admission.sessions.lock();
+        let shelf = self.0.intake.sessions.lock();
         let of_kind = shelf.all().filter(|session| session.kind() == kind);
         of_kind.cloned().collect()
     }
 
     /// The caller's own sessions of one door.
     pub fn own_sessions(&self, who: &Principal, kind: &str) -> Vec<Session> {
-        let shelf = self.0.admission.sessions.lock();
+        let shelf = self.0.intake.sessions.lock();
         let of_kind = shelf.of(who.tenant()).filter(|session| session.kind() == kind);
         of_kind.cloned().collect()
     }
@@ -130,7 +114,7 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].
     pub fn close_session(&self, session: &Session) -> Result<()> {
-        self.0.admission.sessions.close(session)
+        self.0.intake.sessions.close(session)
     }
 
     /// Ends a session that the caller has for itself: its data is gone when this returns.
@@ -148,6 +132,6 @@ impl Gateway {
 
     /// Closes what has expired and no request uses now; answers how many.
     pub fn close_expired_sessions(&self) -> usize {
-        self.0.admission.sessions.close_expired(self.0.clock.wall_ms())
+        self.0.intake.sessions.close_expired(self.0.clock.wall_ms())
     }
 }

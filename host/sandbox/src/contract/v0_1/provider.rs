@@ -1,13 +1,80 @@
-//! `loadlock:upload@0.1.0`.
+//! The provider's part, and the failures that it shares with the tracker.
 
 use loadlock_policy::Millis;
 use loadlock_policy::model as m;
+use wasmtime::Store;
 
+use crate::bindings::provider::ProviderComponent;
 use crate::bindings::provider::exports::loadlock::upload::provider as w;
 use crate::bindings::provider::loadlock::upload::types as t;
-use crate::roles::provider::{AdmittedFile, ListQuery, UploadOptions};
+use crate::contract::calls::{Answered, ProviderCalls};
+use crate::model::provider::{FileFacts, ListQuery, UploadOptions};
+use crate::state::CallState;
 
-pub(crate) fn failure(failure: t::Failure) -> m::Failure {
+impl ProviderCalls for ProviderComponent {
+    fn profile<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, m::Profile> {
+        Box::pin(async move {
+            let answer = self.loadlock_upload_provider().call_profile(store).await?;
+            Ok(answer.map(profile).map_err(failure))
+        })
+    }
+
+    fn upload<'s>(
+        &'s self,
+        store: &'s mut Store<CallState>,
+        file: &FileFacts,
+        path: String,
+        options: &UploadOptions,
+    ) -> Answered<'s, m::RemoteFile> {
+        let (file, options) = (admitted_file(file, path), upload_options(options));
+        Box::pin(async move {
+            let provider = self.loadlock_upload_provider();
+            let answer = provider.call_upload(store, &file, &options).await?;
+            Ok(answer.map(remote_file).map_err(failure))
+        })
+    }
+
+    fn stat<'s>(&'s self, store: &'s mut Store<CallState>, remote: &m::RemoteRef) -> Answered<'s, m::RemoteFile> {
+        let asked = remote_ref(remote);
+        Box::pin(async move {
+            let answer = self.loadlock_upload_provider().call_stat(store, &asked).await?;
+            Ok(answer.map(remote_file).map_err(failure))
+        })
+    }
+
+    fn list<'s>(&'s self, store: &'s mut Store<CallState>, query: &ListQuery) -> Answered<'s, m::RemotePage> {
+        let asked = list_query(query);
+        Box::pin(async move {
+            let answer = self.loadlock_upload_provider().call_list(store, &asked).await?;
+            Ok(answer.map(remote_page).map_err(failure))
+        })
+    }
+
+    fn delete<'s>(&'s self, store: &'s mut Store<CallState>, remote: &m::RemoteRef) -> Answered<'s, m::Deletion> {
+        let asked = remote_ref(remote);
+        Box::pin(async move {
+            let answer = self.loadlock_upload_provider().call_delete(store, &asked).await?;
+            Ok(answer.map(deletion).map_err(failure))
+        })
+    }
+
+    fn content<'s>(&'s self, store: &'s mut Store<CallState>, remote: &m::RemoteRef) -> Answered<'s, m::ContentInfo> {
+        let asked = remote_ref(remote);
+        Box::pin(async move {
+            let answer = self.loadlock_upload_provider().call_content(store, &asked).await?;
+            Ok(answer.map(content_info).map_err(failure))
+        })
+    }
+
+    fn probe<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, String> {
+        Box::pin(async move {
+            let answer = self.loadlock_upload_provider().call_probe(store).await?;
+            Ok(answer.map_err(failure))
+        })
+    }
+}
+
+pub(super) fn failure(failure: t::Failure) -> m::Failure {
     use m::FailureKind as M;
     use t::FailureKind as T;
     m::Failure {
@@ -34,7 +101,7 @@ pub(crate) fn failure(failure: t::Failure) -> m::Failure {
     .capped()
 }
 
-pub(crate) fn profile(profile: w::ProviderProfile) -> m::Profile {
+fn profile(profile: w::ProviderProfile) -> m::Profile {
     m::Profile {
         title: profile.title,
         purposes: profile.purposes.into_iter().map(purpose).collect(),
@@ -109,7 +176,7 @@ fn content_kind(kind: w::ContentKind) -> m::ContentKind {
     }
 }
 
-pub(crate) fn remote_file(file: w::RemoteFile) -> m::RemoteFile {
+fn remote_file(file: w::RemoteFile) -> m::RemoteFile {
     m::RemoteFile {
         id: file.id,
         bytes: file.bytes,
@@ -126,14 +193,14 @@ pub(crate) fn remote_file(file: w::RemoteFile) -> m::RemoteFile {
     }
 }
 
-pub(crate) fn remote_page(page: w::RemotePage) -> m::RemotePage {
+fn remote_page(page: w::RemotePage) -> m::RemotePage {
     m::RemotePage {
         files: page.files.into_iter().map(remote_file).collect(),
         next: page.next,
     }
 }
 
-pub(crate) fn content_info(info: w::ContentInfo) -> m::ContentInfo {
+fn content_info(info: w::ContentInfo) -> m::ContentInfo {
     m::ContentInfo {
         media_type: info.media_type,
         bytes: info.bytes,
@@ -141,21 +208,21 @@ pub(crate) fn content_info(info: w::ContentInfo) -> m::ContentInfo {
     }
 }
 
-pub(crate) fn deletion(deletion: w::Deletion) -> m::Deletion {
+fn deletion(deletion: w::Deletion) -> m::Deletion {
     match deletion {
         w::Deletion::Deleted => m::Deletion::Deleted,
         w::Deletion::AlreadyGone => m::Deletion::AlreadyGone,
     }
 }
 
-pub(crate) fn remote_ref(remote: &m::RemoteRef) -> w::RemoteRef {
+fn remote_ref(remote: &m::RemoteRef) -> w::RemoteRef {
     w::RemoteRef {
         id: remote.id.clone(),
         purpose: remote.purpose.clone(),
     }
 }
 
-pub(crate) fn admitted_file(file: &AdmittedFile, path: String) -> t::AdmittedFile {
+fn admitted_file(file: &FileFacts, path: String) -> t::AdmittedFile {
     t::AdmittedFile {
         path,
         name: file.name.clone(),
@@ -165,7 +232,7 @@ pub(crate) fn admitted_file(file: &AdmittedFile, path: String) -> t::AdmittedFil
     }
 }
 
-pub(crate) fn upload_options(options: &UploadOptions) -> w::UploadOptions {
+fn upload_options(options: &UploadOptions) -> w::UploadOptions {
     w::UploadOptions {
         purpose: options.purpose.clone(),
         mark: options.mark.clone(),
@@ -174,7 +241,7 @@ pub(crate) fn upload_options(options: &UploadOptions) -> w::UploadOptions {
     }
 }
 
-pub(crate) fn list_query(query: &ListQuery) -> w::ListQuery {
+fn list_query(query: &ListQuery) -> w::ListQuery {
     w::ListQuery {
         purpose: query.purpose.clone(),
         cursor: query.cursor.clone(),

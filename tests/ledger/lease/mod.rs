@@ -15,7 +15,6 @@
 //! So whatever gateways believe, a key has one remote file in the ledger. Who was fenced makes its file one over that
 //! remote file, and deletes what it stored itself.
 
-#[cfg(test)]
 mod exhaustive;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,17 +85,6 @@ impl Lease {
     }
 
     /// Begins an attempt. `instead` is one of this gateway, or of one that is gone, that is not to lead any more.
-    ///
-    /// ```
-    /// use loadlock_policy::lease::{Acquired, Lease, Recorded};
-    /// let mut lease = Lease::default();
-    /// assert_eq!(lease.acquire(1, 10, None), Acquired::Granted(1));
-    /// assert_eq!(lease.acquire(2, 20, None), Acquired::Held { gateway: 1, attempt: 10, alive: true });
-    /// // The first is not heard of: the second takes its attempt over, and what the first records late is refused.
-    /// lease.expire(1);
-    /// assert_eq!(lease.take_over(2), [10]);
-    /// assert_eq!(lease.record(1, 10, 99), Recorded::Fenced);
-    /// ```
     pub fn acquire(&mut self, gateway: GatewayId, id: FileId, instead: Option<FileId>) -> Acquired {
         self.beat(gateway);
         if let Some((leader, attempt)) = self.leader() {
@@ -210,4 +198,20 @@ impl Lease {
         self.fences += 1;
         self.fences
     }
+}
+
+#[test]
+fn a_late_record_is_fenced() {
+    let mut lease = Lease::default();
+    assert_eq!(lease.acquire(1, 10, None), Acquired::Granted(1));
+    let held = Acquired::Held {
+        gateway: 1,
+        attempt: 10,
+        alive: true,
+    };
+    assert_eq!(lease.acquire(2, 20, None), held);
+    // The first is not heard of: the second takes its attempt over, and what the first records late is refused.
+    lease.expire(1);
+    assert_eq!(lease.take_over(2), [10]);
+    assert_eq!(lease.record(1, 10, 99), Recorded::Fenced);
 }
