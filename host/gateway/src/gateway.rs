@@ -26,6 +26,7 @@ use crate::reload::Live;
 use crate::session::Sessions;
 use crate::setup::{Environment, Needs, ProviderUnit, Setup, auth, load_provider, network, refused};
 use crate::share::Tenants;
+use crate::statuses::Statuses;
 use crate::together::{self, Together};
 
 /// An open gateway. Cheap to clone; the last clone releases `$LOADLOCK_HOME`.
@@ -75,6 +76,8 @@ pub(crate) struct Inner {
     pub(crate) audit: Auditor,
     pub(crate) tenants: Tenants,
     pub(crate) failures: FailureLimiter,
+    /// Files that are not ready at their vendors.
+    pub(crate) statuses: Statuses,
     /// Released last: everything above may still write.
     pub(crate) home: Home,
 }
@@ -180,6 +183,7 @@ impl Gateway {
             audit,
             tenants: Tenants::default(),
             failures: FailureLimiter::new(key_ids, Accepted::open(&home.accepted())),
+            statuses: Statuses::default(),
             settling: tokio::sync::Mutex::default(),
             burying: Mutex::default(),
             buried: tokio::sync::Notify::new(),

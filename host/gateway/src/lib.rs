@@ -29,6 +29,7 @@ mod session;
 mod setup;
 mod share;
 mod staged;
+mod statuses;
 mod tenants;
 mod together;
 mod upkeep;

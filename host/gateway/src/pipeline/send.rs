@@ -276,6 +276,8 @@ impl Inner {
         attempts: u32,
     ) -> Result<view::File> {
         let expires_at_ms = self.expires_at(order, stop, receipt.remote.expires_at);
+        self.statuses
+            .note(&stop.0.name, &receipt.remote.id, receipt.remote.status);
         entry.accepted(order, stop, receipt, attempts, expires_at_ms).await
     }
 }
