@@ -1,8 +1,9 @@
 //! Gauges of what has a truth elsewhere: breakers, backlog, tenants' use.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use async_recursion::async_recursion as boxed;
 
 use crate::metrics;
 use crate::state::gateway::Gateway;

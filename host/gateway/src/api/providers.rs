@@ -1,7 +1,8 @@
 //! Looking at providers.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::atomic::Ordering;
+
+use async_recursion::async_recursion as boxed;
 
 use crate::error::Result;
 use crate::maintenance::gauges::gauges;
