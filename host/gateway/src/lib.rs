@@ -7,6 +7,7 @@
 mod admission;
 mod audit;
 mod clock;
+mod content_check;
 mod entrance;
 mod error;
 mod fault;
@@ -53,7 +54,7 @@ pub use staged::{Allotment, Staged};
 pub use together::Elsewhere;
 pub use tokio_util::sync::CancellationToken;
 pub use upkeep::{
-    BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Unlisted, Upkeep,
-    Verdict,
+    BalanceSheet, Damaged, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step, StepEnd,
+    Unlisted, Upkeep, Verdict,
 };
 pub use view::{EligibleView, File, FilePage, Probe, ProviderView, RefusedView, RouteView};

@@ -28,7 +28,7 @@ use crate::gateway::{Gateway, Inner};
 use crate::pipeline::on_the_way;
 
 pub use books::Unlisted;
-pub use fsck::{BalanceSheet, NotListed};
+pub use fsck::{BalanceSheet, Damaged, NotListed};
 pub use gauges::Gauge;
 pub(crate) use gauges::gauges;
 pub use health::Health;

@@ -8,6 +8,7 @@ use loadlock_policy::model::RemoteRef;
 use loadlock_policy::upkeep::{AfterStat, Seen, Use, after_stat, on_use};
 use loadlock_sandbox::tracker::{DedupKey, RemoteRow, RemoteState};
 
+use crate::content_check::Reading;
 use crate::error::Result;
 use crate::files::answered;
 use crate::gateway::Inner;
@@ -45,6 +46,7 @@ impl Inner {
             let seen = match self.ask(unit, &row).await {
                 AfterStat::Unasked => return Ok(Found::Usable(Box::new(row))),
                 AfterStat::Undecided => return Ok(Found::Undecided),
+                AfterStat::Confirmed if self.is_damaged(unit, &row).await => RemoteState::Missing,
                 AfterStat::Confirmed => RemoteState::Live,
                 AfterStat::Lost => RemoteState::Missing,
             };
@@ -59,6 +61,12 @@ impl Inner {
                  is uploaded again");
         }
         Ok(Found::Nothing)
+    }
+
+    /// Whether a file that lies on this machine is not what was uploaded any more. A vendor is believed: reading there
+    /// costs what sending does.
+    async fn is_damaged(&self, unit: &ProviderUnit, row: &RemoteRow) -> bool {
+        !unit.component.grants().network.is_granted() && self.read_through(unit, row, STAT).await == Reading::Differs
     }
 
     /// Asks the vendor about one remote file.

@@ -236,6 +236,9 @@ macro_rules! calls {
 }
 
 calls! {
+    /// Checks all that is stored, where the store can: the contract's second `open`.
+    verify() -> u32
+        = call_open, |version| version;
     /// The live, unexpired remote file for a key.
     find(key: DedupKey => &wit::key(&key), now_ms: u64 => now_ms) -> Option<RemoteRow>
         = call_find, |row| row.map(wit::remote_row);
