@@ -13,6 +13,7 @@ mod api;
 mod audit;
 mod clock;
 mod cluster;
+mod content_check;
 mod error;
 mod fault;
 mod hash;
@@ -43,7 +44,7 @@ pub use error::{Error, ErrorCode, Result};
 #[cfg(feature = "fault-points")]
 pub use fault::{FAULT_POINTS, MODELLED_ELSEWHERE, die};
 pub use home::Home;
-pub use maintenance::fsck::{BalanceSheet, NotListed};
+pub use maintenance::fsck::{BalanceSheet, Damaged, NotListed};
 pub use maintenance::inventory::Unlisted;
 pub use maintenance::reconcile::{ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Verdict};
 pub use maintenance::upkeep::Upkeep;
