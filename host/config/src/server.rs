@@ -1,6 +1,7 @@
 //! `[server]`: how the network front doors are reached.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::error::{Code, Defect};
 use crate::read::Reader;
@@ -11,6 +12,8 @@ use crate::read::Reader;
 pub struct Server {
     /// Without it plain HTTP is spoken.
     pub tls: Option<TlsFiles>,
+    /// How long it serves on, not ready any more, after it was told to end.
+    pub drain: Duration,
 }
 
 /// `server.tls`.
@@ -25,7 +28,10 @@ pub struct TlsFiles {
 
 impl Server {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
-        Self { tls: tls(reader) }
+        Self {
+            tls: tls(reader),
+            drain: reader.get("server.drain"),
+        }
     }
 }
 

@@ -209,7 +209,7 @@ impl Gateway {
         together::start(&gateway.0).await;
         let settled = gateway.settle().await?;
         if settled != Settled::default() {
-            tracing::warn!(?settled, "settled what an earlier process left open");
+            tracing::warn!("settled what an earlier process left open: {settled}");
         }
         Ok(gateway)
     }

@@ -48,7 +48,7 @@ pub use progress::{Event, Progress, Silent};
 pub use request::{Source, Target, UploadRequest};
 pub use session::{DataWriter, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
-pub use setup::{Answering, Builtins, Environment, Setup};
+pub use setup::{Answering, Builtins, Environment, Judged, Setup, judge};
 pub use staged::{Allotment, Staged};
 pub use together::Elsewhere;
 pub use tokio_util::sync::CancellationToken;

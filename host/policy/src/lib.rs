@@ -31,5 +31,7 @@ pub mod retry;
 pub mod routing;
 mod time;
 pub mod upkeep;
+mod words;
 
 pub use time::Millis;
+pub use words::{counted, human};

@@ -5,9 +5,10 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use loadlock_policy::breaker::Admission;
+use loadlock_policy::counted;
 use loadlock_policy::quota::Usage;
 use loadlock_policy::routing::{
-    Candidate, NoRoute, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold, route,
+    Candidate, NoRoute, Reason, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold, route,
 };
 
 use loadlock_sandbox::tracker::AccountUsage;
@@ -56,13 +57,24 @@ impl Inner {
             if pinned.is_none() && unit.order.is_none() {
                 continue;
             }
+            // Who names a provider is told by the denial itself. Nobody else's file is to fail for it.
+            if strictness == Strictness::Sending
+                && pinned.is_none()
+                && let Some(why) = &unit.blocked
+            {
+                refused.push(Refused {
+                    name: unit.name.clone(),
+                    reason: Reason::Blocked(why.clone()),
+                });
+                continue;
+            }
             let word = purpose.map(|asked| unit.purposes.get(asked).map_or(asked, String::as_str));
             match groups.iter_mut().find(|(name, _)| *name == word) {
                 Some((_, units)) => units.push(unit),
                 None => groups.push((word, vec![unit])),
             }
         }
-        if groups.is_empty() {
+        if groups.is_empty() && refused.is_empty() {
             groups.push((purpose, Vec::new()));
         }
         let several = groups.len() > 1;
@@ -124,11 +136,9 @@ impl Inner {
             None => {
                 // A group that does not hold the pinned provider calls it unknown; one that does knows better.
                 if let Some(name) = pinned
-                    && refused
-                        .iter()
-                        .any(|r| r.name == name && r.reason != loadlock_policy::routing::Reason::Unknown)
+                    && refused.iter().any(|r| r.name == name && r.reason != Reason::Unknown)
                 {
-                    refused.retain(|r| r.reason != loadlock_policy::routing::Reason::Unknown);
+                    refused.retain(|r| r.reason != Reason::Unknown);
                 }
                 refused.dedup_by(|a, b| a.name == b.name && a.reason == b.reason);
                 Err(NoRoute {
@@ -234,6 +244,10 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
             ErrorCode::PathNotAllowed,
             "name the provider in the grant's `providers`, or send the bytes",
         ),
+        Verdict::Blocked => (
+            ErrorCode::EgressDenied,
+            "add the line that the message names, if the provider may send there; `loadlock config check` shows all",
+        ),
         Verdict::NoSuchPurpose => (
             ErrorCode::PurposeUnsupported,
             "leave the purpose out, or choose one that the message names",
@@ -249,7 +263,12 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
     };
     Error::new(
         code,
-        format!("{} ({} bytes, {}): {none}", file.name(), file.size(), file.media_type()),
+        format!(
+            "{} ({}, {}): {none}",
+            file.name(),
+            counted(file.size(), "byte"),
+            file.media_type()
+        ),
     )
     .hint(hint)
 }

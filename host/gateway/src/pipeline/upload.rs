@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use loadlock_audit::Event as AuditEvent;
-use loadlock_policy::Millis;
+use loadlock_policy::routing::Reason;
+use loadlock_policy::{Millis, counted};
 use tokio_util::sync::CancellationToken;
 
 use super::accounted::name_source;
@@ -112,6 +113,21 @@ impl Gateway {
             .into_iter()
             .map(|one| RefusedView::new(one.name, &one.reason))
             .collect();
+        // Who names a provider that cannot send gets its denial; here it is told before.
+        let (ranked, cannot): (Vec<_>, Vec<_>) = ranked
+            .into_iter()
+            .map(|leg| {
+                (
+                    inner.provider(&leg.name).ok().and_then(|unit| unit.blocked.clone()),
+                    leg,
+                )
+            })
+            .partition(|(blocked, _)| blocked.is_none());
+        refused.extend(
+            cannot
+                .into_iter()
+                .filter_map(|(blocked, leg)| Some(RefusedView::new(leg.name, &Reason::Blocked(blocked?)))),
+        );
         if request.target == Target::Auto {
             let left_out = inner.providers.iter().filter(|unit| unit.order.is_none());
             refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
@@ -122,7 +138,7 @@ impl Gateway {
             media_type: file.media_type().to_owned(),
             eligible: ranked
                 .into_iter()
-                .map(|leg| EligibleView {
+                .map(|(_, leg)| EligibleView {
                     provider: leg.name,
                     purpose: leg.purpose,
                 })
@@ -297,9 +313,9 @@ impl Inner {
             return Err(Error::new(
                 ErrorCode::FileTooLarge,
                 format!(
-                    "{} has {} bytes, more than the configured limit of every provider that could take it",
+                    "{} has {}, more than the configured limit of every provider that could take it",
                     file.name(),
-                    file.size()
+                    counted(file.size(), "byte")
                 ),
             ));
         }

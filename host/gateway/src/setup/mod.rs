@@ -14,6 +14,7 @@ use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source
 use crate::error::{Error, ErrorCode, Result};
 
 pub(crate) use network::{Needs, network};
+pub use provider::{Judged, judge};
 pub(crate) use provider::{ProviderUnit, load_provider};
 
 /// Components that are part of the program, by name.
@@ -46,7 +47,7 @@ pub struct Setup {
 }
 
 /// See [`Setup::answering`].
-pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send>;
+pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send + Sync>;
 
 impl Setup {
     /// With the process's own environment and clock.

@@ -29,6 +29,8 @@ pub(crate) struct ProviderUnit {
     pub(crate) order: Option<u32>,
     pub(crate) component: Provider,
     pub(crate) profile: Profile,
+    /// Why nothing that it sends for an upload would leave.
+    pub(crate) blocked: Option<String>,
     pub(crate) account: String,
     pub(crate) max_upload_bytes: u64,
     /// A client's purpose → the vendor's.
@@ -64,6 +66,54 @@ impl ProviderUnit {
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
 const OTHER_CALLS: usize = 8;
 
+fn limits(setup: &Setup, configured: &Configured) -> Limits {
+    Limits {
+        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
+        cpu: configured.sandbox.cpu,
+        wall: configured.sandbox.timeout,
+        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
+        ..Limits::default()
+    }
+}
+
+/// What a provider's configuration makes of it, without anything being opened or sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// Why no upload through it can work, one sentence with what to do.
+    pub blocked: Option<String>,
+    /// What else its component asks for and is not granted: some of what it can do will not work.
+    pub unmet: Vec<String>,
+}
+
+/// Judges a configured provider as a start and a route do: component, profile, egress, addresses, credential.
+///
+/// # Errors
+/// What would keep a gateway from starting: [`ErrorCode::ComponentRefused`], [`ErrorCode::ConfigInvalid`].
+pub async fn judge(setup: &Setup, sandbox: &Sandbox, configured: &Configured) -> Result<Judged> {
+    let name = &configured.name;
+    let source = setup.source(&configured.connection.component, sandbox)?;
+    let grants = ProviderGrants {
+        settings: configured.connection.settings.clone().into_iter().collect(),
+        roots: Vec::new(),
+        state: None,
+        network: Network::Denied,
+        limits: limits(setup, configured),
+    };
+    let component = Provider::load(sandbox, &source, grants).await;
+    let component = component.map_err(|error| refused(&error))?;
+    let profile = stable_profile(&component, name).await?;
+    let needs = Needs::Of {
+        egress: &profile.egress,
+        can_list: profile.can_list,
+    };
+    // The fingerprint that this key is for is shown to nobody.
+    let bound = network(setup, name, &configured.connection, &needs, &[0; 32])?;
+    Ok(Judged {
+        blocked: bound.blocked,
+        unmet: bound.unmet,
+    })
+}
+
 /// Loads and binds one provider.
 pub(crate) async fn load_provider(
     setup: &Setup,
@@ -78,13 +128,7 @@ pub(crate) async fn load_provider(
     let source = setup.source(&configured.connection.component, sandbox)?;
     let mut roots = grants.roots_of(&name);
     roots.push(spool);
-    let limits = Limits {
-        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
-        cpu: configured.sandbox.cpu,
-        wall: configured.sandbox.timeout,
-        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
-        ..Limits::default()
-    };
+    let limits = limits(setup, configured);
     let mut component = Provider::load(
         sandbox,
         &source,
@@ -109,6 +153,10 @@ pub(crate) async fn load_provider(
         },
         installation_key,
     )?;
+    for unmet in &bound.unmet {
+        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not \
+             granted");
+    }
     component.bind_network(bound.network);
     let account = configured
         .account
@@ -130,6 +178,7 @@ pub(crate) async fn load_provider(
             .and_then(|at| u32::try_from(at).ok()),
         component,
         profile,
+        blocked: bound.blocked,
         account,
         max_upload_bytes: configured.max_upload_size.0,
         purposes: configured.purposes.clone(),

@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, Inner};
-use crate::pipeline::on_the_way;
+use crate::pipeline::{journal_error, on_the_way};
 
 pub use books::Unlisted;
 pub use fsck::{BalanceSheet, NotListed};
@@ -53,9 +53,15 @@ impl Upkeep {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         if let Some(inner) = self.gateway.upgrade() {
-            let delivered = tokio::time::timeout(LAST_DELIVERY, inner.deliver_backlog()).await;
-            if !matches!(delivered, Ok(Ok(_))) {
-                tracing::warn!("the tracker is away; records wait in the journal");
+            let delivering = async {
+                inner.deliver_backlog().await?;
+                // That the ledger has them is on the disk only after this; else the next start tells it again.
+                inner.journal.flush().await.map_err(|error| journal_error(&error))
+            };
+            match tokio::time::timeout(LAST_DELIVERY, delivering).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the tracker is away; records wait in the journal"),
+                Err(_) => tracing::warn!("the tracker is slow; records wait in the journal"),
             }
         }
     }

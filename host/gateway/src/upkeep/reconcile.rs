@@ -156,7 +156,7 @@ impl Inner {
         }
         let settled = pass.settled;
         if settled != Settled::default() {
-            tracing::info!(?settled, "settled before reconciling");
+            tracing::info!("settled before reconciling: {settled}");
             self.deliver_backlog().await?;
         }
         Ok(())

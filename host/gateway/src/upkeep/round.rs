@@ -43,7 +43,7 @@ pub(super) async fn rounds(gateway: Weak<Inner>) {
         };
         match round(&inner, &mut memory).await {
             Ok(settled) if settled != Settled::default() => {
-                tracing::info!(?settled, "settled in the background");
+                tracing::info!("settled in the background: {settled}");
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "a round of settling ended early"),
