@@ -1,7 +1,8 @@
-//! Builds the components that are part of the program.
+//! Builds the components that are part of the program, and says which program it is.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use loadlock_guest_build::{Guests, build};
 
@@ -28,6 +29,7 @@ fn run() -> Result<(), String> {
     ] {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
+    println!("cargo::rustc-env=LOADLOCK_VERSION={}", version(&workspace)?);
     let packages: Vec<&str> = BUILTINS.iter().map(|(.., package)| *package).collect();
     let target = workspace.join("target").join("components");
     let folder = build(&workspace, &target, Guests::Packages(&packages))?;
@@ -44,4 +46,54 @@ fn run() -> Result<(), String> {
     }
     code.push_str("]\n");
     std::fs::write(out.join("builtins.rs"), code).map_err(|error| error.to_string())
+}
+
+/// `0.1.0 (0123456789ab, x86_64-unknown-linux-gnu, wasmtime 48.0.8)`: what a report of a fault has to say.
+fn version(workspace: &Path) -> Result<String, String> {
+    let variable = |name: &str| std::env::var(name).map_err(|_| format!("`{name}` is not set"));
+    let (package, target) = (variable("CARGO_PKG_VERSION")?, variable("TARGET")?);
+    let lock = std::fs::read_to_string(workspace.join("Cargo.lock")).map_err(|error| error.to_string())?;
+    let wasmtime = lock
+        .split_once("name = \"wasmtime\"\nversion = \"")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map_or("unknown", |(version, _)| version);
+    let commit = commit(workspace).map_or_else(String::new, |commit| format!("{commit}, "));
+    Ok(format!("{package} ({commit}{target}, wasmtime {wasmtime})"))
+}
+
+/// The commit: what a packager says in `LOADLOCK_COMMIT`, else what git does, else nothing, as in a source archive. A
+/// release is built anew for each commit; elsewhere it is the commit of the last time that anything here changed.
+fn commit(workspace: &Path) -> Option<String> {
+    println!("cargo::rerun-if-env-changed=LOADLOCK_COMMIT");
+    if let Some(said) = std::env::var("LOADLOCK_COMMIT").ok().filter(|said| !said.is_empty()) {
+        return Some(said);
+    }
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(workspace)
+            .args(arguments)
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    // An archive may be unpacked inside of somebody else's repository.
+    let top = Path::new(&git(&["rev-parse", "--show-toplevel"])?)
+        .canonicalize()
+        .ok()?;
+    if top != workspace.canonicalize().ok()? {
+        return None;
+    }
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        let head = git(&["symbolic-ref", "--quiet", "HEAD"]);
+        for name in ["HEAD"].into_iter().chain(head.as_deref()) {
+            let file = git(&["rev-parse", "--git-path", name]).map(|file| workspace.join(file));
+            // One that is not there, as a packed reference, would mean a build each time.
+            if let Some(file) = file.filter(|file| file.exists()) {
+                println!("cargo::rerun-if-changed={}", file.display());
+            }
+        }
+    }
+    git(&["rev-parse", "--short=12", "HEAD"]).filter(|commit| !commit.is_empty())
 }

@@ -119,10 +119,10 @@ async fn the_socket_is_for_this_user_and_gives_no_right_to_the_network() {
     let refused: Value = serde_json::from_slice(&refused.unwrap().stdout).unwrap();
     assert_eq!(refused["error"]["code"], "unauthenticated");
     // What needs the gateway for itself says what to do.
-    let in_use = place.run(&["mcp"]).await;
+    let in_use = place.run(&["tracker", "import", "--tenant", "acme"]).await;
     assert_eq!(code(&in_use), "home_in_use");
     let hint = in_use.1[0]["error"]["hint"].as_str().unwrap();
-    assert!(hint.contains("loadlock upload"), "{hint}");
+    assert!(hint.contains("stop it"), "{hint}");
     // A server that was killed leaves its socket; the next one takes its place.
     served.kill().await;
     assert!(socket.exists());

@@ -87,7 +87,9 @@ async fn a_stored_upload_is_known_after_a_restart_and_stored_once() {
 
 #[tokio::test]
 async fn an_upload_under_way_ends_when_the_server_stops_and_goes_on_later() {
-    let place = place();
+    let mut place = place();
+    // Who was let in shows that a request has arrived.
+    place.env("LOADLOCK_LOG", "info");
     let (served, client) = serve(&place).await;
     let path = make(&client, 10).await;
     let (mut feed, body) = feed();

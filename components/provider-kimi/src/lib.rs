@@ -58,7 +58,9 @@ impl Provider for Kimi {
 
     fn probe() -> Result<String, Failure> {
         let all = api()?.list(&[]).map_err(with_hint)?;
-        Ok(format!("answers; {} files in the account", all.data.len()))
+        let count = all.data.len();
+        let files = if count == 1 { "file" } else { "files" };
+        Ok(format!("answers; {count} {files} in the account"))
     }
 }
 

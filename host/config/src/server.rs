@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -21,6 +22,8 @@ pub struct ServerSection {
     pub trusted_proxies: Vec<IpNet>,
     /// Proxies whose connections begin with a header of the PROXY protocol.
     pub proxy_protocol: Vec<IpNet>,
+    /// How long it serves on, not ready any more, after it was told to end.
+    pub drain: Duration,
 }
 
 /// `server.tls`.
@@ -42,6 +45,7 @@ impl ServerSection {
             tls,
             trusted_proxies: networks(trusted_proxies),
             proxy_protocol: networks(proxy_protocol),
+            drain: reader.get("server.drain"),
         }
     }
 }

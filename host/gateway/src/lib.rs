@@ -52,7 +52,7 @@ pub use principal::{Door, Peer, Principal, Scope};
 pub use recovery::pass::Settled;
 pub use session::{Alone, DataWriter, InUse, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
-pub use setup::{Answering, Builtins, Setup};
+pub use setup::{Answering, Builtins, Judged, Setup, judge};
 pub use staged::{Allotment, Staged};
 pub use state::gateway::Gateway;
 pub use state::live::Environment;

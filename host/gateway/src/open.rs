@@ -58,7 +58,7 @@ impl Gateway {
         start(state).await;
         let settled = gateway.settle().await?;
         if settled != Settled::default() {
-            tracing::warn!(?settled, "settled what an earlier process left open");
+            tracing::warn!("settled what an earlier process left open: {settled}");
         }
         Ok(gateway)
     }

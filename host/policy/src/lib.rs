@@ -35,5 +35,7 @@ pub mod retry;
 pub mod routing;
 mod time;
 pub mod upkeep;
+mod words;
 
 pub use time::Millis;
+pub use words::{counted, human};

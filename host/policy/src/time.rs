@@ -76,13 +76,9 @@ impl From<std::time::Duration> for Millis {
 }
 
 impl fmt::Display for Millis {
-    /// `850 ms`, `60 s`, `1.5 s`.
+    /// `850 ms`, `60 s`, `1.5 s`, `5 min 55 s`; see [`crate::human`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            ms @ 0..1_000 => write!(f, "{ms} ms"),
-            ms if ms % 1_000 == 0 => write!(f, "{} s", ms / 1_000),
-            ms => write!(f, "{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        }
+        f.write_str(&crate::words::of_millis(self.0))
     }
 }
 

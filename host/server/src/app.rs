@@ -25,6 +25,7 @@ struct Shared {
     hosts: Hosts,
     places: Places,
     orders: Semaphore,
+    leaving: CancellationToken,
     stopping: CancellationToken,
 }
 
@@ -37,6 +38,7 @@ impl App {
             places: Places::default(),
             orders: Semaphore::new(ORDERS),
             gateway,
+            leaving: CancellationToken::new(),
             stopping,
         }))
     }
@@ -69,6 +71,11 @@ impl App {
     /// Room for orders that are carried out.
     pub(crate) fn orders(&self) -> &Semaphore {
         &self.0.orders
+    }
+
+    /// Cancelled when the server is about to stop, and not ready any more for that.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.0.leaving
     }
 
     /// Cancelled when the server stops: long-lived connections say goodbye, nothing new begins.

@@ -18,7 +18,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 async fn ready(State(app): State<App>, _: NoQuery) -> Response {
-    if app.stopping().is_cancelled() {
+    if app.leaving().is_cancelled() || app.stopping().is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response();
     }
     Json(json!({ "status": "ready" })).into_response()

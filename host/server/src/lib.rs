@@ -56,7 +56,7 @@ mod upload_options;
 mod uploads;
 mod ws;
 
-pub use listen::{Certificate, Options, SOCKET, ServeError, Server, TlsFiles};
+pub use listen::{Beside, COMMAND_SOCKET, Certificate, Options, SOCKET, ServeError, Server, Stop, TlsFiles};
 pub use mcp::{Identify, serve_stdio};
 pub use percent::percent_encoded;
 pub use upload_options::{AUTO, BadOption, OptionField, UploadOptions};

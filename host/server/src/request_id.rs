@@ -37,11 +37,19 @@ pub(crate) fn peer() -> Peer {
     ORIGIN.try_with(|(_, peer)| peer.clone()).unwrap_or_default()
 }
 
+/// Of a path, in the log: whoever sends long ones need not fill the disk with them.
+const SHOWN: usize = 256;
+
+/// The beginning of a path. Its characters are those of a URI, all of one byte.
+fn shown(path: &str) -> &str {
+    path.get(..SHOWN).unwrap_or(path)
+}
+
 /// Names the request and opens its span. The name is made here, never taken from the client: a log that clients can
 /// write names into proves nothing.
 pub(crate) async fn layer(State(proxies): State<Arc<TrustedProxies>>, request: Request, next: Next) -> Response {
     let id = format!("req_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %request.uri().path());
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = shown(request.uri().path()));
     trace::continue_in(&span, request.headers());
     let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = connected.map(|info| {

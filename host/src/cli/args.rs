@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::duration::parse_duration;
+use super::help::once;
 
 /// The word that leaves the choice of the provider to the gateway.
 pub(crate) use loadlock_server::AUTO;
@@ -15,17 +16,17 @@ pub(crate) use loadlock_server::AUTO;
 #[derive(Debug, Parser)]
 #[command(
     name = "loadlock",
-    version,
+    version = env!("LOADLOCK_VERSION"),
     propagate_version = true,
     disable_help_subcommand = true,
     arg_required_else_help = true,
-    after_help = "Examples:
+    after_help = once("Examples:
   loadlock upload report.pdf
   loadlock files ls
   loadlock route big.mp4
 
 Exit status: 0 everything was done, 1 something failed (the rest was still done), 2 wrong usage
-or configuration, 130 interrupted."
+or configuration, 130 interrupted.")
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -48,6 +49,9 @@ pub(crate) struct Globals {
     /// One JSON object a line on standard output, errors included
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Fail at once while another command changes something at the same home, instead of waiting for it
+    #[arg(long, global = true)]
+    pub(crate) no_wait: bool,
     /// Log decisions to standard error (a filter in `LOADLOCK_LOG` says more precisely what)
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
@@ -74,16 +78,15 @@ pub(crate) enum Command {
     Reconcile(ReconcileArgs),
     /// Check journal, ledger, vendors and spool against each other; changes nothing
     #[command(
-        after_help = "Prints a balance sheet, and exits 0 only if it balances: every count agrees, and every vendor \
-             that has
-a list was read. Unknown outcomes have a line of their own and do not unbalance it. With --json the
-sheet is one object: {\"lines\":[{\"name\",\"provider\",\"count\",\"expected\",\"finding\"}],\"not_listed\",
-\"damaged\":[{\"provider\",\"remote_id\",\"sha256\"}],\"balanced\"}.
+        after_help = once("Prints a balance sheet, and exits 0 only if it balances: every count agrees, and every vendor
+that has a list was read. Unknown outcomes have a line of their own and do not unbalance it. With --json the
+sheet is one object: {\"lines\": [{\"name\", \"provider\", \"count\", \"expected\", \"finding\"}], \"not_listed\",
+\"damaged\": [{\"provider\", \"remote_id\", \"sha256\"}], \"balanced\"}.
 
 Examples:
   loadlock fsck
   loadlock fsck --deep
-  loadlock fsck --json | jq '.lines[] | select(.finding == \"unbalanced\")'"
+  loadlock fsck --json | jq '.lines[] | select(.finding == \"unbalanced\")'")
     )]
     Fsck {
         /// Also read every stored file and compare it with its digest, where its vendor gives the bytes back
@@ -92,14 +95,14 @@ Examples:
     },
     /// Serve one MCP client on standard input and output
     #[command(
-        after_help = "For MCP clients that start their servers themselves. Messages go over standard input and output,
+        after_help = once("For MCP clients that start their servers themselves. Messages go over standard input and output,
 the log goes to standard error. Calls are those of the user of this machine, or of the token in
-LOADLOCK_TOKEN; relative paths are relative to the directory in which it is started. It ends when
-the client closes standard input.
+LOADLOCK_TOKEN; relative paths are relative to the directory in which it is started. Beside a running
+gateway it uses that one. It ends when the client closes standard input.
 
 Examples:
   loadlock mcp
-  npx @modelcontextprotocol/inspector --cli loadlock mcp --method tools/list"
+  npx @modelcontextprotocol/inspector --cli loadlock mcp --method tools/list")
     )]
     Mcp,
     /// Look at the configuration
@@ -115,9 +118,9 @@ Examples:
     #[command(subcommand, arg_required_else_help = true)]
     Tracker(super::tracker::Tracker),
     /// The table of error codes: what leads to each, what to do
-    #[command(after_help = "Examples:
+    #[command(after_help = once("Examples:
   loadlock errors
-  loadlock errors --json | jq -r 'select(.http_status == 503).code'")]
+  loadlock errors --json | jq -r 'select(.http_status == 503).code'"))]
     Errors(Markdown),
     /// The manual of the command line as Markdown
     #[command(hide = true)]
@@ -130,9 +133,8 @@ Examples:
 /// `loadlock upload`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A directory stands for the files in it and below it, sorted by name; hidden files and symbolic \
-         links are
-passed over and counted. A pattern in quotes (`*`, `?`, `[a-z]`, `**` for any depth) is matched as a
+    after_help = once("A directory stands for the files in it and below it, sorted by name; hidden files and
+symbolic links are passed over and counted. A pattern in quotes (`*`, `?`, `[a-z]`, `**` for any depth) is matched as a
 shell would, and names files only. A directory or a pattern without a file is a failed item.
 
 There is one result for each file, in the order given. A file that is named twice is reported twice,
@@ -144,10 +146,10 @@ is not finished is reported as `cancelled`, and the exit status is 130; Ctrl-C a
 same command again, after that or after a crash, finishes the rest: what is stored is recognised, and
 reported as already stored.
 
-With --json a result is {\"id\",\"filename\",\"bytes\",\"sha256\",\"media_type\",\"purpose\",\"provider\",
-\"remote_id\",\"deduplicated\",\"attempts\",\"created_at\",\"path\"} (and \"expires_at\" if it expires) or
-{\"error\":{\"code\",\"message\",\"hint\"},\"path\"}. Unless one file alone was named, the last line is
-{\"summary\":{\"stored\",\"deduplicated\",\"failed\",\"cancelled\",\"skipped\"}}.
+With --json a result is {\"id\", \"filename\", \"bytes\", \"sha256\", \"media_type\", \"purpose\",
+\"provider\", \"remote_id\", \"deduplicated\", \"attempts\", \"created_at\", \"path\"} (and \"expires_at\" if it expires) or
+{\"error\": {\"code\", \"message\", \"hint\"}, \"path\"}. Unless one file alone was named, the last line is
+{\"summary\": {\"stored\", \"deduplicated\", \"failed\", \"cancelled\", \"skipped\"}}.
 
 Examples:
   loadlock upload report.pdf
@@ -155,7 +157,7 @@ Examples:
   loadlock upload --to kimi --purpose file-extract *.pdf
   pg_dump shop | loadlock upload - --name shop.sql --expires-in 30d
   id=$(loadlock upload -q report.pdf)
-  loadlock upload --json reports/ | jq -r 'select(.error) | .path'"
+  loadlock upload --json reports/ | jq -r 'select(.error) | .path'")
 )]
 pub(crate) struct Upload {
     /// Files, directories and quoted patterns; `-` is standard input and needs --name
@@ -180,20 +182,21 @@ pub(crate) struct Upload {
 /// `loadlock serve`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every request needs a token; `loadlock token issue` makes one. The first Ctrl-C lets requests
+    after_help = once("Every request needs a token; `loadlock token issue` makes one. The first Ctrl-C lets requests
 under way end, the second one stops at once. `[auth]`, `[[tenants]]`, `[[grants]]` and the
 certificate of `server.tls` are read again when their files change, and on SIGHUP; anything else
-needs a restart. `loadlock upload` and `loadlock files` with the same home go through it meanwhile.
+needs a restart. Started in a terminal, it ends when the terminal is closed. Every other command
+with the same home goes through it meanwhile.
 
 Examples:
   loadlock serve
-  curl -H \"Authorization: Bearer $(loadlock token issue)\" -F purpose=batch -F file=@a.jsonl \
-       http://127.0.0.1:8420/v1/files"
+  curl -H \"Authorization: Bearer $(loadlock token issue)\" \\
+    -F purpose=batch -F file=@a.jsonl http://127.0.0.1:8420/v1/files")
 )]
 pub(crate) struct Serve {
-    /// Address and port; port 0 takes a free one
+    /// Address or name, and port; `:8420` is that port of this machine alone, port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
-    pub(crate) listen: std::net::SocketAddr,
+    pub(crate) listen: super::listen::Listen,
     /// Serve plain HTTP beyond loopback: only behind a proxy that speaks TLS
     #[arg(long)]
     pub(crate) plain_http: bool,
@@ -218,40 +221,40 @@ pub(crate) struct Choice {
 pub(crate) enum Files {
     /// List files, newest first
     #[command(
-        after_help = "In a pipe the columns are separated by tabs: id, name, bytes, media type, purpose, provider,
-created. With --json, if there are more files, the last line is {\"next\":\"CURSOR\"}.
+        after_help = once("In a pipe the columns are separated by tabs: id, name, bytes, media type, purpose, provider,
+created, remote id. With --json, if there are more files, the last line is {\"next\":\"CURSOR\"}.
 
 Examples:
   loadlock files ls
-  loadlock files ls --all --json | jq -s 'map(.bytes) | add'"
+  loadlock files ls --all --json | jq -s 'map(.bytes) | add'")
     )]
     Ls(FilesLs),
     /// Show all that is known about one file
-    #[command(after_help = "Examples:
-  loadlock files show file-7q2m8t4b6n5r0c1d2e3f4g5h6j")]
+    #[command(after_help = once("Examples:
+  id=$(loadlock upload -q report.pdf)
+  loadlock files show $id"))]
     Show {
         /// The id that `upload` and `files ls` give
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Delete files, and each remote file that no other file refers to
-    #[command(after_help = "Examples:
-  loadlock files rm file-7q2m8t4b6n5r0c1d2e3f4g5h6j
-  loadlock files ls -q --purpose batch | xargs loadlock files rm")]
+    #[command(after_help = once("Examples:
+  loadlock files rm $(loadlock files ls -q --limit 1)
+  loadlock files ls -q --all --purpose batch | xargs -r loadlock files rm"))]
     Rm {
         /// Ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Write a file's content: its bytes, or the text that the vendor extracted from them
-    #[command(
-        after_help = "Nothing is left at FILE if the content does not arrive whole. A new FILE is yours
+    #[command(after_help = once("Nothing is left at FILE if the content does not arrive whole. A new FILE is yours
 alone to read; one that is there keeps its mode.
 
 Examples:
-  loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j | less
-  loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j -o report.txt"
-    )]
+  id=$(loadlock upload -q report.pdf)
+  loadlock files content $id | less
+  loadlock files content $id -o copy.pdf"))]
     Content {
         /// The id
         #[arg(value_name = "ID")]
@@ -283,20 +286,20 @@ pub(crate) struct FilesLs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Providers {
     /// List the configured providers
-    #[command(after_help = "Examples:
+    #[command(after_help = once("Examples:
   loadlock providers ls
-  loadlock providers ls --json | jq .profile.purposes")]
+  loadlock providers ls --json | jq .profile.purposes"))]
     Ls,
     /// Show what a component is, imports and takes, and which imports are refused and why
     #[command(
-        after_help = "Imports are read without running or compiling anything of the component. Only one that would
+        after_help = once("Imports are read without running or compiling anything of the component. Only one that would
 be loaded is then asked for its profile, without files and without network. Exit status 1 if the
 component would be refused.
 
 Examples:
   loadlock providers inspect ./target/wasm32-wasip2/release/my_provider.wasm
   loadlock providers inspect builtin:kimi
-  loadlock providers inspect kimi --json"
+  loadlock providers inspect kimi --json")
     )]
     Inspect {
         /// A component file, `builtin:NAME`, or the name of a configured provider
@@ -304,11 +307,11 @@ Examples:
         component: String,
     },
     /// Ask the vendors for something cheap: is each one there, does it accept the credential
-    #[command(after_help = "Exit status 1 if a provider is not healthy.
+    #[command(after_help = once("Exit status 1 if a provider is not healthy.
 
 Examples:
   loadlock providers probe
-  loadlock providers probe kimi --json")]
+  loadlock providers probe kimi --json"))]
     Probe {
         /// One provider [default: all]
         #[arg(value_name = "NAME")]
@@ -318,11 +321,11 @@ Examples:
 
 /// `loadlock route`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status 1 if no provider can take the file.
+#[command(after_help = once("Exit status 1 if no provider can take the file.
 
 Examples:
   loadlock route big.mp4
-  loadlock route report.pdf --purpose file-extract --json")]
+  loadlock route report.pdf --purpose file-extract --json"))]
 pub(crate) struct Route {
     /// The file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -334,7 +337,7 @@ pub(crate) struct Route {
 /// `loadlock reconcile`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Stored files that a vendor lost are marked and never given out again. What is left of our own
+    after_help = once("Stored files that a vendor lost are marked and never given out again. What is left of our own
 uploads and deletes is deleted. Files that were never recorded here are reported and left alone:
 accounts are shared with other programs. Prints one line for each action and a summary for each
 provider; exit status 1 if something failed or was refused. Nothing is changed if the ledger or a
@@ -343,7 +346,7 @@ be marked or deleted at once.
 
 Examples:
   loadlock reconcile --dry-run
-  loadlock reconcile --provider kimi --json"
+  loadlock reconcile --provider kimi --json")
 )]
 pub(crate) struct ReconcileArgs {
     /// Only this provider [default: all]
@@ -362,17 +365,17 @@ pub(crate) struct ReconcileArgs {
 pub(crate) enum ConfigCommand {
     /// Find every mistake: file, line, key and what to do
     #[command(
-        after_help = "Also looks for the variables and files that credentials name. Exit status 2 if there is a mistake.
+        after_help = once("Also looks for the variables and files that credentials name. Exit status 2 if there is a mistake.
 
 Examples:
   loadlock config check
-  loadlock config check --config loadlock.toml --json"
+  loadlock config check --config loadlock.toml --json")
     )]
     Check,
     /// Show each value, who set it (default, line, variable) and what it means
-    #[command(after_help = "Examples:
+    #[command(after_help = once("Examples:
   loadlock config explain
-  loadlock config explain --json | jq 'select(.origin != \"default\")'")]
+  loadlock config explain --json | jq 'select(.origin != \"default\")'"))]
     Explain,
 }
 
@@ -381,18 +384,18 @@ Examples:
 pub(crate) enum Token {
     /// Make a token that this installation accepts
     #[command(
-        after_help = "Signed (HS256) with the key of this installation, which is made at first use. Prints the token \
-             alone.
+        after_help = once("Signed (HS256) with the key of this installation, which is made at first use. Prints
+the token alone.
 
 Examples:
   loadlock token issue --subject ci --tenant acme --scope write --ttl 1h
-  LOADLOCK_TOKEN=$(loadlock token issue --tenant acme) loadlock files ls"
+  LOADLOCK_TOKEN=$(loadlock token issue --tenant acme) loadlock files ls")
     )]
     Issue(TokenIssue),
     /// Show what a token says, and whether the key of this installation signed it
-    #[command(after_help = "Examples:
-  loadlock token inspect \"$TOKEN\"
-  loadlock token issue | loadlock token inspect -")]
+    #[command(after_help = once("Examples:
+  loadlock token issue | loadlock token inspect -
+  loadlock token inspect \"$(loadlock token issue --ttl 1h)\""))]
     Inspect {
         /// The token; `-` reads it from standard input, which keeps it out of the process list
         #[arg(value_name = "TOKEN")]
@@ -426,13 +429,13 @@ pub(crate) struct TokenIssue {
 pub(crate) enum Audit {
     /// Check every record of every file, and say where the chain breaks
     #[command(
-        after_help = "Works beside a running gateway. Exit status 1 if something is wrong. Keep the last number and hash
+        after_help = once("Works beside a running gateway. Exit status 1 if something is wrong. Keep the last number and hash
 elsewhere: with --contains they show later that nothing before them was changed.
 
 Examples:
   loadlock audit verify
-  loadlock audit verify --json | jq -r '[.last.seq, .last.hash] | join(\":\")'
-  loadlock audit verify --contains 1042:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+  last=$(loadlock audit verify --json | jq -r '\"\\(.last.seq):\\(.last.hash)\"')
+  loadlock audit verify --contains \"$last\"")
     )]
     Verify {
         /// Older files were moved away: begin with the oldest that is here
@@ -443,11 +446,11 @@ Examples:
         contains: Option<loadlock::audit::Position>,
     },
     /// Show the newest records
-    #[command(after_help = "With --json the records are printed as they stand in the file.
+    #[command(after_help = once("With --json the records are printed as they stand in the file.
 
 Examples:
   loadlock audit tail -n 100
-  loadlock audit tail -f --json | jq 'select(.outcome == \"denied\")'")]
+  loadlock audit tail -f --json | jq 'select(.outcome == \"denied\")'"))]
     Tail {
         /// How many
         #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]

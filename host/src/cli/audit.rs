@@ -79,8 +79,7 @@ fn show(output: &Output, report: &Report) -> Result<Status, Failure> {
     if output.quiet {
         return Ok(status);
     }
-    let records = usize::try_from(report.records).unwrap_or(usize::MAX);
-    let files = usize::try_from(report.files).unwrap_or(usize::MAX);
+    let (records, files) = (report.records, report.files);
     let good = if report.broken.is_none() {
         styled(GOOD, "ok:")
     } else {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use loadlock::config::{Config, Explained, explain};
+use loadlock::gateway::{Judged, judge};
+use loadlock::{Error, ErrorCode};
 use serde_json::json;
 
 use super::args::{ConfigCommand, Globals};
-use super::context::{configuration, missing_credentials};
+use super::context::{configuration, missing_credentials, patiently, setup};
 use super::failure::{Failure, Status};
+use super::inspect::sandbox;
 use super::output::{BOLD, DIM, GOOD, Output, WARN, styled};
 use super::table::fields;
 use super::text::{counted, pad, safe, terminal_width, wrap};
@@ -15,19 +18,48 @@ use super::text::{counted, pad, safe, terminal_width, wrap};
 /// Before what a value means.
 const INDENT: &str = "    ";
 
-pub(crate) fn run(globals: &Globals, output: &Output, command: &ConfigCommand) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, command: &ConfigCommand) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     match command {
-        ConfigCommand::Check => check(output, &config),
+        ConfigCommand::Check => check(output, &config).await,
         ConfigCommand::Explain => show(output, &config, globals.home.is_some()),
     }
 }
 
-fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
+/// What each provider's component makes of its configuration: mistakes, and what is only worth knowing.
+async fn providers(output: &Output, config: &Config) -> Result<(Vec<Error>, Vec<String>), Failure> {
+    let cache = Some(config.home.join("cache")).filter(|cache| cache.is_dir());
+    let setup = setup(config.clone())?;
+    let sandbox = sandbox(&setup, cache)?;
+    let (mut mistakes, mut notes) = (Vec::new(), Vec::new());
+    for provider in &config.providers {
+        let name = &provider.name;
+        match patiently(output, "looking at components", judge(&setup, &sandbox, provider)).await {
+            Err(error) => mistakes.push(error),
+            Ok(Judged { blocked: Some(why), .. }) => {
+                let message = format!("`{name}` can store nothing: {why}");
+                let error = Error::new(ErrorCode::ConfigInvalid, message);
+                mistakes.push(error.hint("correct its section, or remove it"));
+            }
+            Ok(Judged { unmet, .. }) => notes.extend(unmet.into_iter().map(|unmet| {
+                format!("`{name}` asks for {unmet}, which is not granted: some of what it can do will fail.")
+            })),
+        }
+    }
+    Ok((mistakes, notes))
+}
+
+async fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     let missing = missing_credentials(config);
     if !missing.is_empty() {
         return Err(Failure::Config(missing));
     }
+    let (mistakes, unmet) = self::providers(output, config).await?;
+    if !mistakes.is_empty() {
+        mistakes.iter().try_for_each(|error| output.error(error, None))?;
+        return Ok(Status::Wrong);
+    }
+    let notes: Vec<&String> = config.notes.iter().chain(&unmet).collect();
     let file = config.file.as_ref().map(|file| file.display().to_string());
     let home = config.home.display().to_string();
     let providers: Vec<&str> = config.providers.iter().map(|provider| provider.name.as_str()).collect();
@@ -48,7 +80,7 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
     if output.json {
         output.object(&json!({
             "ok": true, "file": file, "home": home, "providers": providers, "order": config.order,
-            "grants": grants, "egress": egress, "notes": config.notes,
+            "grants": grants, "egress": egress, "notes": notes,
         }))?;
         return Ok(Status::Done);
     }
@@ -79,7 +111,7 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
             styled(DIM, format_args!("{provider} reaches {}", safe(reaches)))
         ))?;
     }
-    for note in &config.notes {
+    for note in notes {
         output.note(format_args!("{} {}", styled(WARN, "note:"), safe(note)));
     }
     Ok(Status::Done)
@@ -134,6 +166,6 @@ fn show(output: &Output, config: &Config, home_given: bool) -> Result<Status, Fa
             output.line(format_args!("{INDENT}{}", styled(DIM, line)))?;
         }
     }
-    output.note(format_args!("{}", counted(values.len(), "value")));
+    output.note(format_args!("{}", counted(values.len() as u64, "value")));
     Ok(Status::Done)
 }

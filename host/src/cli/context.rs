@@ -10,35 +10,17 @@ use indicatif::ProgressBar;
 use loadlock::config::{Config, DiskPaths, Facts, load_with};
 use loadlock::gateway::Setup;
 use loadlock::{Door, Error, ErrorCode, Gateway, Principal, local};
+use loadlock_server::{Beside, COMMAND_SOCKET};
 use zeroize::Zeroizing;
 
 use super::args::{AUTO, Globals};
-use super::asked::Asked;
 use super::failure::Failure;
 use super::output::Output;
-use super::running::Running;
 
 /// An open gateway and who asks it.
 pub(crate) struct Session {
     pub(crate) gateway: Gateway,
     pub(crate) who: Principal,
-}
-
-/// Asks the gateway that runs on this home, or opens one.
-pub(crate) async fn ask(config: Config, output: &Output) -> Result<Asked, Failure> {
-    asked(config, output, false).await
-}
-
-/// As [`ask`]; one that is opened settles nothing that an earlier process left behind.
-pub(crate) async fn ask_to_look(config: Config, output: &Output) -> Result<Asked, Failure> {
-    asked(config, output, true).await
-}
-
-async fn asked(config: Config, output: &Output, look_only: bool) -> Result<Asked, Failure> {
-    match Running::on(&config).await {
-        Some(running) => Ok(Asked::Running(running)),
-        None => session(config, output, look_only).await.map(Asked::Own),
-    }
 }
 
 /// The configuration that the arguments and the environment name.
@@ -98,48 +80,56 @@ pub(crate) fn known_provider(config: &Config, name: &str) -> Result<(), Failure>
     Err(error.hint(format!("configured are {}", names.join(", "))).into())
 }
 
-/// Opens the gateway and authenticates: with `LOADLOCK_TOKEN` if it is set, else as the user of this machine.
-pub(crate) async fn open(config: Config, output: &Output) -> Result<Session, Failure> {
-    session(config, output, false).await
+/// What this process opened, for [`close`].
+struct Opened {
+    gateway: Gateway,
+    /// Answers commands that look, as long as this one has the home.
+    beside: Option<Beside>,
 }
 
-/// The gateway that this process opened, for [`close`].
-static OPENED: Mutex<Option<Gateway>> = Mutex::new(None);
+static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
+
+/// Longest that a command that is over waits for those that it answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// What has to be said before the process ends, however its command did.
 pub(crate) async fn close() {
     let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(gateway) = opened {
-        gateway.close().await;
+    let Some(Opened { gateway, beside }) = opened else {
+        return;
+    };
+    if let Some(beside) = beside {
+        beside.stop().await;
     }
+    gateway.close().await;
 }
 
-async fn session(config: Config, output: &Output, look_only: bool) -> Result<Session, Failure> {
+/// Takes the home, or fails at once with [`ErrorCode::HomeInUse`]; from then on it answers those who only look.
+/// `look_only`: nothing that an earlier process left behind is settled.
+pub(crate) async fn session(config: Config, output: &Output, look_only: bool) -> Result<Session, Failure> {
     let missing = missing_credentials(&config);
     if !missing.is_empty() {
         return Err(Failure::Config(missing));
     }
     let setup = Setup {
         look_only,
+        answering: Some(Box::new(answer_beside)),
         ..setup(config)?
     };
-    let home = setup.config.home.clone();
-    let gateway = patiently(output, "preparing components (only once)", Gateway::open(setup))
-        .await
-        .map_err(|error| match error.code {
-            ErrorCode::HomeInUse if home.join(loadlock_server::SOCKET).exists() => error.hint(
-                "only `loadlock upload`, `files`, `providers`, `route`, `reconcile` and `fsck` go through the gateway \
-             that runs there; stop it for this command, or use another `--home`",
-            ),
-            ErrorCode::HomeInUse => error.hint(
-                "a gateway that was just started listens within seconds: try again; else stop the other one, or use \
-             another `--home`",
-            ),
-            _ => error,
-        })?;
-    *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(gateway.clone());
+    let gateway = patiently(output, "preparing components (only once)", Gateway::open(setup)).await?;
     let who = authenticate(&gateway).await?;
     Ok(Session { gateway, who })
+}
+
+fn answer_beside(gateway: &Gateway) {
+    let beside = Beside::start(gateway.clone(), COMMAND_SOCKET, LAST_ANSWERS)
+        .inspect_err(|error| tracing::debug!(%error, "no local socket: commands that look have to wait"))
+        .ok();
+    let opened = Opened {
+        gateway: gateway.clone(),
+        beside,
+    };
+    *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
 }
 
 /// `LOADLOCK_TOKEN`, if it is set.

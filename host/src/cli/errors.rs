@@ -10,8 +10,8 @@ const INTRODUCTION: &str = "# Errors
 
 This page is made by `loadlock errors --markdown`; a test keeps it so.
 
-Every front door reports a failure as a stable code, one sentence that says what happened, and a hint that says what to do.
-New codes may be added; a code never changes its meaning. The status is the one that HTTP front doors answer with.
+Every front door reports a failure as a stable code, one sentence that says what happened, and a hint that says what to
+do. New codes may be added; a code never changes its meaning. The status is the one that HTTP front doors answer with.
 
 On the command line the exit status is 1 if something failed, and 2 if the usage or the configuration is wrong
 (`config_invalid`, `component_refused`, `provider_unknown` and `request_invalid`, where they stop the whole command).

@@ -68,6 +68,18 @@ impl From<std::io::Error> for Failure {
 }
 
 impl Failure {
+    /// As the answer to one of several questions.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Gateway(error) => error,
+            Self::Config(errors) => errors.first().map_or_else(
+                || Error::new(ErrorCode::ConfigInvalid, "the configuration has a mistake"),
+                config_error,
+            ),
+            Self::Output(error) => Error::new(ErrorCode::Internal, format!("standard output: {error}")),
+        }
+    }
+
     /// Arguments that make no sense together.
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Gateway(Error::new(ErrorCode::RequestInvalid, message).hint(hint))

@@ -10,12 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{Files, FilesLs, Globals};
 use super::asked::Asked;
-use super::context::{ask, configuration};
+use super::context::configuration;
 use super::failure::{Failure, Status};
 use super::output::{About, BOLD, DIM, GOOD, Output, styled};
 use super::receipt::receipt;
 use super::table::Table;
 use super::text::{counted, local_time, safe, size};
+use super::turn::Wish;
 
 /// Files asked for at a time by `--all`.
 const PAGE: u32 = 1_000;
@@ -29,7 +30,11 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Files) -> R
             "name a file with `-o FILE`",
         ));
     }
-    let gateway = ask(configuration(globals)?, output).await?;
+    let wish = match command {
+        Files::Rm { .. } => Wish::Change,
+        _ => Wish::Read,
+    };
+    let gateway = Asked::take(configuration(globals)?, wish, globals, output).await?;
     match command {
         Files::Ls(command) => list(&gateway, output, command).await,
         Files::Show { id } => show(&gateway, output, &id).await,
@@ -46,7 +51,18 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
         purpose: command.purpose,
         ascending: false,
     };
-    let mut table = Table::new(&["ID", "NAME", "SIZE", "TYPE", "PURPOSE", "PROVIDER", "CREATED"]);
+    let mut table = Table::new(&[
+        "ID",
+        "NAME",
+        "SIZE",
+        "TYPE",
+        "PURPOSE",
+        "PROVIDER",
+        "CREATED",
+        "REMOTE ID",
+    ])
+    .whole(&["SIZE", "CREATED"])
+    .spare(&["REMOTE ID", "TYPE", "PURPOSE", "PROVIDER"]);
     let mut listed = 0;
     let next = loop {
         let page = gateway.list(request.clone()).await?;
@@ -69,6 +85,7 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
                     &file.purpose,
                     &file.provider,
                     &created,
+                    &file.remote_id,
                 ]);
             }
         }
@@ -88,7 +105,7 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
             table.print(output)?;
         }
         if let Some(next) = next {
-            output.note(styled(DIM, format_args!("more with `--cursor {next}`, or `--all`")));
+            output.note(styled(DIM, format_args!("more with `--all`, or `--cursor {next}`")));
         }
     }
     Ok(Status::Done)
@@ -158,10 +175,7 @@ async fn content(gateway: &Asked, output: &Output, id: &str, to: Option<&Path>) 
         } else {
             ""
         };
-        let (to, size) = (
-            to.display().to_string(),
-            counted(usize::try_from(info.bytes).unwrap_or(usize::MAX), "byte"),
-        );
+        let (to, size) = (to.display().to_string(), counted(info.bytes, "byte"));
         output.note(format_args!("{} ({size}): {what}{}", safe(&to), safe(&name)));
     }
     Ok(Status::Done)

@@ -4,14 +4,16 @@ use loadlock::gateway::Unlisted;
 use loadlock_policy::upkeep::Finding;
 
 use super::args::Globals;
-use super::context::{ask_to_look, configuration, patiently};
+use super::asked::Asked;
+use super::context::{configuration, patiently};
 use super::failure::{Failure, Status};
 use super::output::{BAD, DIM, GOOD, Output, styled};
 use super::table::Table;
 use super::text::safe;
+use super::turn::Wish;
 
 pub(crate) async fn run(globals: &Globals, output: &Output, deep: bool) -> Result<Status, Failure> {
-    let gateway = ask_to_look(configuration(globals)?, output).await?;
+    let gateway = Asked::take(configuration(globals)?, Wish::Look, globals, output).await?;
     let sheet = patiently(output, "comparing", gateway.fsck(deep)).await?;
     if output.json {
         output.object(&sheet)?;

@@ -19,7 +19,7 @@ use super::failure::{Failure, Status};
 use super::output::{BAD, BOLD, DIM, GOOD, Output, WARN, styled};
 use super::profile;
 use super::table::fields;
-use super::text::{pad, safe};
+use super::text::{counted, pad, safe};
 
 /// A component and what it is configured with.
 struct Subject {
@@ -67,7 +67,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> 
 
 /// Engines for one call. Compiled code goes to the cache of an installation if there is one, else nowhere; no lock is
 /// needed.
-fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Result<Sandbox, Error> {
+pub(crate) fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Result<Sandbox, Error> {
     let engine = EngineOptions {
         slots: 1,
         pooling: false,
@@ -215,7 +215,7 @@ fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &Verdic
                 world(inspection).map_or("none of Loadlock's".to_owned(), |world| safe(&world)),
             ),
             ("contract", supported),
-            ("size", format!("{} bytes", inspection.size)),
+            ("size", counted(inspection.size, "byte")),
             ("sha256", inspection.sha256.clone()),
         ],
     )?;

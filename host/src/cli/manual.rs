@@ -13,8 +13,9 @@ const INTRODUCTION: &str = "# The command line
 This page is made by `loadlock manual` from the help texts; a test keeps it so.
 
 Results go to standard output, everything else to standard error. On a terminal there are progress bars and colours
-(`NO_COLOR` turns them off); in a pipe there are neither, tables are separated by tabs, and with `--json` there is one object a
-line. A failure is `error[CODE]: what happened` and `hint: what to do`; [errors.md](errors.md) is the table of codes.
+(`NO_COLOR` turns them off); in a pipe there are neither, tables are separated by tabs, and with `--json` there is one
+object a line. A failure is `error[CODE]: what happened` and `hint: what to do`; [errors.md](errors.md) is the table of
+codes.
 
 | exit status | meaning |
 |---|---|
@@ -24,8 +25,9 @@ line. A failure is `error[CODE]: what happened` and `hint: what to do`; [errors.
 | 130 | interrupted; what is not finished was reported as `cancelled` |
 | 141 | the reader of standard output went away |
 
-The command line is a principal of its own: it signs a token for one minute with the key of the installation and presents it to
-the auth component, as tenant `local`. With `LOADLOCK_TOKEN` set it presents that token instead and acts for the token's tenant.
+The command line is a principal of its own: it signs a token for one minute with the key of the installation and
+presents it to the auth component, as tenant `local`. With `LOADLOCK_TOKEN` set it presents that token instead and acts
+for the token's tenant.
 ";
 
 pub(crate) fn show(output: &Output) -> Result<Status, Failure> {
@@ -69,6 +71,8 @@ fn without_globals(command: &Command) -> Command {
 mod tests {
     use clap::CommandFactory;
 
+    use super::super::help::EXAMPLES;
+
     #[test]
     fn the_page_is_the_help() {
         let page = include_str!("../../../docs/reference/command-line.md");
@@ -90,6 +94,16 @@ mod tests {
                 .get_after_help()
                 .is_some_and(|text| text.to_string().contains("Examples:"));
             assert!(!leaf || command.is_hide_set() || examples, "{}", command.get_name());
+            // Wrapped, an example could not be pasted.
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples = help.split_once(EXAMPLES).map_or("", |(_, examples)| examples);
+            let examples = examples.split("\n\n").next().unwrap_or_default();
+            let longest = examples.lines().map(str::len).max().unwrap_or(0);
+            assert!(
+                longest <= 80,
+                "{}: an example has {longest} columns",
+                command.get_name()
+            );
             commands.extend(command.get_subcommands().cloned());
         }
     }

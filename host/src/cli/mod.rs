@@ -4,15 +4,20 @@
 //! |---|---|
 //! | `args` | what can be written |
 //! | `context` | configuration, open gateway, principal |
-//! | `asked` | whom a command asks that works beside a running gateway as well |
+//! | `turn` | several commands, one home: whom a command asks, and how long it waits |
+//! | `asked` | the questions, whoever answers them |
+//! | `bridge` | from an MCP client on standard input to the gateway that runs |
+//! | `terminal` | whether the terminal of a server has gone |
 //! | `running` | the gateway that another process runs on the same home |
 //! | `output`, `text`, `table`, `receipt`, `profile` | what a person or a program sees |
+//! | `help` | help texts, wrapped once |
 //! | `failure` | errors to messages and exit statuses |
 //! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `tracker`, `errors`, `manual` | the commands |
 
 mod args;
 mod asked;
 mod audit;
+mod bridge;
 mod config;
 mod context;
 mod duration;
@@ -20,7 +25,9 @@ mod errors;
 mod failure;
 mod files;
 mod fsck;
+mod help;
 mod inspect;
+mod listen;
 mod logging;
 mod manual;
 mod mcp;
@@ -33,9 +40,11 @@ mod route;
 mod running;
 mod serve;
 mod table;
+mod terminal;
 mod text;
 mod token;
 mod tracker;
+mod turn;
 mod upload;
 
 use std::process::ExitCode;
@@ -80,7 +89,7 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
     match cli.command {
         Command::Errors(table) => errors::show(output, table.markdown),
         Command::Manual => manual::show(output),
-        Command::Config(command) => config::run(&globals, output, &command),
+        Command::Config(command) => asynchronous(config::run(&globals, output, &command)),
         Command::Token(command) => token::run(&globals, output, command),
         Command::Audit(command) => audit::run(&globals, output, command),
         // Answered at the top of `main`.
@@ -111,7 +120,7 @@ fn asynchronous(work: impl Future<Output = Result<Status, Failure>>) -> Result<S
         context::close().await;
         result
     });
-    logging::otlp::finish();
+    logging::finish();
     // A thread that waits for standard input cannot be joined.
     runtime.shutdown_background();
     result

@@ -5,16 +5,20 @@ use loadlock::gateway::{Gauge, Health};
 
 use super::args::{Globals, Providers};
 use super::asked::Asked;
-use super::context::{ask, configuration, known_provider, patiently};
+use super::context::{configuration, known_provider, patiently};
 use super::failure::{Failure, Status};
 use super::inspect;
 use super::output::{BAD, GOOD, Output, styled};
 use super::table::Table;
-use super::text::{pad, safe, size};
+use super::text::{counted, pad, safe, size};
+use super::turn::Wish;
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: Providers) -> Result<Status, Failure> {
     match command {
-        Providers::Ls => list(&ask(configuration(globals)?, output).await?, output).await,
+        Providers::Ls => {
+            let gateway = Asked::take(configuration(globals)?, Wish::Read, globals, output).await?;
+            list(&gateway, output).await
+        }
         Providers::Inspect { component } => inspect::run(globals, output, &component).await,
         Providers::Probe { name } => probe(globals, output, name).await,
     }
@@ -30,7 +34,8 @@ async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
         "USED",
         "ACCOUNT",
         "PURPOSES",
-    ]);
+    ])
+    .spare(&["COMPONENT", "PURPOSES", "ACCOUNT", "ORDER"]);
     for provider in gateway.providers().await? {
         if output.json {
             output.object(&provider)?;
@@ -88,12 +93,15 @@ fn used(gauges: &[Gauge]) -> String {
     let Some(gauge) = fullest else {
         return "-".to_owned();
     };
+    let files = match gauge.max_files {
+        Some(most) => format!("{}/{}", gauge.files, counted(most, "file")),
+        None => counted(gauge.files, "file"),
+    };
     let of = |most: Option<String>| most.map_or(String::new(), |most| format!("/{most}"));
     format!(
-        "{} {}{} files, {}{}",
+        "{} {}, {}{}",
         gauge.purpose,
-        gauge.files,
-        of(gauge.max_files.map(|most| most.to_string())),
+        files,
         size(gauge.bytes),
         of(gauge.max_bytes.map(size)),
     )
@@ -108,7 +116,7 @@ async fn probe(globals: &Globals, output: &Output, name: Option<String>) -> Resu
         }
         None => config.providers.iter().map(|provider| provider.name.clone()).collect(),
     };
-    let gateway = ask(config, output).await?;
+    let gateway = Asked::take(config, Wish::Read, globals, output).await?;
     let asked = join_all(names.iter().map(|name| gateway.probe(name)));
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let mut status = Status::Done;

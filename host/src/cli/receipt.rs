@@ -5,14 +5,14 @@ use loadlock::File;
 use super::failure::Failure;
 use super::output::Output;
 use super::table::fields;
-use super::text::{safe, size};
+use super::text::{counted, safe, size};
 
 /// All that is known about a file.
 pub(crate) fn receipt(output: &Output, file: &File) -> Result<(), Failure> {
     let exact = if file.bytes < 1_000 {
         size(file.bytes)
     } else {
-        format!("{} ({} bytes)", size(file.bytes), file.bytes)
+        format!("{} ({})", size(file.bytes), counted(file.bytes, "byte"))
     };
     let attempts = if file.deduplicated {
         "0: the same bytes were there already".to_owned()

@@ -5,10 +5,12 @@ use loadlock_policy::upkeep::{Action, Listed, Reason};
 use serde::Serialize;
 
 use super::args::{Globals, ReconcileArgs};
-use super::context::{ask, ask_to_look, configuration, known_provider, patiently};
+use super::asked::Asked;
+use super::context::{configuration, known_provider, patiently};
 use super::failure::{Failure, Status};
 use super::output::{BAD, DIM, GOOD, Output, WARN, styled};
-use super::text::safe;
+use super::text::{counted, safe};
+use super::turn::Wish;
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: ReconcileArgs) -> Result<Status, Failure> {
     let config = configuration(globals)?;
@@ -16,11 +18,8 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: ReconcileAr
         known_provider(&config, name)?;
     }
     // A dry run changes nothing, not even what every start settles.
-    let gateway = if command.dry_run {
-        ask_to_look(config, output).await?
-    } else {
-        ask(config, output).await?
-    };
+    let wish = if command.dry_run { Wish::Look } else { Wish::Change };
+    let gateway = Asked::take(config, wish, globals, output).await?;
     let request = Reconcile {
         provider: command.provider,
         dry_run: command.dry_run,
@@ -82,9 +81,9 @@ fn show(output: &Output, one: &ProviderReconciled, dry_run: bool) -> std::io::Re
                 format!("{done} done, {} failed", count(|end| matches!(end, StepEnd::Failed(_))))
             };
             format!(
-                "{} of {} stored files are on the list of {}; {changes}, {} left alone",
+                "{} of {} on the list of {}; {changes}, {} left alone",
                 one.matching,
-                one.live,
+                counted(one.live, "stored file"),
                 one.listed,
                 count(|end| *end == StepEnd::Told)
             )
@@ -132,11 +131,15 @@ fn told(file: &Listed, why: Reason) -> String {
         Reason::Unsettled => "belongs to an upload whose outcome is open or unknown",
         _ => "was not recorded here",
     };
-    let name = file.name.as_deref().map(safe).unwrap_or_default();
+    let name = file
+        .name
+        .as_deref()
+        .map(|name| format!(", {}", safe(name)))
+        .unwrap_or_default();
     format!(
-        "{} {what}: {} ({} bytes {name})",
+        "{} {what}: {} ({}{name})",
         safe(&file.id),
         styled(DIM, "left alone"),
-        file.bytes
+        counted(file.bytes, "byte")
     )
 }

@@ -5,22 +5,24 @@ use std::path::Path;
 use loadlock::{Source, UploadRequest};
 
 use super::args::{Globals, Route};
-use super::context::{ask, configuration, known_provider};
+use super::asked::Asked;
+use super::context::{configuration, known_provider};
 use super::failure::{Failure, Status};
 use super::output::{About, BAD, BOLD, DIM, GOOD, Output, styled};
 use super::text::{pad, safe, size};
+use super::turn::Wish;
 use super::upload::{advised, target};
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> Result<Status, Failure> {
     let config = configuration(globals)?;
     known_provider(&config, &command.choice.to)?;
-    let gateway = ask(config.clone(), output).await?;
+    let gateway = Asked::take(config.clone(), Wish::Read, globals, output).await?;
     let shown = command.file.display().to_string();
-    let request = UploadRequest {
+    let request = || UploadRequest {
         target: target(&command.choice),
         purpose: command.choice.purpose.clone(),
         ..UploadRequest::from(Source::Path {
-            path: command.file,
+            path: command.file.clone(),
             current_dir: std::env::current_dir().ok(),
         })
     };

@@ -4,15 +4,16 @@ mod reload;
 
 use loadlock::{Error, ErrorCode};
 use loadlock_policy::forwarding::TrustedProxies;
-use loadlock_server::{Certificate, Options, ServeError, Server, TlsFiles};
+use loadlock_server::{Certificate, Options, ServeError, Server, Stop, TlsFiles};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::args::{Globals, Serve};
-use super::context::{self, configuration};
+use super::context::configuration;
 use super::failure::{Failure, Status};
 use super::output::Output;
+use super::terminal::Terminal;
+use super::turn::{Whom, Wish, take};
 use reload::Reload;
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> Result<Status, Failure> {
@@ -23,21 +24,25 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         key: tls.key.clone(),
     });
     let certificate = files.map(Certificate::load).transpose().map_err(refused)?;
+    let listen = command.listen.address().await?;
     let options = Options {
-        listen: command.listen,
+        listen,
         tls: certificate.clone(),
         plain_http: command.plain_http,
         hosts: command.hosts,
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
         proxy_protocol: TrustedProxies::new(config.server.proxy_protocol.clone()),
+        leave: config.server.drain,
         ..Options::default()
     };
-    let session = context::open(config, output).await?;
-    let reload = Reload::new(globals.clone(), session.gateway.clone(), certificate);
+    let terminal = Terminal::at_start();
     let hangup = listen_for(SignalKind::hangup())?;
+    let Whom::Own(session) = take(&config, Wish::Own, globals, output).await? else {
+        return Err(Error::new(ErrorCode::Internal, "another process's gateway cannot be served").into());
+    };
+    let reload = Reload::new(globals.clone(), session.gateway.clone(), certificate);
     let server = Server::bind(session.gateway, options).await.map_err(refused)?;
-    let stop = CancellationToken::new();
-    stop_on_signal(stop.clone())?;
+    let stop = stop_on_signal()?;
     let address = server.address();
     let scheme = if reload.has_certificate() { "https" } else { "http" };
     let url = format!("{scheme}://{address}/v1");
@@ -48,16 +53,19 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         output.line(format_args!("listening on {url}"))?;
         output.note("issue a token with `loadlock token issue`; stop with Ctrl-C");
     }
-    let reloading = tokio::spawn(reload.run(hangup));
+    let reloading = tokio::spawn(reload.run(hangup, terminal, stop.clone()));
     server.run(stop).await;
     reloading.abort();
     Ok(Status::Done)
 }
 
-/// The first SIGINT or SIGTERM stops in order; the second one ends the process.
-pub(super) fn stop_on_signal(stop: CancellationToken) -> Result<(), Failure> {
+/// The first signal stops in order: SIGTERM, which a supervisor sends, after the drain of `server.drain`, SIGINT of a
+/// person at once. The second one ends the process.
+pub(super) fn stop_on_signal() -> Result<Stop, Failure> {
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let mut terminate = listen_for(SignalKind::terminate())?;
+    let stop = Stop::default();
+    let told = stop.clone();
     tokio::spawn(async move {
         let mut next = async || {
             tokio::select! {
@@ -65,11 +73,13 @@ pub(super) fn stop_on_signal(stop: CancellationToken) -> Result<(), Failure> {
                 _ = terminate.recv() => 143,
             }
         };
-        next().await;
-        stop.cancel();
+        match next().await {
+            130 => told.now.cancel(),
+            _ => told.leave.cancel(),
+        }
         std::process::exit(next().await);
     });
-    Ok(())
+    Ok(stop)
 }
 
 fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {

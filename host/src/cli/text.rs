@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+pub(crate) use loadlock_policy::counted;
 use unicode_width::UnicodeWidthStr;
 
 /// Escapes control characters (U+0000–U+001F, U+007F–U+009F) and characters that reorder or break lines.
@@ -94,11 +95,6 @@ pub(crate) fn local_time(rfc3339: &str) -> String {
             .to_string(),
         Err(_) => rfc3339.to_owned(),
     }
-}
-
-/// `1 file`, `2 files`.
-pub(crate) fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

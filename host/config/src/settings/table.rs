@@ -199,6 +199,13 @@ pub static SETTINGS: &[Setting] = &[
              PROXY protocol, version 1 or 2.",
     },
     Setting {
+        places: &["server.drain"],
+        kind: milliseconds(0, 600_000),
+        default: Preset::Value("0s"),
+        meaning: "How long `loadlock serve` goes on serving after SIGTERM while `/readyz` answers 503, so that a \
+             balancer in front sends its clients elsewhere first. Ctrl-C does not wait for it.",
+    },
+    Setting {
         places: &["limits.spool_size"],
         kind: size(MIB, 64 * TIB),
         default: Preset::Value("16 GiB"),

@@ -20,7 +20,7 @@ use crate::principal::{Door, Principal};
 /// Opens `path` for `who`. Logs the decision, whatever it is.
 pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
     // A decision is one line of the log, whatever the path says.
-    let shown = path.display().to_string().escape_debug().to_string();
+    let shown = shown(path);
     match open(grants, who, path, current_dir) {
         Ok(opened) => {
             tracing::info!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), "[PATH] allowed \
@@ -28,10 +28,29 @@ pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_d
             Ok(opened)
         }
         Err(error) => {
-            tracing::warn!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), code = error.code.as_str(), "[PATH] refused {shown}: {}", error.message.escape_debug());
+            tracing::warn!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), code = error.code.as_str(), "[PATH] refused {shown}: {}", why(path, &error));
             Err(error)
         }
     }
+}
+
+/// Of a path, in the log: the audit log has all of it.
+const SHOWN: usize = 512;
+
+fn shown(path: &Path) -> String {
+    let path = path.display().to_string();
+    let mut shown = path.chars().take(SHOWN).collect::<String>().escape_debug().to_string();
+    if path.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The reason without the path, with which most messages begin.
+fn why(path: &Path, error: &Error) -> String {
+    let begin = format!("{}: ", path.display());
+    let why = error.message.strip_prefix(&begin).unwrap_or(&error.message);
+    why.chars().take(SHOWN).collect::<String>().escape_debug().to_string()
 }
 
 fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {

@@ -3,6 +3,7 @@
 use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use loadlock_audit::Event;
+use loadlock_policy::counted;
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
 use loadlock_sandbox::provider::Provider;
 use loadlock_sandbox::tracker::{FileRecord, FilesQuery, LedgerStats, Release};
@@ -184,11 +185,17 @@ impl Gateway {
                 // An empty success would let a model make the file's content up.
                 Ok(Ok(info)) if info.bytes == 0 && bytes > 0 => Err(Error::new(
                     ErrorCode::ContentUnavailable,
-                    format!("`{name}` answered with no content for a file of {bytes} bytes"),
+                    format!(
+                        "`{name}` answered with no content for a file of {}",
+                        counted(bytes, "byte")
+                    ),
                 )),
                 Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => Err(Error::new(
                     ErrorCode::ProviderFailed,
-                    format!("`{name}` answered with {} bytes for a file of {bytes}", info.bytes),
+                    format!(
+                        "`{name}` answered with {} for a file of {bytes}",
+                        counted(info.bytes, "byte")
+                    ),
                 )),
                 Ok(Ok(info)) if raw && info.kind != ContentKind::Raw => Err(Error::new(
                     ErrorCode::ProviderFailed,

@@ -1,5 +1,8 @@
 //! Where a file would go.
 
+use async_recursion::async_recursion as boxed;
+use loadlock_policy::routing::Reason;
+
 use crate::api::request::{Source, Target, UploadRequest};
 use crate::error::Result;
 use crate::principal::{Principal, Scope};
@@ -7,7 +10,6 @@ use crate::state::gateway::Gateway;
 use crate::state::provider::ProviderUnit;
 use crate::upload::route::Routing;
 use crate::view::{EligibleView, RefusedView, RouteView};
-use async_recursion::async_recursion as boxed;
 
 impl Gateway {
     /// Where a file would go. Sends nothing.
@@ -35,11 +37,22 @@ impl Gateway {
             .into_iter()
             .map(|one| RefusedView::new(one.name, &one.reason))
             .collect();
+        // Who names a provider that cannot send gets its denial; here it is told before.
+        let blocked = |name: &str| state.providers.named(name).ok().and_then(|unit| unit.blocked.clone());
+        let (ranked, cannot): (Vec<_>, Vec<_>) = ranked
+            .into_iter()
+            .map(|leg| (blocked(&leg.name), leg))
+            .partition(|(why, _)| why.is_none());
+        refused.extend(
+            cannot
+                .into_iter()
+                .filter_map(|(why, leg)| Some(RefusedView::new(leg.name, &Reason::Blocked(why?)))),
+        );
         if request.target == Target::Auto {
             let left_out = state.providers.iter().filter(|unit| unit.order.is_none());
             refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
         }
-        let eligible = ranked.into_iter().map(|leg| EligibleView {
+        let eligible = ranked.into_iter().map(|(_, leg)| EligibleView {
             egress: state
                 .providers
                 .named(&leg.name)

@@ -157,7 +157,7 @@ impl GatewayState {
         }
         let settled = pass.settled;
         if settled != Settled::default() {
-            tracing::info!(?settled, "settled before reconciling");
+            tracing::info!("settled before reconciling: {settled}");
             self.deliver_backlog().await?;
         }
         Ok(())

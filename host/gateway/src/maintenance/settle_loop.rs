@@ -42,7 +42,7 @@ pub(super) async fn rounds(gateway: Weak<GatewayState>) {
         };
         match round(&state, &mut memory).await {
             Ok(settled) if settled != Settled::default() => {
-                tracing::info!(?settled, "settled in the background");
+                tracing::info!("settled in the background: {settled}");
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "a round of settling ended early"),

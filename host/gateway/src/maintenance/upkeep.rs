@@ -28,9 +28,15 @@ impl Upkeep {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         if let Some(state) = self.gateway.upgrade() {
-            let delivered = tokio::time::timeout(LAST_DELIVERY, state.deliver_backlog()).await;
-            if !matches!(delivered, Ok(Ok(_))) {
-                tracing::warn!("the tracker is away; records wait in the journal");
+            let delivering = async {
+                state.deliver_backlog().await?;
+                // That the ledger has them is on the disk only after this; else the next start tells it again.
+                state.journal.flush().await
+            };
+            match tokio::time::timeout(LAST_DELIVERY, delivering).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the tracker is away; records wait in the journal"),
+                Err(_) => tracing::warn!("the tracker is slow; records wait in the journal"),
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use loadlock_policy::breaker::Admission;
+use loadlock_policy::counted;
 use loadlock_sandbox::tracker::RemoteRow;
 use serde::Serialize;
 
@@ -32,6 +33,28 @@ pub struct Settled {
     pub delivered: u64,
     /// Remote files that were deleted late.
     pub deleted: u64,
+}
+
+impl std::fmt::Display for Settled {
+    /// What there was, in a phrase each: `2 uploads found at the vendor, 1 record delivered late`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let phrases = [
+            (self.adopted, "upload", "found at the vendor and recorded"),
+            (self.failed, "upload", "that left nothing behind"),
+            (self.unknown, "upload", "that nobody can tell about"),
+            (self.open, "upload", "to be looked for again"),
+            (self.delivered, "record", "delivered late"),
+            (self.deleted, "remote file", "deleted late"),
+        ];
+        let said = phrases.iter().filter(|(count, ..)| *count > 0);
+        let said: Vec<String> = said
+            .map(|(count, what, how)| format!("{} {how}", counted(*count, what)))
+            .collect();
+        match said.as_slice() {
+            [] => f.write_str("nothing"),
+            said => f.write_str(&said.join(", ")),
+        }
+    }
 }
 
 /// A start, one round of settling, or what an operator asked for.
@@ -209,5 +232,22 @@ impl<'a> Pass<'a> {
         }
         let breaker = unit.breaker();
         (self.asks)(breaker.eligibility(&unit.breaker_policy(), self.state.clock.now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settled;
+
+    #[test]
+    fn what_was_settled_reads_as_a_sentence() {
+        assert_eq!(Settled::default().to_string(), "nothing");
+        let settled = Settled {
+            adopted: 2,
+            delivered: 1,
+            ..Settled::default()
+        };
+        let said = "2 uploads found at the vendor and recorded, 1 record delivered late";
+        assert_eq!(settled.to_string(), said);
     }
 }

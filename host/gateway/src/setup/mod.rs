@@ -18,6 +18,7 @@ use crate::state::live::Environment;
 
 pub(crate) use network::{Needs, network};
 pub(crate) use provider::load_provider;
+pub use provider::{Judged, judge};
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
@@ -48,7 +49,7 @@ pub struct Setup {
 }
 
 /// See [`Setup::answering`].
-pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send>;
+pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send + Sync>;
 
 impl Setup {
     /// With the process's own environment and clock.

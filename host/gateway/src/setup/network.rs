@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loadlock_config::{Connection, Egress};
+use loadlock_config::{ComponentSource, Connection, Egress};
 use loadlock_egress::clock::SystemClock;
 use loadlock_egress::credential::{Credential, HeaderSpec};
 use loadlock_egress::tls::Roots;
@@ -20,6 +20,10 @@ use crate::error::{Error, ErrorCode, Result};
 pub(crate) struct Bound {
     pub(crate) network: Network,
     pub(crate) fingerprint: Option<String>,
+    /// Why nothing that is sent for an upload leaves.
+    pub(crate) blocked: Option<String>,
+    /// What it asks for besides and is not granted.
+    pub(crate) unmet: Vec<String>,
 }
 
 /// A ledger answers a call in milliseconds, and everybody waits for the one before: well within a call's own limit.
@@ -79,12 +83,8 @@ pub(crate) fn network(
 ) -> Result<Bound> {
     let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
     let grants = grants(name, connection, needs)?;
-    if grants.is_empty() {
-        return Ok(Bound {
-            network: Network::Denied,
-            fingerprint: None,
-        });
-    }
+    let granted = !grants.is_empty();
+    let public = grants.iter().any(|grant| !grant.private);
     let origins = grants.iter().map(|grant| grant.origin.clone()).collect();
     let timeouts = match needs {
         Needs::Of { .. } => Timeouts::default(),
@@ -95,9 +95,17 @@ pub(crate) fn network(
         Needs::AsGranted => (grants.iter().map(as_granted).collect(), false),
     };
     let policy = EgressPolicy::new(name, &needs, can_list, grants).map_err(|error| invalid(error.to_string()))?;
-    for unmet in policy.unmet() {
-        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not \
-             granted");
+    let blocked = policy
+        .blocked(Operation::Upload)
+        .or_else(|| no_credential(name, connection, public).filter(|_| !policy.effective().is_empty()));
+    let unmet = policy.unmet().iter().map(ToString::to_string).collect();
+    if !granted {
+        return Ok(Bound {
+            network: Network::Denied,
+            fingerprint: None,
+            blocked,
+            unmet,
+        });
     }
     let credential = credential(setup, name, connection)?;
     let fingerprint = credential
@@ -120,6 +128,19 @@ pub(crate) fn network(
     Ok(Bound {
         network: Network::Granted(Arc::new(Outlet { policy, transport })),
         fingerprint,
+        blocked,
+        unmet,
+    })
+}
+
+/// The vendors whose components are built in let nobody in without a credential. What is granted as private is no
+/// vendor, but a proxy that may have one, or a test's.
+fn no_credential(name: &str, connection: &Connection, public: bool) -> Option<String> {
+    let vendors = matches!(connection.component.source, ComponentSource::Builtin(_));
+    (vendors && public && connection.credentials.is_empty()).then(|| {
+        format!(
+            "it has no credential, and the vendor lets nobody in without one; give [providers.{name}] a `credential`"
+        )
     })
 }
 

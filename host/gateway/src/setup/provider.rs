@@ -17,6 +17,54 @@ use crate::state::provider::{LoadedProvider, ProviderUnit};
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
 const OTHER_CALLS: usize = 8;
 
+fn limits(setup: &Setup, configured: &ConfiguredProvider) -> Limits {
+    Limits {
+        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
+        cpu: configured.sandbox.cpu,
+        wall: configured.sandbox.timeout,
+        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
+        ..Limits::default()
+    }
+}
+
+/// What a provider's configuration makes of it, without anything being opened or sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// Why no upload through it can work, one sentence with what to do.
+    pub blocked: Option<String>,
+    /// What else its component asks for and is not granted: some of what it can do will not work.
+    pub unmet: Vec<String>,
+}
+
+/// Judges a configured provider as a start and a route do: component, profile, egress, addresses, credential.
+///
+/// # Errors
+/// What would keep a gateway from starting: [`ErrorCode::ComponentRefused`], [`ErrorCode::ConfigInvalid`].
+pub async fn judge(setup: &Setup, sandbox: &Sandbox, configured: &ConfiguredProvider) -> Result<Judged> {
+    let name = &configured.name;
+    let source = setup.source(&configured.connection.component, sandbox)?;
+    let grants = ProviderGrants {
+        settings: configured.connection.settings.clone().into_iter().collect(),
+        roots: Vec::new(),
+        state: None,
+        network: Network::Denied,
+        limits: limits(setup, configured),
+    };
+    let component = Provider::load(sandbox, &source, grants).await;
+    let component = component.map_err(|error| refused(&error))?;
+    let profile = stable_profile(&component, name).await?;
+    let needs = Needs::Of {
+        egress: &profile.egress,
+        can_list: profile.can_list,
+    };
+    // The fingerprint that this key is for is shown to nobody.
+    let bound = network(setup, name, &configured.connection, &needs, &[0; 32])?;
+    Ok(Judged {
+        blocked: bound.blocked,
+        unmet: bound.unmet,
+    })
+}
+
 /// Loads and binds one provider.
 pub(crate) async fn load_provider(
     setup: &Setup,
@@ -31,13 +79,7 @@ pub(crate) async fn load_provider(
     let source = setup.source(&configured.connection.component, sandbox)?;
     let mut roots = grants.roots_of(&name);
     roots.push(spool);
-    let limits = Limits {
-        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
-        cpu: configured.sandbox.cpu,
-        wall: configured.sandbox.timeout,
-        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
-        ..Limits::default()
-    };
+    let limits = limits(setup, configured);
     let mut component = Provider::load(
         sandbox,
         &source,
@@ -62,6 +104,10 @@ pub(crate) async fn load_provider(
         },
         installation_key,
     )?;
+    for unmet in &bound.unmet {
+        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not \
+             granted");
+    }
     component.bind_network(bound.network);
     let account = configured
         .account
@@ -83,6 +129,7 @@ pub(crate) async fn load_provider(
         component,
         profile,
         egress_by_default: configured.connection.egress == Egress::Declared,
+        blocked: bound.blocked,
         account,
         max_upload_bytes: configured.max_upload_size.0,
         purposes: configured.purposes.clone(),

@@ -31,6 +31,8 @@ pub(crate) struct LoadedProvider {
     pub(crate) profile: Profile,
     /// Nobody said what it may reach: it may reach what it asks for.
     pub(crate) egress_by_default: bool,
+    /// Why nothing that it sends for an upload would leave.
+    pub(crate) blocked: Option<String>,
     pub(crate) account: String,
     pub(crate) max_upload_bytes: u64,
     /// A client's purpose → the vendor's.

@@ -34,6 +34,7 @@ impl Gateway {
         let audit = &self.0.audit;
         let mut account = UploadAccount {
             pending: Some(audit.begin_for(who, AuditEvent::Upload).await?),
+            tenant: who.tenant().to_owned(),
             started: Instant::now(),
             seen: Mutex::default(),
             _in_flight: metrics::InFlight::begin(),
@@ -71,6 +72,7 @@ struct SeenUpload {
     name: Option<String>,
     bytes: Option<u64>,
     provider: Option<String>,
+    attempts: u32,
 }
 
 /// Listens, and passes everything on.
@@ -91,6 +93,7 @@ impl Progress for SeenProgress<'_> {
                 metrics::attempt(provider);
                 let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.provider = Some(provider.clone());
+                seen.attempts += 1;
             }
             Event::Retry { provider, .. } => metrics::retry(provider),
             _ => {}
@@ -102,6 +105,7 @@ impl Progress for SeenProgress<'_> {
 /// One upload's account. Dropped on the way, it is closed as cancelled.
 struct UploadAccount {
     pending: Option<PendingAudit>,
+    tenant: String,
     started: Instant,
     seen: Mutex<SeenUpload>,
     _in_flight: metrics::InFlight,
@@ -120,9 +124,32 @@ impl UploadAccount {
         }
     }
 
+    /// The one line about it. What was refused before it was let in is no upload that ended: of a scan of paths there
+    /// may be thousands, and each is in the audit log.
+    fn log(&self, outcome: &'static str, seen: &SeenUpload, file: Option<&view::File>) {
+        let tenant = self.tenant.as_str();
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if file.is_none() && seen.bytes.is_none() {
+            tracing::info!(target: "loadlock::refused", tenant, ms, outcome, "upload refused");
+            return;
+        }
+        tracing::info!(
+            target: "loadlock::upload",
+            file = file.map(|file| file.id.as_str()),
+            tenant,
+            provider = file.map(|file| file.provider.as_str()).or(seen.provider.as_deref()),
+            bytes = file.map(|file| file.bytes).or(seen.bytes),
+            ms,
+            attempts = file.map_or(seen.attempts, |file| file.attempts),
+            outcome,
+            "upload ended"
+        );
+    }
+
     fn close(&mut self, outcome: &'static str, file: Option<&view::File>) -> Option<PendingAudit> {
         let mut pending = self.pending.take()?;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.log(outcome, &seen, file);
         let provider = match file {
             Some(file) => {
                 pending.file(file);

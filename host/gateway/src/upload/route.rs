@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use loadlock_config::Config;
 use loadlock_policy::breaker::Admission;
+use loadlock_policy::counted;
 use loadlock_policy::quota::Usage;
 use loadlock_policy::routing::{
     Candidate, NoRoute, Reason, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold, route,
@@ -97,9 +98,9 @@ impl<'a> Routing<'a> {
             return Err(Error::new(
                 ErrorCode::FileTooLarge,
                 format!(
-                    "{} has {} bytes, more than the configured limit of every provider that could take it",
+                    "{} has {}, more than the configured limit of every provider that could take it",
                     file.name(),
-                    file.size()
+                    counted(file.size(), "byte")
                 ),
             ));
         }
@@ -116,6 +117,12 @@ impl<'a> Routing<'a> {
         let mut found: Option<Route> = None;
         let mut refused: Vec<Refused> = Vec::new();
         for (word, units) in &self.groups {
+            let (units, blocked) = self.unblocked(units, usages.is_some());
+            let none_left = units.is_empty() && !blocked.is_empty();
+            refused.extend(blocked);
+            if none_left {
+                continue;
+            }
             let request = RouteRequest {
                 size: self.file.size(),
                 media_type: self.file.media_type(),
@@ -123,7 +130,7 @@ impl<'a> Routing<'a> {
                 purpose: word.as_deref(),
                 pinned: self.pinned,
             };
-            match route(&request, &self.candidates(units, usages), self.threshold.as_ref()) {
+            match route(&request, &self.candidates(&units, usages), self.threshold.as_ref()) {
                 Ok(more) => match &mut found {
                     None => found = Some(more),
                     Some(all) => {
@@ -142,6 +149,22 @@ impl<'a> Routing<'a> {
             }
             None => Err(self.none(refused)),
         }
+    }
+
+    /// Those whose requests would leave. Who names a provider is told by the denial itself; nobody else's file is to fail
+    /// for it.
+    fn unblocked(&self, units: &[&'a ProviderUnit], sending: bool) -> (Vec<&'a ProviderUnit>, Vec<Refused>) {
+        let (mut left, mut blocked) = (Vec::new(), Vec::new());
+        for unit in units {
+            match &unit.blocked {
+                Some(why) if sending && self.pinned.is_none() => blocked.push(Refused {
+                    name: unit.name.clone(),
+                    reason: Reason::Blocked(why.clone()),
+                }),
+                _ => left.push(*unit),
+            }
+        }
+        (left, blocked)
     }
 
     fn candidates<'b>(&self, units: &[&'b ProviderUnit], usages: Option<&'b Usages>) -> Vec<Candidate<'b>> {
@@ -309,6 +332,10 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
             ErrorCode::PathNotAllowed,
             "name the provider in the grant's `providers`, or send the bytes",
         ),
+        Verdict::Blocked => (
+            ErrorCode::EgressDenied,
+            "add the line that the message names, if the provider may send there; `loadlock config check` shows all",
+        ),
         Verdict::NoSuchPurpose => (
             ErrorCode::PurposeUnsupported,
             "leave the purpose out, or choose one that the message names",
@@ -324,7 +351,12 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
     };
     Error::new(
         code,
-        format!("{} ({} bytes, {}): {none}", file.name(), file.size(), file.media_type()),
+        format!(
+            "{} ({}, {}): {none}",
+            file.name(),
+            counted(file.size(), "byte"),
+            file.media_type()
+        ),
     )
     .hint(hint)
 }

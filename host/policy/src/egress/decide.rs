@@ -81,6 +81,14 @@ impl EgressPolicy {
         })
     }
 
+    pub(super) fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    pub(super) fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
     /// What is both needed and granted.
     pub fn effective(&self) -> &[EffectiveGrant] {
         &self.effective

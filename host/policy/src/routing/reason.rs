@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::Millis;
 use crate::breaker::Refusal;
 use crate::quota::QuotaExceeded;
+use crate::{Millis, counted};
 
 /// Why one provider is not in a route.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Reason {
     #[error("it takes no empty file")]
     Empty,
     /// Too large for the purpose.
-    #[error("the file has {size} bytes, `{purpose}` takes at most {max}")]
+    #[error("the file has {}, `{purpose}` takes at most {max}", bytes(.size))]
     TooLarge {
         /// The purpose.
         purpose: String,
@@ -41,7 +41,7 @@ pub enum Reason {
         max: u64,
     },
     /// Small enough for a file, too large for an image.
-    #[error("the image has {size} bytes, `{purpose}` takes images of at most {max}")]
+    #[error("the image has {}, `{purpose}` takes images of at most {max}", bytes(.size))]
     ImageTooLarge {
         /// The purpose.
         purpose: String,
@@ -71,6 +71,13 @@ pub enum Reason {
     /// The breaker does not let anything in.
     #[error("{0}")]
     Unhealthy(Refusal),
+    /// Nothing that it sends for an upload would leave, and why.
+    #[error("{0}")]
+    Blocked(String),
+}
+
+fn bytes(size: &u64) -> String {
+    counted(*size, "byte")
 }
 
 fn list(names: &[String]) -> String {
@@ -94,6 +101,7 @@ impl Reason {
             Self::Type { .. } => "type_not_accepted",
             Self::Quota { .. } => "quota_exhausted",
             Self::Unhealthy(_) => "unhealthy",
+            Self::Blocked(_) => "egress_denied",
         }
     }
 }
@@ -120,6 +128,8 @@ pub enum Verdict {
     NoSuchProvider,
     /// None may have the file.
     NotGranted,
+    /// Those that might take it cannot send it anywhere.
+    Blocked,
     /// None has the purpose asked for.
     NoSuchPurpose,
     /// None takes such a file, whatever its size.
@@ -166,6 +176,8 @@ impl NoRoute {
             Verdict::TooLarge
         } else if any(|r| matches!(r, Reason::Type { .. } | Reason::Empty)) {
             Verdict::NotAccepted
+        } else if any(|r| matches!(r, Reason::Blocked(_))) {
+            Verdict::Blocked
         } else if any(|r| matches!(r, Reason::NoSuchPurpose { .. })) {
             Verdict::NoSuchPurpose
         } else if any(|r| matches!(r, Reason::NotGranted)) {

@@ -13,6 +13,10 @@ use tokio::net::{UnixListener, UnixStream};
 /// Its name in `$LOADLOCK_HOME`.
 pub const SOCKET: &str = "gateway.sock";
 
+/// The name of the socket at which whoever holds the home is asked by commands that only read, be it a command that is
+/// over in a moment.
+pub const COMMAND_SOCKET: &str = "command.sock";
+
 /// The bound socket; its name goes when it is dropped.
 pub(super) struct LocalListener {
     listener: UnixListener,
@@ -24,8 +28,8 @@ impl LocalListener {
     ///
     /// # Errors
     /// The system's reason, such as a path of more than 107 bytes.
-    pub(super) fn bind(home: &Path) -> std::io::Result<Self> {
-        let path = home.join(SOCKET);
+    pub(super) fn bind(home: &Path, name: &str) -> std::io::Result<Self> {
+        let path = home.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -33,6 +37,11 @@ impl LocalListener {
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self { listener, path })
+    }
+
+    /// Takes its name away. Who has connected can still be accepted.
+    pub(super) fn hide(&self) {
+        let _ = std::fs::remove_file(&self.path);
     }
 
     /// The next connection of a user who may.

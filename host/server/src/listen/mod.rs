@@ -1,5 +1,6 @@
 //! Binds, accepts connections, and stops in a bounded time.
 
+mod beside;
 mod linger;
 mod local;
 mod patient;
@@ -34,8 +35,10 @@ use crate::router::router;
 use crate::tus;
 use crate::{metrics, openai};
 use linger::{LINGERING, lend};
+
+pub use beside::Beside;
 use local::LocalListener;
-pub use local::SOCKET;
+pub use local::{COMMAND_SOCKET, SOCKET};
 use patient::Patient;
 pub use tls::{Certificate, TlsFiles};
 
@@ -63,6 +66,9 @@ pub struct Options {
     pub tls: Option<Certificate>,
     /// Serve plain HTTP beyond loopback all the same: a proxy in front speaks TLS.
     pub plain_http: bool,
+    /// How long it goes on serving once it is told to leave, with `/readyz` answering 503: a balancer in front sends
+    /// its clients elsewhere meanwhile.
+    pub leave: Duration,
     /// How long requests under way may take to end once it stops; what is left is cancelled.
     pub drain: Duration,
     /// Names that clients reach it by, besides its addresses and `localhost`; `/mcp` answers to no other, since
@@ -80,6 +86,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
             tls: None,
             plain_http: false,
+            leave: Duration::ZERO,
             drain: Duration::from_secs(30),
             hosts: Vec::new(),
             trusted_proxies: TrustedProxies::default(),
@@ -126,7 +133,17 @@ pub struct Server {
     proxy_protocol: TrustedProxies,
     app: App,
     stopping: CancellationToken,
+    leave: Duration,
     drain: Duration,
+}
+
+/// What tells a server to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Go on serving for [`Options::leave`], and stop then.
+    pub leave: CancellationToken,
+    /// Stop at once.
+    pub now: CancellationToken,
 }
 
 impl Server {
@@ -146,7 +163,7 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stopping = CancellationToken::new();
-        let local = LocalListener::bind(gateway.home())
+        let local = LocalListener::bind(gateway.home(), SOCKET)
             .inspect_err(|error| tracing::warn!(%error, "no local socket: the command line cannot ask this gateway"))
             .ok();
         Ok(Self {
@@ -158,6 +175,7 @@ impl Server {
             proxy_protocol: options.proxy_protocol,
             app: App::new(gateway, stopping.clone(), Hosts::new(&options.hosts)),
             stopping,
+            leave: options.leave,
             drain: options.drain,
         })
     }
@@ -167,38 +185,27 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop`, then lets requests under way end for [`Options::drain`] and cancels what is left.
+    /// Serves until `stop`, then lets requests under way end for [`Options::drain`] and cancels what is left. What was
+    /// accepted is in the ledger then, if the ledger answers.
     #[boxed]
-    pub async fn run(self, stop: CancellationToken) {
-        let mut http = Builder::new(TokioExecutor::new());
-        http.http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .max_buf_size(HEAD_BYTES)
-            .max_headers(HEADERS);
-        http.http2()
-            .timer(TokioTimer::new())
-            .max_header_list_size(HEAD_BYTES as u32)
-            .max_concurrent_streams(STREAMS)
-            .keep_alive_interval(HEAD);
+    pub async fn run(self, stop: Stop) {
         let upkeep = self.app.gateway().start_upkeep();
         openai::resume(&self.app);
         tus::resume(self.app.gateway()).await;
         tokio::spawn(close_expired(self.app.clone()));
         let graceful = GracefulShutdown::new();
-        let acceptance = Arc::new(Acceptance {
-            http,
-            router: router(self.app.clone(), self.trusted_proxies),
-            tls: self.tls,
-            proxy_protocol: self.proxy_protocol,
-            lingering: Semaphore::new(LINGERING),
-        });
+        let acceptance = Arc::new(Acceptance::new(
+            router(self.app.clone(), self.trusted_proxies),
+            self.tls,
+            self.proxy_protocol,
+        ));
+        let mut over = std::pin::pin!(told_to_stop(stop, self.app.clone(), self.leave));
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted.map(|(stream, peer)| Came::Network(stream, peer)),
                 accepted = next(self.local.as_ref()) => accepted.map(Came::Local),
-                () = stop.cancelled() => break,
+                () = &mut over => break,
             };
             let Ok(came) = accepted else {
                 // Out of descriptors: connections that end free some.
@@ -230,6 +237,26 @@ impl Server {
         }
         self.app.uploads().stop().await;
         upkeep.stop().await;
+    }
+}
+
+/// Ends when the server is to stop. Until then `/readyz` says that it leaves.
+async fn told_to_stop(stop: Stop, app: App, leave: Duration) {
+    tokio::select! {
+        () = stop.now.cancelled() => return,
+        () = stop.leave.cancelled() => {}
+    }
+    app.leaving().cancel();
+    if leave.is_zero() {
+        return;
+    }
+    tracing::info!(
+        seconds = leave.as_secs_f64(),
+        "leaving: still serving, and not ready any more"
+    );
+    tokio::select! {
+        () = stop.now.cancelled() => {}
+        () = tokio::time::sleep(leave) => {}
     }
 }
 
@@ -278,6 +305,27 @@ struct Acceptance {
 }
 
 impl Acceptance {
+    fn new(router: Router, tls: Option<TlsAcceptor>, proxy_protocol: TrustedProxies) -> Self {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEADERS);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(HEAD_BYTES as u32)
+            .max_concurrent_streams(STREAMS)
+            .keep_alive_interval(HEAD);
+        Self {
+            http,
+            router,
+            tls,
+            proxy_protocol,
+            lingering: Semaphore::new(LINGERING),
+        }
+    }
+
     async fn serve(&self, came: Came, watcher: Watcher) {
         let (mut stream, mut peer) = match came {
             Came::Network(stream, peer) => (stream, peer),

@@ -34,6 +34,8 @@ pub(super) struct Asked {
     limit: Option<String>,
     order: Option<String>,
     after: Option<String>,
+    /// `loadlock.next` of the page before: the ledger's own place, where `after` has to look for one.
+    cursor: Option<String>,
 }
 
 /// How much of a list is wanted, in which order.
@@ -80,9 +82,16 @@ pub(super) async fn list(
         who: &who,
         ascending,
     };
-    let cursor = match &asked.after {
-        None => None,
-        Some(after) => listing.place_of(after).await?,
+    let cursor = match (&asked.after, &asked.cursor) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::param(
+                "cursor",
+                "`cursor` and `after` are two places to go on from",
+            ));
+        }
+        (None, Some(cursor)) => Some(Place::After(cursor.clone())),
+        (Some(after), None) => listing.place_of(after).await?,
+        (None, None) => None,
     };
     let page = match (cursor, asked.purpose.as_deref()) {
         (Some(Place::End), _) => FilePage {
@@ -102,6 +111,7 @@ pub(super) async fn list(
         "first_id": id(page.files.first()),
         "last_id": id(page.files.last()),
         "has_more": page.next.is_some(),
+        "loadlock": { "next": page.next },
     }))
     .into_response())
 }

@@ -67,10 +67,10 @@ impl Running {
         })??)
     }
 
-    /// One page of files. Its cursor is the last file's id.
+    /// One page of files.
     pub(crate) async fn list(&self, request: &ListRequest) -> Result<FilePage> {
         let mut path = format!("/v1/files?limit={}", request.limit);
-        let wishes = [("after", &request.cursor), ("purpose", &request.purpose)];
+        let wishes = [("cursor", &request.cursor), ("purpose", &request.purpose)];
         for (key, value) in wishes {
             if let Some(value) = value {
                 path.push_str(&format!("&{key}={}", percent_encoded(value)));
@@ -83,12 +83,8 @@ impl Running {
             .iter()
             .map(file)
             .collect::<Result<_>>()?;
-        let last = files.last().map(|file| file.id.clone());
-        let more = page["has_more"] == true;
-        Ok(FilePage {
-            files,
-            next: last.filter(|_| more),
-        })
+        let next = page["loadlock"]["next"].as_str().map(str::to_owned);
+        Ok(FilePage { files, next })
     }
 
     /// One file.

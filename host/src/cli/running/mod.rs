@@ -9,6 +9,7 @@ mod files;
 mod operate;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -20,18 +21,17 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use loadlock::config::Config;
 use loadlock::{Error, ErrorCode, Result, Target, local};
-use loadlock_server::SOCKET;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
 use super::context::token_of_caller;
 
-type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
+pub(super) type Sent = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// Most bytes of an answer that is no content.
 const ANSWER_BYTES: usize = 64 << 20;
 /// The type of a JSON body.
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// What to do about an answer that this program does not know.
 const OTHER_VERSION: &str = "it may be another version of Loadlock: restart it, or use its own program";
 
@@ -39,17 +39,33 @@ const OTHER_VERSION: &str = "it may be another version of Loadlock: restart it, 
 pub(crate) struct Running {
     socket: PathBuf,
     config: Box<Config>,
+    /// It went away before it had answered.
+    gone: AtomicBool,
+    /// It was away before it was asked.
+    never_asked: AtomicBool,
 }
 
 impl Running {
-    /// The one on this home; `None` if there is none.
-    pub(crate) async fn on(config: &Config) -> Option<Self> {
-        let socket = config.home.join(SOCKET);
+    /// The one at this socket of the home; `None` if there is none.
+    pub(crate) async fn on(config: &Config, socket: &str) -> Option<Self> {
+        let socket = config.home.join(socket);
         UnixStream::connect(&socket).await.ok()?;
         Some(Self {
             socket,
             config: Box::new(config.clone()),
+            gone: AtomicBool::new(false),
+            never_asked: AtomicBool::new(false),
         })
+    }
+
+    /// Whether a request found nobody, or nobody answered it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request found nobody, so that it can be asked again whatever it changes.
+    pub(crate) fn was_never_asked(&self) -> bool {
+        self.never_asked.load(Ordering::Relaxed)
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
@@ -65,12 +81,16 @@ impl Running {
     async fn ask(&self, method: Method, path: &str, headers: &[(&str, String)], body: Sent) -> Result<Value> {
         let response = self.send(method, path, headers, body).await?;
         let good = response.status().is_success();
-        let answer = read(response).await?;
+        let answer = read(response).await.inspect_err(|error| {
+            if error.code == ErrorCode::Overloaded {
+                self.gone.store(true, Ordering::Relaxed);
+            }
+        })?;
         if good { Ok(answer) } else { Err(refused(&answer)) }
     }
 
     /// One request on a connection of its own.
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -95,10 +115,20 @@ impl Running {
                 format!("cannot be said to the running gateway: {error}"),
             )
         })?;
-        let stream = UnixStream::connect(&self.socket).await.map_err(gone)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| {
+            self.never_asked.store(true, Ordering::Relaxed);
+            self.lost(error)
+        })?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.lost(error))?;
         tokio::spawn(connection);
-        sender.send_request(request).await.map_err(gone)
+        sender.send_request(request).await.map_err(|error| self.lost(error))
+    }
+
+    fn lost(&self, error: impl std::fmt::Display) -> Error {
+        self.gone.store(true, Ordering::Relaxed);
+        gone(error)
     }
 }
 
@@ -136,20 +166,20 @@ fn nothing() -> Sent {
     whole(String::new())
 }
 
-fn whole(text: String) -> Sent {
+pub(super) fn whole(text: String) -> Sent {
     Full::new(Bytes::from(text))
         .map_err(|never| match never {})
         .boxed_unsync()
 }
 
-async fn read(response: Response<Incoming>) -> Result<Value> {
+pub(super) async fn read(response: Response<Incoming>) -> Result<Value> {
     let body = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES);
     let bytes = body.collect().await.map_err(gone)?.to_bytes();
     serde_json::from_slice(&bytes).map_err(|_| strange("JSON"))
 }
 
 /// An error object as the error that it was.
-fn refused(answer: &Value) -> Error {
+pub(super) fn refused(answer: &Value) -> Error {
     let error = &answer["error"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let named = |code: &&ErrorCode| error["code"] == code.as_str();

@@ -7,16 +7,20 @@ use std::time::{Duration, SystemTime};
 
 use loadlock::Gateway;
 use loadlock::config::Config;
-use loadlock_server::Certificate;
+use loadlock_server::{Certificate, Stop};
 use tokio::signal::unix::Signal;
 
 use super::super::args::Globals;
 use super::super::context::configuration;
 use super::super::failure::Failure;
+use super::super::terminal::Terminal;
 
 /// How often files are looked at. Looking works where watching does not: on network file systems, and where an
 /// orchestrator swaps a link above the file.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How often a terminal is looked for after a hangup.
+const LOOKS: i32 = 3;
 
 /// What is reloaded.
 pub(super) struct Reload {
@@ -44,14 +48,24 @@ impl Reload {
         self.certificate.is_some()
     }
 
-    /// Reloads whenever there is a reason. A configuration with a mistake changes nothing and is reported.
-    pub(super) async fn run(mut self, mut hangup: Signal) {
+    /// Reloads whenever there is a reason, until the terminal of a server in the foreground has gone: then it is told to
+    /// stop. A configuration with a mistake changes nothing and is reported.
+    pub(super) async fn run(mut self, mut hangup: Signal, terminal: Terminal, stop: Stop) {
         let mut ticks = tokio::time::interval(LOOK);
+        let mut hung_up = 0;
         loop {
             let asked = tokio::select! {
                 _ = hangup.recv() => true,
                 _ = ticks.tick() => false,
             };
+            // Some systems take the terminal away only after they have said so.
+            hung_up = if asked { LOOKS } else { hung_up };
+            if hung_up > 0 && terminal.has_gone() {
+                tracing::info!("the terminal has gone: stopping");
+                stop.now.cancel();
+                return;
+            }
+            hung_up -= i32::from(hung_up > 0);
             let now = look(&self.gateway.config());
             if !asked && now == self.seen {
                 continue;

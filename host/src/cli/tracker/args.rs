@@ -2,35 +2,37 @@
 
 use clap::{Args, Subcommand};
 
+use super::super::help::once;
+
 /// `loadlock tracker`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tracker {
     /// Bring the shared ledger's schema to the version that this gateway needs
     #[command(
-        after_help = "Of a ledger in PostgreSQL (`tracker.component = \"builtin:tracker-supabase\"`). The script may \
-             run any number of
-times and does what is still to be done; migrations only add, so gateways can be replaced one by one.
+        after_help = once("Of a ledger in PostgreSQL (`tracker.component = \"builtin:tracker-supabase\"`). The script
+may run any number of times and does what is still to be done; migrations only add, so gateways can be replaced one by one.
 
 The connection is made with --database or LOADLOCK_DATABASE, by a role that may create schemas; its password is
 best left to LOADLOCK_DATABASE, PGPASSWORD is not read. TLS is used when the server offers it, and demanded with
 `sslmode=require`.
 
 Examples:
-  loadlock tracker migrate --print | psql \"$DATABASE\"
-  LOADLOCK_DATABASE='postgresql://postgres:…@db.example.com/postgres?sslmode=require' loadlock tracker migrate --apply"
+  export LOADLOCK_DATABASE='postgresql://me@db.example.com/x?sslmode=require'
+  loadlock tracker migrate --print | psql \"$LOADLOCK_DATABASE\"
+  loadlock tracker migrate --apply")
     )]
     Migrate(Migrate),
     /// Take over the records of the system that Loadlock replaces
     #[command(
-        after_help = "Reads the table `provider_file_uploads` of EX-AI-MCP-Server, in either of its forms, and \
-             records every completed upload
-that has the vendor's id, a SHA-256 and a size as a file of --tenant, with whichever tracker is configured. Providers
+        after_help = once("Reads the table `provider_file_uploads` of EX-AI-MCP-Server, in either of its forms, and
+records every completed upload that has the vendor's id, a SHA-256 and a size as a file of --tenant, with whichever tracker is configured. Providers
 are found by their names in the configuration. Nothing is sent to a vendor, and the table is only read. It may run
 again: what was taken over stays as it is. What is left out is counted by its reason.
 
 Examples:
-  LOADLOCK_DATABASE='postgresql://postgres:…@db.example.com/postgres?sslmode=require' loadlock tracker import --tenant acme --dry-run
-  loadlock tracker import --tenant acme --table old.provider_file_uploads"
+  export LOADLOCK_DATABASE='postgresql://me@db.example.com/x?sslmode=require'
+  loadlock tracker import --tenant acme --dry-run
+  loadlock tracker import --tenant acme --table old.provider_file_uploads")
     )]
     Import(Import),
 }

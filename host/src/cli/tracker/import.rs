@@ -8,9 +8,10 @@ use loadlock::{Error, ErrorCode};
 use serde_json::{Map, Value, json};
 
 use super::super::args::Globals;
-use super::super::context::{Session, configuration, open};
+use super::super::context::{Session, configuration};
 use super::super::failure::{Failure, Status};
 use super::super::output::Output;
+use super::super::turn::{Whom, Wish, take};
 use super::args::Import;
 use super::database::{connect, failed};
 use super::predecessor::read;
@@ -24,7 +25,11 @@ type Counts = BTreeMap<&'static str, u64>;
 pub(super) async fn run(globals: &Globals, output: &Output, command: Import) -> Result<Status, Failure> {
     let session = match command.dry_run {
         true => None,
-        false => Some(open(configuration(globals)?, output).await?),
+        false => match take(&configuration(globals)?, Wish::Own, globals, output).await {
+            Ok(Whom::Own(session)) => Some(session),
+            Ok(Whom::Running(_)) => None,
+            Err(failure) => return Err(beside(failure)),
+        },
     };
     let client = connect(command.database.as_deref()).await?;
     let query = format!("select to_jsonb(t)::text from {} as t", table(&command.table)?);
@@ -45,10 +50,10 @@ pub(super) async fn run(globals: &Globals, output: &Output, command: Import) -> 
             Err(left) => *counts.entry(left.reason()).or_default() += 1,
         }
         if batch.len() == BATCH {
-            take(session.as_ref(), &command.tenant, &mut batch, &mut counts).await?;
+            hand_over(session.as_ref(), &command.tenant, &mut batch, &mut counts).await?;
         }
     }
-    take(session.as_ref(), &command.tenant, &mut batch, &mut counts).await?;
+    hand_over(session.as_ref(), &command.tenant, &mut batch, &mut counts).await?;
     if output.json {
         output.object(&json!({ "tenant": command.tenant, "rows": counts }))?;
     } else {
@@ -59,7 +64,7 @@ pub(super) async fn run(globals: &Globals, output: &Output, command: Import) -> 
     Ok(Status::Done)
 }
 
-async fn take(
+async fn hand_over(
     session: Option<&Session>,
     tenant: &str,
     batch: &mut Vec<Imported>,
@@ -83,6 +88,19 @@ async fn take(
     }
     batch.clear();
     Ok(())
+}
+
+/// What to do where a gateway has the ledger.
+fn beside(failure: Failure) -> Failure {
+    match failure {
+        Failure::Gateway(error) if error.code == ErrorCode::HomeInUse => error
+            .hint(
+                "an import writes the ledger, which the gateway has open: stop it, import, and start it again; \
+                 `--dry-run` counts beside it",
+            )
+            .into(),
+        other => other,
+    }
 }
 
 /// A table's name, quoted, with its schema.

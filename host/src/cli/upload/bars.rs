@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use loadlock::{CancellationToken, Event, File, Progress};
+use loadlock_policy::human;
 
 use super::super::output::Output;
-use super::super::text::{fit, safe};
+use super::super::text::{counted, fit, safe};
 use super::items::{Item, Skipped, for_each_item};
 
 /// Wide enough for most names, small enough to leave room for the numbers on 80 columns.
-const NAME_WIDTH: usize = 24;
+const NAME_WIDTH: usize = 20;
 
 /// Bytes, rate and time left.
-const TEMPLATE: &str = "{prefix:24} [{bar:16.cyan/dim}] {decimal_bytes:>9}/{decimal_total_bytes} \
+const TEMPLATE: &str = "{prefix:20} [{bar:12.cyan/dim}] {decimal_bytes:>9}/{decimal_total_bytes} \
      {decimal_bytes_per_sec:>11} {eta:>4} {wide_msg}";
 
 /// The bars of one command; for a terminal only.
@@ -59,7 +60,7 @@ impl Bars {
             Some(overall) => self.bars.insert_before(overall, bar),
             None => self.bars.add(bar),
         };
-        bar.set_style(style("{prefix:24} {spinner} {wide_msg}"));
+        bar.set_style(style("{prefix:20} {spinner} {wide_msg}"));
         bar.set_prefix(fit(&safe(name), NAME_WIDTH));
         bar.set_message("checking");
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -92,7 +93,7 @@ fn count(arguments: Vec<OsString>, bar: ProgressBar, interrupted: CancellationTo
             if let Item::File(path) = item {
                 files += 1;
                 bar.inc_length(path.metadata().map_or(0, |facts| facts.len()));
-                bar.set_message(format!("{files} files"));
+                bar.set_message(counted(files, "file"));
             }
             if interrupted.is_cancelled() {
                 return ControlFlow::Break(());
@@ -151,7 +152,7 @@ impl Progress for Bar {
             } => {
                 let wait = Duration::from_millis(after_ms);
                 self.bar
-                    .set_message(format!("{}: {} in {wait:.1?}", safe(&provider), safe(&reason)));
+                    .set_message(format!("{}: {} in {}", safe(&provider), safe(&reason), human(wait)));
             }
             // The log says it above the bars, and it stays there.
             Event::Fallback { .. } => {}

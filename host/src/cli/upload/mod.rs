@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 
 use super::args::{Globals, Upload};
 use super::asked::Asked;
-use super::context::{ask, configuration, known_provider};
+use super::context::{configuration, known_provider};
 use super::failure::{Failure, Status};
 use super::output::Output;
+use super::turn::Wish;
 
 mod bars;
 mod interrupt;
@@ -44,7 +45,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Upload) -> 
     let alone = matches!(command.files.as_slice(), [one] if !is_many(one));
     let interrupted = watch_for_interrupt(output);
     let gateway = tokio::select! {
-        gateway = ask(config.clone(), output) => Some(gateway?),
+        gateway = Asked::take(config.clone(), Wish::Change, globals, output) => Some(gateway?),
         () = interrupted.cancelled() => None,
     };
     let (items, walk) = walked(command.files.clone());

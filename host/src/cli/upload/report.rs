@@ -2,12 +2,19 @@
 
 use loadlock::{Error, ErrorCode, File};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::super::failure::Failure;
 use super::super::output::{About, GOOD, Output, styled};
 use super::super::receipt::receipt;
-use super::super::text::{counted, pad, safe, size};
+use super::super::text::{counted, fit, pad, safe, size, terminal_width};
 use super::items::Skipped;
+
+/// As wide as the longest word for how an upload ended.
+const DONE_WIDTH: usize = 14;
+
+/// Of a path, on a terminal that has no room for it.
+const LEAST_PATH: usize = 12;
 
 /// A stored file and which item it was.
 #[derive(Serialize)]
@@ -37,11 +44,12 @@ pub(super) fn show(output: &Output, result: &Result<File, Error>, path: &str, al
             } else {
                 let (id, provider, path) = (&file.id, safe(&file.provider), safe(path));
                 match output.terminal {
-                    true => output.line(format_args!(
-                        "{}  {id}  {:>7}  {provider}  {path}",
-                        styled(GOOD, pad(done, 14)),
-                        size(file.bytes)
-                    ))?,
+                    true => {
+                        let facts = format!("  {id}  {:>7}  {provider}  ", size(file.bytes));
+                        let left = terminal_width().saturating_sub(DONE_WIDTH + facts.width());
+                        let path = fit(&path, left.max(LEAST_PATH));
+                        output.line(format_args!("{}{facts}{path}", styled(GOOD, pad(done, DONE_WIDTH))))?;
+                    }
                     false => output.line(format_args!("{}\t{id}\t{}\t{provider}\t{path}", done, file.bytes))?,
                 }
             }
@@ -87,7 +95,7 @@ impl Tally {
             let kinds: Vec<_> = kinds
                 .into_iter()
                 .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| number(count, what))
+                .map(|(count, what)| counted(count, what))
                 .collect();
             output.note(format_args!("skipped {}; name them to upload them", kinds.join(", ")));
         }
@@ -103,14 +111,10 @@ impl Tally {
         };
         format!(
             "{}: {} stored, {} already there, {} failed{cancelled}",
-            number(all, "file"),
+            counted(all, "file"),
             self.stored,
             self.deduplicated,
             self.failed
         )
     }
-}
-
-fn number(count: u64, what: &str) -> String {
-    counted(usize::try_from(count).unwrap_or(usize::MAX), what)
 }

@@ -44,10 +44,11 @@ fn an_interrupted_upload_is_reported_and_nothing_is_stored() {
 }
 
 #[test]
-fn beside_a_running_gateway_tokens_and_components_can_be_looked_at() {
+fn beside_a_running_upload_everything_can_be_looked_at_and_nothing_changed() {
     let place = Place::new();
     let mut owner = endless(&place);
-    let ran = place.run(&["files", "ls", "--json"]).expect(1);
+    assert_eq!(place.run(&["files", "ls", "--json"]).expect(0).out, "");
+    let ran = place.run(&["files", "rm", "file-x", "--json", "--no-wait"]).expect(1);
     assert_eq!(code(&ran.objects()[0]), "home_in_use");
     place.run(&["token", "issue"]).expect(0);
     place.run(&["providers", "inspect", "local"]).expect(0);
