@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_journal::Journal;
 use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::coordination::Coordination;
@@ -40,7 +39,6 @@ impl Gateway {
     ///
     /// # Errors
     /// The first thing that stands in the way: a start with half of the configuration would be a surprise later.
-    #[boxed]
     pub async fn open(mut setup: Setup) -> Result<Self> {
         let (look_only, answering) = (setup.look_only, setup.answering.take());
         let gateway = Self(Arc::new(opened(setup).await?));

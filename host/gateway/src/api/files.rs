@@ -1,6 +1,5 @@
 //! What happens to files after they are stored: list, look up, read, delete.
 
-use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use loadlock_audit::Event;
 use loadlock_policy::counted;
@@ -48,7 +47,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::TrackerFailed`].
-    #[boxed]
     pub async fn list(&self, who: &Principal, request: ListRequest) -> Result<FilePage> {
         who.require(Scope::Read)?;
         let query = FilesQuery {
@@ -75,7 +73,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::FileNotFound`], also for another tenant's file.
-    #[boxed]
     pub async fn get(&self, who: &Principal, id: &str) -> Result<File> {
         who.require(Scope::Read)?;
         let record = self.record_of(who, id).await?;
@@ -113,7 +110,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::ContentUnavailable`] if the vendor gives this purpose back in no form.
-    #[boxed]
     pub async fn content(&self, who: &Principal, id: &str) -> Result<Content> {
         let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
         pending.what().file_id = Some(id.to_owned());
@@ -131,7 +127,6 @@ impl Gateway {
     ///
     /// # Errors
     /// Those of [`Self::content`] that are known before.
-    #[boxed]
     pub async fn describe_content(&self, who: &Principal, id: &str) -> Result<(File, bool)> {
         let (record, _, raw) = self.readable(who, id).await?;
         Ok((self.0.shown(who.tenant(), record.into()), raw))
@@ -236,7 +231,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted
     /// later.
-    #[boxed]
     pub async fn delete(&self, who: &Principal, id: &str) -> Result<()> {
         let mut pending = self.0.audit.begin_for(who, Event::Delete).await?;
         pending.what().file_id = Some(id.to_owned());
@@ -257,7 +251,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
-    #[boxed]
     pub async fn stats(&self, who: &Principal) -> Result<LedgerStats> {
         who.require(Scope::Read)?;
         self.0.flush_for(|_, waiting| waiting.tenant == who.tenant()).await;

@@ -3,15 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
-
 use crate::metrics;
 use crate::state::gateway::Gateway;
 use crate::state::tenant_limits::limits;
 
 impl Gateway {
     /// Sets the gauges that show what is so now. For a front door, before it renders its metrics.
-    #[boxed]
     pub async fn publish_gauges(&self) {
         let state = &self.0;
         let now = state.clock.now();

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use async_recursion::async_recursion as boxed;
-
 use crate::error::Result;
 use crate::maintenance::gauges::gauges;
 use crate::principal::{Principal, Scope};
@@ -15,7 +13,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`].
-    #[boxed]
     pub async fn providers(&self, who: &Principal) -> Result<Vec<ProviderView>> {
         who.require(Scope::Read)?;
         let usage = self.0.usage_rows().await;
@@ -44,7 +41,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::ProviderUnknown`]; an unhealthy provider is an answer, not an error.
-    #[boxed]
     pub async fn probe(&self, who: &Principal, name: &str) -> Result<Probe> {
         who.require(Scope::Read)?;
         let unit = self.0.providers.named(name)?;

@@ -1,7 +1,6 @@
 //! What may change while the gateway serves: who may come in, from which folders files may come, what each tenant may
 //! use.
 
-use async_recursion::async_recursion as boxed;
 use loadlock_config::Config;
 
 use crate::admission::Grants;
@@ -17,7 +16,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::ConfigInvalid`] if a key cannot be read, a folder cannot be opened or the auth component refuses
     /// the policy; everything stays as it was then.
-    #[boxed]
     pub async fn reload(&self, config: &Config) -> Result<bool> {
         let state = &*self.0;
         let _turn = state.config.reloading().await;

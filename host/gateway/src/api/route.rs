@@ -1,6 +1,5 @@
 //! Where a file would go.
 
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::routing::Reason;
 
 use crate::api::request::{Source, Target, UploadRequest};
@@ -16,7 +15,6 @@ impl Gateway {
     ///
     /// # Errors
     /// What keeps the file from being admitted; a file that no provider takes is an answer, not an error.
-    #[boxed]
     pub async fn route(&self, who: &Principal, request: UploadRequest) -> Result<RouteView> {
         who.require(Scope::Read)?;
         let state = &*self.0;

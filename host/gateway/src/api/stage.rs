@@ -1,6 +1,5 @@
 //! Bodies that front doors announce, and those that they have taken in before anything is decided about them.
 
-use async_recursion::async_recursion as boxed;
 use loadlock_sandbox::validator::{FileCandidate, ValidationRules};
 
 use crate::admission::{Body, refused, too_large};
@@ -130,7 +129,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`],
     /// [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn allot(&self, who: &Principal, at_least: u64, idempotency_key: Option<&str>) -> Result<Allotment> {
         who.require(Scope::Write)?;
         let state = &*self.0;
@@ -148,7 +146,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`]
     /// if it ends early. Nothing stays on the disk then.
-    #[boxed]
     pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
         who.require(Scope::Write)?;
         let max_bytes = self.0.live().config.limits.max_upload_size.0;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::model::{RemoteRef, RemoteStatus};
 
 use crate::state::gateway::Gateway;
@@ -18,7 +17,6 @@ impl Gateway {
     }
 
     /// Asks the vendor about a file that it works on; one that does not answer says nothing new.
-    #[boxed]
     pub async fn ask_status(&self, file: &File) {
         if self.status(file) != RemoteStatus::Processing {
             return;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::Millis;
 use loadlock_sandbox::coordination::AuditCount;
 
@@ -51,7 +50,6 @@ impl Gateway {
     /// Makes what the journal keeps lazily last, and tells a shared ledger what is left to be told of the audit log's
     /// counts, within 3 s each. For whoever ends a process in order, before the last clone is dropped; where it is left
     /// out, the next start delivers records a second time, and the counts of the last seconds are missing.
-    #[boxed]
     pub async fn close(&self) {
         let flushed = tokio::time::timeout(FAREWELL, self.0.journal.flush()).await;
         if !matches!(flushed, Ok(Ok(()))) {

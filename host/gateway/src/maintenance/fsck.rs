@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_journal::SourceRef;
 use loadlock_policy::upkeep::{
     BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance,
@@ -58,7 +57,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or
     /// [`ErrorCode::StateUnavailable`] if the books cannot be read.
-    #[boxed]
     pub async fn fsck(&self, who: &Principal) -> Result<BalanceSheet> {
         self.balance_sheet(who, false).await
     }

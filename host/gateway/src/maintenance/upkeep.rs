@@ -3,7 +3,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use tokio::task::JoinSet;
 
 use super::{monitor, settle_loop};
@@ -24,7 +23,6 @@ impl Upkeep {
     /// Stops, and waits until nothing of it runs any more. A probe that is under way is given up; a step of settling
     /// that is under way is taken up again by the next round of whoever opens the gateway. What was accepted until now
     /// is in the ledger then, if the ledger answers.
-    #[boxed]
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         if let Some(state) = self.gateway.upgrade() {

@@ -31,7 +31,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use async_recursion::async_recursion as boxed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -277,7 +276,6 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorCode::RequestInvalid`] if there is such a file, [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn create(&self, name: &str, max_bytes: u64) -> Result<DataWriter> {
         check_name(name)?;
         self.open_still()?;
@@ -305,7 +303,6 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorCode::FileNotFound`] if the session was closed, [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn append(&self, alone: Alone, name: &str, max_bytes: u64) -> Result<DataWriter> {
         check_name(name)?;
         self.open_still()?;
@@ -368,7 +365,6 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn remove_data(&self) -> Result<()> {
         let data = std::mem::take(&mut self.facts().data);
         self.space().give_back(data.values().sum());
