@@ -1,6 +1,5 @@
 //! The gate of every front door: who presents this credential, recorded whatever the answer.
 
-use async_recursion::async_recursion as boxed;
 use loadlock_audit::{Event, Outcome};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +18,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Unauthenticated`]; [`ErrorCode::RateLimited`] with the time to wait after too many failures;
     /// [`ErrorCode::StateUnavailable`] while nothing can be recorded.
-    #[boxed]
     pub async fn authenticate_from(&self, door: Door, credential: Option<&str>, peer: Peer) -> Result<Principal> {
         let inner = &self.0;
         let limited = door == Door::Network;
@@ -70,7 +68,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Unauthenticated`], recorded as a denial; [`ErrorCode::StateUnavailable`] while nothing can be
     /// recorded.
-    #[boxed]
     pub async fn recheck(&self, who: &Principal) -> Result<()> {
         let Some(code) = self.0.auth.withdrawn(who.identity()) else {
             return Ok(());

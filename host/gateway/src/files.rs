@@ -1,6 +1,5 @@
 //! What happens to files after they are stored: list, look up, read, delete.
 
-use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use loadlock_audit::{Event, What};
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
@@ -63,7 +62,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::TrackerFailed`].
-    #[boxed]
     pub async fn list(&self, who: &Principal, request: ListRequest) -> Result<FilePage> {
         who.require(Scope::Read)?;
         let query = FilesQuery {
@@ -90,7 +88,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::FileNotFound`], also for another tenant's file.
-    #[boxed]
     pub async fn get(&self, who: &Principal, id: &str) -> Result<File> {
         who.require(Scope::Read)?;
         let record = self.record_of(who, id).await?;
@@ -118,7 +115,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::ContentUnavailable`] if the vendor gives this purpose back in no form.
-    #[boxed]
     pub async fn content(&self, who: &Principal, id: &str) -> Result<Content> {
         let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
         pending.what().file_id = Some(id.to_owned());
@@ -205,7 +201,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted
     /// later.
-    #[boxed]
     pub async fn delete(&self, who: &Principal, id: &str) -> Result<()> {
         let mut pending = self.0.audit.begin_for(who, Event::Delete).await?;
         pending.what().file_id = Some(id.to_owned());
@@ -226,7 +221,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
-    #[boxed]
     pub async fn stats(&self, who: &Principal) -> Result<Stats> {
         who.require(Scope::Read)?;
         self.0.caught_up(|_, waiting| waiting.tenant == who.tenant()).await;

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock};
 
-use async_recursion::async_recursion as boxed;
 use loadlock_config::Config;
 use loadlock_journal::Journal;
 use loadlock_sandbox::Limits;
@@ -84,7 +83,6 @@ impl Gateway {
     ///
     /// # Errors
     /// The first thing that stands in the way: a start with half of the configuration would be a surprise later.
-    #[boxed]
     pub async fn open(setup: Setup) -> Result<Self> {
         let config = setup.config.clone();
         let home = Home::open(&config.home)?;
@@ -216,7 +214,6 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::authenticate_from`].
-    #[boxed]
     pub async fn authenticate(&self, door: Door, credential: Option<&str>) -> Result<Principal> {
         self.authenticate_from(door, credential, Peer::default()).await
     }

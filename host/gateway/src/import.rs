@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::model::Treatment;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 use sha2::{Digest, Sha256};
@@ -55,7 +54,6 @@ impl Gateway {
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`] without the scope `admin`; [`crate::ErrorCode::TrackerFailed`], with nothing
     /// recorded.
-    #[boxed]
     pub async fn import(&self, who: &Principal, tenant: &str, files: &[Imported]) -> Result<Vec<ImportOutcome>> {
         who.require(Scope::Admin)?;
         let records: Vec<_> = files.iter().map(|file| self.0.imported(tenant, file)).collect();

@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::metrics::{Unit, counter, gauge, histogram};
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::breaker::Label;
 use loadlock_sandbox::Usage;
 
@@ -282,7 +281,6 @@ fn breaker_value(label: Label) -> f64 {
 
 impl Gateway {
     /// Sets the gauges that show what is so now. For a front door, before it renders its metrics.
-    #[boxed]
     pub async fn publish_gauges(&self) {
         let inner = &self.0;
         let now = inner.clock.now();

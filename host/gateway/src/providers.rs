@@ -3,7 +3,6 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::breaker::{Breaker, BreakerSnapshot};
 
 use crate::error::Result;
@@ -18,7 +17,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`].
-    #[boxed]
     pub async fn providers(&self, who: &Principal) -> Result<Vec<ProviderView>> {
         who.require(Scope::Read)?;
         let usage = self.0.usage_rows().await;
@@ -70,7 +68,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::ProviderUnknown`]; an unhealthy provider is an answer, not an error.
-    #[boxed]
     pub async fn probe(&self, who: &Principal, name: &str) -> Result<Probe> {
         who.require(Scope::Read)?;
         let unit = self.0.provider(name)?;

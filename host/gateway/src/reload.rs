@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use async_recursion::async_recursion as boxed;
 use loadlock_config::Config;
 
 use crate::admission::Grants;
@@ -40,7 +39,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::ConfigInvalid`] if a key cannot be read, a folder cannot be opened or the auth component refuses
     /// the policy; everything stays as it was then.
-    #[boxed]
     pub async fn reload(&self, config: &Config) -> Result<bool> {
         let inner = &*self.0;
         let _turn = inner.reloading.lock().await;

@@ -9,7 +9,6 @@ use crate::gateway::Gateway;
 use crate::pipeline::journal_error;
 use crate::principal::{Principal, Scope};
 use crate::share::Held;
-use async_recursion::async_recursion as boxed;
 
 /// A whole body in the spool: hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its
 /// door closes that). A power loss may take it unless it is a session's: nobody was promised anything about it yet.
@@ -71,7 +70,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`],
     /// [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn allot(&self, who: &Principal, at_least: u64, idempotency_key: Option<&str>) -> Result<Allotment> {
         who.require(Scope::Write)?;
         let inner = &*self.0;
@@ -92,7 +90,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`]
     /// if it ends early. Nothing stays on the disk then.
-    #[boxed]
     pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
         who.require(Scope::Write)?;
         let max_bytes = self.0.config.limits.max_upload_size.0;

@@ -8,7 +8,6 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_recursion::async_recursion as boxed;
 use governor::DefaultDirectRateLimiter;
 use governor::clock::{Clock as _, DefaultClock};
 use loadlock_audit::{Event, Outcome};
@@ -209,7 +208,6 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::RateLimited`] with the time to wait.
-    #[boxed]
     pub async fn request_allowed(&self, who: &Principal) -> Result<()> {
         if self.0.live().config.tenant(who.tenant()).is_none() {
             return Ok(());

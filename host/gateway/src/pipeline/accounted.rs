@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_audit::{Event as AuditEvent, What};
 use tracing::Instrument;
 
@@ -28,7 +27,6 @@ impl Gateway {
     ///
     /// # Errors
     /// See [`crate::ErrorCode`].
-    #[boxed]
     pub async fn upload(&self, who: &Principal, request: UploadRequest, progress: &dyn Progress) -> Result<view::File> {
         let audit = &self.0.audit;
         let mut account = Account {

@@ -3,7 +3,6 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_journal::State;
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
 use rand::RngExt;
@@ -50,7 +49,6 @@ impl Gateway {
     /// # Errors
     /// [`crate::ErrorCode::StateUnavailable`]. A vendor or tracker that does not answer is no error: the entry stays
     /// for the next time.
-    #[boxed]
     pub async fn settle(&self) -> Result<Settled> {
         self.0.settle().await
     }

@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_audit::Event as AuditEvent;
 use loadlock_policy::Millis;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +85,6 @@ impl Gateway {
     ///
     /// # Errors
     /// What keeps the file from being admitted; a file that no provider takes is an answer, not an error.
-    #[boxed]
     pub async fn route(&self, who: &Principal, request: UploadRequest) -> Result<RouteView> {
         who.require(Scope::Read)?;
         let inner = &*self.0;

@@ -17,7 +17,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_recursion::async_recursion as boxed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -122,7 +121,6 @@ impl Session {
     ///
     /// # Errors
     /// See [`Session::update`].
-    #[boxed]
     pub async fn expire_at(&self, expires_at_ms: Option<u64>) -> Result<()> {
         let _turn = self.0.changing.lock().await;
         self.open_still()?;
@@ -156,7 +154,6 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorCode::RequestInvalid`] if there is such a file, [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn create(&self, name: &str, max_bytes: u64) -> Result<DataWriter> {
         self.writer(name, max_bytes, Mode::Create).await
     }
@@ -166,7 +163,6 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`].
-    #[boxed]
     pub async fn append(&self, name: &str, max_bytes: u64) -> Result<DataWriter> {
         self.writer(name, max_bytes, Mode::Append).await
     }

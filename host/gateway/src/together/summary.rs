@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_policy::Millis;
 use loadlock_sandbox::coordination::AuditCount;
 
@@ -51,7 +50,6 @@ impl Gateway {
     /// Tells a shared ledger what is left to be told of the audit log's counts, within 3 s. For whoever ends a process
     /// in order, before the last clone is dropped; where it is left out, the counts of the last seconds are missing
     /// there.
-    #[boxed]
     pub async fn close(&self) {
         let Some(together) = &self.0.together else {
             return;

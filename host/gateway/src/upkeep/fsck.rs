@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use async_recursion::async_recursion as boxed;
 use loadlock_journal::SourceRef;
 use loadlock_policy::upkeep::{
     BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderBalance, SpoolBalance, balance,
@@ -44,7 +43,6 @@ impl Gateway {
     /// # Errors
     /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or
     /// [`ErrorCode::StateUnavailable`] if the books cannot be read.
-    #[boxed]
     pub async fn fsck(&self, who: &Principal) -> Result<BalanceSheet> {
         who.require(Scope::Admin)?;
         let inner = &*self.0;

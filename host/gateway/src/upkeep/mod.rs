@@ -22,7 +22,6 @@ mod round;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, Inner};
@@ -51,7 +50,6 @@ impl Upkeep {
     /// Stops, and waits until nothing of it runs any more. A probe that is under way is given up; a step of settling
     /// that is under way is taken up again by the next round of whoever opens the gateway. What was accepted until now
     /// is in the ledger then, if the ledger answers.
-    #[boxed]
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         if let Some(inner) = self.gateway.upgrade() {

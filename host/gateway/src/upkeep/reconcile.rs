@@ -1,6 +1,5 @@
 //! `reconcile`: the vendors' lists against the ledger, and what follows from it.
 
-use async_recursion::async_recursion as boxed;
 use loadlock_journal::{DeleteIntent, JournalError};
 use loadlock_policy::upkeep::{Action, AfterStat, MassChange, Reason, plan};
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
@@ -111,7 +110,6 @@ impl Gateway {
     /// [`crate::ErrorCode::Forbidden`] without the scope `admin`, [`crate::ErrorCode::ProviderUnknown`]; and
     /// [`crate::ErrorCode::TrackerFailed`] or [`crate::ErrorCode::StateUnavailable`] if the books cannot be read: then
     /// nothing more is changed.
-    #[boxed]
     pub async fn reconcile(&self, who: &Principal, request: Reconcile) -> Result<Reconciled> {
         who.require(Scope::Admin)?;
         let inner = &*self.0;

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use axum::extract::connect_info::ConnectInfo;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -121,7 +120,6 @@ impl Server {
     ///
     /// # Errors
     /// See [`ServeError`].
-    #[boxed]
     pub async fn bind(gateway: Gateway, options: Options) -> Result<Self, ServeError> {
         let address = options.listen;
         if options.tls.is_none() && !options.plain_http && !address.ip().to_canonical().is_loopback() {
@@ -153,7 +151,6 @@ impl Server {
     }
 
     /// Serves until `stop`, then lets requests under way end for [`Options::drain`] and cancels what is left.
-    #[boxed]
     pub async fn run(self, stop: CancellationToken) {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()

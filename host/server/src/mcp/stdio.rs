@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_recursion::async_recursion as boxed;
 use futures::future::BoxFuture;
 use loadlock_gateway::{Error, ErrorCode, Gateway, Principal, Result};
 use rmcp::service::serve_server_with_ct;
@@ -22,7 +21,6 @@ pub type Identify = Arc<dyn Fn() -> BoxFuture<'static, Result<Principal>> + Send
 ///
 /// # Errors
 /// [`ErrorCode::RequestInvalid`] if the client does not begin as the protocol asks.
-#[boxed]
 pub async fn serve_stdio(gateway: Gateway, identify: Identify, stop: CancellationToken) -> Result<()> {
     let calls = TaskTracker::new();
     let app = App::new(gateway, stop.child_token(), Hosts::default());
