@@ -49,10 +49,7 @@ async fn a_killed_server_has_everything_that_it_acknowledged_and_what_it_synced_
         for piece in content[1_000..40 << 20].chunks(1 << 20) {
             feed.send(piece.to_vec()).await;
         }
-        until("the bytes", async || {
-            std::fs::metadata(&data).unwrap().len() > 33 << 20
-        })
-        .await;
+        until("the bytes", async || std::fs::metadata(&data).unwrap().len() > 33 << 20).await;
         served.kill().await;
         feed.abort().await;
     };

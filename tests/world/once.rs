@@ -75,7 +75,10 @@ async fn in_parts(client: &Client, content: &[u8]) {
 async fn tus_in_one_request(client: &Client, content: &[u8]) {
     let length = content.len().to_string();
     let headers = [TUS, OCTETS, NAME, ("upload-length", length.as_str())];
-    client.send("POST", "/v1/tus", &headers, content.to_vec()).await.expect(201);
+    client
+        .send("POST", "/v1/tus", &headers, content.to_vec())
+        .await
+        .expect(201);
 }
 
 async fn create(client: &Client, length: usize, more: &[(&str, &str)]) -> String {
@@ -145,7 +148,10 @@ async fn nine_tenths_of_the_spool_are_stored_by_every_door_and_written_once() {
         let before = written(&served);
         upload.await;
         let each = (written(&served) - before) as f64 / size as f64;
-        assert!((1.9..2.2).contains(&each), "{door}: {each} bytes are written for each byte");
+        assert!(
+            (1.9..2.2).contains(&each),
+            "{door}: {each} bytes are written for each byte"
+        );
     };
     let bodies: [Vec<u8>; 6] = std::array::from_fn(|_| next());
     counted("a form", Box::pin(by_form(&client, &bodies[0]))).await;
@@ -206,7 +212,9 @@ async fn one_idempotency_key_is_one_file_by_every_door() {
 
     // The same file by the other doors: a form, tus by header and by metadata.
     let (kind, body) = form(&[("purpose", "user_data")], &[("file", "a.txt", b"abcdef")]);
-    let by_form = client.send("POST", "/v1/files", &[("content-type", &kind), key], body).await;
+    let by_form = client
+        .send("POST", "/v1/files", &[("content-type", &kind), key], body)
+        .await;
     assert_eq!(by_form.expect(200).json()["id"], file);
     let purposed = ("upload-metadata", "filename YS50eHQ=,purpose dXNlcl9kYXRh");
     let keyed = (

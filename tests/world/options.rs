@@ -37,7 +37,11 @@ async fn begin(client: &Client, headers: &[(&str, &str)], change: Value) -> (u16
     } else {
         refused.json()["error"]["param"].clone()
     };
-    let code = if refused.status == 200 { String::new() } else { refused.code() };
+    let code = if refused.status == 200 {
+        String::new()
+    } else {
+        refused.code()
+    };
     (refused.status.as_u16(), code, param)
 }
 
@@ -54,12 +58,24 @@ async fn an_upload_in_parts_is_refused_when_it_is_begun() {
         (json!({ "filename": "id_rsa" }), "file_rejected", json!("filename")),
         (json!({ "filename": long }), "file_rejected", json!("filename")),
         (json!({ "purpose": "" }), "request_invalid", json!("purpose")),
-        (json!({ "purpose": "x".repeat(65) }), "request_invalid", json!("purpose")),
+        (
+            json!({ "purpose": "x".repeat(65) }),
+            "request_invalid",
+            json!("purpose"),
+        ),
         (json!({ "bytes": (1 << 20) + 1 }), "file_too_large", json!("bytes")),
         (json!({ "mime_type": long }), "request_invalid", json!("mime_type")),
         (json!({ "provider": "nobody" }), "provider_unknown", json!("provider")),
-        (json!({ "expires_after": after(0) }), "request_invalid", json!("expires_after[seconds]")),
-        (json!({ "expires_after": after(TOO_LONG) }), "request_invalid", json!("expires_after[seconds]")),
+        (
+            json!({ "expires_after": after(0) }),
+            "request_invalid",
+            json!("expires_after[seconds]"),
+        ),
+        (
+            json!({ "expires_after": after(TOO_LONG) }),
+            "request_invalid",
+            json!("expires_after[seconds]"),
+        ),
     ] {
         let (status, found, which) = begin(&client, &[], change.clone()).await;
         assert!((400..500).contains(&status), "{change}: {status}");
@@ -93,7 +109,10 @@ async fn a_purpose_that_no_provider_has_is_refused_before_a_byte_is_sent() {
     ));
     let (_served, client, _) = served(&place).await;
     let (status, code, param) = begin(&client, &[], json!({ "purpose": "nonsense" })).await;
-    assert_eq!((status, code.as_str(), param), (400, "purpose_unsupported", json!("purpose")));
+    assert_eq!(
+        (status, code.as_str(), param),
+        (400, "purpose_unsupported", json!("purpose"))
+    );
     let metadata = format!("filename YS50eHQ=,purpose {}", STANDARD.encode("nonsense"));
     let headers = [
         ("tus-resumable", "1.0.0"),
@@ -150,6 +169,23 @@ async fn a_tus_upload_is_refused_when_it_is_created() {
         .expect(201);
 }
 
+/// The largest upload that is promised is one that a provider takes.
+#[tokio::test]
+async fn a_size_that_no_provider_takes_is_refused_before_a_byte_is_sent() {
+    let place = place();
+    place.configure("[providers.local]\nlimits = { max_upload_size = \"512 KiB\" }\n");
+    let (_served, client, _) = served(&place).await;
+    let version = ("tus-resumable", "1.0.0");
+    let can = client.send("OPTIONS", "/v1/tus", &[version], "").await.expect(204);
+    assert_eq!(can.header("tus-max-size"), "524288");
+    for (length, status) in [("524288", 201), ("524289", 413)] {
+        let headers = [version, ("upload-length", length)];
+        client.send("POST", "/v1/tus", &headers, "").await.expect(status);
+    }
+    let (status, code, param) = begin(&client, &[], json!({ "bytes": 524_289 })).await;
+    assert_eq!((status, code.as_str(), param), (413, "file_too_large", json!("bytes")));
+}
+
 #[tokio::test]
 async fn the_other_doors_have_the_same_bounds() {
     let place = place();
@@ -174,7 +210,9 @@ async fn the_other_doors_have_the_same_bounds() {
     // A WebSocket is told at once, not by a failed upload later.
     let mut socket = served.socket(&token).await;
     for change in &bad {
-        let refused = socket.call("uploads.start", with(json!({ "path": path }), change)).await;
+        let refused = socket
+            .call("uploads.start", with(json!({ "path": path }), change))
+            .await;
         let refused = refused.unwrap_err();
         assert_eq!(refused["data"]["code"], "request_invalid", "{change}: {refused}");
     }
@@ -197,7 +235,10 @@ async fn the_other_doors_have_the_same_bounds() {
         let refused = client.send("POST", "/v1/files", &headers, body.clone()).await;
         assert_eq!(refused.expect(400).code(), "request_invalid");
     }
-    for (name, value) in [("purpose", "x".repeat(65)), ("expires_after[seconds]", TOO_LONG.to_string())] {
+    for (name, value) in [
+        ("purpose", "x".repeat(65)),
+        ("expires_after[seconds]", TOO_LONG.to_string()),
+    ] {
         let mut fields = vec![("purpose", "user_data")];
         if name == "purpose" {
             fields.clear();

@@ -143,7 +143,10 @@ mod tests {
     fn no_time_and_more_than_a_century_are_refused() {
         assert!(check_expiry(1).is_ok() && check_expiry(MAX_EXPIRES_IN_S).is_ok());
         for wrong in [0, MAX_EXPIRES_IN_S + 1, u64::MAX] {
-            assert_eq!(check_expiry(wrong).map_err(|error| error.code), Err(ErrorCode::RequestInvalid));
+            assert_eq!(
+                check_expiry(wrong).map_err(|error| error.code),
+                Err(ErrorCode::RequestInvalid)
+            );
         }
     }
 

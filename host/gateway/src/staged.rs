@@ -142,7 +142,10 @@ impl Gateway {
         match (most, announced.bytes) {
             (None, _) => Err(Error::new(
                 ErrorCode::PurposeUnsupported,
-                format!("no provider that may take the file has the purpose `{}`", asked.escape_debug()),
+                format!(
+                    "no provider that may take the file has the purpose `{}`",
+                    asked.escape_debug()
+                ),
             )
             .hint("leave the purpose out, or choose one that a provider has")),
             (Some(most), Some(bytes)) if bytes > most => Err(too_large(most)),

@@ -100,7 +100,10 @@ impl UploadOptions {
         {
             let error = Error::new(
                 ErrorCode::RequestInvalid,
-                format!("the media type has {} bytes; at most {MEDIA_TYPE} are allowed", media_type.len()),
+                format!(
+                    "the media type has {} bytes; at most {MEDIA_TYPE} are allowed",
+                    media_type.len()
+                ),
             );
             return Err(of(OptionField::MediaType)(error.hint("shorten it, or leave it out")));
         }
@@ -148,13 +151,55 @@ mod tests {
         };
         assert_eq!(good.clone().check().unwrap(), good);
         let wrong = [
-            (OptionField::Purpose, UploadOptions { purpose: text(0), ..good.clone() }),
-            (OptionField::Purpose, UploadOptions { purpose: text(65), ..good.clone() }),
-            (OptionField::Expiry, UploadOptions { expires_in_s: Some(0), ..good.clone() }),
-            (OptionField::Expiry, UploadOptions { expires_in_s: Some(most + 1), ..good.clone() }),
-            (OptionField::IdempotencyKey, UploadOptions { idempotency_key: text(0), ..good.clone() }),
-            (OptionField::IdempotencyKey, UploadOptions { idempotency_key: text(256), ..good.clone() }),
-            (OptionField::MediaType, UploadOptions { media_type: text(256), ..good.clone() }),
+            (
+                OptionField::Purpose,
+                UploadOptions {
+                    purpose: text(0),
+                    ..good.clone()
+                },
+            ),
+            (
+                OptionField::Purpose,
+                UploadOptions {
+                    purpose: text(65),
+                    ..good.clone()
+                },
+            ),
+            (
+                OptionField::Expiry,
+                UploadOptions {
+                    expires_in_s: Some(0),
+                    ..good.clone()
+                },
+            ),
+            (
+                OptionField::Expiry,
+                UploadOptions {
+                    expires_in_s: Some(most + 1),
+                    ..good.clone()
+                },
+            ),
+            (
+                OptionField::IdempotencyKey,
+                UploadOptions {
+                    idempotency_key: text(0),
+                    ..good.clone()
+                },
+            ),
+            (
+                OptionField::IdempotencyKey,
+                UploadOptions {
+                    idempotency_key: text(256),
+                    ..good.clone()
+                },
+            ),
+            (
+                OptionField::MediaType,
+                UploadOptions {
+                    media_type: text(256),
+                    ..good.clone()
+                },
+            ),
         ];
         for (field, options) in wrong {
             let bad = options.check().unwrap_err();

@@ -143,9 +143,8 @@ impl Client {
 
     /// A part of an upload in parts.
     pub(crate) async fn part(&mut self, path: &str, content: &[u8]) -> Result<Value> {
-        let before = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"data\"; filename=\"part\"\r\n\r\n"
-        );
+        let before =
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"data\"; filename=\"part\"\r\n\r\n");
         let body = [before.as_bytes(), content, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat();
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         let request = Request::post(path)

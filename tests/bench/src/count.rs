@@ -16,9 +16,9 @@ use serde_json::json;
 use crate::child::Listening;
 use crate::client::{Client, whole_form};
 use crate::place::Place;
+use crate::resumable::Way;
 use crate::run::Scope;
 use crate::trace::{self, Call};
-use crate::resumable::Way;
 use crate::{Result, allocations, dedup, failed, instructions, others};
 
 /// Uploads that are counted, and those before that fill caches.

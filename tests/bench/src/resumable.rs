@@ -73,6 +73,8 @@ async fn tus(client: &mut Client, body: Bytes, more: &[(&str, &str)]) -> Result<
     let mut headers = vec![("upload-length", length.as_str()), NAME];
     headers.extend(more);
     let path = client.tus(Method::POST, "/v1/tus", &headers, Bytes::new()).await?;
-    client.tus(Method::PATCH, &path, &[("upload-offset", "0")], body).await?;
+    client
+        .tus(Method::PATCH, &path, &[("upload-offset", "0")], body)
+        .await?;
     Ok(path)
 }

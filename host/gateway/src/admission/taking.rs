@@ -136,11 +136,7 @@ impl Spooled {
     /// # Errors
     /// [`ErrorCode::SpoolFull`](crate::ErrorCode::SpoolFull),
     /// [`ErrorCode::StateUnavailable`](crate::ErrorCode::StateUnavailable).
-    pub(crate) fn on_disk(
-        self,
-        spool: &Spool,
-        file: FileBytes,
-    ) -> Result<Option<(SpoolEntry, Arc<std::fs::File>)>> {
+    pub(crate) fn on_disk(self, spool: &Spool, file: FileBytes) -> Result<Option<(SpoolEntry, Arc<std::fs::File>)>> {
         let mut body = match self {
             Self::Entry(entry) => return Ok(file.single().map(|file| (entry, file.clone()))),
             Self::Session(_) => return Ok(None),
@@ -149,7 +145,9 @@ impl Spooled {
         let mut bytes = vec![0; usize::try_from(body.room.bytes()).unwrap_or(IN_MEMORY)];
         let mut entry = spool.create()?;
         fault::at(Point::SpoolCreated);
-        let file = file.single().ok_or_else(|| unavailable(&std::io::ErrorKind::NotFound.into()))?;
+        let file = file
+            .single()
+            .ok_or_else(|| unavailable(&std::io::ErrorKind::NotFound.into()))?;
         let written = file.read_exact_at(&mut bytes, 0).and_then(|()| {
             let mut file = create(&entry)?;
             std::io::Write::write_all(&mut file, &bytes)?;

@@ -251,7 +251,10 @@ impl Sessions {
         let shelf = self.lock();
         let known = shelf.tenants.get(tenant).and_then(|known| known.get(id));
         known.is_some_and(|session| overdue(session, now_ms))
-            || shelf.expired.iter().any(|(whose, which)| whose == tenant && which == id)
+            || shelf
+                .expired
+                .iter()
+                .any(|(whose, which)| whose == tenant && which == id)
     }
 
     pub(super) fn close(&self, session: &Session) -> Result<()> {

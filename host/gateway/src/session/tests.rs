@@ -114,7 +114,10 @@ async fn a_session_is_there_after_a_restart_and_nothing_else_is() {
     );
     assert_eq!((spool.space().used(), entries(dir.path())), (5, 1));
     assert_eq!(session.owner().tenant(), "acme");
-    let staged = session.stage(&["part_1".to_owned()], "a.txt", None, None).await.unwrap();
+    let staged = session
+        .stage(&["part_1".to_owned()], "a.txt", None, None)
+        .await
+        .unwrap();
     assert_eq!(
         staged.sha256(),
         "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"

@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, Uri};
 use loadlock_gateway::Target;
 
 use super::options::{of_form, of_json, respond_async};
-use crate::upload_options::UploadOptions;
 use super::{create, files, form, kept, list, parts, uploads};
 use crate::fuzzing::first_line;
+use crate::upload_options::UploadOptions;
 
 /// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused
 /// one leaves nothing.
@@ -42,7 +42,11 @@ pub fn form(bytes: &[u8]) {
 fn in_bounds(options: &UploadOptions) {
     let within = |text: &Option<String>, most: usize| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
     assert!(within(&options.purpose, 64) && within(&options.idempotency_key, 255));
-    assert!(options.expires_in_s.is_none_or(|seconds| (1..=36_525 * 86_400).contains(&seconds)));
+    assert!(
+        options
+            .expires_in_s
+            .is_none_or(|seconds| (1..=36_525 * 86_400).contains(&seconds))
+    );
     assert_ne!(options.target(), Target::Pinned("auto".into()));
     let stored = serde_json::to_string(options).ok();
     let again = stored.and_then(|text| serde_json::from_str(&text).ok());
@@ -50,7 +54,7 @@ fn in_bounds(options: &UploadOptions) {
 }
 
 /// Headers of an upload.
-pub(crate) fn wishes(headers: &HeaderMap) {
+pub(crate) fn upload_options(headers: &HeaderMap) {
     if let Ok(options) = of_json(headers, None, None, None) {
         in_bounds(&options);
     }
@@ -67,7 +71,7 @@ pub fn openai(bytes: &[u8]) {
     match kind % 5 {
         0 => query(rest),
         1 => {
-            let _ = serde_json::from_slice::<create::PathWish>(rest);
+            let _ = serde_json::from_slice::<create::ByPath>(rest);
         }
         2 => {
             let _ = serde_json::from_slice::<uploads::Wanted>(rest);

@@ -91,7 +91,10 @@ fn seconds(after: ExpiresAfter) -> Result<u64, Failure> {
     if after.anchor != "created_at" {
         return Err(Failure::param(
             "expires_after[anchor]",
-            format!("the anchor is \"{}\"; the only one is `created_at`", after.anchor.escape_debug()),
+            format!(
+                "the anchor is \"{}\"; the only one is `created_at`",
+                after.anchor.escape_debug()
+            ),
         ));
     }
     Ok(after.seconds)
@@ -118,7 +121,9 @@ fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Failu
     match (values.next().map(|value| value.to_str()), values.next()) {
         (None, _) => Ok(None),
         (Some(Ok(value)), None) => Ok(Some(value.trim().to_owned())),
-        _ => Err(Failure::body(format!("the header `{name}` must be there once, in plain ASCII"))),
+        _ => Err(Failure::body(format!(
+            "the header `{name}` must be there once, in plain ASCII"
+        ))),
     }
 }
 

@@ -22,10 +22,7 @@ pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u6
             return Err(Failure::param("part_ids", format!("the upload has no part `{id}`")));
         };
         if !seen.insert(id) {
-            return Err(Failure::param(
-                "part_ids",
-                format!("the part `{id}` is named twice"),
-            ));
+            return Err(Failure::param("part_ids", format!("the part `{id}` is named twice")));
         }
         sum += len;
     }
