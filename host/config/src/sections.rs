@@ -196,6 +196,8 @@ pub struct Sandbox {
     pub cpu: Duration,
     /// Time, waiting included.
     pub timeout: Duration,
+    /// What may be in the component's own directory. `None`: no limit for a built-in component, 1 GiB for another.
+    pub state: Option<Size>,
 }
 
 impl Sandbox {
@@ -204,6 +206,7 @@ impl Sandbox {
             memory: reader.get("sandbox.memory"),
             cpu: reader.get("sandbox.cpu"),
             timeout: reader.get("sandbox.timeout"),
+            state: reader.optional("sandbox.state").map(|(size, _)| size),
         }
     }
 
@@ -212,6 +215,9 @@ impl Sandbox {
             memory: reader.or(&format!("{section}.sandbox.memory"), self.memory),
             cpu: reader.or(&format!("{section}.sandbox.cpu"), self.cpu),
             timeout: reader.or(&format!("{section}.sandbox.timeout"), self.timeout),
+            state: reader
+                .written(&format!("{section}.sandbox.state"))
+                .map_or(self.state, |(size, _)| Some(size)),
         }
     }
 }

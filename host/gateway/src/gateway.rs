@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, RwLock};
 
-use loadlock_config::Config;
+use loadlock_config::{ComponentSource, Config};
 use loadlock_journal::Journal;
 use loadlock_sandbox::Limits;
 use loadlock_sandbox::auth::Auth;
@@ -109,7 +109,7 @@ impl Gateway {
                 settings: config.tracker.settings.clone().into_iter().collect(),
                 state: Some(home.component_state("tracker", "ledger")?),
                 network: network(&setup, "tracker", &config.tracker, &Needs::AsGranted, &local_key)?.network,
-                limits: tracker_limits(),
+                limits: tracker_limits(&config.tracker.component.source),
             })
         };
         let (tracker_grants, together_grants) = (tracker_grants()?, tracker_grants()?);
@@ -274,8 +274,13 @@ impl Inner {
 }
 
 /// One call of a tracker: a transaction on its own disk.
-fn tracker_limits() -> Limits {
+fn tracker_limits(source: &ComponentSource) -> Limits {
     Limits {
+        // The embedded ledger may grow as the disk lets it.
+        state_bytes: match source {
+            ComponentSource::Builtin(_) => None,
+            ComponentSource::File(_) => Some(16 << 30),
+        },
         memory_bytes: 256 << 20,
         cpu: std::time::Duration::from_secs(30),
         wall: std::time::Duration::from_secs(60),

@@ -146,6 +146,12 @@ metrics! {
         "Questions about what other gateways do that the ledger did not answer; uploads went on without.";
     SPOOL = "loadlock_spool_bytes", Gauge, Bytes, [], &[],
         "Bytes of request bodies that are kept, on the disk or in memory.";
+    STATE_BYTES = "loadlock_provider_state_bytes", Gauge, Bytes, ["provider"], &[],
+        "Bytes in the provider's own directory since it wrote there, where `sandbox.state` limits it.";
+    STATE_NAMES = "loadlock_provider_state_names", Gauge, Count, ["provider"], &[],
+        "Files and folders in the provider's own directory, likewise.";
+    STATE_REFUSALS = "loadlock_provider_state_refusals_total", Counter, Count, ["provider"], &[],
+        "Changes of the provider's own directory that were refused, because it is full.";
     AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
         "Records written into the audit log by this process.";
     AUDIT_FAILURES = "loadlock_audit_write_failures_total", Counter, Count, [], &[],
@@ -289,6 +295,11 @@ impl Gateway {
             gauge!(BREAKER, "provider" => unit.name.clone()).set(breaker_value(label));
             gauge!(PROVIDER_IN_FLIGHT, "provider" => unit.name.clone())
                 .set(f64::from(unit.in_flight.load(Ordering::Relaxed)));
+            if let Some(used) = unit.component.state_use() {
+                gauge!(STATE_BYTES, "provider" => unit.name.clone()).set(used.bytes as f64);
+                gauge!(STATE_NAMES, "provider" => unit.name.clone()).set(used.names as f64);
+                counter!(STATE_REFUSALS, "provider" => unit.name.clone()).absolute(used.refused);
+            }
         }
         gauge!(SPOOL).set(inner.spool.used() as f64);
         if let Ok(backlog) = inner.journal.backlog() {

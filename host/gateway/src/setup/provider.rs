@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use loadlock_config::Provider as Configured;
+use loadlock_config::{ComponentSource, Provider as Configured};
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::{Breaker, BreakerPolicy};
 use loadlock_policy::budget::{BudgetPolicy, RetryBudget};
@@ -83,6 +83,12 @@ pub(crate) async fn load_provider(
         cpu: configured.sandbox.cpu,
         wall: configured.sandbox.timeout,
         concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
+        state_bytes: match (&configured.sandbox.state, &configured.connection.component.source) {
+            (Some(size), _) => Some(size.0),
+            // Files on this machine are for its disk to hold.
+            (None, ComponentSource::Builtin(_)) => None,
+            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
+        },
         ..Limits::default()
     };
     let mut component = Provider::load(

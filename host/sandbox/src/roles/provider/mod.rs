@@ -15,7 +15,7 @@ use crate::component::{Loaded, Sandbox, Source};
 use crate::contract::v0_1;
 use crate::egress::Network;
 use crate::error::{CallError, LoadError};
-use crate::files::{AdmittedInput, FilesCtx, GrantRoot};
+use crate::files::{AdmittedInput, FilesCtx, GrantRoot, Quota, Spending, StateUse};
 use crate::inspect::{Inspection, Role};
 use crate::limits::{CPU_PER_BYTE, Exhausted};
 use crate::log::{ContentPipe, Log};
@@ -38,6 +38,8 @@ pub struct Provider {
     roots: RwLock<Vec<Weak<GrantRoot>>>,
     permits: Arc<Semaphore>,
     running: Running,
+    /// Of its own directory.
+    quota: Option<Arc<Quota>>,
 }
 
 /// Chunks of content that wait for a slow client; 256 KiB each.
@@ -80,6 +82,7 @@ impl Provider {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
             running: Running::default(),
             roots: RwLock::new(std::mem::take(&mut grants.roots).iter().map(Arc::downgrade).collect()),
+            quota: Quota::of(grants.state.as_ref(), &grants.limits),
             loaded,
             pre,
             environment,
@@ -95,6 +98,11 @@ impl Provider {
     /// What the component says about itself.
     pub fn inspection(&self) -> &Inspection {
         &self.loaded.inspection
+    }
+
+    /// What is in its own directory: nothing before it has written, or where there is no limit.
+    pub fn state_use(&self) -> Option<StateUse> {
+        self.quota.as_ref()?.used()
     }
 
     /// What it was granted.
@@ -310,6 +318,7 @@ impl Provider {
                 environment: &environment,
                 files: FilesCtx {
                     state: self.grants.state.clone(),
+                    spending: Spending::of(self.quota.as_ref()),
                     ..setup.files
                 },
                 hooks,
