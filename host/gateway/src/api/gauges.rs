@@ -15,6 +15,9 @@ impl Gateway {
         for unit in state.providers.iter() {
             metrics::breaker(&unit.name, unit.breaker().label(now));
             metrics::provider_in_flight(&unit.name, unit.in_flight.load(Ordering::Relaxed));
+            if let Some(used) = unit.component.state_use() {
+                metrics::provider_state(&unit.name, &used);
+            }
         }
         metrics::spool(state.intake.spool.used());
         if let Ok(backlog) = state.journal.backlog() {
