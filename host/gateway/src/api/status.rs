@@ -21,7 +21,7 @@ impl Gateway {
         if self.status(file) != RemoteStatus::Processing {
             return;
         }
-        let Ok(unit) = self.0.provider(&file.provider) else {
+        let Ok(unit) = self.0.providers.named(&file.provider) else {
             return;
         };
         if !unit.profile.can_stat {
@@ -34,7 +34,7 @@ impl Gateway {
         let Ok(report) = tokio::time::timeout(ASKING, unit.component.stat(&remote)).await else {
             return;
         };
-        crate::pipeline::log_component(&unit.name, &report);
+        crate::state::provider::log_call(&unit.name, &report);
         if let Ok(Ok(described)) = &report.outcome
             && described.id == file.remote_id
         {

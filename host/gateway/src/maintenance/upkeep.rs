@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{monitor, settle_loop};
+use crate::error::Error;
 use crate::recovery::deliver::deliveries;
 use crate::state::gateway::{Gateway, GatewayState};
 
@@ -29,7 +30,8 @@ impl Upkeep {
             let delivering = async {
                 state.deliver_backlog().await?;
                 // That the ledger has them is on the disk only after this; else the next start tells it again.
-                state.journal.flush().await
+                state.journal.flush().await?;
+                Ok::<_, Error>(())
             };
             match tokio::time::timeout(LAST_DELIVERY, delivering).await {
                 Ok(Ok(())) => {}

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::denied::missing_grant;
-use super::grant::Need;
+use super::grant::ParsedNeed;
 use super::{Denied, DeniedReason, EffectiveGrant, EgressPolicy, Host};
 use crate::address;
 use crate::model::Operation;
@@ -14,7 +14,8 @@ impl EgressPolicy {
     /// A name says nothing about its addresses here: they are judged when they are known.
     pub fn blocked(&self, operation: Operation) -> Option<String> {
         let needs = self.needs().iter().enumerate();
-        let needed: Vec<(usize, &Need)> = needs.filter(|(_, need)| need.operations.contains(&operation)).collect();
+        let needed: Vec<(usize, &ParsedNeed)> =
+            needs.filter(|(_, need)| need.operations.contains(&operation)).collect();
         let granted = |need: usize| self.effective().iter().filter(move |one| one.need == need);
         let mut refused = None;
         for one in needed.iter().flat_map(|(need, _)| granted(*need)) {

@@ -85,7 +85,7 @@ impl EgressPolicy {
         &self.provider
     }
 
-    pub(super) fn needs(&self) -> &[Need] {
+    pub(super) fn needs(&self) -> &[ParsedNeed] {
         &self.needs
     }
 

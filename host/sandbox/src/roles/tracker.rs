@@ -57,9 +57,6 @@ macro_rules! calls {
 }
 
 calls! {
-    /// Checks all that is stored, where the store can: the contract's second `open`.
-    verify() -> u32
-        = call_open, |version| version;
     /// The live, unexpired remote file for a key.
     find(key: DedupKey, now_ms: u64) -> Option<RemoteRow>;
     /// Whether a live remote file of this tenant and account has this size.
@@ -122,6 +119,14 @@ impl Tracker {
             source: error,
         })?;
         Ok(Self { actor, inspection })
+    }
+
+    /// Checks all that is stored, where the store can: the contract's second `open`.
+    ///
+    /// # Errors
+    /// [`CallError`] if there is no answer.
+    pub async fn verify(&self) -> Answer<()> {
+        self.actor.ask(move |calls, store| calls.open(store)).await
     }
 
     /// Opens its store, if it is not open yet.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
 use loadlock_gateway::Gateway;
+use loadlock_policy::forwarding::TrustedProxies;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use super::local::LocalListener;
 use super::{Acceptance, Came};
 use crate::app::App;
 use crate::mcp::Hosts;
+use crate::router::router;
 
 /// How long it waits after a connection that could not be accepted: out of descriptors, and those that end free some.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
@@ -51,7 +53,11 @@ impl Beside {
 async fn serve(gateway: Gateway, listener: LocalListener, stop: CancellationToken, patience: Duration) {
     let stopping = CancellationToken::new();
     let app = App::new(gateway, stopping.clone(), Hosts::new(&[]));
-    let acceptance = Arc::new(Acceptance::new(&app, None));
+    let acceptance = Arc::new(Acceptance::new(
+        router(app.clone(), TrustedProxies::default()),
+        None,
+        TrustedProxies::default(),
+    ));
     let graceful = GracefulShutdown::new();
     let take = |stream: UnixStream| {
         let (acceptance, watcher) = (acceptance.clone(), graceful.watcher());
