@@ -160,7 +160,8 @@ fn without_imports(code: &str) -> String {
         if import && !part.ends_with(';') {
             continue;
         }
-        if !import && !(after.starts_with("mod ") && part.ends_with(';')) {
+        let declaration = after.starts_with("mod ") && part.ends_with(';');
+        if !import && !declaration {
             body.push_str(&statement);
         }
         statement.clear();
