@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use http_body_util::BodyExt;
 use loadlock_served::{Client, Place, Served, form};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -15,6 +16,63 @@ async fn served(place: &Place) -> (Served, Client) {
     let served = place.serve().await;
     let client = served.client(&token);
     (served, client)
+}
+
+/// A vendor of OpenAI's shape that takes every file; what it says about one is what was sent last.
+async fn vendor() -> (std::net::SocketAddr, tokio::sync::watch::Sender<&'static str>) {
+    use hyper::service::service_fn;
+    let (said, status) = tokio::sync::watch::channel("processing");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let status = status.clone();
+            let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                let status = *status.borrow();
+                async move {
+                    request.into_body().collect().await?;
+                    let file = json!({
+                        "id": "file-1", "object": "file", "bytes": 1, "created_at": 1, "filename": "a.txt",
+                        "purpose": "user_data", "status": status,
+                    });
+                    let body = http_body_util::Full::new(bytes::Bytes::from(file.to_string()));
+                    let answer = hyper::Response::builder().header("content-type", "application/json");
+                    Ok::<_, hyper::Error>(answer.body(body).unwrap())
+                }
+            });
+            let io = hyper_util::rt::TokioIo::new(stream);
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
+        }
+    });
+    (address, said)
+}
+
+#[tokio::test]
+async fn what_the_vendor_says_about_a_file_is_its_status() {
+    let (address, said) = vendor().await;
+    let mut place = place();
+    place.env("OPENAI_API_KEY", "sk-test").configure(&format!(
+        "[providers.openai]\nsettings = {{ base_url = \"http://{address}/v1\" }}\n\
+         egress = [{{ url = \"http://{address}/v1/files\", methods = [\"GET\", \"POST\"], private = true }}]\n\
+         credential = {{ header = \"Authorization\", value = \"Bearer ${{env:OPENAI_API_KEY}}\" }}\n"
+    ));
+    let (_served, client) = served(&place).await;
+    let file = client
+        .upload("a.txt", b"x", &[("purpose", "user_data")])
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(file["status"], "uploaded");
+    let path = format!("/v1/files/{}", file["id"].as_str().unwrap());
+    assert_eq!(client.get(&path).await.expect(200).json()["status"], "uploaded");
+    said.send("error").unwrap();
+    let file = client.get(&path).await.expect(200).json();
+    assert_eq!(file["status"], "error");
+    assert!(file["status_details"].is_string());
+    assert_eq!(
+        client.get("/v1/files").await.expect(200).json()["data"][0]["status"],
+        "error"
+    );
 }
 
 /// Stores a file; its path.

@@ -419,3 +419,30 @@ fn explain_shows_templates_only() {
     let config = Machine::new().env("LOADLOCK_KIMI_KEY", "sk-very-secret").accept(&text);
     assert!(!format!("{:?} {config:?}", explain(&config)).contains("sk-very-secret"));
 }
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let text = "server.trusted_proxies = [\"10.0.0.7\", \"2001:db8:1::/48\", \"::ffff:192.0.2.1\", \
+                \"proxy-protocol:192.0.2.0/24\", \"proxy-protocol:2001:db8::9\"]";
+    let server = Machine::new().accept(text).server;
+    let shown = |networks: &[_]| networks.iter().map(ToString::to_string).collect::<Vec<String>>();
+    assert_eq!(
+        shown(&server.trusted_proxies),
+        ["10.0.0.7/32", "2001:db8:1::/48", "192.0.2.1/32"]
+    );
+    assert_eq!(shown(&server.proxy_protocol), ["192.0.2.0/24", "2001:db8::9/128"]);
+    for bad in [
+        "proxy.example",
+        "10.0.0.0/33",
+        "10.0.0.7/8",
+        "0.0.0.0/0",
+        "::/0",
+        "10.0.0.7:8420",
+        "proxy-protocol:",
+        "proxy-protocol: 10.0.0.7",
+    ] {
+        let text = format!("server.trusted_proxies = [\"{bad}\"]");
+        let error = refused(&text, 1, "server.trusted_proxies[0]", Code::BadValue);
+        assert!(!error.hint.is_empty(), "{bad}");
+    }
+}

@@ -13,3 +13,4 @@ pub(crate) mod request;
 mod route;
 mod sessions;
 pub(crate) mod stage;
+mod status;

@@ -22,10 +22,17 @@ type Known = [u8; DIGEST];
 /// See the module.
 pub(crate) struct AcceptedCredentials {
     salt: [u8; SALT],
-    /// By when it was used last, counted in uses.
-    used: HashMap<Known, u64>,
+    used: HashMap<Known, Used>,
     uses: u64,
+    /// Digests that were written to the file, those of earlier processes included.
+    written: u64,
     file: Option<DigestFile>,
+}
+
+/// When one was used last, and written last, each counted in all of them.
+struct Used {
+    used: u64,
+    written: u64,
 }
 
 struct DigestFile {
@@ -44,6 +51,7 @@ impl AcceptedCredentials {
             salt: rand::random(),
             used: HashMap::new(),
             uses: 0,
+            written: 0,
             file: None,
         }
     }
@@ -64,6 +72,7 @@ impl AcceptedCredentials {
             salt,
             used: HashMap::new(),
             uses: 0,
+            written: 0,
             file: Some(DigestFile {
                 path: path.to_owned(),
                 open: None,
@@ -108,21 +117,27 @@ impl AcceptedCredentials {
         self.used.len()
     }
 
-    /// Notes a use; true if it is new.
+    /// Notes a use; true if it is to be written. What is in use is written again before so many others follow that a
+    /// restart would take it for the oldest.
     fn note(&mut self, digest: Known) -> bool {
         self.uses += 1;
-        let new = self.used.insert(digest, self.uses).is_none();
+        let known = self.used.get(&digest).map(|known| known.written);
+        let due = known.is_none_or(|written| self.written - written >= CAPACITY as u64 / 2);
+        self.written += u64::from(due);
+        let written = if due { self.written } else { known.unwrap_or_default() };
+        let used = self.uses;
+        self.used.insert(digest, Used { used, written });
         if self.used.len() > CAPACITY {
             let oldest = self.oldest_first();
             for digest in oldest.iter().take(CAPACITY / 10) {
                 self.used.remove(digest);
             }
         }
-        new
+        due
     }
 
     fn oldest_first(&self) -> Vec<Known> {
-        let mut all: Vec<_> = self.used.iter().map(|(digest, used)| (*used, *digest)).collect();
+        let mut all: Vec<_> = self.used.iter().map(|(digest, known)| (known.used, *digest)).collect();
         all.sort_unstable();
         all.into_iter().map(|(_, digest)| digest).collect()
     }
@@ -239,6 +254,7 @@ mod tests {
         assert!(accepted.len() <= CAPACITY);
         let bytes = std::fs::metadata(&path).unwrap().len();
         assert!(bytes <= (SALT + (2 * CAPACITY + 1) * DIGEST) as u64, "{bytes}");
-        assert!(AcceptedCredentials::open(&path).holds("in use"));
+        let again = AcceptedCredentials::open(&path);
+        assert!(again.holds("in use") && again.len() <= CAPACITY);
     }
 }

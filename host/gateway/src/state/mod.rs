@@ -7,6 +7,7 @@
 //! | `intake` | what files come in through: validator, spool, sessions, known digests |
 //! | `callers` | who may come in: auth component, failed attempts, tenants' limits |
 //! | `provider` | providers: component, profile, breaker, retry budget, permits, last probe |
+//! | `statuses` | what vendors said last about files that are not ready |
 //! | `ledger`, `outbox` | the tracker, and records on their way to it |
 //! | `open_entries` | entries of the journal that an upload holds, and the turn to settle the others |
 //! | `deletes` | remote files that are being deleted, and those that were |
@@ -24,4 +25,5 @@ pub(crate) mod open_entries;
 pub(crate) mod outbox;
 pub(crate) mod provider;
 pub(crate) mod single_flight;
+pub(crate) mod statuses;
 pub(crate) mod tenant_limits;

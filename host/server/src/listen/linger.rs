@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// For all of it: what nginx calls `lingering_time`, halved.
 const LONGEST: Duration = Duration::from_secs(15);
 /// Bytes that are thrown away. Clients that look for an answer only when they have sent everything may send this much.
-const BYTES: usize = 64 << 20;
+const BYTES: usize = 32 << 20;
 /// Connections that are closed in stages at once: an eighth of all. What comes beyond them is closed at once.
 pub(super) const LINGERING: usize = 1_024;
 /// Read at once.

@@ -21,6 +21,7 @@ use crate::percent::percent_encoded;
 
 pub(super) async fn get(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let file = app.gateway().get(&who, &id).await?;
+    app.gateway().ask_status(&file).await;
     Ok(Json(object::file(app.gateway(), &file)).into_response())
 }
 

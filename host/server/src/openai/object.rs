@@ -1,10 +1,17 @@
 //! The gateway's files as OpenAI's objects.
 
 use loadlock_gateway::{File, Gateway};
+use loadlock_policy::model::RemoteStatus;
 use serde_json::{Value, json};
 
 /// A `file` object, with ours beside it in `loadlock`.
 pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
+    // OpenAI's words: its SDKs wait until a file is one of the last two.
+    let (status, details) = match gateway.status(file) {
+        RemoteStatus::Processing => ("uploaded", None),
+        RemoteStatus::Ready => ("processed", None),
+        RemoteStatus::Failed => ("error", Some("the vendor could not process the file")),
+    };
     let mut object = json!({
         "id": file.id,
         "object": "file",
@@ -12,8 +19,8 @@ pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
         "created_at": unix_seconds(&file.created_at),
         "filename": file.filename,
         "purpose": client_purpose(gateway, file),
-        "status": "processed",
-        "status_details": null,
+        "status": status,
+        "status_details": details,
         "loadlock": {
             "provider": file.provider,
             "purpose": file.purpose,

@@ -147,12 +147,13 @@ fn of(id: &str) -> String {
 
 /// A form with the file last; its type and its bytes as they come.
 fn form(fields: &[(&str, Option<String>)], body: Body) -> Result<(String, Sent)> {
-    if body.name.contains(['"', '\\']) || body.name.chars().any(char::is_control) {
+    // What stands before a separator would be taken for a folder, and dropped.
+    if body.name.contains(['/', '\\']) || body.name.chars().any(char::is_control) {
         return Err(Error::new(
             ErrorCode::RequestInvalid,
-            "the name has a character that cannot be said to a running gateway",
+            "the name has a slash, a backslash or a control character",
         )
-        .hint("choose a name without quotes, backslashes and control characters"));
+        .hint("choose a name without them"));
     }
     let boundary = hex::encode(rand::random::<[u8; 16]>());
     let mut head = String::new();
@@ -164,8 +165,8 @@ fn form(fields: &[(&str, Option<String>)], body: Body) -> Result<(String, Sent)>
         }
     }
     head.push_str(&format!(
-        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\r\n",
-        body.name
+        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename*=UTF-8''{}\r\n\r\n",
+        percent_encoded(&body.name)
     ));
     let tail = format!("\r\n--{boundary}--\r\n");
     let once = |text: String| futures::stream::once(async { Ok(Bytes::from(text)) });
