@@ -103,7 +103,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
 
     eprintln!("{} uploads in bad weather …", arguments.uploads);
     let started = Instant::now();
-    let (driven, happened) = storm(arguments, &place, &vendors, names, &gateway, &who, &clock, &watch).await?;
+    let (driven, happened) = storm(arguments, &place, (&vendors, names), &gateway, &who, &clock, &watch).await?;
     let took_s = started.elapsed().as_secs_f64();
     let mut injected = BTreeMap::new();
     for vendor in &vendors {
@@ -238,8 +238,7 @@ fn provider(name: &str, vendor: &Vendor, key: &Path, more: &str) -> String {
 async fn storm(
     arguments: &Arguments,
     place: &Place,
-    vendors: &[Arc<Vendor>; 2],
-    names: Names,
+    (vendors, names): (&[Arc<Vendor>; 2], Names),
     gateway: &Gateway,
     who: &Principal,
     clock: &Clock,
