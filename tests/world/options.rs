@@ -169,6 +169,23 @@ async fn a_tus_upload_is_refused_when_it_is_created() {
         .expect(201);
 }
 
+/// The largest upload that is promised is one that a provider takes.
+#[tokio::test]
+async fn a_size_that_no_provider_takes_is_refused_before_a_byte_is_sent() {
+    let place = place();
+    place.configure("[providers.local]\nlimits = { max_upload_size = \"512 KiB\" }\n");
+    let (_served, client, _) = served(&place).await;
+    let version = ("tus-resumable", "1.0.0");
+    let can = client.send("OPTIONS", "/v1/tus", &[version], "").await.expect(204);
+    assert_eq!(can.header("tus-max-size"), "524288");
+    for (length, status) in [("524288", 201), ("524289", 413)] {
+        let headers = [version, ("upload-length", length)];
+        client.send("POST", "/v1/tus", &headers, "").await.expect(status);
+    }
+    let (status, code, param) = begin(&client, &[], json!({ "bytes": 524_289 })).await;
+    assert_eq!((status, code.as_str(), param), (413, "file_too_large", json!("bytes")));
+}
+
 #[tokio::test]
 async fn the_other_doors_have_the_same_bounds() {
     let place = place();

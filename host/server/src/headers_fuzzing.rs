@@ -15,7 +15,7 @@ pub fn headers(bytes: &[u8]) {
         assert_eq!(headers.get_all(AUTHORIZATION).iter().count(), 1);
         assert_eq!(credential, credential.trim());
     }
-    crate::openai::fuzzing::wishes(&headers);
+    crate::openai::fuzzing::upload_options(&headers);
     crate::ws::fuzzing::credential(&headers);
     traceparent(&headers);
     host(headers);

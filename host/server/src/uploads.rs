@@ -162,6 +162,11 @@ impl Uploads {
         Ok(Started { id, end, cancel })
     }
 
+    /// Runs what has to come to its end before the server does.
+    pub(crate) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.0.tasks.spawn(task)
+    }
+
     /// Cancels one of the tenant's own.
     ///
     /// # Errors

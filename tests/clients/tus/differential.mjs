@@ -10,7 +10,7 @@ const NOT_COMPARED = ['date', 'connection', 'keep-alive', 'transfer-encoding', '
 // Headers that differ on purpose: which, when, and why. One that no request shows is out of date, and fails.
 const DIFFERENCES = [
   { header: /^access-control-/, when: (theirs, ours) => theirs && !ours, why: 'no page of another origin is let in: the gateway stands behind a proxy of the same origin, or is called by programs' },
-  { header: /^location$/, when: (_, ours) => /^\/v1\/tus\/[0-9a-f]{32}$/.test(ours ?? ''), why: 'relative to the host: behind a proxy the server does not know its own name' },
+  { header: /^location$/, when: (_, ours) => /^\/v1\/tus\/[0-9a-z]{26}$/.test(ours ?? ''), why: 'relative to the host: behind a proxy the server does not know its own name' },
   { header: /^upload-expires$/, when: (theirs, ours) => !theirs && Date.parse(ours) > Date.now(), why: 'the file store of the reference has no expiry here' },
   { header: /^upload-offset$/, when: (theirs, ours, { method, status }) => !theirs && method === 'POST' && status === 201 && ours === '0', why: 'a creation without bytes says where to begin' },
   { header: /^upload-offset$/, when: (theirs, ours, { status }) => !theirs && status === 409 && /^\d+$/.test(ours), why: 'a conflict says where the upload really is' },

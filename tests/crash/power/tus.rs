@@ -17,6 +17,12 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
         ("bytes that tus acknowledged are there", |names| {
             Box::pin(patched(names))
         }),
+        ("an offset that tus tells while it stores is there", |names| {
+            Box::pin(told_while_storing(names))
+        }),
+        ("bytes that came with a creation are there", |names| {
+            Box::pin(created_with_bytes(names))
+        }),
         ("parts that tus joined are there", |names| Box::pin(joined(names))),
         ("a tus upload that was ended stays ended", |names| {
             Box::pin(ended(names))
@@ -133,6 +139,35 @@ async fn patched(names: Names) -> Result<(), String> {
     let data = crate::disk::files(&world.path("home/spool"));
     let held = |path: &std::path::PathBuf| std::fs::read(path).unwrap() == b"01234";
     data.iter().any(held).then_some(()).ok_or_else(|| "other bytes".into())
+}
+
+/// The last bytes of a file are not synced before it is stored, unless somebody is told that they are there.
+async fn told_while_storing(names: Names) -> Result<(), String> {
+    let shop = Shop::kimi().await;
+    let world = shop.join(world());
+    let door = Door::open(&world).await;
+    let path = door.make("Upload-Metadata: filename YS50eHQ=\r\n").await;
+    shop.upstream.faults().push(Operation::Create, Fault::Hang);
+    let requests = shop.upstream.requests();
+    let asked = |request: &Recorded| request.operation == Some(Operation::Create);
+    tokio::select! {
+        status = door.patch(&path, 0, "0123456789") => panic!("{status}"),
+        _ = requests.wait(|all| all.iter().any(asked)) => {}
+    }
+    at(&door, &path, "9").await?;
+    let door = again(&world, door, names).await;
+    at(&door, &path, "9").await
+}
+
+async fn created_with_bytes(names: Names) -> Result<(), String> {
+    let world = world();
+    let door = Door::open(&world).await;
+    let with_bytes = "Upload-Length: 10\r\nContent-Type: application/offset+octet-stream\r\n";
+    let made = door.send("POST", "/v1/tus", with_bytes, "01234").await;
+    assert_eq!(made.status, 201, "{}", made.head);
+    let path = made.header("location").unwrap();
+    let door = again(&world, door, names).await;
+    at(&door, &path, "5").await
 }
 
 /// The parts' own bytes are gone when the vendor is asked to store the whole.

@@ -142,6 +142,45 @@ async fn an_upload_goes_on_after_the_server_was_killed() {
     assert_eq!(complete(&client, &upload, order).await.expect(200).json(), done);
 }
 
+/// Versions before this one put the parts together, and called the options of an upload otherwise.
+#[tokio::test]
+async fn an_upload_that_an_earlier_version_put_together_is_taken_over() {
+    let place = place();
+    let token = place.token("acme", ALL).await;
+    let served = place.serve().await;
+    let client = served.client(&token);
+    let upload = begin(&client, 6).await;
+    let one = id(part(&client, &upload, b"abc").await);
+    let two = id(part(&client, &upload, b"def").await);
+    served.kill().await;
+    let folder = spool(&place.home()).remove(0);
+    let record = folder.join("session.json");
+    let mut session: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    let state = session["state"].as_object_mut().unwrap();
+    let mut options = state.remove("options").unwrap();
+    for new in ["name", "media_type"] {
+        options.as_object_mut().unwrap().remove(new);
+    }
+    state.insert("wish".into(), options);
+    let sha256 = hex::encode(sha2::Sha256::digest(b"abcdef"));
+    state["stage"] = json!({ "assembled": { "part_ids": [one, two], "sha256": sha256 } });
+    for new in ["lengths", "ended"] {
+        session.as_object_mut().unwrap().remove(new);
+    }
+    std::fs::write(&record, session.to_string()).unwrap();
+    std::fs::write(folder.join("whole"), "abcdef").unwrap();
+    for part in [&one, &two] {
+        std::fs::remove_file(folder.join(part)).unwrap();
+    }
+
+    let served = place.serve().await;
+    let client = served.client(&token);
+    let order = json!({ "part_ids": [one, two] });
+    let done = complete(&client, &upload, order).await.expect(200).json();
+    let content = format!("/v1/files/{}/content", done["file"]["id"].as_str().unwrap());
+    assert_eq!(client.get(&content).await.expect(200).text(), "abcdef");
+}
+
 #[tokio::test]
 async fn an_expired_upload_is_gone_with_its_parts() {
     let place = place();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{Alone, Session, blocking};
-use crate::admission::{too_large, unavailable};
+use crate::admission::too_large;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Suffix of a file that is not whole yet; a start removes it.
@@ -202,7 +202,7 @@ impl Drop for DataWriter {
         self.session.space().give_back(self.len() - self.kept);
         if self.mode == Mode::Create {
             let path = self.session.directory().join(format!("{}{PARTIAL}", self.name));
-            if let Err(error) = std::fs::remove_file(path).map_err(|error| unavailable(&error)) {
+            if let Err(error) = std::fs::remove_file(path) {
                 tracing::warn!(%error, "an unfinished data file cannot be removed");
             }
         }

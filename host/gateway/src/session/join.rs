@@ -58,8 +58,8 @@ impl Session {
         Ok(names)
     }
 
-    /// Ends a part that was joined: what it was is known until `expires_at_ms`. It is not synced, as it follows from
-    /// the joined session; a start does it again.
+    /// Ends a part that was joined: what it was is known until `expires_at_ms`. Durable when it returns; where a crash
+    /// comes before, it follows from the joined session, and a start does it again.
     ///
     /// # Errors
     /// As [`Session::update`].
@@ -72,7 +72,7 @@ impl Session {
     where
         T: Serialize + DeserializeOwned,
     {
-        self.end_lasting(Lasting::Process, expires_at_ms, change).await?;
+        self.end(expires_at_ms, change).await?;
         let path = self.directory().join(data);
         blocking(move || match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

@@ -51,7 +51,9 @@ pub struct Session(Arc<OpenSession>);
 
 /// A session for oneself: who appends to it or closes it holds this.
 #[derive(Debug)]
-pub struct Alone(#[allow(dead_code)] tokio::sync::OwnedMutexGuard<()>);
+pub struct Alone {
+    _guard: tokio::sync::OwnedMutexGuard<()>,
+}
 
 /// While this lives, the session does not expire.
 #[derive(Debug)]
@@ -182,7 +184,10 @@ impl Session {
         }
         self.replace(Lasting::Power, |record| {
             record.expires_at_ms = expires_at_ms;
-            record.lengths.extend(kept.map(|len| (data.to_owned(), len)));
+            // One that ended meanwhile has no data any more.
+            if !record.ended {
+                record.lengths.extend(kept.map(|len| (data.to_owned(), len)));
+            }
             changed(record, change)
         })
         .await
@@ -208,18 +213,6 @@ impl Session {
             true => Lasting::Power,
             false => Lasting::Process,
         };
-        self.end_lasting(lasting, expires_at_ms, change).await
-    }
-
-    async fn end_lasting<T>(
-        &self,
-        lasting: Lasting,
-        expires_at_ms: Option<u64>,
-        change: impl FnOnce(&mut T) -> Result<()>,
-    ) -> Result<()>
-    where
-        T: Serialize + DeserializeOwned,
-    {
         self.replace(lasting, |record| {
             changed(record, change)?;
             record.expires_at_ms = expires_at_ms;
@@ -330,7 +323,9 @@ impl Session {
 
     /// The session for oneself: waits for whoever appends or holds it, and keeps them out.
     pub async fn exclusively(&self) -> Alone {
-        Alone(self.0.appending.clone().lock_owned().await)
+        Alone {
+            _guard: self.0.appending.clone().lock_owned().await,
+        }
     }
 
     /// Keeps it from expiring.

@@ -37,7 +37,7 @@ pub(super) struct SessionRecord {
 /// What a written record survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lasting {
-    /// A crash of the process. For what nobody was promised, or what follows from another record.
+    /// A crash of the process. For what nobody was promised.
     Process,
     /// A power loss too.
     Power,

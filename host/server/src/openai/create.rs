@@ -23,7 +23,7 @@ use crate::upload_options::UploadOptions;
 /// A file on the gateway's own disk, for tenants that a grant names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PathWish {
+pub(super) struct ByPath {
     path: PathBuf,
     purpose: Option<String>,
     /// Another display name.
@@ -42,7 +42,7 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
     who.require(Scope::Write)?;
     let headers = request.headers().clone();
     let (subject, options) = if is_json(&headers) {
-        let PathWish {
+        let ByPath {
             path,
             purpose,
             filename,

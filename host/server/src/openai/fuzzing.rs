@@ -54,7 +54,7 @@ fn in_bounds(options: &UploadOptions) {
 }
 
 /// Headers of an upload.
-pub(crate) fn wishes(headers: &HeaderMap) {
+pub(crate) fn upload_options(headers: &HeaderMap) {
     if let Ok(options) = of_json(headers, None, None, None) {
         in_bounds(&options);
     }
@@ -71,7 +71,7 @@ pub fn openai(bytes: &[u8]) {
     match kind % 5 {
         0 => query(rest),
         1 => {
-            let _ = serde_json::from_slice::<create::PathWish>(rest);
+            let _ = serde_json::from_slice::<create::ByPath>(rest);
         }
         2 => {
             let _ = serde_json::from_slice::<uploads::Wanted>(rest);

@@ -198,3 +198,30 @@ async fn attempt(app: &App, session: &Session) -> Result<File> {
     let started = app.uploads().start(session.owner().clone(), order(subject, &options))?;
     ended(started.end).await
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// As versions before this one wrote it.
+    #[test]
+    fn an_order_of_an_earlier_version_is_read() {
+        let order = json!({
+            "path": null,
+            "filename": "a.txt",
+            "media_type": "text/plain",
+            "sha256": "00",
+            "wish": { "purpose": "batch", "provider": "kimi", "expires_in_s": 60, "idempotency_key": null },
+            "end": null,
+        });
+        let order: Order = serde_json::from_value(order).unwrap();
+        let options = UploadOptions {
+            purpose: Some("batch".into()),
+            provider: Some("kimi".into()),
+            expires_in_s: Some(60),
+            ..UploadOptions::default()
+        };
+        assert_eq!(order.options, options);
+    }
+}

@@ -83,6 +83,7 @@ impl Tus {
         who.require(Scope::Write)?;
         let path = parts.uri.path();
         let id = path.strip_prefix(PREFIX).unwrap_or_default().to_owned();
+        let app = self.app.clone();
         // A task of its own: a connection that breaks must not stop bytes on their way to the disk, or a file on its
         // way to a provider.
         let task = async move {
@@ -93,7 +94,8 @@ impl Tus {
             }
             result
         };
-        tokio::spawn(task.in_current_span()).await.unwrap_or_else(|error| {
+        let task = app.uploads().spawn(task.in_current_span());
+        task.await.unwrap_or_else(|error| {
             let message = format!("the request's task ended: {error}");
             Err(Error::new(ErrorCode::Internal, message).into())
         })

@@ -26,6 +26,8 @@ pub(crate) async fn join(
     let gateway = tus.app.gateway();
     let found = parts.iter().map(|id| find(gateway, who, id));
     let found = found.collect::<Result<Vec<_>, _>>()?;
+    // One that lacks bytes may be getting them: whoever sends them is not disturbed.
+    measure(&found)?;
     // No two requests join the same part, and none writes to it. Always in the same order, so that no two wait for each
     // other.
     let mut sorted: Vec<&Session> = found.iter().collect();

@@ -40,6 +40,7 @@ pub(crate) async fn store(app: &App, who: &Principal, session: &Session) -> std:
                     end: end.clone(),
                     cancel: cancel.clone(),
                 });
+                let uploads = app.uploads();
                 let (app, who, session, door) = (app.clone(), who.clone(), session.clone(), door.clone());
                 let task = async move {
                     // However long it takes, it does not expire meanwhile.
@@ -49,7 +50,7 @@ pub(crate) async fn store(app: &App, who: &Principal, session: &Session) -> std:
                     drop(session);
                     let _ = tell.send(Some(result));
                 };
-                tokio::spawn(task.in_current_span());
+                uploads.spawn(task.in_current_span());
                 end
             }
         }
