@@ -160,7 +160,8 @@ fn without_imports(code: &str) -> String {
         if import && !part.ends_with(';') {
             continue;
         }
-        if !import && !(after.starts_with("mod ") && part.ends_with(';')) {
+        let declaration = after.starts_with("mod ") && part.ends_with(';');
+        if !import && !declaration {
             body.push_str(&statement);
         }
         statement.clear();
@@ -183,19 +184,33 @@ fn without_visibility(statement: &str) -> &str {
 
 fn expand(tree: &str, prefix: &[String], take: &mut impl FnMut(Module, String)) {
     let Some(brace) = tree.find('{') else {
-        let (path, alias) = tree.split_once(" as ").map_or((tree, None), |(path, alias)| (path, Some(alias)));
+        let (path, alias) = tree
+            .split_once(" as ")
+            .map_or((tree, None), |(path, alias)| (path, Some(alias)));
         let mut full = prefix.to_vec();
-        full.extend(path.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()));
+        full.extend(
+            path.split("::")
+                .map(|part| part.trim().to_owned())
+                .filter(|part| !part.is_empty()),
+        );
         let itself = full.len() > 1 && full.last().is_some_and(|last| last == "self" || last == "*");
         if itself {
             full.pop();
         }
-        let name = alias.map_or_else(|| full.last().cloned().unwrap_or_default(), |alias| alias.trim().to_owned());
+        let name = alias.map_or_else(
+            || full.last().cloned().unwrap_or_default(),
+            |alias| alias.trim().to_owned(),
+        );
         take(full, name);
         return;
     };
     let mut full = prefix.to_vec();
-    full.extend(tree[..brace].split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()));
+    full.extend(
+        tree[..brace]
+            .split("::")
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty()),
+    );
     let inner = &tree[brace + 1..tree.rfind('}').unwrap_or(tree.len())];
     let (mut depth, mut begin) = (0, 0);
     for (at, byte) in inner.bytes().enumerate() {
@@ -223,7 +238,12 @@ fn inline(code: &str) -> impl Iterator<Item = Module> {
     let path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     code.split(move |c| !path(c))
         .filter(|text| text.contains("::"))
-        .map(|text| text.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect::<Module>())
+        .map(|text| {
+            text.split("::")
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect::<Module>()
+        })
         .filter(|path| path.len() > 1)
 }
 
@@ -234,7 +254,11 @@ impl Graph {
         let mut circles: Vec<Vec<usize>> = Vec::new();
         let mut seen = BTreeSet::new();
         for file in 0..self.edges.len() {
-            let circle: Vec<usize> = reach[file].iter().copied().filter(|other| reach[*other].contains(&file)).collect();
+            let circle: Vec<usize> = reach[file]
+                .iter()
+                .copied()
+                .filter(|other| reach[*other].contains(&file))
+                .collect();
             if circle.len() > 1 && seen.insert(circle.clone()) {
                 circles.push(circle);
             }

@@ -3,6 +3,11 @@
 //!
 //! `cargo test -p loadlock-structure -- --nocapture` prints the table.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that prints its table")
+)]
+
 #[cfg(test)]
 mod graph;
 #[cfg(test)]

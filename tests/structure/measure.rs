@@ -98,21 +98,23 @@ pub(crate) fn types(source: &Source) -> Vec<String> {
 /// Members of a struct.
 pub(crate) fn members(source: &Source, name: &str) -> Option<usize> {
     let code = &source.code;
-    let open = code.find(&format!("struct {name} {{"))? + code[code.find(&format!("struct {name} {{"))?..].find('{')?;
+    let begin = code.find(&format!("struct {name} {{"))?;
+    let open = begin + code[begin..].find('{')?;
     let body = &code[open + 1..closing(code, open) - 1];
     Some(body.matches(": ").count())
 }
 
-/// Numbers of the lines that are longer than `most` characters and could be broken: no address, no log line that the
-/// formatter leaves alone, no table.
+/// Numbers of the lines that are longer than `most` characters and could be broken: no address, no table, no string.
 pub(crate) fn long_lines(source: &Source, most: usize) -> Vec<usize> {
-    let free = |line: &str| {
+    let free = |line: &str, code: &str| {
         let start = line.trim_start();
-        line.contains("://") || start.starts_with("//! |") || start.starts_with("/// |") || line.contains('"')
+        let comment = start.starts_with("//");
+        let table = start.starts_with("//! |") || start.starts_with("/// |");
+        line.contains("://") || table || (!comment && (line.contains('"') || code.trim().is_empty()))
     };
-    let lines = (1..).zip(source.text.lines());
+    let lines = (1..).zip(source.text.lines().zip(source.code.lines()));
     lines
-        .filter(|(_, line)| line.chars().count() > most && !free(line))
+        .filter(|(_, (line, code))| line.chars().count() > most && !free(line, code))
         .map(|(number, _)| number)
         .collect()
 }

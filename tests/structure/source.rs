@@ -41,7 +41,11 @@ pub(crate) fn sources(root: &Path, folder: &Path) -> Vec<Source> {
     }
     sources
         .into_iter()
-        .filter(|(path, ..)| !tests.iter().any(|test| path == test || path.starts_with(test.with_extension(""))))
+        .filter(|(path, ..)| {
+            !tests
+                .iter()
+                .any(|test| path == test || path.starts_with(test.with_extension("")))
+        })
         .map(|(path, text, code)| Source {
             path: path.strip_prefix(root).unwrap().to_owned(),
             text,
@@ -90,7 +94,10 @@ fn after_word(bytes: &[u8], at: usize) -> bool {
 }
 
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length)
+    bytes[at..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(bytes.len(), |length| at + length)
 }
 
 fn comment_end(bytes: &[u8], at: usize) -> usize {
@@ -193,7 +200,10 @@ fn without_tests(code: &str) -> String {
             (None, Some(semicolon)) => semicolon + 1,
             (None, None) => code.len(),
         };
-        let blanked: String = code[begin..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+        let blanked: String = code[begin..end]
+            .chars()
+            .map(|c| if c == '\n' { '\n' } else { ' ' })
+            .collect();
         code.replace_range(begin..end, &blanked);
         from = begin + blanked.len();
     }
@@ -215,7 +225,11 @@ fn test_files(path: &Path, text: &str, code: &str) -> Vec<PathBuf> {
         };
         let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         let attributes = &text[begin..item];
-        match attributes.split("path = \"").nth(1).and_then(|rest| rest.split('"').next()) {
+        match attributes
+            .split("path = \"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+        {
             Some(named) => files.push(path.parent().unwrap().join(named)),
             None => files.extend([folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")]),
         }

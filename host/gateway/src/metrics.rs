@@ -2,7 +2,8 @@
 //! list.
 //!
 //! The gateway records through the facade `metrics` and exports nothing itself. What has a truth elsewhere (breakers,
-//! backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`](crate::Gateway::publish_gauges) sets when somebody looks.
+//! backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`](crate::Gateway::publish_gauges) sets when
+//! somebody looks.
 
 use std::time::Duration;
 

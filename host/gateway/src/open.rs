@@ -32,7 +32,6 @@ use crate::state::open_entries::OpenEntries;
 use crate::state::outbox::Outbox;
 use crate::state::provider::{ProviderUnit, ProviderUnits};
 use crate::state::single_flight::SingleFlight;
-use crate::state::statuses::Statuses;
 use crate::state::tenant_limits::Tenants;
 
 impl Gateway {
@@ -112,7 +111,6 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
         ledger: Ledger {
             tracker: components.tracker,
             outbox,
-            statuses: Statuses::default(),
         },
         open_entries: OpenEntries::new(setup.patience),
         deletes: Deletes::default(),

@@ -1,10 +1,11 @@
-//! What vendors say about files that they work on.
+//! What the vendor says about a stored file.
 
 use std::time::Duration;
 
 use loadlock_policy::model::{RemoteRef, RemoteStatus};
 
 use crate::state::gateway::Gateway;
+use crate::state::provider::log_call;
 use crate::view::File;
 
 /// Longest that whoever asks for a file waits for its vendor.
@@ -13,7 +14,7 @@ const ASKING: Duration = Duration::from_secs(5);
 impl Gateway {
     /// What the vendor last said about a file.
     pub fn status(&self, file: &File) -> RemoteStatus {
-        self.0.ledger.statuses.of(file)
+        self.0.providers.statuses.of(file)
     }
 
     /// Asks the vendor about a file that it works on; one that does not answer says nothing new.
@@ -34,12 +35,12 @@ impl Gateway {
         let Ok(report) = tokio::time::timeout(ASKING, unit.component.stat(&remote)).await else {
             return;
         };
-        crate::state::provider::log_call(&unit.name, &report);
+        log_call(&unit.name, &report);
         if let Ok(Ok(described)) = &report.outcome
             && described.id == file.remote_id
         {
             self.0
-                .ledger
+                .providers
                 .statuses
                 .note(&unit.name, &file.remote_id, described.status);
         }

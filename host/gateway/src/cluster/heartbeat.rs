@@ -14,35 +14,35 @@ use super::summary;
 use crate::error::Result;
 use crate::state::gateway::GatewayState;
 
-/// Beats for as long as the gateway is open.
+/// Sends heartbeats for as long as the gateway is open.
 pub(super) async fn heartbeats(gateway: Weak<GatewayState>) {
     let Some(period) = gateway.upgrade().map(|state| state.clock.real(HEARTBEAT)) else {
         return;
     };
     let mut due = tokio::time::interval(period);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let beats_between = (summary::EVERY.get() / HEARTBEAT.get()).max(1);
+    let heartbeats_between = (summary::EVERY.get() / HEARTBEAT.get()).max(1);
     let mut heartbeats: u64 = 0;
     loop {
         let Some(cluster) = gateway.upgrade().and_then(|state| state.peers.cluster().cloned()) else {
             return;
         };
-        let is_beat = tokio::select! {
+        let is_due = tokio::select! {
             _ = due.tick() => true,
             () = cluster.over.notified() => false,
         };
         // While the ledger is asked, nothing here keeps the gateway open.
-        if is_beat {
+        if is_due {
             let Some(states) = gateway.upgrade().map(|state| state.breaker_words(&cluster)) else {
                 return;
             };
-            let news = cluster.beat(states).await;
+            let news = cluster.heartbeat(states).await;
             let (Some(state), Some(news)) = (gateway.upgrade(), news) else {
                 continue;
             };
             state.told(&cluster, news).await;
             heartbeats += 1;
-            if heartbeats.is_multiple_of(beats_between)
+            if heartbeats.is_multiple_of(heartbeats_between)
                 && let Err(error) = state.tell_counts(&cluster).await
             {
                 tracing::debug!(%error, "the ledger is told later how much is in the audit log");
@@ -61,7 +61,7 @@ pub(super) async fn heartbeats(gateway: Weak<GatewayState>) {
 
 impl Cluster {
     /// Says that this gateway lives; answers what the others said, if the ledger does.
-    async fn beat(&self, states: Vec<ProviderState>) -> Option<News> {
+    async fn heartbeat(&self, states: Vec<ProviderState>) -> Option<News> {
         let beat = self.ledger.beat(self.id.clone(), self.lease_ms, states);
         let news = self.ask(beat).await.ok()?;
         if self.away.swap(false, Ordering::Relaxed) {
@@ -72,9 +72,9 @@ impl Cluster {
 }
 
 impl GatewayState {
-    /// The first beat, before anything is settled or sent.
+    /// The first heartbeat, before anything is settled or sent.
     pub(super) async fn first_heartbeat(&self, cluster: &Cluster) {
-        if let Some(news) = cluster.beat(self.breaker_words(cluster)).await {
+        if let Some(news) = cluster.heartbeat(self.breaker_words(cluster)).await {
             self.told(cluster, news).await;
         }
     }

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorCode, Result, answered};
 use crate::principal::{Principal, Scope};
 use crate::state::gateway::{Gateway, GatewayState};
 
-/// The books, side by side.
+/// Journal, ledger, lists and spool, side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalanceSheet {
     /// Line by line.
@@ -56,7 +56,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`] without the scope `admin`; [`ErrorCode::TrackerFailed`] or
-    /// [`ErrorCode::StateUnavailable`] if the books cannot be read.
+    /// [`ErrorCode::StateUnavailable`] if ledger or journal cannot be read.
     pub async fn fsck(&self, who: &Principal) -> Result<BalanceSheet> {
         self.balance_sheet(who, false).await
     }

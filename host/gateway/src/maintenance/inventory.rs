@@ -30,7 +30,7 @@ pub enum Unlisted {
     Failed(String),
 }
 
-/// One provider's list against the books.
+/// One provider's list against the ledger and the journal.
 pub(super) struct Compared {
     pub(super) comparison: Comparison,
     /// The rows that the comparison names.
@@ -38,7 +38,7 @@ pub(super) struct Compared {
 }
 
 impl GatewayState {
-    /// Reads a provider's list, and the books before and after it.
+    /// Reads a provider's list, and the ledger and journal before and after it.
     pub(super) async fn compare(&self, unit: &ProviderUnit) -> Result<std::result::Result<Compared, Unlisted>> {
         if !unit.profile.can_list {
             return Ok(Err(Unlisted::CannotList));

@@ -29,7 +29,7 @@ struct Memory {
 }
 
 /// Settles round by round for as long as the gateway is open.
-pub(super) async fn rounds(gateway: Weak<GatewayState>) {
+pub(super) async fn settle_loop(gateway: Weak<GatewayState>) {
     let mut memory = Memory::default();
     loop {
         let wait = match gateway.upgrade() {

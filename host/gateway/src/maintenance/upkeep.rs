@@ -61,7 +61,7 @@ impl Gateway {
         for index in 0..self.0.providers.len() {
             tasks.spawn(monitor::watch(Arc::downgrade(&self.0), index));
         }
-        tasks.spawn(settle_loop::rounds(Arc::downgrade(&self.0)));
+        tasks.spawn(settle_loop::settle_loop(Arc::downgrade(&self.0)));
         tasks.spawn(deliveries(Arc::downgrade(&self.0)));
         Upkeep {
             tasks,

@@ -6,8 +6,8 @@
 //!   one that an accepted upload holds cannot be deleted. The vendor is asked only after that, and after another look
 //!   at the ledger.
 //! - Where equal content shares one remote id, an upload may store its bytes while the delete of their equal is still
-//!   on its way. [`DeleteLog`](crate::state::deletes::DeleteLog) remembers what was deleted since, and such an upload is
-//!   sent again.
+//!   on its way. [`DeleteLog`](crate::state::deletes::DeleteLog) remembers what was deleted since, and such an upload
+//!   is sent again.
 //! - Within this process one remote file is deleted by one task at a time.
 
 use loadlock_audit::{Event, What};

@@ -104,9 +104,9 @@ impl GatewayState {
         why
     }
 
-    /// Whether the ledger says what became of it, or cannot be asked. It may if the entry was begun before it was looked
-    /// for, so that it may have become a further file over a remote file that was there; or if another gateway has
-    /// settled it.
+    /// Whether the ledger says what became of it, or cannot be asked. It may if the entry was begun before it was
+    /// looked for, so that it may have become a further file over a remote file that was there; or if another gateway
+    /// has settled it.
     async fn is_settled_by_ledger(&self, row: &Row, settled: &mut Settled) -> Result<bool> {
         let intent = &row.intent;
         if intent.idempotency.is_none() && self.peers.is_alone() {

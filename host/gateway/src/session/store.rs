@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 
 use super::data::PARTIAL;
-use super::record::{Owner, RECORD, Record};
-use super::{Facts, Live, Session, no_session, written_state};
+use super::record::{RECORD, SessionOwner, SessionRecord};
+use super::{OpenSession, Session, SessionFacts, no_session, written_state};
 use crate::admission::{BYTES, Spool, SpoolEntry, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::Principal;
 
 /// Unfinished sessions that one tenant may have: each is a directory and a record in memory.
 const UNFINISHED: usize = 4_096;
-/// Sessions that one tenant may have, those included that are kept for their answer: beyond it the oldest of those goes.
+/// Sessions that one tenant may have, those included that are kept for their answer: beyond it the oldest of those
+/// goes.
 const KNOWN: usize = 10_000;
 /// Expired sessions that are remembered.
 const EXPIRED: usize = 10_000;
@@ -108,7 +109,7 @@ impl Sessions {
         for entry in entries {
             let directory = entry.path();
             let id = entry.file_name().to_string_lossy().into_owned();
-            match Record::read(&directory) {
+            match SessionRecord::read(&directory) {
                 Ok(Some(record)) if record.expires_at_ms.is_none_or(|end| now_ms < end) => {
                     match adopt(spool, &id, &directory, record, clean) {
                         Ok(session) => {
@@ -141,7 +142,7 @@ impl Sessions {
 }
 
 /// A session whose directory is there. What was appended and not committed is cut off.
-fn adopt(spool: &Spool, id: &str, directory: &Path, record: Record, clean: bool) -> std::io::Result<Session> {
+fn adopt(spool: &Spool, id: &str, directory: &Path, record: SessionRecord, clean: bool) -> std::io::Result<Session> {
     let mut data = BTreeMap::new();
     for file in std::fs::read_dir(directory)?.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
@@ -178,18 +179,18 @@ fn live(
     spool: &Spool,
     id: String,
     directory: &Path,
-    record: Record,
+    record: SessionRecord,
     data: BTreeMap<String, u64>,
     lasts: bool,
 ) -> Session {
-    Session(Arc::new(Live {
+    Session(Arc::new(OpenSession {
         id,
         kind: record.kind.clone(),
         owner: Principal::resumed((&record.owner).into()),
         created_at_ms: record.created_at_ms,
         directory: directory.to_owned(),
         spool: spool.clone(),
-        facts: Mutex::new(Facts {
+        facts: Mutex::new(SessionFacts {
             record,
             data,
             sha256: BTreeMap::new(),
@@ -217,9 +218,9 @@ impl Sessions {
         if let Some(oldest) = oldest {
             self.close(&oldest)?;
         }
-        let record = Record {
+        let record = SessionRecord {
             kind: new.kind.to_owned(),
-            owner: Owner::from(who.identity()),
+            owner: SessionOwner::from(who.identity()),
             created_at_ms: now_ms,
             expires_at_ms: new.expires_at_ms,
             state: written_state(&new.state)?,
@@ -275,7 +276,7 @@ impl Sessions {
         if std::mem::replace(&mut session.facts().closed, true) {
             return Ok(());
         }
-        Record::remove(session.directory()).map_err(|error| unavailable(&error))
+        SessionRecord::remove(session.directory()).map_err(|error| unavailable(&error))
     }
 
     pub(crate) fn close_expired(&self, now_ms: u64) -> usize {

@@ -1,8 +1,8 @@
 //! Credentials that were accepted before, so that nobody's failures keep their owners out, after a restart neither.
 //!
 //! What is kept is a digest with a salt of this installation, in memory and in a file: the salt, then one digest after
-//! the other. A digest that a crash tears, or that somebody changes, is that of no credential. The file is never synced:
-//! what a power loss takes is one more credential that has to wait like a new one.
+//! the other. A digest that a crash tears, or that somebody changes, is that of no credential. The file is never
+//! synced: what a power loss takes is one more credential that has to wait like a new one.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};

@@ -3,11 +3,9 @@
 use loadlock_sandbox::tracker::Tracker;
 
 use super::outbox::Outbox;
-use super::statuses::Statuses;
 
 /// Who knows every file, sooner or later.
 pub(crate) struct Ledger {
     pub(crate) tracker: Tracker,
     pub(crate) outbox: Outbox,
-    pub(crate) statuses: Statuses,
 }

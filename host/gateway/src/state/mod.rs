@@ -7,7 +7,8 @@
 //! | `intake` | what files come in through: validator, spool, sessions, known digests |
 //! | `callers` | who may come in: auth component, failed attempts, tenants' limits |
 //! | `provider` | providers: component, profile, breaker, retry budget, permits, last probe |
-//! | `ledger`, `outbox`, `statuses` | the tracker, records on their way to it, and files that are not ready yet |
+//! | `statuses` | what vendors said last about files that are not ready |
+//! | `ledger`, `outbox` | the tracker, and records on their way to it |
 //! | `open_entries` | entries of the journal that an upload holds, and the turn to settle the others |
 //! | `deletes` | remote files that are being deleted, and those that were |
 //! | `single_flight` | uploads in flight, so that equal ones make one remote file |

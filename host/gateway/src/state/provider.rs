@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use super::deletes::DeleteLog;
+use super::statuses::Statuses;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::view::EgressView;
@@ -211,6 +212,8 @@ pub(crate) struct ProviderUnits {
     units: Vec<ProviderUnit>,
     /// Uploads that may be under way at once, at all of them together.
     pub(crate) permits: Semaphore,
+    /// Files that are not ready at their vendors.
+    pub(crate) statuses: Statuses,
 }
 
 impl Deref for ProviderUnits {
@@ -226,6 +229,7 @@ impl ProviderUnits {
         Self {
             units,
             permits: Semaphore::new(concurrency as usize),
+            statuses: Statuses::default(),
         }
     }
 

@@ -35,7 +35,7 @@ fn retention_ms(unit: &ProviderUnit, purpose: &str) -> Option<u64> {
 }
 
 impl UploadJob<'_> {
-    /// When a file that was stored just now expires: by the wish, by the vendor's word, by its retention.
+    /// When a file that was stored just now expires: by what was asked for, by the vendor's word, by its retention.
     pub(super) fn expires_at(&self, leg: &RouteLeg<'_>, vendor_s: Option<u64>) -> Option<u64> {
         let vendor = vendor_s.map(|seconds| seconds.saturating_mul(1_000));
         let now = self.state.clock.wall_ms();

@@ -199,11 +199,8 @@ impl<'a> UploadJob<'a> {
         let Some(entry) = self.entry.take() else {
             return Err(Error::new(ErrorCode::Internal, "a receipt without an entry"));
         };
-        let remote = &receipt.remote;
-        self.state
-            .ledger
-            .statuses
-            .note(&leg.unit.name, &remote.id, remote.status);
+        let statuses = &self.state.providers.statuses;
+        statuses.note(&leg.unit.name, &receipt.remote.id, receipt.remote.status);
         let accepted = Accepted {
             expires_at_ms: self.expires_at(leg, receipt.remote.expires_at),
             remote_id: receipt.remote.id,

@@ -24,7 +24,7 @@ use crate::state::CallState;
 /// Calls that may wait for one actor.
 const QUEUE: usize = 1_024;
 
-type Job<B> = Box<dyn for<'a> FnOnce(&'a mut ActorSlot<B>) -> BoxFuture<'a, ()> + Send>;
+type ActorJob<B> = Box<dyn for<'a> FnOnce(&'a mut ActorSlot<B>) -> BoxFuture<'a, ()> + Send>;
 
 /// The recipe and, if there is one, the instance.
 pub(crate) struct ActorSlot<B> {
@@ -38,7 +38,7 @@ pub(crate) struct ActorSlot<B> {
 pub(crate) struct Actor<B>(Arc<ActorHandle<B>>);
 
 struct ActorHandle<B> {
-    jobs: Option<mpsc::Sender<Job<B>>>,
+    jobs: Option<mpsc::Sender<ActorJob<B>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -61,7 +61,7 @@ impl<B> Clone for Actor<B> {
 
 impl<B: Send + Sync + 'static> Actor<B> {
     pub(crate) fn spawn(recipe: Recipe<B>) -> std::io::Result<Self> {
-        let (jobs, mut queue) = mpsc::channel::<Job<B>>(QUEUE);
+        let (jobs, mut queue) = mpsc::channel::<ActorJob<B>>(QUEUE);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name(format!(
@@ -122,7 +122,7 @@ impl<B: Send + Sync + 'static> Actor<B> {
         run: impl for<'s> FnOnce(&'s mut ActorSlot<B>) -> BoxFuture<'s, Result<T, CallError>> + Send + 'static,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let job: Job<B> = Box::new(move |slot| {
+        let job: ActorJob<B> = Box::new(move |slot| {
             Box::pin(async move {
                 let outcome = run(slot).await;
                 // Nobody may be waiting any more; the call has been made all the same.
