@@ -102,7 +102,10 @@ async fn a_link_does_not_tell_what_is_outside() {
         ("out-file", "dangling-out"),
         ("out-file", "out-deep"),
         ("out-folder/secret.txt", "out-folder/nowhere.txt"),
-        ("out-folder-relative/secret.txt", "out-folder-relative/nowhere/deeper.txt"),
+        (
+            "out-folder-relative/secret.txt",
+            "out-folder-relative/nowhere/deeper.txt",
+        ),
     ] {
         let refused = async |path: &str| {
             let error = gate.upload(path).await.unwrap_err();

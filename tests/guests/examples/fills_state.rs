@@ -40,7 +40,11 @@ fn way(state: &Descriptor, name: &str) -> u64 {
             Some(offset) => file.write_via_stream(offset),
             None => file.append_via_stream(),
         };
-        stream.is_ok_and(|stream| bytes.chunks(4096).all(|part| stream.blocking_write_and_flush(part).is_ok()))
+        stream.is_ok_and(|stream| {
+            bytes
+                .chunks(4096)
+                .all(|part| stream.blocking_write_and_flush(part).is_ok())
+        })
     };
     match name {
         "write" => fill(&file, |file, at| file.write(&bytes, at).is_ok()),
@@ -66,7 +70,9 @@ impl Provider for Hostile {
         let state = &state.directory;
         let name = file.name.trim_end_matches(".txt");
         let count = match name {
-            "files" => (0..2_000).take_while(|n| create(state, &format!("f{n}")).is_ok()).count() as u64,
+            "files" => (0..2_000)
+                .take_while(|n| create(state, &format!("f{n}")).is_ok())
+                .count() as u64,
             // A rename onto itself frees nothing.
             "renamed" => (0..2_000)
                 .take_while(|n| {
@@ -74,11 +80,17 @@ impl Provider for Hostile {
                     create(state, &name).is_ok() && state.rename_at(&name, state, &name).is_ok()
                 })
                 .count() as u64,
-            "folders" => (0..2_000).take_while(|n| state.create_directory_at(&format!("d{n}")).is_ok()).count() as u64,
+            "folders" => (0..2_000)
+                .take_while(|n| state.create_directory_at(&format!("d{n}")).is_ok())
+                .count() as u64,
             way_in => way(state, way_in) / CHUNK as u64,
         };
         // Room is left for nothing more.
-        let most = if matches!(name, "files" | "renamed" | "folders") { 1_000 } else { LIMIT / CHUNK as u64 };
+        let most = if matches!(name, "files" | "renamed" | "folders") {
+            1_000
+        } else {
+            LIMIT / CHUNK as u64
+        };
         if count > most || count == 0 {
             attempts.allowed(name, &count.to_string());
         } else {

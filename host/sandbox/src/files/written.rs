@@ -57,8 +57,14 @@ impl FilesView<'_> {
         other_path: &str,
     ) -> bool {
         let (fd, other_fd) = (Resource::new_borrow(fd.rep()), Resource::new_borrow(other_fd.rep()));
-        let one = self.own().metadata_hash_at(fd, PathFlags::empty(), path.to_owned()).await;
-        let other = self.own().metadata_hash_at(other_fd, PathFlags::empty(), other_path.to_owned()).await;
+        let one = self
+            .own()
+            .metadata_hash_at(fd, PathFlags::empty(), path.to_owned())
+            .await;
+        let other = self
+            .own()
+            .metadata_hash_at(other_fd, PathFlags::empty(), other_path.to_owned())
+            .await;
         matches!((one, other), (Ok(one), Ok(other)) if (one.lower, one.upper) == (other.lower, other.upper))
     }
 
