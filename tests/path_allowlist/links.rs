@@ -126,7 +126,7 @@ async fn a_file_is_not_opened_as_a_folder() {
     let world = scene();
     let gate = Gate::open(&world).await;
     for path in ["sub/a.txt/", "sub/a.txt/.", "sub/a.txt//", "in-file/"] {
-        assert_eq!(gate.refusal(path).await, ErrorCode::NotARegularFile, "{path}");
+        assert_eq!(gate.refusal(path).await, ErrorCode::PathNotFound, "{path}");
     }
     assert!(gate.upload("sub/./a.txt").await.is_ok());
 }

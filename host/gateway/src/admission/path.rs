@@ -59,8 +59,8 @@ fn not_a_folder(opened: Opened, path: &Path) -> Result<Opened> {
     let text = path.as_os_str().as_bytes();
     if text.ends_with(b"/") || text.ends_with(b"/.") {
         return Err(Error::new(
-            ErrorCode::NotARegularFile,
-            format!("{} names a folder, and a file lies there", path.display()),
+            ErrorCode::PathNotFound,
+            format!("{} does not exist: that is a folder's name, and a file lies there", path.display()),
         )
         .hint("write the path without the `/` at its end"));
     }
@@ -95,7 +95,9 @@ fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path
         }
     }
     // A link or `..` on the way: judge the path that it leads to.
+    // A `/` at its end is left out until it is known what is there.
     let absolute = current_dir.map_or_else(|| path.to_owned(), |dir| dir.join(path));
+    let absolute: PathBuf = absolute.components().collect();
     let real: PathBuf = match absolute.canonicalize() {
         Ok(real) => real,
         // "Not found" gives nothing away only where what is missing would lie in a grant.
