@@ -52,7 +52,7 @@ async fn bytes_that_break_off_under_a_digest_are_discarded() {
     let broken = async {
         feed.send("hello ").await;
         until("the first bytes", async || {
-            std::fs::read_dir(place.home().join("sessions/tus")).unwrap().count() == 1
+            std::fs::read_dir(spool(&place)).unwrap().count() == 1
         })
         .await;
         feed.abort().await;

@@ -12,8 +12,7 @@ async fn what_came_before_the_connection_broke_stays() {
     let (_served, client) = serve(&place).await;
     let content = bytes(3_000_000);
     let path = make(&client, content.len()).await;
-    let id = path.rsplit('/').next().unwrap();
-    let data = place.home().join("sessions/tus").join(id).join("data");
+    let data = data(&place, &path);
     let (mut feed, body) = feed();
     let headers = [VERSION, OCTETS, ("upload-offset", "0")];
     let request = client.send_body("PATCH", &path, &headers, body);
@@ -22,7 +21,7 @@ async fn what_came_before_the_connection_broke_stays() {
             feed.send(piece.to_vec()).await;
         }
         until("the bytes", async || {
-            std::fs::metadata(&data).unwrap().len() > 1_000_000
+            std::fs::metadata(&data).is_ok_and(|data| data.len() > 1_000_000)
         })
         .await;
         feed.abort().await;
@@ -45,20 +44,12 @@ async fn a_killed_server_has_everything_that_it_acknowledged_and_what_it_synced_
     let (mut feed, body) = feed();
     let headers = [VERSION, OCTETS, ("upload-offset", "1000")];
     let request = client.send_body("PATCH", &path, &headers, body);
-    let data = std::fs::read_dir(place.home().join("sessions/tus"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let data = data(&place, &path);
     let killed = async {
         for piece in content[1_000..40 << 20].chunks(1 << 20) {
             feed.send(piece.to_vec()).await;
         }
-        until("the bytes", async || {
-            std::fs::metadata(data.join("data")).unwrap().len() > 33 << 20
-        })
-        .await;
+        until("the bytes", async || std::fs::metadata(&data).unwrap().len() > 33 << 20).await;
         served.kill().await;
         feed.abort().await;
     };
@@ -69,8 +60,8 @@ async fn a_killed_server_has_everything_that_it_acknowledged_and_what_it_synced_
     let here = usize::try_from(offset(&client, &path).await).unwrap();
     // Synced every 16 MiB, so at most so much is sent twice; and nothing that was not synced is claimed.
     assert!((16 << 20..=40 << 20).contains(&here), "{here}");
-    assert_eq!(std::fs::metadata(data.join("data")).unwrap().len(), here as u64);
-    assert_eq!(std::fs::read(data.join("data")).unwrap(), content[..here]);
+    assert_eq!(std::fs::metadata(&data).unwrap().len(), here as u64);
+    assert_eq!(std::fs::read(&data).unwrap(), content[..here]);
     patch(&client, &path, here, &content[here..]).await.expect(204);
     assert_eq!(stored(&place, &content), 1);
 }

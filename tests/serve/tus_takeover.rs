@@ -16,12 +16,11 @@ async fn a_new_request_ends_the_earlier_one_and_keeps_its_bytes() {
         let (mut stale, body) = feed();
         let headers = [VERSION, OCTETS, ("upload-offset", "0")];
         let request = client.send_body("PATCH", &path, &headers, body);
-        let id = path.rsplit('/').next().unwrap();
-        let data = place.home().join("sessions/tus").join(id).join("data");
+        let data = data(&place, &path);
         let taken = async {
             stale.send(content[..1_500_000].to_vec()).await;
             until("the bytes", async || {
-                std::fs::metadata(&data).unwrap().len() > 1_000_000
+                std::fs::metadata(&data).is_ok_and(|data| data.len() > 1_000_000)
             })
             .await;
             // The stale connection still stands; nobody has told the server that its client is gone.

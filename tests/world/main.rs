@@ -8,6 +8,8 @@ mod damage;
 mod fairness;
 mod http;
 mod names;
+mod once;
+mod options;
 mod outage;
 mod people;
 mod proxies;

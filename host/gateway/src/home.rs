@@ -29,16 +29,7 @@ impl Home {
                 format!("cannot use {}: {error}", what.display()),
             )
         };
-        let folders = [
-            "keys",
-            "spool",
-            "cache",
-            "providers",
-            "tracker",
-            "journal",
-            "audit",
-            "sessions",
-        ];
+        let folders = ["keys", "spool", "cache", "providers", "tracker", "journal", "audit"];
         // The lock first: whoever waits for the home asks for it again and again, and the rest takes syncs.
         if !path.exists() {
             loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
@@ -104,8 +95,13 @@ impl Home {
         self.path.join("digests")
     }
 
-    /// Uploads that clients send in pieces, one folder a protocol.
-    pub fn sessions(&self) -> PathBuf {
+    /// Credentials that were accepted before.
+    pub(crate) fn accepted(&self) -> PathBuf {
+        self.path.join("accepted")
+    }
+
+    /// Where versions before sessions lay in the spool kept uploads that clients sent in pieces.
+    pub(crate) fn old_sessions(&self) -> PathBuf {
         self.path.join("sessions")
     }
 

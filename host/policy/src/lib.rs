@@ -10,6 +10,8 @@
 //! | [`model`] | nothing: the internal form of the public contract's types, and whether a value of them is acceptable |
 //! | [`egress`] | whether a component's outgoing request leaves, in which canonical form, with or without a credential |
 //! | [`address`] | whether a resolved address may be connected to |
+//! | [`container`] | what to read of a container so that the validator can say what it is |
+//! | [`forwarding`] | whose request it is that a proxy passes on |
 //! | [`paths`] | which grant a path falls under |
 //! | [`routing`] | which providers may take a file, in which order |
 //! | [`retry`] | what follows a failed attempt |
@@ -22,7 +24,9 @@
 pub mod address;
 pub mod breaker;
 pub mod budget;
+pub mod container;
 pub mod egress;
+pub mod forwarding;
 pub mod lease;
 pub mod model;
 pub mod paths;

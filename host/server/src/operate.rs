@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::identity::Caller;
-use crate::openai::{Answer, Subject, Wish, json, order};
+use crate::openai::{Answer, Subject, json, order, upload_options};
 
 /// The routes below their prefix.
 pub(crate) fn routes() -> Router<App> {
@@ -83,9 +83,9 @@ async fn route(State(app): State<App>, Operator(who): Operator, request: Request
         filename,
         provider,
     } = json(request).await?;
-    let wish = Wish::new(&headers, purpose, provider, None)?;
-    app.gateway().require_provider(&wish.target())?;
-    let request = order(Subject::Path { path, filename }, &wish);
+    let options = upload_options(&headers, purpose, provider, None)?;
+    app.gateway().require_provider(&options.target())?;
+    let request = order(Subject::Path { path, filename }, &options);
     Ok(Json(app.gateway().route(&who, request).await?).into_response())
 }
 

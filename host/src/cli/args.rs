@@ -9,6 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use super::duration::parse_duration;
 use super::help::once;
 
+/// The word that leaves the choice of the provider to the gateway.
+pub(crate) use loadlock_server::AUTO;
+
 /// One gateway that loads files into upstream file APIs through sandboxed provider components.
 #[derive(Debug, Parser)]
 #[command(
@@ -207,9 +210,6 @@ pub(crate) struct Choice {
     #[arg(long, value_name = "PURPOSE")]
     pub(crate) purpose: Option<String>,
 }
-
-/// The word that leaves the choice of the provider to the gateway.
-pub(crate) const AUTO: &str = "auto";
 
 /// `loadlock files`.
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 mod reload;
 
 use loadlock::{Error, ErrorCode};
+use loadlock_policy::forwarding::TrustedProxies;
 use loadlock_server::{Certificate, Options, ServeError, Server, Stop, TlsFiles};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,6 +31,8 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         plain_http: command.plain_http,
         hosts: command.hosts,
         leave: config.server.drain,
+        trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
+        proxy_protocol: TrustedProxies::new(config.server.proxy_protocol.clone()),
         ..Options::default()
     };
     let terminal = Terminal::at_start();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -62,6 +62,36 @@ impl Client {
     }
 
     async fn send(&mut self, request: http::request::Builder, body: Body) -> Result<Value> {
+        let (_, body) = self.exchange(request, body).await?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(failed("answer"))
+    }
+
+    /// A request of tus with these headers; answers where the upload is, if that is told.
+    pub(crate) async fn tus(
+        &mut self,
+        method: http::Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("tus-resumable", "1.0.0")
+            .header("content-type", "application/offset+octet-stream");
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+        let (headers, _) = self.exchange(request, body).await?;
+        let location = headers.get("location").and_then(|value| value.to_str().ok());
+        Ok(location.unwrap_or_default().to_owned())
+    }
+
+    async fn exchange(&mut self, request: http::request::Builder, body: Body) -> Result<(HeaderMap, Bytes)> {
         let request = request.header("host", &self.address);
         let request = match &self.token {
             Some(token) => request.header("authorization", format!("Bearer {token}")),
@@ -111,22 +141,30 @@ impl Client {
         self.send(request, body.boxed_unsync()).await
     }
 
+    /// A part of an upload in parts.
+    pub(crate) async fn part(&mut self, path: &str, content: &[u8]) -> Result<Value> {
+        let before =
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"data\"; filename=\"part\"\r\n\r\n");
+        let body = [before.as_bytes(), content, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat();
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let request = Request::post(path)
+            .header("content-type", kind)
+            .header("content-length", body.len());
+        let body = Full::new(Bytes::from(body)).map_err(|never| match never {});
+        self.send(request, body.boxed_unsync()).await
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Result<Value> {
         let body = Full::new(Bytes::new()).map_err(|never| match never {});
         self.send(Request::get(path), body.boxed_unsync()).await
     }
 }
 
-async fn read(response: Response<hyper::body::Incoming>) -> Result<Value> {
-    let status = response.status();
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(failed("answer"))?
-        .to_bytes();
-    if status != StatusCode::OK {
-        return Err(format!("{status}: {}", String::from_utf8_lossy(&body)));
+async fn read(response: Response<hyper::body::Incoming>) -> Result<(HeaderMap, Bytes)> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map_err(failed("answer"))?.to_bytes();
+    if !head.status.is_success() {
+        return Err(format!("{}: {}", head.status, String::from_utf8_lossy(&body)));
     }
-    serde_json::from_slice(&body).map_err(failed("answer"))
+    Ok((head.headers, body))
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::child::Listening;
 use crate::client::{Client, whole_form};
 use crate::place::Place;
+use crate::resumable::Way;
 use crate::run::Scope;
 use crate::trace::{self, Call};
 use crate::{Result, allocations, dedup, failed, instructions, others};
@@ -214,6 +215,12 @@ async fn moved(scope: &Scope, counts: &mut Counts) -> Result<()> {
     client.upload(form).await?;
     part("read for each byte of a body", read, served.io("rchar")?);
     part("written for each byte of a body", written, served.io("wchar")?);
+    for (number, way) in [(3, Way::Tus), (4, Way::Joined), (5, Way::Parts)] {
+        let body = content(number, usize::try_from(LARGE).unwrap_or(0));
+        let written = served.io("wchar")?;
+        way.upload(&mut client, body.into()).await?;
+        part(way.counted(), written, served.io("wchar")?);
+    }
     served.stop().await?;
     sink.stop().await
 }

@@ -30,6 +30,7 @@ mod place;
 mod proxy;
 mod rclone;
 mod report;
+mod resumable;
 mod run;
 mod sink;
 mod size;

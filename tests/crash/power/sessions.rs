@@ -102,11 +102,14 @@ async fn created(names: Names) -> Result<(), String> {
 async fn appended(names: Names) -> Result<(), String> {
     let world = world();
     let gateway = world.open().await;
-    let session = open(&gateway).await;
+    let session = gateway.gateway.begin_session(&gateway.who, new()).unwrap();
+    session.grows("all");
     for piece in ["one ", "two"] {
-        let mut writer = session.append("all", 100).await.unwrap();
+        let alone = session.exclusively().await;
+        let mut writer = session.append(alone, "all", 100).await.unwrap();
         writer.write(&Bytes::from_static(piece.as_bytes())).await.unwrap();
-        writer.finish().await.unwrap();
+        writer.keep().await.unwrap();
+        session.commit("all", None, |_: &mut State| Ok(())).await.unwrap();
     }
     let id = session.id().to_owned();
     let gateway = again(&world, (session, gateway), names).await?;

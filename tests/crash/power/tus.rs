@@ -130,7 +130,7 @@ async fn patched(names: Names) -> Result<(), String> {
     assert_eq!(door.patch(&path, 0, "01234").await, 204);
     let door = again(&world, door, names).await;
     at(&door, &path, "5").await?;
-    let data = crate::disk::files(&world.path("home/sessions"));
+    let data = crate::disk::files(&world.path("home/spool"));
     let held = |path: &std::path::PathBuf| std::fs::read(path).unwrap() == b"01234";
     data.iter().any(held).then_some(()).ok_or_else(|| "other bytes".into())
 }

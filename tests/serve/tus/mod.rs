@@ -1,7 +1,7 @@
 //! What the tus suites share.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use loadlock_served::{Answer, Client, Place, Served};
@@ -86,9 +86,20 @@ pub fn stored(place: &Place, content: &[u8]) -> usize {
 
 /// Folders of uploads, and files of bytes in them.
 pub fn left(place: &Place) -> (usize, usize) {
-    let root = place.home().join("sessions/tus");
+    let root = spool(place);
     let folders = std::fs::read_dir(&root).unwrap().count();
-    (folders, count(&root, &|path| path.ends_with("data")))
+    (folders, count(&root, &|path| path.extension().is_none()))
+}
+
+/// Where bodies lie, those of uploads included.
+pub fn spool(place: &Place) -> PathBuf {
+    place.home().join("spool")
+}
+
+/// The file of an upload's bytes.
+pub fn data(place: &Place, path: &str) -> PathBuf {
+    let id = path.rsplit('/').next().unwrap();
+    spool(place).join(id).join("data")
 }
 
 fn count(folder: &Path, which: &dyn Fn(&Path) -> bool) -> usize {

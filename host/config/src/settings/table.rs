@@ -185,6 +185,15 @@ pub static SETTINGS: &[Setting] = &[
              balancer in front sends its clients elsewhere first. Ctrl-C does not wait for it.",
     },
     Setting {
+        places: &["server.trusted_proxies"],
+        kind: Kind::Texts,
+        default: Preset::Described("none: whoever connects is the client"),
+        meaning: "Addresses and networks of proxies in front. From them `Forwarded` or `X-Forwarded-For` names the \
+             client, by whose address failed logins are limited and requests are audited; from everybody else these \
+             headers mean nothing. `proxy-protocol:` before an address: its connections begin with a header of the \
+             PROXY protocol, version 1 or 2.",
+    },
+    Setting {
         places: &["limits.spool_size"],
         kind: size(MIB, 64 * TIB),
         default: Preset::Value("16 GiB"),

@@ -1,15 +1,16 @@
 //! A session's facts on the disk: one JSON file, replaced as a whole.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use loadlock_sandbox::auth::Identified;
 use serde::{Deserialize, Serialize};
 
-/// The file that makes a spool entry a session. No data file can have its name: theirs have no dot.
-pub(super) const RECORD: &str = "session.json";
+pub(super) use crate::admission::SESSION_RECORD as RECORD;
+
 const NEXT: &str = "session.json.new";
 /// No record is larger; what is, is not ours.
 const MAX_BYTES: u64 = 1 << 20;
@@ -24,6 +25,22 @@ pub(super) struct Record {
     pub(super) expires_at_ms: Option<u64>,
     /// The door's own.
     pub(super) state: serde_json::Value,
+    /// Bytes of each data file that is appended to: so many are on the disk for certain, and what follows them is cut
+    /// off at a start.
+    #[serde(default)]
+    pub(super) lengths: BTreeMap<String, u64>,
+    /// It needs its data no more, and is kept for its answer.
+    #[serde(default)]
+    pub(super) ended: bool,
+}
+
+/// What a written record survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lasting {
+    /// A crash of the process. For what nobody was promised, or what follows from another record.
+    Process,
+    /// A power loss too.
+    Power,
 }
 
 /// Who opened it: enough to go on for them after a restart, and no credential.
@@ -69,8 +86,8 @@ impl From<&Owner> for Identified {
 }
 
 impl Record {
-    /// Replaces the record in `directory`. Durable when it returns: a power loss leaves the old one or the new one.
-    pub(super) fn write(&self, directory: &Path) -> std::io::Result<()> {
+    /// Replaces the record in `directory`. If it is to survive a power loss, that leaves the old one or the new one.
+    pub(super) fn write(&self, directory: &Path, lasting: Lasting) -> std::io::Result<()> {
         let next = directory.join(NEXT);
         let mut file = OpenOptions::new()
             .write(true)
@@ -79,9 +96,14 @@ impl Record {
             .mode(0o600)
             .open(&next)?;
         file.write_all(&serde_json::to_vec(self)?)?;
-        loadlock_durable::content(&file)?;
+        if lasting == Lasting::Power {
+            loadlock_durable::content(&file)?;
+        }
         std::fs::rename(next, directory.join(RECORD))?;
-        loadlock_durable::names(directory)
+        match lasting {
+            Lasting::Power => loadlock_durable::names(directory),
+            Lasting::Process => Ok(()),
+        }
     }
 
     /// The record of a directory; `None` if it is no session.
@@ -92,7 +114,7 @@ impl Record {
                 return Err(std::io::Error::other("the record is too large"));
             }
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         }
         Ok(Some(serde_json::from_slice(&std::fs::read(path)?)?))
@@ -100,7 +122,11 @@ impl Record {
 
     /// Makes the directory an entry that the next start removes.
     pub(super) fn remove(directory: &Path) -> std::io::Result<()> {
-        std::fs::remove_file(directory.join(RECORD))?;
-        loadlock_durable::names(directory)
+        match std::fs::remove_file(directory.join(RECORD)) {
+            Ok(()) => loadlock_durable::names(directory),
+            // It was never written.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

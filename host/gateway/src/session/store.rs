@@ -1,8 +1,9 @@
 //! All sessions of a gateway.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 
@@ -11,12 +12,14 @@ use super::record::{Owner, RECORD, Record};
 use super::{Facts, Live, Session, no_session, written_state};
 use crate::admission::{BYTES, Spool, SpoolEntry, unavailable};
 use crate::error::{Error, ErrorCode, Result};
-use crate::gateway::Gateway;
-use crate::principal::{Principal, Scope};
-use crate::staged::Staged;
+use crate::principal::Principal;
 
-/// Sessions that one tenant may have open: each is a directory and a record in memory.
-const PER_TENANT: usize = 4_096;
+/// Unfinished sessions that one tenant may have: each is a directory and a record in memory.
+const UNFINISHED: usize = 4_096;
+/// Sessions that one tenant may have, those included that are kept for their answer: beyond it the oldest of those goes.
+const KNOWN: usize = 10_000;
+/// Expired sessions that are remembered.
+const EXPIRED: usize = 10_000;
 
 /// The data file of a session that was made from a staged body.
 pub const STAGED_BODY: &str = BYTES;
@@ -32,24 +35,94 @@ pub struct NewSession<T> {
     pub state: T,
 }
 
-/// Sessions by id.
+/// Sessions by tenant and id.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+pub(crate) struct Sessions(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    tenants: HashMap<String, HashMap<String, Session>>,
+    /// Tenants and ids, the oldest first.
+    expired: VecDeque<(String, String)>,
+}
+
+impl Shelf {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
+        self.tenants.values().flat_map(HashMap::values)
+    }
+
+    pub(crate) fn of(&self, tenant: &str) -> impl Iterator<Item = &Session> {
+        self.tenants.get(tenant).into_iter().flat_map(HashMap::values)
+    }
+
+    fn put(&mut self, session: Session) {
+        let tenant = session.owner().tenant().to_owned();
+        let known = self.tenants.entry(tenant).or_default();
+        known.insert(session.id().to_owned(), session);
+    }
+
+    fn remove(&mut self, session: &Session) {
+        let tenant = session.owner().tenant();
+        if let Some(known) = self.tenants.get_mut(tenant) {
+            known.remove(session.id());
+            if known.is_empty() {
+                self.tenants.remove(tenant);
+            }
+        }
+    }
+
+    fn remember_expired(&mut self, tenant: &str, id: &str) {
+        if self.expired.len() == EXPIRED {
+            self.expired.pop_front();
+        }
+        self.expired.push_back((tenant.to_owned(), id.to_owned()));
+    }
+}
+
+/// Removes what versions before this one kept of tus uploads: a folder each, beside the spool. Their clients are told
+/// that there is no such upload, and start it again.
+pub(crate) fn remove_old_layout(directory: &Path) {
+    let uploads = match std::fs::read_dir(directory.join("tus")) {
+        Ok(entries) => entries.flatten().count(),
+        Err(_) => return,
+    };
+    match std::fs::remove_dir_all(directory) {
+        Ok(()) => tracing::warn!(
+            uploads,
+            path = %directory.display(),
+            "removed the resumable uploads of an earlier version; their clients start those again that were not finished"
+        ),
+        Err(error) => tracing::warn!(
+            %error,
+            path = %directory.display(),
+            "the resumable uploads of an earlier version cannot be removed"
+        ),
+    }
+}
 
 impl Sessions {
     /// Finds the sessions in the spool and removes everything else from it. Only while no upload is under way.
     pub(crate) fn load(spool: &Spool, now_ms: u64, clean: bool) -> Self {
         let entries = std::fs::read_dir(spool.path()).into_iter().flatten().flatten();
-        let mut found = HashMap::new();
+        let mut shelf = Shelf::default();
         for entry in entries {
             let directory = entry.path();
             let id = entry.file_name().to_string_lossy().into_owned();
             match Record::read(&directory) {
                 Ok(Some(record)) if record.expires_at_ms.is_none_or(|end| now_ms < end) => {
-                    found.insert(id.clone(), adopt(spool, id, &directory, record));
-                    continue;
+                    match adopt(spool, &id, &directory, record, clean) {
+                        Ok(session) => {
+                            shelf.put(session);
+                            continue;
+                        }
+                        Err(error) => {
+                            tracing::error!(path = %directory.display(), %error, "a session's data is not what its \
+                                 record says; the session is removed");
+                        }
+                    }
                 }
-                Ok(_) => {}
+                Ok(Some(record)) => shelf.remember_expired(&record.owner.tenant, &id),
+                Ok(None) => {}
                 Err(error) => {
                     tracing::error!(path = %directory.display(), %error, "a session's record cannot be read; the \
                          session is removed");
@@ -59,35 +132,56 @@ impl Sessions {
                 tracing::warn!(path = %directory.display(), %error, "cannot remove a spool entry");
             }
         }
-        Self(Mutex::new(found))
+        Self(Mutex::new(shelf))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A session whose directory is there.
-fn adopt(spool: &Spool, id: String, directory: &Path, record: Record) -> Session {
+/// A session whose directory is there. What was appended and not committed is cut off.
+fn adopt(spool: &Spool, id: &str, directory: &Path, record: Record, clean: bool) -> std::io::Result<Session> {
     let mut data = BTreeMap::new();
-    for file in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+    for file in std::fs::read_dir(directory)?.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
         if name == RECORD {
             continue;
         }
-        if name.ends_with(PARTIAL) {
+        // An ended session has no data: a crash came before it was removed.
+        if clean && (name.ends_with(PARTIAL) || (record.ended && !name.contains('.'))) {
             let _ = std::fs::remove_file(file.path());
         } else if !name.contains('.')
             && let Ok(metadata) = file.metadata()
         {
-            spool.space().count(metadata.len());
             data.insert(name, metadata.len());
         }
     }
-    live(spool, id, directory, record, data)
+    for (name, committed) in &record.lengths {
+        let there = data.get(name).copied().unwrap_or(0);
+        if there < *committed {
+            return Err(std::io::Error::other(format!(
+                "`{name}` has {there} bytes, and {committed} were synced"
+            )));
+        }
+        if there > *committed && clean {
+            let file = std::fs::OpenOptions::new().write(true).open(directory.join(name))?;
+            file.set_len(*committed)?;
+        }
+        data.insert(name.clone(), *committed);
+    }
+    spool.space().count(data.values().sum());
+    Ok(live(spool, id.to_owned(), directory, record, data, true))
 }
 
-fn live(spool: &Spool, id: String, directory: &Path, record: Record, data: BTreeMap<String, u64>) -> Session {
+fn live(
+    spool: &Spool,
+    id: String,
+    directory: &Path,
+    record: Record,
+    data: BTreeMap<String, u64>,
+    lasts: bool,
+) -> Session {
     Session(Arc::new(Live {
         id,
         kind: record.kind.clone(),
@@ -98,16 +192,20 @@ fn live(spool: &Spool, id: String, directory: &Path, record: Record, data: BTree
         facts: Mutex::new(Facts {
             record,
             data,
+            sha256: BTreeMap::new(),
             closed: false,
+            lasts,
         }),
         changing: tokio::sync::Mutex::default(),
         appending: Arc::default(),
+        in_use: AtomicUsize::new(0),
+        attached: OnceLock::new(),
     }))
 }
 
 impl Sessions {
-    /// A session in a directory that is there.
-    pub(super) async fn begin<T: Serialize>(
+    /// A session in a directory that is there. Nothing of it is on the disk yet.
+    pub(crate) fn begin<T: Serialize>(
         &self,
         spool: &Spool,
         who: &Principal,
@@ -115,13 +213,9 @@ impl Sessions {
         entry: &mut SpoolEntry,
         now_ms: u64,
     ) -> Result<Session> {
-        let of_tenant = |session: &&Session| session.owner().tenant() == who.tenant();
-        if self.lock().values().filter(of_tenant).count() >= PER_TENANT {
-            return Err(Error::new(
-                ErrorCode::Overloaded,
-                format!("the tenant has {PER_TENANT} unfinished uploads"),
-            )
-            .hint("finish or cancel some, or wait until they expire"));
+        let oldest = self.forgettable(who.tenant())?;
+        if let Some(oldest) = oldest {
+            self.close(&oldest)?;
         }
         let record = Record {
             kind: new.kind.to_owned(),
@@ -129,130 +223,101 @@ impl Sessions {
             created_at_ms: now_ms,
             expires_at_ms: new.expires_at_ms,
             state: written_state(&new.state)?,
+            lengths: BTreeMap::new(),
+            ended: false,
         };
         let path = entry.directory().to_owned();
         let id = path.file_name().unwrap_or_default().to_string_lossy();
-        let session = live(spool, id.into_owned(), &path, record.clone(), BTreeMap::new());
-        let parent = spool.path().to_owned();
-        tokio::task::spawn_blocking(move || {
-            record.write(&path)?;
-            loadlock_durable::names(&parent)
-        })
-        .await
-        .map_err(std::io::Error::other)
-        .flatten()
-        .map_err(|error| unavailable(&error))?;
+        let session = live(spool, id.into_owned(), &path, record, BTreeMap::new(), false);
         entry.disown();
-        self.lock().insert(session.id().to_owned(), session.clone());
+        self.lock().put(session.clone());
         Ok(session)
     }
 
-    pub(super) fn find(&self, tenant: &str, kind: &str, id: &str, now_ms: u64) -> Result<Session> {
-        let found = self.lock().get(id).cloned();
-        found
-            .filter(|session| session.kind() == kind && session.owner().tenant() == tenant)
-            .filter(|session| session.expires_at_ms().is_none_or(|end| now_ms < end))
+    /// Whether the tenant may have one more, and which ended one goes for it.
+    fn forgettable(&self, tenant: &str) -> Result<Option<Session>> {
+        let shelf = self.lock();
+        let (known, unfinished) = shelf.counts(tenant);
+        if unfinished >= UNFINISHED {
+            return Err(too_many(unfinished));
+        }
+        let ended = shelf.of(tenant).filter(|session| session.has_ended());
+        let oldest = ended.min_by_key(|session| session.expires_at_ms());
+        Ok(oldest.filter(|_| known >= KNOWN).cloned())
+    }
+
+    /// One of the tenant's own of this kind. One that is being used does not expire meanwhile.
+    pub(crate) fn find(&self, tenant: &str, kind: &str, id: &str, now_ms: u64) -> Result<Session> {
+        let shelf = self.lock();
+        shelf
+            .tenants
+            .get(tenant)
+            .and_then(|known| known.get(id))
+            .filter(|session| session.kind() == kind)
+            .filter(|session| !overdue(session, now_ms) || busy(session))
+            .cloned()
             .ok_or_else(|| no_session(id))
     }
 
-    pub(super) fn close(&self, session: &Session) -> Result<()> {
-        self.lock().remove(session.id());
-        let mut facts = session.facts();
-        if std::mem::replace(&mut facts.closed, true) {
+    /// Whether the tenant had such a session that expired, as far as that is remembered.
+    pub(crate) fn has_expired(&self, tenant: &str, id: &str, now_ms: u64) -> bool {
+        let shelf = self.lock();
+        let known = shelf.tenants.get(tenant).and_then(|known| known.get(id));
+        known.is_some_and(|session| overdue(session, now_ms))
+            || shelf
+                .expired
+                .iter()
+                .any(|(whose, which)| whose == tenant && which == id)
+    }
+
+    pub(crate) fn close(&self, session: &Session) -> Result<()> {
+        self.lock().remove(session);
+        if std::mem::replace(&mut session.facts().closed, true) {
             return Ok(());
         }
         Record::remove(session.directory()).map_err(|error| unavailable(&error))
     }
 
-    pub(super) fn close_expired(&self, now_ms: u64) -> usize {
-        let unused = |session: &&Session| Arc::strong_count(&session.0) == 1;
-        let over = |session: &&Session| session.expires_at_ms().is_some_and(|end| end <= now_ms);
-        let sessions = self.lock();
-        let expired: Vec<Session> = sessions.values().filter(unused).filter(over).cloned().collect();
-        drop(sessions);
+    pub(crate) fn close_expired(&self, now_ms: u64) -> usize {
+        let mut shelf = self.lock();
+        let unused = |session: &&Session| Arc::strong_count(&session.0) == 1 && !busy(session);
+        let over = shelf.all().filter(|session| overdue(session, now_ms));
+        let expired: Vec<Session> = over.filter(unused).cloned().collect();
         for session in &expired {
-            if let Err(error) = self.close(session) {
-                tracing::warn!(%error, "an expired session could not be removed");
+            shelf.remember_expired(session.owner().tenant(), session.id());
+        }
+        drop(shelf);
+        for session in &expired {
+            match self.close(session) {
+                Ok(()) => tracing::info!(id = session.id(), kind = session.kind(), "an unfinished upload expired"),
+                Err(error) => tracing::warn!(%error, "an expired session could not be removed"),
             }
         }
         expired.len()
     }
 }
 
-impl Gateway {
-    /// Opens a session without data. It is durable when this returns.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::Overloaded`] if the tenant has too many, [`ErrorCode::StateUnavailable`].
-    pub async fn open_session<T: Serialize>(&self, who: &Principal, new: NewSession<T>) -> Result<Session> {
-        who.require(Scope::Write)?;
-        let inner = &self.0;
-        let mut entry = inner.spool.create()?;
-        let now = inner.clock.wall_ms();
-        let sessions = &inner.sessions;
-        sessions.begin(&inner.spool, who, new, &mut entry, now).await
-    }
+fn overdue(session: &Session, now_ms: u64) -> bool {
+    session.expires_at_ms().is_some_and(|end| end <= now_ms)
+}
 
-    /// Makes a staged body a session of its own: the body is its data file [`STAGED_BODY`], and stays until the session
-    /// is closed.
-    ///
-    /// # Errors
-    /// As [`Gateway::open_session`]; [`ErrorCode::Internal`] if the body belongs to a session already.
-    pub async fn keep<T: Serialize>(&self, who: &Principal, staged: Staged, new: NewSession<T>) -> Result<Session> {
-        who.require(Scope::Write)?;
-        let bytes = staged.bytes();
-        let opened = staged.opened_for(who)?;
-        let inner = &self.0;
-        let spooled = opened
-            .spooled
-            .map(|spooled| spooled.on_disk(&inner.spool, opened.file.file));
-        let Some((mut entry, file)) = spooled.transpose()?.flatten() else {
-            return Err(Error::new(
-                ErrorCode::Internal,
-                "only a body of its own can become a session",
-            ));
-        };
-        // From here on the body outlives its request; its name is synced with the record's.
-        tokio::task::spawn_blocking(move || loadlock_durable::content(&file))
-            .await
-            .map_err(std::io::Error::other)
-            .flatten()
-            .map_err(|error| unavailable(&error))?;
-        let now = inner.clock.wall_ms();
-        let sessions = &inner.sessions;
-        let session = sessions.begin(&inner.spool, who, new, &mut entry, now).await?;
-        session.noted(STAGED_BODY, bytes);
-        Ok(session)
-    }
+fn busy(session: &Session) -> bool {
+    session.0.in_use.load(Ordering::Relaxed) > 0
+}
 
-    /// One of the tenant's own sessions, for a caller with this scope.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Forbidden`]; [`ErrorCode::FileNotFound`], also for another tenant's, another door's, and one that
-    /// has expired.
-    pub fn session(&self, who: &Principal, scope: Scope, kind: &str, id: &str) -> Result<Session> {
-        who.require(scope)?;
-        let now = self.0.clock.wall_ms();
-        self.0.sessions.find(who.tenant(), kind, id, now)
+impl Shelf {
+    /// Sessions of a tenant, and those of them that are unfinished.
+    fn counts(&self, tenant: &str) -> (usize, usize) {
+        let known = self.tenants.get(tenant).map_or(0, HashMap::len);
+        let unfinished = self.of(tenant).filter(|session| !session.has_ended()).count();
+        (known, unfinished)
     }
+}
 
-    /// All sessions of one door, over all tenants: for going on after a restart.
-    pub fn sessions(&self, kind: &str) -> Vec<Session> {
-        let sessions = self.0.sessions.lock();
-        let of_kind = sessions.values().filter(|session| session.kind() == kind);
-        of_kind.cloned().collect()
-    }
-
-    /// Ends a session: nobody finds it any more, and its data goes as soon as no request uses it.
-    ///
-    /// # Errors
-    /// [`ErrorCode::StateUnavailable`].
-    pub fn close_session(&self, session: &Session) -> Result<()> {
-        self.0.sessions.close(session)
-    }
-
-    /// Closes what has expired and no request uses now; answers how many.
-    pub fn close_expired_sessions(&self) -> usize {
-        self.0.sessions.close_expired(self.0.clock.wall_ms())
-    }
+pub(super) fn too_many(unfinished: usize) -> Error {
+    Error::new(
+        ErrorCode::Overloaded,
+        format!("the tenant has {unfinished} unfinished uploads"),
+    )
+    .hint("finish or cancel some, or wait until they expire")
 }

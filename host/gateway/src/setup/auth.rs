@@ -9,8 +9,8 @@ use loadlock_sandbox::auth::{Algorithm, AuthPolicy, Key, LegacyCredential};
 use rand::Rng;
 use zeroize::Zeroizing;
 
-use super::Environment;
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::live::Environment;
 
 /// Key id of the installation's own key.
 pub const LOCAL_KEY_ID: &str = "local";

@@ -6,22 +6,22 @@ mod provider;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_config::{ComponentRef, ComponentSource, Config};
+use loadlock_egress::connect::Resolver;
 use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::live::Environment;
 
 pub(crate) use network::{Needs, network};
+pub(crate) use provider::load_provider;
 pub use provider::{Judged, judge};
-pub(crate) use provider::{ProviderUnit, load_provider};
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
-
-/// Looks environment variables up.
-pub type Environment = fn(&str) -> Option<String>;
 
 /// Everything that [`crate::Gateway::open`] needs.
 pub struct Setup {
@@ -35,6 +35,8 @@ pub struct Setup {
     pub engine: EngineOptions,
     /// Looks environment variables up for credentials and keys.
     pub env: Environment,
+    /// Turns the names of granted hosts into addresses; the operating system does if this is absent.
+    pub resolver: Option<Arc<dyn Resolver>>,
     /// Time.
     pub clock: crate::clock::Clock,
     /// Opens the gateway to look at: nothing that an earlier process left behind is settled, delivered or cleaned.
@@ -58,6 +60,7 @@ impl Setup {
             compiler: None,
             engine: EngineOptions::default(),
             env: |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+            resolver: None,
             clock: crate::clock::Clock::default(),
             look_only: false,
             patience: Duration::from_secs(10),

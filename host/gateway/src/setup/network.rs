@@ -113,6 +113,9 @@ pub(crate) fn network(
     if let Some(credential) = credential {
         builder = builder.credential(credential);
     }
+    if let Some(resolver) = &setup.resolver {
+        builder = builder.resolver(Arc::clone(resolver));
+    }
     let transport = builder.build(&setup.env).map_err(|error| {
         Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("correct the provider's configuration")
     })?;

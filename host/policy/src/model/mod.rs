@@ -10,7 +10,7 @@ mod profile;
 mod remote;
 
 pub use check::{MAX_EGRESS_NEEDS, MAX_PURPOSES, MAX_TEXT_BYTES, ProfileError};
-pub use failure::{Failure, FailureKind, MAX_MESSAGE_BYTES};
+pub use failure::{Failure, FailureKind, MAX_MESSAGE_BYTES, Reach};
 pub use profile::{
     ContentKind, DeleteSemantics, EgressNeed, Operation, Profile, PurposeProfile, Retention, Treatment, VerifyMethod,
 };

@@ -29,6 +29,7 @@ pub(crate) fn failure(failure: t::Failure) -> m::Failure {
         message: failure.message,
         retry_after: failure.retry_after_ms.map(Millis),
         outcome_unknown: failure.outcome_unknown,
+        reach: m::Reach::Untold,
     }
     .capped()
 }

@@ -1,11 +1,11 @@
 //! The one file that a call may read.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use thiserror::Error;
 
+use super::bytes::FileBytes;
 use super::root::{GrantRoot, Identity, OpenError};
 use super::watch::Watch;
 
@@ -16,8 +16,8 @@ pub struct AdmittedInput {
     pub root: Arc<GrantRoot>,
     /// Its path beneath the root.
     pub relative: PathBuf,
-    /// The handle that admission opened and checked.
-    pub file: Arc<File>,
+    /// What admission opened and checked.
+    pub file: FileBytes,
     /// The file as admission saw it.
     pub identity: Identity,
     /// Whether its bytes are in memory: reading it never waits for a disk.
@@ -56,7 +56,7 @@ impl AdmittedInput {
         if !again.identity.same_inode(&self.identity) {
             return Err(InputError::Replaced);
         }
-        let held = Identity::of(&self.file).map_err(OpenError::Io)?;
+        let held = self.file.identity().map_err(OpenError::Io)?;
         if !held.same_inode(&self.identity) {
             return Err(InputError::Replaced);
         }

@@ -1,18 +1,19 @@
-//! Files without a place on the disk.
+//! Files without a place of their own on the disk.
 //!
 //! A small body is in and out again within milliseconds, and making a folder and a file for it and removing them costs
 //! more than everything else that its bytes meet. It lies in an anonymous file in memory instead, sealed against every
-//! change; beneath its root it has a path like any other, so the sandbox's check of what it shows is the same.
+//! change; beneath its root it has a path like any other, so the sandbox's check of what it shows is the same. A body
+//! that consists of segments has such a path as well.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Result;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use super::root::{Identity, OpenedFile};
 
-/// Files in memory that a root shows, by their path beneath it.
+/// Files that a root shows although no name leads to them, by their path beneath it.
 #[derive(Debug, Default)]
 pub(super) struct Held(RwLock<HashMap<PathBuf, OpenedFile>>);
 
@@ -29,14 +30,19 @@ impl Held {
         };
         let opened = OpenedFile {
             identity: Identity::of(&file)?,
-            file: Arc::new(file),
+            file: file.into(),
             links: 1,
             owner: rustix::process::geteuid().as_raw(),
             resident: true,
         };
-        let mut files = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        files.insert(relative.to_owned(), opened.clone());
+        self.show(relative, opened.clone());
         Ok(Some(opened))
+    }
+
+    /// Shows what was opened already.
+    pub(super) fn show(&self, relative: &Path, opened: OpenedFile) {
+        let mut files = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        files.insert(relative.to_owned(), opened);
     }
 
     pub(super) fn let_go(&self, relative: &Path) {
@@ -73,7 +79,6 @@ fn sealed(_: &[u8]) -> Result<Option<File>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write;
-    use std::os::unix::fs::FileExt;
 
     use super::*;
     use crate::files::{GrantRoot, OpenError, Protected};
@@ -90,10 +95,11 @@ mod tests {
         assert!(shown.resident && shown.identity == held.identity);
         assert_eq!(shown.identity.size, 5);
         let mut bytes = [0; 5];
-        shown.file.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(shown.file.read_at(&mut bytes, 0).unwrap(), 5);
         assert_eq!(&bytes, b"bytes");
-        assert!((&*held.file).write_all(b"more").is_err());
-        assert!(held.file.set_len(0).is_err() && held.file.set_len(9).is_err());
+        let mut file: &File = held.file.single().unwrap();
+        assert!(file.write_all(b"more").is_err());
+        assert!(file.set_len(0).is_err() && file.set_len(9).is_err());
         assert!(matches!(other.open_file(path), Err(OpenError::NotFound)));
         root.let_go(path);
         assert!(matches!(root.open_file(path), Err(OpenError::NotFound)));

@@ -8,6 +8,7 @@
 //! GHSA-vqjp-4c8c-hfgg); here no such handle is in the sandbox.
 
 mod admitted;
+mod bytes;
 mod guard;
 mod held;
 mod root;
@@ -16,6 +17,7 @@ mod visible;
 mod watch;
 
 pub use admitted::{AdmittedInput, InputError};
+pub use bytes::{FileBytes, Place};
 pub use root::{GrantRoot, Identity, OpenError, OpenedFile, Protected, RootError};
 pub use watch::{ReadReport, Watch};
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
+use super::bytes::FileBytes;
 use super::held::Held;
 
 /// What identifies the content of a file at one moment.
@@ -180,8 +181,8 @@ pub enum OpenError {
 /// A regular file, opened beneath a root.
 #[derive(Debug, Clone)]
 pub struct OpenedFile {
-    /// The handle that everything reads from here on.
-    pub file: Arc<File>,
+    /// What everything reads from here on.
+    pub file: FileBytes,
     /// The file as it was when it was opened.
     pub identity: Identity,
     /// Hard links to it.
@@ -270,7 +271,7 @@ impl GrantRoot {
             return Err(OpenError::Protected);
         }
         Ok(OpenedFile {
-            file: Arc::new(file),
+            file: file.into(),
             identity: Identity::from(&metadata),
             links: metadata.nlink(),
             owner: metadata.uid(),
@@ -285,6 +286,24 @@ impl GrantRoot {
     /// If there is no memory or no descriptor for it.
     pub fn hold(&self, relative: &Path, content: &[u8]) -> std::io::Result<Option<OpenedFile>> {
         self.held.hold(relative, content)
+    }
+
+    /// Shows files beneath this root as one more, which is read where they lie, in this order, until
+    /// [`let_go`](Self::let_go). Blocking: each is opened once.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn compose(self: &Arc<Self>, relative: &Path, segments: Vec<PathBuf>) -> Result<OpenedFile, OpenError> {
+        let file = FileBytes::segments(self, segments)?;
+        let opened = OpenedFile {
+            identity: file.identity()?,
+            file,
+            links: 1,
+            owner: rustix::process::geteuid().as_raw(),
+            resident: false,
+        };
+        self.held.show(relative, opened.clone());
+        Ok(opened)
     }
 
     /// Shows it no longer; whoever has it open keeps it.

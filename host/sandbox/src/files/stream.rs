@@ -7,7 +7,6 @@
 //! not read ahead.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +16,7 @@ use tokio::sync::Notify;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 
+use super::bytes::FileBytes;
 use super::watch::Watch;
 
 /// Bytes per read: large enough that the cost of a hand-over between threads (some 10 µs) disappears beside hashing
@@ -67,7 +67,7 @@ pub(crate) struct AdmittedStream {
 
 /// What the guest's side and the reading job share.
 struct Shared {
-    file: Arc<File>,
+    file: FileBytes,
     watch: Watch,
     /// Nothing past this is shown: the file's size at admission. A file that grows meanwhile does not change its
     /// upload.
@@ -163,7 +163,7 @@ impl Ahead {
 }
 
 impl AdmittedStream {
-    pub(crate) fn new(file: Arc<File>, watch: Watch, offset: u64, end: u64, resident: bool) -> Self {
+    pub(crate) fn new(file: FileBytes, watch: Watch, offset: u64, end: u64, resident: bool) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
         let stream = Self {
             shared: Arc::new(Shared {
@@ -214,14 +214,20 @@ impl AdmittedStream {
 }
 
 /// Reads up to `want` bytes at `offset`; empty at the end.
-pub(crate) fn read_at(file: &File, offset: u64, want: usize) -> std::io::Result<Bytes> {
+pub(crate) fn read_at(file: &FileBytes, offset: u64, want: usize) -> std::io::Result<Bytes> {
     let mut buffer = Vec::with_capacity(want);
     while buffer.len() < want {
         let at = offset + buffer.len() as u64;
+        let Some(place) = file.locate(at)? else {
+            break;
+        };
+        let before = buffer.len();
         // Into memory that nobody has filled with zeros first.
-        match rustix::io::pread(file, spare_capacity(&mut buffer), at) {
+        match rustix::io::pread(&*place.file, spare_capacity(&mut buffer), place.offset) {
             Ok(0) => break,
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            // What a segment's file may have behind its end is not the content's.
+            Ok(_) => buffer.truncate(before + usize::try_from(place.left).unwrap_or(want).min(want)),
+            Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -295,11 +301,11 @@ mod tests {
 
     use super::*;
 
-    fn file(bytes: usize) -> (Arc<File>, Vec<u8>) {
+    fn file(bytes: usize) -> (FileBytes, Vec<u8>) {
         let content: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&content).unwrap();
-        (Arc::new(file), content)
+        (file.into(), content)
     }
 
     async fn all(stream: &mut AdmittedStream, size: usize) -> Vec<u8> {

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::bytes::FileBytes;
+
 /// Islands of bytes that may exist at once. A guest that reads in order has one; 64 MB parts in parallel have a few.
 const MAX_ISLANDS: usize = 4_096;
 
@@ -112,7 +114,7 @@ impl Watch {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn finish(&self, file: &std::fs::File, size: u64) -> std::io::Result<ReadReport> {
+    pub fn finish(&self, file: &FileBytes, size: u64) -> std::io::Result<ReadReport> {
         let mut state = self.state();
         let covered = state.covered();
         if covered >= size && state.hashed < size {
@@ -121,7 +123,7 @@ impl Watch {
                 let want = usize::try_from(size - state.hashed)
                     .unwrap_or(buffer.len())
                     .min(buffer.len());
-                let read = std::os::unix::fs::FileExt::read_at(file, &mut buffer[..want], state.hashed)?;
+                let read = file.read_at(&mut buffer[..want], state.hashed)?;
                 if read == 0 {
                     break;
                 }
@@ -166,10 +168,10 @@ mod tests {
 
     use super::*;
 
-    fn file(content: &[u8]) -> std::fs::File {
+    fn file(content: &[u8]) -> FileBytes {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        file
+        file.into()
     }
 
     fn digest(content: &[u8]) -> String {

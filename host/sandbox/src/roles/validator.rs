@@ -21,13 +21,13 @@ pub struct Candidate {
     pub folder: Vec<u8>,
     /// Bytes.
     pub size: u64,
-    /// First bytes, at most [`HEAD_BYTES`].
+    /// First bytes, at most [`HEAD_BYTES`]; of a container the table of contents follows.
     pub head: Vec<u8>,
     /// What the client says it is.
     pub declared_type: Option<String>,
 }
 
-/// How much of a file the validator sees.
+/// How many of a file's first bytes the validator sees.
 pub const HEAD_BYTES: usize = 8_192;
 
 /// The operator's rules; see `rules` in `wit/validator.wit`.
@@ -77,7 +77,7 @@ pub struct Validator {
     inspection: Inspection,
 }
 
-/// Limits of one inspection: pure computation over 8 KiB.
+/// Limits of one inspection: pure computation over 24 KiB at most.
 pub(crate) fn judge_limits() -> Limits {
     Limits {
         cpu: Duration::from_secs(2),

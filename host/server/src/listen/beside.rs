@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
 use loadlock_gateway::Gateway;
+use loadlock_policy::forwarding::TrustedProxies;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,12 @@ impl Beside {
 async fn serve(gateway: Gateway, listener: LocalListener, stop: CancellationToken, patience: Duration) {
     let stopping = CancellationToken::new();
     let app = App::new(gateway, stopping.clone(), Hosts::new(&[]));
-    let acceptance = Arc::new(Acceptance::new(&app, None));
+    let acceptance = Arc::new(Acceptance::new(
+        &app,
+        TrustedProxies::default(),
+        None,
+        TrustedProxies::default(),
+    ));
     let graceful = GracefulShutdown::new();
     let take = |stream: UnixStream| {
         let (acceptance, watcher) = (acceptance.clone(), graceful.watcher());

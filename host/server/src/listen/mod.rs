@@ -1,8 +1,10 @@
 //! Binds, accepts connections, and stops in a bounded time.
 
 mod beside;
+mod linger;
 mod local;
 mod patient;
+mod proxy_protocol;
 mod tls;
 
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use loadlock_gateway::Gateway;
+use loadlock_policy::forwarding::TrustedProxies;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
@@ -28,8 +31,10 @@ use crate::app::App;
 use crate::mcp::Hosts;
 use crate::request_id::OnThisMachine;
 use crate::router::router;
+use crate::tus;
 use crate::{metrics, openai};
 pub use beside::Beside;
+use linger::{LINGERING, lend};
 use local::LocalListener;
 pub use local::{COMMAND_SOCKET, SOCKET};
 use patient::Patient;
@@ -67,6 +72,10 @@ pub struct Options {
     /// Names that clients reach it by, besides its addresses and `localhost`; `/mcp` answers to no other, since
     /// browsers can be made to send requests under a name of an attacker's choosing.
     pub hosts: Vec<String>,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` name the client.
+    pub trusted_proxies: TrustedProxies,
+    /// Proxies whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: TrustedProxies,
 }
 
 impl Default for Options {
@@ -78,6 +87,8 @@ impl Default for Options {
             leave: Duration::ZERO,
             drain: Duration::from_secs(30),
             hosts: Vec::new(),
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: TrustedProxies::default(),
         }
     }
 }
@@ -116,6 +127,8 @@ pub struct Server {
     local: Option<LocalListener>,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    trusted_proxies: TrustedProxies,
+    proxy_protocol: TrustedProxies,
     app: App,
     stopping: CancellationToken,
     leave: Duration,
@@ -155,6 +168,8 @@ impl Server {
             local,
             address,
             tls,
+            trusted_proxies: options.trusted_proxies,
+            proxy_protocol: options.proxy_protocol,
             app: App::new(gateway, stopping.clone(), Hosts::new(&options.hosts)),
             stopping,
             leave: options.leave,
@@ -172,9 +187,15 @@ impl Server {
     pub async fn run(self, stop: Stop) {
         let upkeep = self.app.gateway().start_upkeep();
         openai::resume(&self.app);
+        tus::resume(self.app.gateway()).await;
         tokio::spawn(close_expired(self.app.clone()));
         let graceful = GracefulShutdown::new();
-        let acceptance = Arc::new(Acceptance::new(&self.app, self.tls));
+        let acceptance = Arc::new(Acceptance::new(
+            &self.app,
+            self.trusted_proxies,
+            self.tls,
+            self.proxy_protocol,
+        ));
         let mut over = std::pin::pin!(told_to_stop(stop, self.app.clone(), self.leave));
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
@@ -238,7 +259,9 @@ async fn told_to_stop(stop: Stop, app: App, leave: Duration) {
 
 /// Removes expired sessions until the server stops.
 async fn close_expired(app: App) {
-    let mut ticks = tokio::time::interval(EXPIRY);
+    // Often enough that nothing is kept for much longer than promised.
+    let pause = (app.gateway().config().limits.tus_expiry / 4).clamp(Duration::from_millis(100), EXPIRY);
+    let mut ticks = tokio::time::interval(pause);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
@@ -273,10 +296,18 @@ struct Acceptance {
     http: Builder<TokioExecutor>,
     router: axum::Router,
     tls: Option<TlsAcceptor>,
+    proxy_protocol: TrustedProxies,
+    /// Room for connections that are being closed.
+    lingering: Semaphore,
 }
 
 impl Acceptance {
-    fn new(app: &App, tls: Option<TlsAcceptor>) -> Self {
+    fn new(
+        app: &App,
+        trusted_proxies: TrustedProxies,
+        tls: Option<TlsAcceptor>,
+        proxy_protocol: TrustedProxies,
+    ) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -290,17 +321,26 @@ impl Acceptance {
             .keep_alive_interval(HEAD);
         Self {
             http,
-            router: router(app.clone()),
+            router: router(app.clone(), trusted_proxies),
             tls,
+            proxy_protocol,
+            lingering: Semaphore::new(LINGERING),
         }
     }
 
     async fn serve(&self, came: Came, watcher: Watcher) {
-        let (stream, peer) = match came {
+        let (mut stream, mut peer) = match came {
             Came::Network(stream, peer) => (stream, peer),
             Came::Local(stream) => return self.speak(stream, None, watcher).await,
         };
         let _ = stream.set_nodelay(true);
+        if self.proxy_protocol.trusts(peer.ip()) {
+            match tokio::time::timeout(HEAD, proxy_protocol::read(&mut stream)).await {
+                Ok(Ok(client)) => peer = client.unwrap_or(peer),
+                Ok(Err(error)) => return tracing::warn!(%peer, %error, "a proxy's connection is closed"),
+                Err(_) => return tracing::debug!(%peer, "a proxy's connection does not begin"),
+            }
+        }
         match &self.tls {
             None => self.speak(stream, Some(peer), watcher).await,
             Some(tls) => match tokio::time::timeout(HEAD, tls.accept(stream)).await {
@@ -328,12 +368,16 @@ impl Acceptance {
                 }
                 request
             });
-        let connection = self.http.serve_connection_with_upgrades(
-            TokioIo::new(Patient::new(stream, HEAD)),
-            TowerToHyperService::new(router),
-        );
+        let (lent, back) = lend(stream);
+        let connection = self
+            .http
+            .serve_connection_with_upgrades(TokioIo::new(Patient::new(lent, HEAD)), TowerToHyperService::new(router));
         if let Err(error) = watcher.watch(connection.into_owned()).await {
             tracing::debug!(?peer, error, "a connection ended early");
+        }
+        // At once, or when the protocol that the connection was upgraded to ends.
+        if let Ok(stream) = back.await {
+            linger::close(stream, &self.lingering).await;
         }
     }
 }

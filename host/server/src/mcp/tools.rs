@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::StreamExt;
-use loadlock_gateway::{Body, Error, ErrorCode, ListRequest, Principal, Result, Source, Target, UploadRequest};
+use loadlock_gateway::{Body, Error, ErrorCode, ListRequest, Principal, Result, Source, UploadRequest};
 use rmcp::RoleServer;
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;
@@ -16,6 +16,7 @@ use super::server::McpServer;
 use super::text::Window;
 use super::uploading::upload;
 use super::{input, output, results};
+use crate::upload_options::UploadOptions;
 
 /// Of one `upload_many`, like the command line.
 const AT_A_TIME: usize = 4;
@@ -60,15 +61,11 @@ pub(super) async fn call(
     }
 }
 
-fn path_request(server: &McpServer, path: String, to: Option<String>, purpose: Option<String>) -> UploadRequest {
-    UploadRequest {
-        target: target(to),
-        purpose,
-        ..UploadRequest::from(Source::Path {
-            path: path.into(),
-            current_dir: server.current_dir(),
-        })
-    }
+fn path_request(server: &McpServer, path: String, options: &UploadOptions) -> UploadRequest {
+    options.request(Source::Path {
+        path: path.into(),
+        current_dir: server.current_dir(),
+    })
 }
 
 async fn upload_path(
@@ -77,12 +74,16 @@ async fn upload_path(
     wanted: input::UploadPath,
     context: &Context,
 ) -> Result<CallToolResult> {
-    let request = UploadRequest {
+    let options = UploadOptions {
         name: wanted.name,
-        idempotency_key: wanted.idempotency_key,
+        media_type: None,
+        purpose: wanted.purpose,
+        provider: None,
         expires_in_s: wanted.expires_in_s,
-        ..path_request(server, wanted.path, wanted.to, wanted.purpose)
+        idempotency_key: wanted.idempotency_key,
     };
+    let options = options.to(wanted.to).check()?;
+    let request = path_request(server, wanted.path, &options);
     upload_one(server, who, request, context).await
 }
 
@@ -92,18 +93,21 @@ async fn upload_bytes(
     wanted: input::UploadBytes,
     context: &Context,
 ) -> Result<CallToolResult> {
-    let content = inline(&wanted.content_base64)?;
-    let request = UploadRequest {
-        target: target(wanted.to),
+    let options = UploadOptions {
+        name: None,
+        media_type: wanted.media_type,
         purpose: wanted.purpose,
-        idempotency_key: wanted.idempotency_key,
+        provider: None,
         expires_in_s: wanted.expires_in_s,
-        ..UploadRequest::from(Source::Body(Body {
-            stream: futures::stream::iter([Ok(content)]).boxed(),
-            name: wanted.name,
-            media_type: wanted.media_type,
-        }))
+        idempotency_key: wanted.idempotency_key,
     };
+    let options = options.to(wanted.to).check()?;
+    let content = inline(&wanted.content_base64)?;
+    let request = options.request(Source::Body(Body {
+        stream: futures::stream::iter([Ok(content)]).boxed(),
+        name: wanted.name,
+        media_type: options.media_type.clone(),
+    }));
     upload_one(server, who, request, context).await
 }
 
@@ -132,9 +136,14 @@ async fn upload_many(
         )
         .hint("split them over several calls"));
     }
+    let options = UploadOptions {
+        purpose: wanted.purpose,
+        ..UploadOptions::default()
+    };
+    let options = options.to(wanted.to).check()?;
     let reporter = &Reporter::new(context, count);
     let uploads = wanted.paths.into_iter().enumerate().map(|(index, path)| {
-        let request = path_request(server, path.clone(), wanted.to.clone(), wanted.purpose.clone());
+        let request = path_request(server, path.clone(), &options);
         async move {
             let result = if context.ct.is_cancelled() {
                 Err(Error::new(ErrorCode::Cancelled, "the client cancelled before it began"))
@@ -289,14 +298,6 @@ pub(super) fn inline(encoded: &str) -> Result<Bytes> {
         return Err(too_large());
     }
     Ok(content.into())
-}
-
-/// `auto`, or no name, leaves the choice to the gateway.
-fn target(name: Option<String>) -> Target {
-    match name {
-        Some(name) if name != "auto" => Target::Pinned(name),
-        _ => Target::Auto,
-    }
 }
 
 /// A word of the model as it is spelled everywhere.

@@ -7,17 +7,18 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use futures::{FutureExt, TryStreamExt};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use loadlock_gateway::{Allotment, Principal, Scope, Source, Staged, UploadRequest};
 use serde::Deserialize;
 
 use super::failure::{Answer, Failure};
 use super::inflow::{Allowance, HEAD, Inflow};
+use super::options::{ExpiresAfter, idempotency_key, of_form, of_json, respond_async};
 use super::orders::{self, Order};
-use super::wish::{ExpiresAfter, Wish, idempotency_key, respond_async};
 use super::{form, json, object};
 use crate::app::App;
 use crate::identity::Caller;
+use crate::upload_options::UploadOptions;
 
 /// A file on the gateway's own disk, for tenants that a grant names.
 #[derive(Debug, Deserialize)]
@@ -40,7 +41,7 @@ pub(crate) enum Subject {
 pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request: Request) -> Answer {
     who.require(Scope::Write)?;
     let headers = request.headers().clone();
-    let (subject, wish) = if is_json(&headers) {
+    let (subject, options) = if is_json(&headers) {
         let PathWish {
             path,
             purpose,
@@ -48,34 +49,25 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
             provider,
             expires_after,
         } = json(request).await?;
-        let wish = Wish::new(&headers, purpose, provider, expires_after)?;
-        (Subject::Path { path, filename }, wish)
+        let options = of_json(&headers, purpose, provider, expires_after)?;
+        (Subject::Path { path, filename }, options)
     } else {
         let (gateway, owner) = (app.gateway().clone(), who.clone());
         let store = move |body| async move { gateway.stage(&owner, body).await }.boxed();
-        let (body, allowance) = inflow(request);
-        let allotment = match allotment(&app, &who, &headers).await {
-            Ok(allotment) => allotment,
-            Err(full) => {
-                if headers.contains_key(EXPECT) {
-                    body.leave();
-                }
-                return Err(full);
-            }
-        };
-        let form = form::read(&headers, (body, allowance), "file", store).await?;
-        let wish = Wish::of_form(&headers, form.fields)?;
+        let allotment = allotment(&app, &who, &headers).await?;
+        let form = form::read(&headers, inflow(request), form::FILE, store).await?;
+        let options = of_form(&headers, form.fields)?;
         let file = match allotment {
             Some(allotment) => form.file.allotted(allotment),
             None => form.file,
         };
-        (Subject::Body(file), wish)
+        (Subject::Body(file), options)
     };
-    app.gateway().require_provider(&wish.target())?;
+    app.gateway().require_provider(&options.target())?;
     if respond_async(&headers) {
-        return orders::accept(&app, &who, subject, wish).await;
+        return orders::accept(&app, &who, subject, options).await;
     }
-    now(&app, who, subject, wish).await
+    now(&app, who, subject, options).await
 }
 
 /// Room for the file of a form whose length is known. How much of it is the file is not: at least what cannot be
@@ -93,41 +85,36 @@ async fn allotment(app: &App, who: &Principal, headers: &HeaderMap) -> Result<Op
     Ok(Some(allotment))
 }
 
-async fn now(app: &App, who: Principal, subject: Subject, wish: Wish) -> Answer {
-    let file = app.uploads().run(who, order(subject, &wish)).await?;
+async fn now(app: &App, who: Principal, subject: Subject, options: UploadOptions) -> Answer {
+    let file = app.uploads().run(who, order(subject, &options)).await?;
     Ok(Json(object::file(app.gateway(), &file)).into_response())
 }
 
-/// The gateway's request for a subject and a wish.
-pub(crate) fn order(subject: Subject, wish: &Wish) -> UploadRequest {
-    let (source, name) = match subject {
-        Subject::Body(staged) => (Source::Staged(staged), None),
-        // A relative path has nothing to be relative to.
-        Subject::Path { path, filename } => {
-            let current_dir = None;
-            (Source::Path { path, current_dir }, filename)
-        }
-    };
-    UploadRequest {
-        target: wish.target(),
-        purpose: wish.purpose.clone(),
-        name,
-        idempotency_key: wish.idempotency_key.clone(),
-        expires_in_s: wish.expires_in_s,
-        ..UploadRequest::from(source)
+/// The gateway's request for a subject and its options.
+pub(crate) fn order(subject: Subject, options: &UploadOptions) -> UploadRequest {
+    match subject {
+        Subject::Body(staged) => options.request(Source::Staged(staged)),
+        Subject::Path { path, filename } => UploadRequest {
+            name: filename,
+            // A relative path has nothing to be relative to.
+            ..options.request(Source::Path {
+                path,
+                current_dir: None,
+            })
+        },
     }
 }
 
 impl Order {
     /// What is known about a subject when it is put off.
-    pub(super) fn of(subject: &Subject, wish: Wish) -> Self {
+    pub(super) fn of(subject: &Subject, options: UploadOptions) -> Self {
         match subject {
             Subject::Body(staged) => Self {
                 path: None,
                 filename: Some(staged.name()),
                 media_type: staged.media_type().map(str::to_owned),
                 sha256: Some(staged.sha256().to_owned()),
-                wish,
+                options,
                 end: None,
             },
             Subject::Path { path, filename } => Self {
@@ -135,7 +122,7 @@ impl Order {
                 filename: filename.clone(),
                 media_type: None,
                 sha256: None,
-                wish,
+                options,
                 end: None,
             },
         }

@@ -8,9 +8,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Uri};
 use loadlock_gateway::Target;
 
-use super::wish::{Wish, respond_async};
+use super::options::{of_form, of_json, respond_async};
 use super::{create, files, form, kept, list, parts, uploads};
 use crate::fuzzing::first_line;
+use crate::upload_options::UploadOptions;
 
 /// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused
 /// one leaves nothing.
@@ -33,25 +34,29 @@ pub fn form(bytes: &[u8]) {
     for (name, value) in &fields {
         assert!(name.len() <= form::NAME && value.len() <= form::VALUE);
     }
-    if let Ok(wish) = Wish::of_form(&HeaderMap::new(), fields) {
-        in_bounds(&wish);
+    if let Ok(options) = of_form(&HeaderMap::new(), fields) {
+        in_bounds(&options);
     }
 }
 
-fn in_bounds(wish: &Wish) {
+fn in_bounds(options: &UploadOptions) {
     let within = |text: &Option<String>, most: usize| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
-    assert!(within(&wish.purpose, 64) && within(&wish.idempotency_key, 255));
-    assert!(wish.expires_in_s.is_none_or(|seconds| seconds <= 2_592_000));
-    assert_ne!(wish.target(), Target::Pinned("auto".into()));
-    let stored = serde_json::to_string(wish).ok();
+    assert!(within(&options.purpose, 64) && within(&options.idempotency_key, 255));
+    assert!(
+        options
+            .expires_in_s
+            .is_none_or(|seconds| (1..=36_525 * 86_400).contains(&seconds))
+    );
+    assert_ne!(options.target(), Target::Pinned("auto".into()));
+    let stored = serde_json::to_string(options).ok();
     let again = stored.and_then(|text| serde_json::from_str(&text).ok());
-    assert_eq!(again.as_ref(), Some(wish), "an order would forget its wish");
+    assert_eq!(again.as_ref(), Some(options), "an order would forget its options");
 }
 
 /// Headers of an upload.
 pub(crate) fn wishes(headers: &HeaderMap) {
-    if let Ok(wish) = Wish::new(headers, None, None, None) {
-        in_bounds(&wish);
+    if let Ok(options) = of_json(headers, None, None, None) {
+        in_bounds(&options);
     }
     if respond_async(headers) {
         assert!(headers.contains_key("prefer"));

@@ -3,13 +3,17 @@
 //! | module | one job |
 //! |---|---|
 //! | `create` | `POST /v1/files`: a form or a path becomes an upload |
-//! | `inflow`, `form`, `wish` | a body in bounded memory; a form; what it asks for |
+//! | `inflow`, `form`, `options` | a body in bounded memory; a form; what it asks for |
+//! | `disposition` | what the parts of a form are called |
 //! | `files`, `list` | look up, delete, content; pages by the id of the last file |
-//! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and putting them together |
+//! | `conditions`, `reading` | which bytes of a content are wanted; how they reach a client |
+//! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and which of them it consists of |
 //! | `orders` | uploads that were answered before they were done |
 //! | `object`, `failure` | answers and refusals |
 
+mod conditions;
 mod create;
+mod disposition;
 mod failure;
 mod files;
 mod form;
@@ -20,10 +24,11 @@ mod inflow;
 mod kept;
 mod list;
 mod object;
+mod options;
 mod orders;
 mod parts;
+mod reading;
 mod uploads;
-mod wish;
 
 use axum::Router;
 use axum::extract::Request;
@@ -34,12 +39,13 @@ use serde::de::DeserializeOwned;
 
 use self::failure::Failure;
 use crate::app::App;
+use crate::query::NoQuery;
 
 pub(crate) use self::create::{Subject, order};
 pub(crate) use self::failure::Answer;
 pub(crate) use self::list::Places;
+pub(crate) use self::options::of_json as upload_options;
 pub(crate) use self::orders::resume;
-pub(crate) use self::wish::Wish;
 
 /// Our own description of this door.
 const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
@@ -60,7 +66,7 @@ pub(crate) fn routes(_: &App) -> Router<App> {
         .route("/openapi.json", get(document))
 }
 
-async fn document() -> Response {
+async fn document(_: NoQuery) -> Response {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
 }
 

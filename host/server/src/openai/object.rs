@@ -38,15 +38,16 @@ fn unix_seconds(instant: &str) -> i64 {
 }
 
 /// The client's word for the vendor's purpose, where the configuration has exactly one; else the vendor's.
-fn client_purpose<'a>(gateway: &'a Gateway, file: &'a File) -> &'a str {
-    let provider = gateway.config().provider(&file.provider);
+fn client_purpose(gateway: &Gateway, file: &File) -> String {
+    let config = gateway.config();
+    let provider = config.provider(&file.provider);
     let mapped = provider.into_iter().flat_map(|provider| &provider.purposes);
     let mut words = mapped
         .filter(|(_, vendors)| **vendors == file.purpose)
         .map(|(clients, _)| clients.as_str());
     match (words.next(), words.next()) {
-        (Some(word), None) => word,
-        _ => &file.purpose,
+        (Some(word), None) => word.to_owned(),
+        _ => file.purpose.clone(),
     }
 }
 
@@ -57,8 +58,10 @@ pub(crate) fn has_purpose(gateway: &Gateway, file: &File, purpose: &str) -> bool
 
 /// What a client's purpose is called at any of the providers: what a list has to look for.
 pub(crate) fn vendor_purposes(gateway: &Gateway, purpose: &str) -> Vec<String> {
-    let providers = gateway.config().providers.iter();
-    let mut words: Vec<String> = providers
+    let config = gateway.config();
+    let mut words: Vec<String> = config
+        .providers
+        .iter()
         .map(|provider| {
             let mapped = provider.purposes.get(purpose).map(String::as_str);
             mapped.unwrap_or(purpose).to_owned()

@@ -22,10 +22,10 @@ use super::create::{Subject, order};
 use super::failure::{Answer, Failure};
 use super::object;
 use super::seconds;
-use super::wish::Wish;
 use crate::answer;
 use crate::app::App;
 use crate::identity::Caller;
+use crate::upload_options::UploadOptions;
 use crate::uploads::ended;
 
 const KIND: &str = "order";
@@ -45,7 +45,8 @@ pub(crate) struct Order {
     pub(super) filename: Option<String>,
     pub(super) media_type: Option<String>,
     pub(super) sha256: Option<String>,
-    pub(super) wish: Wish,
+    #[serde(alias = "wish")]
+    pub(super) options: UploadOptions,
     pub(super) end: Option<End>,
 }
 
@@ -60,11 +61,11 @@ pub(super) enum End {
 }
 
 /// Makes the order durable, starts it, and answers where to ask about it.
-pub(super) async fn accept(app: &App, who: &Principal, subject: Subject, wish: Wish) -> Answer {
+pub(super) async fn accept(app: &App, who: &Principal, subject: Subject, options: UploadOptions) -> Answer {
     let new = NewSession {
         kind: KIND,
         expires_at_ms: None,
-        state: Order::of(&subject, wish),
+        state: Order::of(&subject, options),
     };
     let gateway = app.gateway();
     let session = match subject {
@@ -154,16 +155,14 @@ async fn carry_out(app: &App, session: &Session) -> Result<()> {
             End::Failed(answer::body(&failure.error, failure.param))
         }
     };
+    let kept = u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX);
+    let known_until = app.gateway().now_ms().saturating_add(kept);
     session
-        .update(|order: &mut Order| {
+        .end(Some(known_until), |order: &mut Order| {
             order.end = Some(end);
             Ok(())
         })
-        .await?;
-    session.remove(STAGED_BODY)?;
-    let kept = u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX);
-    let now = app.gateway().now_ms();
-    session.expire_at(Some(now.saturating_add(kept))).await
+        .await
 }
 
 async fn attempt(app: &App, session: &Session) -> Result<File> {
@@ -173,24 +172,29 @@ async fn attempt(app: &App, session: &Session) -> Result<File> {
         filename,
         media_type,
         sha256,
-        mut wish,
+        mut options,
         ..
     } = session.state()?;
     let subject = match path {
         Some(path) => Subject::Path { path, filename },
         None => {
             let name = filename.unwrap_or_default();
-            Subject::Body(session.stage(STAGED_BODY, name, media_type, sha256).await?)
+            Subject::Body(
+                session
+                    .stage(&[STAGED_BODY.to_owned()], name, media_type, sha256)
+                    .await?,
+            )
         }
     };
     // Nobody else can guess the id, so no client's key is this one.
-    wish.idempotency_key
+    options
+        .idempotency_key
         .get_or_insert_with(|| format!("loadlock:order:{}", session.id()));
     let _place = app
         .orders()
         .acquire()
         .await
         .map_err(|_| Error::new(ErrorCode::Overloaded, "the gateway is stopping"))?;
-    let started = app.uploads().start(session.owner().clone(), order(subject, &wish))?;
+    let started = app.uploads().start(session.owner().clone(), order(subject, &options))?;
     ended(started.end).await
 }

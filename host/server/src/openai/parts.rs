@@ -1,19 +1,15 @@
-//! Putting parts together.
+//! Which parts an upload consists of.
 
 use std::collections::{BTreeMap, HashSet};
 
-use bytes::Bytes;
-use loadlock_gateway::{Error, ErrorCode, Session};
+use loadlock_gateway::{Error, Session};
 use md5::Md5;
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
 
 use super::failure::Failure;
 
-/// The data file that holds all parts in order.
+/// The data file in which versions before this one put all parts together.
 pub(super) const WHOLE: &str = "whole";
-/// Bytes read at once.
-const BLOCK: usize = 1 << 20;
 
 /// Whether these parts are there, each once, and have the announced size together.
 pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u64) -> Result<(), Failure> {
@@ -26,10 +22,7 @@ pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u6
             return Err(Failure::param("part_ids", format!("the upload has no part `{id}`")));
         };
         if !seen.insert(id) {
-            return Err(Failure::param(
-                "part_ids",
-                format!("the part `{id}` stands there twice"),
-            ));
+            return Err(Failure::param("part_ids", format!("the part `{id}` is named twice")));
         }
         sum += len;
     }
@@ -42,33 +35,18 @@ pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u6
     ))
 }
 
-/// Writes the parts into one file, hashing on the way; answers its SHA-256. Until it returns the parts are what counts.
-pub(super) async fn assemble(
-    session: &Session,
-    part_ids: &[String],
-    bytes: u64,
-    md5: Option<&str>,
-) -> Result<String, Failure> {
-    // Left by a crash before the state said so.
-    session.remove(WHOLE)?;
-    let mut whole = session.create(WHOLE, bytes).await?;
-    let (mut sha256, mut md5_of) = (Sha256::new(), md5.map(|_| Md5::new()));
-    for id in part_ids {
-        let mut part = tokio::fs::File::from_std(session.open(id)?);
-        part.set_max_buf_size(BLOCK);
-        let mut block = vec![0; BLOCK];
-        loop {
-            let read = part.read(&mut block).await.map_err(unreadable)?;
-            if read == 0 {
-                break;
+/// The SHA-256 of the parts one after the other, if they have the MD5 that the client gave. They are read once, and
+/// nothing is written.
+pub(super) async fn digest(session: &Session, part_ids: &[String], md5: Option<&str>) -> Result<String, Failure> {
+    let digests = (Sha256::new(), md5.map(|_| Md5::new()));
+    let (sha256, md5_of) = session
+        .read(part_ids, digests, |(sha256, md5), block| {
+            sha256.update(block);
+            if let Some(md5) = md5 {
+                md5.update(block);
             }
-            sha256.update(&block[..read]);
-            if let Some(md5) = &mut md5_of {
-                md5.update(&block[..read]);
-            }
-            whole.write(&Bytes::copy_from_slice(&block[..read])).await?;
-        }
-    }
+        })
+        .await?;
     if let (Some(wanted), Some(md5)) = (md5, md5_of) {
         let found = hex::encode(md5.finalize());
         if !found.eq_ignore_ascii_case(wanted) {
@@ -78,19 +56,19 @@ pub(super) async fn assemble(
             ));
         }
     }
-    whole.finish().await?;
     Ok(hex::encode(sha256.finalize()))
 }
 
-/// Removes every part, those included that nobody named.
-pub(super) fn remove_all(session: &Session) -> Result<(), Error> {
+/// The data files that the upload consists of, in order. Parts that nobody named are removed, and give their room back.
+pub(super) fn body(session: &Session, part_ids: &[String]) -> Result<Vec<String>, Error> {
     let data = session.data();
-    let mut parts = data.keys().filter(|name| *name != WHOLE);
-    parts.try_for_each(|part| session.remove(part))
-}
-
-fn unreadable(error: std::io::Error) -> Error {
-    Error::new(ErrorCode::StateUnavailable, format!("a part cannot be read: {error}"))
+    if data.contains_key(WHOLE) {
+        return Ok(vec![WHOLE.to_owned()]);
+    }
+    let named: HashSet<_> = part_ids.iter().collect();
+    let mut unnamed = data.keys().filter(|part| !named.contains(part));
+    unnamed.try_for_each(|part| session.remove(part))?;
+    Ok(part_ids.to_vec())
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! `/v1/uploads`: an upload in parts that a client sends in any order, also at the same time.
 //!
 //! An upload is a session; each part is a data file of it, named by the part's id, there when it is whole and synced.
-//! Completing puts the named parts together, hashing on the way, and uploads the result like any other body. Every step
-//! is durable, so after a restart, or a connection that went away, the client asks again and gets on.
+//! Completing hashes the named parts in their order and uploads them like any other body, from where they lie. Every
+//! step is durable, so after a restart, or a connection that went away, the client asks again and gets on.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::IntoResponse;
 use futures::{FutureExt, StreamExt};
 use loadlock_gateway::{
-    Body, DataWriter, Error, ErrorCode, NewSession, Principal, Scope, Session, Source, UploadRequest, ended_early,
+    Announced, Body, DataWriter, Error, ErrorCode, NewSession, Principal, Scope, Session, Source, UploadRequest,
+    ended_early,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -17,10 +18,11 @@ use serde_json::{Value, json};
 
 use super::create::inflow;
 use super::failure::{Answer, Failure};
-use super::wish::{ExpiresAfter, Wish};
+use super::options::{ExpiresAfter, of_json};
 use super::{form, json, object, parts, seconds};
 use crate::app::App;
 use crate::identity::Caller;
+use crate::upload_options::UploadOptions;
 use crate::uploads::ended;
 
 const KIND: &str = "openai-upload";
@@ -30,14 +32,13 @@ const LIFETIME_MS: u64 = 3_600_000;
 const PART_BYTES: u64 = 64 << 20;
 /// Parts of one upload.
 const PARTS: usize = 10_000;
-/// Bytes of a file name.
-const FILENAME: usize = 1 << 10;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     filename: String,
     purpose: String,
+    #[serde(deserialize_with = "crate::integer::whole")]
     bytes: u64,
     mime_type: String,
     expires_after: Option<ExpiresAfter>,
@@ -58,7 +59,8 @@ struct Upload {
     purpose: String,
     bytes: u64,
     mime_type: String,
-    wish: Wish,
+    #[serde(alias = "wish")]
+    options: UploadOptions,
     stage: Stage,
 }
 
@@ -68,7 +70,7 @@ struct Upload {
 enum Stage {
     /// Parts may come.
     Pending,
-    /// The parts are one body; it is to be uploaded.
+    /// It is known which parts it consists of; they are to be uploaded.
     Assembled { part_ids: Vec<String>, sha256: String },
     /// The file object.
     Completed { part_ids: Vec<String>, file: Value },
@@ -106,36 +108,40 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
     let headers = request.headers().clone();
     let wanted: Wanted = json(request).await?;
     let gateway = app.gateway();
-    let most = gateway.config().limits.max_upload_size.0;
-    if wanted.bytes > most {
-        let error = Error::new(
-            ErrorCode::FileTooLarge,
-            format!("the upload has more than {most} bytes"),
-        );
-        let param = Some("bytes");
-        return Err(Failure { error, param });
-    }
-    if wanted.filename.is_empty() || wanted.filename.len() > FILENAME {
-        return Err(Failure::param(
-            "filename",
-            format!("`filename` has not 1 to {FILENAME} bytes"),
-        ));
-    }
     let purpose = Some(wanted.purpose.clone());
-    let wish = Wish::new(&headers, purpose, wanted.provider, wanted.expires_after)?;
-    // Held again when it is completed: nobody's room is taken for the hours that this may take.
-    let key = wish.idempotency_key.as_deref();
-    drop(gateway.allot(&who, wanted.bytes, key).await?);
+    let options = UploadOptions {
+        name: Some(wanted.filename.clone()),
+        media_type: Some(wanted.mime_type.clone()),
+        ..of_json(&headers, purpose, wanted.provider, wanted.expires_after)?
+    };
     let upload = Upload {
-        wish,
+        options: options.check()?,
         filename: wanted.filename,
         purpose: wanted.purpose,
         bytes: wanted.bytes,
         mime_type: wanted.mime_type,
         stage: Stage::Pending,
     };
+    if let Some(before) = begun_before(&app, &who, &upload)? {
+        return Ok(Json(before).into_response());
+    }
     // Now, and not after gigabytes of parts.
-    gateway.require_provider(&upload.wish.target())?;
+    let announced = Announced {
+        name: &upload.filename,
+        media_type: Some(&upload.mime_type),
+        bytes: Some(upload.bytes),
+        target: &upload.options.target(),
+        purpose: Some(&upload.purpose),
+        idempotency_key: upload.options.idempotency_key.as_deref(),
+    };
+    gateway.foresee(&who, announced).await.map_err(|error| {
+        let param = match error.code {
+            ErrorCode::FileTooLarge => Some("bytes"),
+            ErrorCode::FileRejected => Some("filename"),
+            _ => return Failure::from(error),
+        };
+        Failure { error, param }
+    })?;
     let new = NewSession {
         kind: KIND,
         expires_at_ms: Some(gateway.now_ms().saturating_add(LIFETIME_MS)),
@@ -143,6 +149,34 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
     };
     let session = gateway.open_session(&who, new).await?;
     Ok(Json(upload.object(&session, None)).into_response())
+}
+
+/// The upload that an earlier request began under the same idempotency key.
+fn begun_before(app: &App, who: &Principal, wanted: &Upload) -> Result<Option<Value>, Failure> {
+    if wanted.options.idempotency_key.is_none() {
+        return Ok(None);
+    }
+    let gateway = app.gateway();
+    for session in gateway.own_sessions(who, KIND) {
+        let same_key = session
+            .state()
+            .ok()
+            .filter(|upload: &Upload| upload.options.idempotency_key == wanted.options.idempotency_key);
+        let Some(upload) = same_key else { continue };
+        // One that has expired is none.
+        if gateway.session(who, Scope::Write, KIND, session.id()).is_err() {
+            continue;
+        }
+        if (&upload.options, upload.bytes) == (&wanted.options, wanted.bytes) {
+            return Ok(Some(upload.object(&session, None)));
+        }
+        return Err(Error::new(
+            ErrorCode::IdempotencyConflict,
+            "an upload with another name, size, type or purpose was begun under this idempotency key",
+        )
+        .into());
+    }
+    Ok(None)
 }
 
 pub(super) async fn part(
@@ -225,39 +259,40 @@ async fn finish(
     let sha256 = match upload.stage.clone() {
         Stage::Pending => {
             parts::check(&part_ids, &session.data(), upload.bytes)?;
-            let sha256 = parts::assemble(session, &part_ids, upload.bytes, md5.as_deref()).await?;
+            let sha256 = parts::digest(session, &part_ids, md5.as_deref()).await?;
             let stage = Stage::Assembled {
                 part_ids: part_ids.clone(),
                 sha256: sha256.clone(),
             };
             upload = reached(session, stage).await?;
-            parts::remove_all(session)?;
             sha256
         }
         Stage::Assembled { part_ids: before, .. } | Stage::Completed { part_ids: before, .. } if before != part_ids => {
             return Err(Failure::param("part_ids", "the upload was completed with other parts"));
         }
-        Stage::Assembled { sha256, .. } => {
-            // A crash may have come between the state and the parts.
-            parts::remove_all(session)?;
-            sha256
-        }
+        Stage::Assembled { sha256, .. } => sha256,
         Stage::Completed { .. } => return Ok(upload.object(session, None)),
     };
+    let body = parts::body(session, &part_ids)?;
     let (name, media_type) = (upload.filename.clone(), Some(upload.mime_type.clone()));
-    let staged = session.stage(parts::WHOLE, name, media_type, Some(sha256)).await?;
-    let request = UploadRequest {
-        target: upload.wish.target(),
-        purpose: upload.wish.purpose.clone(),
-        // Nobody else can guess the id, so no client's key is this one.
-        idempotency_key: Some(format!("loadlock:upload:{}", session.id())),
-        expires_in_s: upload.wish.expires_in_s,
-        ..UploadRequest::from(Source::Staged(staged))
-    };
+    let staged = session.stage(&body, name, media_type, Some(sha256)).await?;
+    let mut options = upload.options.clone();
+    // Nobody else can guess the id, so no client's key is this one.
+    options
+        .idempotency_key
+        .get_or_insert_with(|| format!("loadlock:upload:{}", session.id()));
+    let request: UploadRequest = options.request(Source::Staged(staged));
     let file = ended(app.uploads().start(who, request)?.end).await?;
-    let file = object::file(app.gateway(), &file);
-    let upload = reached(session, Stage::Completed { part_ids, file }).await?;
-    session.remove(parts::WHOLE)?;
+    upload.stage = Stage::Completed {
+        part_ids,
+        file: object::file(app.gateway(), &file),
+    };
+    let completed = upload.clone();
+    let end = |upload: &mut Upload| {
+        *upload = completed;
+        Ok(())
+    };
+    session.end(session.expires_at_ms(), end).await?;
     Ok(upload.object(session, None))
 }
 

@@ -1,21 +1,21 @@
 //! `PATCH`: bytes at the end of an upload.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRAILER};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use loadlock_gateway::Principal;
+use loadlock_gateway::{Principal, Session};
 
 use super::checksum::{Checksum, Hasher};
 use super::concat::Kind;
 use super::door::{Tus, answer};
+use super::find::{expiry, remove};
+use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CHECKSUM, UPLOAD_LENGTH, UPLOAD_OFFSET, number, one};
-use super::receive::{Check, Ends, IDLE, receive};
-use super::session::{Session, Turn};
+use super::receive::{Check, Ends, IDLE, Incoming, receive};
+use super::session::{Turn, take};
 use super::store::store;
 
 /// How a body that holds bytes of an upload is announced, by `PATCH` or by `POST`.
@@ -58,83 +58,118 @@ impl Announced {
 pub(crate) async fn append(
     tus: &Tus,
     who: &Principal,
-    session: &Arc<Session>,
+    session: &Session,
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Response, Problem> {
-    if matches!(session.info().kind, Kind::Final { .. }) {
+    if matches!(Info::of(session)?.kind, Kind::Final { .. }) {
         return Err(Problem::final_upload());
     }
     let announced = Announced::parse(headers)?;
     let offset = number(headers, &UPLOAD_OFFSET)?.ok_or_else(|| Problem::invalid("`Upload-Offset` is missing"))?;
     let length = number(headers, &UPLOAD_LENGTH)?;
-    let turn = session.take().await?;
-    let (is, held, done) = {
-        let info = session.info();
-        (info.acknowledged(), info.storable(), info.done())
-    };
-    if offset != is {
-        return Err(Problem::offset(offset, is));
+    let turn = take(session).await?;
+    settled(session).await?;
+    let mut info = Info::of(session)?;
+    if offset != info.acknowledged() {
+        return Err(Problem::offset(offset, info.acknowledged()));
     }
-    if let Some(length) = length {
-        declare(tus, session, length)?;
+    let (held, done) = (info.storable(), info.done());
+    let declared = length.map(|length| declare(tus, &mut info, length)).transpose()?;
+    if let Some(true) = declared {
+        let length = info.length;
+        let change = |info: &mut Info| {
+            info.length = length;
+            Ok(())
+        };
+        session.commit(DATA, Some(info.expires_ms), change).await?;
     }
     if done {
         nothing(body).await?;
     } else if held {
-        again(session, &announced.check, body).await?;
+        again(session, &info, &announced.check, body).await?;
         drop(turn);
     } else {
-        write(tus, session, announced, body, turn).await?;
+        write(tus, session, announced, body, turn, true).await?;
     }
-    if session.info().storable() {
+    if Info::of(session)?.storable() {
         let stored = store(&tus.app, who, session).await;
-        if stored.is_err() && session.info().length == Some(0) {
+        if stored.is_err() && info.length == Some(0) {
             // It has no last byte to ask for again, so its offset would say that it is stored.
-            tus.sessions.remove(session).await?;
+            let turn = take(session).await?;
+            remove(tus.app.gateway(), session, turn).await?;
         }
         stored?;
     }
-    Ok(answer(StatusCode::NO_CONTENT, session))
+    answer(StatusCode::NO_CONTENT, session)
 }
 
-/// The length of an upload that was begun without one. It is kept with the bytes of the same request.
-fn declare(tus: &Tus, session: &Session, length: u64) -> Result<(), Problem> {
+/// Makes the offset last before a client is told of it: while a file is being stored, its last bytes may not be synced
+/// yet.
+///
+/// # Errors
+/// The disk's.
+pub(crate) async fn settled(session: &Session) -> Result<(), Problem> {
+    if session.is_committed(DATA) {
+        return Ok(());
+    }
+    let commit = session.commit(DATA, session.expires_at_ms(), |_: &mut Info| Ok(()));
+    match commit.await {
+        // It was stored in this moment, and the file lasts.
+        Err(_) if session.has_ended() => Ok(()),
+        committed => Ok(committed?),
+    }
+}
+
+/// The length of an upload that was begun without one; answers whether it is news.
+fn declare(tus: &Tus, info: &mut Info, length: u64) -> Result<bool, Problem> {
     tus.fits(length)?;
-    let mut inner = session.inner();
-    match inner.info.length {
-        Some(known) if known == length => Ok(()),
-        Some(_) => Err(Problem::invalid("`Upload-Length` was another before")),
-        None if length < inner.info.offset => {
-            Err(Problem::invalid("`Upload-Length` is less than what is here already"))
-        }
+    match info.length {
+        Some(known) if known == length => Ok(false),
+        Some(known) => Err(Problem::invalid(format!(
+            "`Upload-Length` is {length}, and {known} was declared before"
+        ))),
+        None if length < info.offset => Err(Problem::invalid(format!(
+            "`Upload-Length` is {length}, and {} bytes are here already",
+            info.offset
+        ))),
         None => {
-            inner.info.length = Some(length);
-            Ok(())
+            info.length = Some(length);
+            Ok(true)
         }
     }
 }
 
-/// Takes the bytes in. The turn ends with them: nothing else than bytes needs it.
+/// Takes the bytes in; `known` tells whether somebody knows of the upload. The turn ends with them: nothing else than
+/// bytes needs it.
 pub(crate) async fn write(
     tus: &Tus,
-    session: &Arc<Session>,
+    session: &Session,
     announced: Announced,
     body: &mut Body,
     turn: Turn,
+    known: bool,
 ) -> Result<(), Problem> {
-    let info = session.info();
-    let most = info.length.unwrap_or_else(|| tus.most()) - info.offset;
+    let info = Info::of(session)?;
+    let most = info.length.unwrap_or_else(|| tus.most()).saturating_sub(info.offset);
     if announced.bytes.is_some_and(|bytes| bytes > most) {
         return Err(Problem::too_large(format!("{most} bytes are missing, not more")));
     }
     let ends = Ends {
-        turn: &turn,
+        taken_over: turn.taken_over,
         stopping: tus.app.stopping(),
         idle: IDLE,
     };
-    let expiry = || tus.sessions.expiry();
-    receive(session, body, most, announced.check, ends, expiry).await
+    let writer = session.append(turn.alone, DATA, info.offset + most).await?;
+    let incoming = Incoming {
+        session,
+        most,
+        check: announced.check,
+        known,
+        stored_at: (info.kind != Kind::Partial).then_some(info.length).flatten(),
+    };
+    let gateway = tus.app.gateway();
+    receive(incoming, writer, body, ends, || expiry(gateway)).await
 }
 
 /// A body for an upload that has every byte already.
@@ -148,8 +183,8 @@ async fn nothing(body: &mut Body) -> Result<(), Problem> {
 }
 
 /// The last byte once more, which is here already: it must be the same one.
-async fn again(session: &Arc<Session>, check: &Check, body: &mut Body) -> Result<(), Problem> {
-    let end = session.info().offset;
+async fn again(session: &Session, info: &Info, check: &Check, body: &mut Body) -> Result<(), Problem> {
+    let end = info.offset;
     let held = u64::min(end, 1);
     let body = Limited::new(body, 1).collect();
     let body = tokio::time::timeout(IDLE, body)
@@ -167,7 +202,7 @@ async fn again(session: &Arc<Session>, check: &Check, body: &mut Body) -> Result
             return Err(Problem::checksum());
         }
     }
-    let data = session.data().await?;
+    let data = session.open(DATA)?;
     let here = super::blocking(move || {
         let mut last = vec![0; usize::from(held == 1)];
         std::os::unix::fs::FileExt::read_exact_at(&data, &mut last, end - held)?;
@@ -177,6 +212,6 @@ async fn again(session: &Arc<Session>, check: &Check, body: &mut Body) -> Result
     if here == body {
         Ok(())
     } else {
-        Err(Problem::invalid("the last byte was another one before"))
+        Err(Problem::invalid("the last byte is not the one that was sent before"))
     }
 }

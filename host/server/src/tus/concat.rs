@@ -8,8 +8,8 @@ use super::problem::Problem;
 pub(crate) const PREFIX: &str = "/v1/tus/";
 /// Most parts of one upload.
 const PARTS: usize = 256;
-/// Bytes of an id in hexadecimal.
-pub(crate) const ID_BYTES: usize = 16;
+/// Most characters of an id.
+const ID: usize = 64;
 
 /// What an upload is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,9 +79,9 @@ fn id_of(url: &str) -> Option<String> {
     is_id(id).then(|| id.to_owned())
 }
 
-/// Whether it has the form of an id; nothing else ever becomes a file name.
+/// Whether it has the form of an id.
 pub(crate) fn is_id(text: &str) -> bool {
-    text.len() == 2 * ID_BYTES && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    (1..=ID).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z'))
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read(parts in proptest::collection::hash_set("[0-9a-f]{32}", 1..20)) {
+        fn what_is_written_is_read(parts in proptest::collection::hash_set("[0-9a-z]{26}", 1..20)) {
             let kind = Kind::Final { parts: parts.into_iter().collect() };
             prop_assert_eq!(Kind::parse(kind.format().as_deref()).unwrap(), kind);
         }

@@ -3,18 +3,23 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use loadlock_gateway::Principal;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use loadlock_gateway::{Announced as Foreseen, Principal, Session};
 
 use super::append::{Announced, write};
 use super::concat::{Kind, PREFIX};
 use super::door::{Tus, answer};
+use super::find::{begin_growing, expiry, remove};
+use super::info::{DATA, Info, State};
 use super::join::join;
-use super::metadata::{Metadata, Wishes};
+use super::metadata::Metadata;
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, number, one};
-use super::session::Session;
-use super::store::store;
+use super::session::take;
+use super::store::{UNNAMED, store};
+use crate::upload_options::UploadOptions;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Makes an upload.
 ///
@@ -27,57 +32,94 @@ pub(crate) async fn create(
     body: &mut Body,
 ) -> Result<Response, Problem> {
     let kind = Kind::parse(one(headers, &UPLOAD_CONCAT)?)?;
-    let metadata = metadata(tus, headers, &kind)?;
+    let (metadata, options) = metadata(headers)?;
     let length = length(headers)?;
     if let Kind::Final { parts } = &kind {
         if length.is_some() {
             return Err(Problem::invalid("the length of a final upload is that of its parts"));
         }
-        let whole = join(tus, who, parts, metadata).await?;
+        foresee(tus, who, &options, None).await?;
+        let whole = join(tus, who, parts, metadata, options).await?;
         // What is refused stays joined: the same request tries again.
         store(&tus.app, who, &whole).await?;
-        return Ok(created(&whole));
+        return created(&whole);
     }
     let Some(length) = length else {
         return Err(Problem::invalid("neither `Upload-Length` nor `Upload-Defer-Length: 1`"));
     };
     if let Length::Known(bytes) = length {
         tus.fits(bytes)?;
-        // Held again when it is whole: nobody's room is taken for the hours that this may take.
-        drop(tus.app.gateway().allot(who, bytes, None).await?);
+    }
+    if kind == Kind::Partial {
+        if let Length::Known(bytes) = length {
+            drop(tus.app.gateway().allot(who, bytes, None).await?);
+        }
+    } else {
+        foresee(tus, who, &options, length.known()).await?;
     }
     // Other types are what HTTP clients send by themselves.
     let with_bytes = one(headers, &CONTENT_TYPE)? == Some(OFFSET_OCTETS);
     let announced = with_bytes.then(|| Announced::parse(headers)).transpose()?;
-    let session = tus
-        .sessions
-        .create(who, kind, length.known(), metadata, tus.app.gateway().room())
-        .await?;
-    let filled = async {
-        if let Some(announced) = announced {
-            let turn = session.take().await?;
-            write(tus, &session, announced, body, turn).await?;
-        }
-        if session.info().storable() {
-            store(&tus.app, who, &session).await?;
-        }
-        Ok(())
+    let info = Info {
+        kind,
+        length: length.known(),
+        metadata,
+        options,
+        state: State::Open,
+        offset: 0,
+        expires_ms: 0,
     };
-    if let Err(problem) = filled.await {
+    let session = begin_growing(tus.app.gateway(), who, &info)?;
+    if let Err(problem) = fill(tus, who, &session, announced, body).await {
         // Nobody has been told where it is, so nobody could go on with it.
-        tus.sessions.remove(&session).await?;
+        let turn = take(&session).await?;
+        remove(tus.app.gateway(), &session, turn).await?;
         return Err(problem);
     }
-    Ok(created(&session))
+    created(&session)
 }
 
-fn created(session: &Session) -> Response {
-    let mut response = answer(StatusCode::CREATED, session);
+/// The bytes that come with the creation. Nobody knows of the upload until it is answered, so it is made to last once:
+/// with the bytes that came, or by the file that they are.
+async fn fill(
+    tus: &Tus,
+    who: &Principal,
+    session: &Session,
+    announced: Option<Announced>,
+    body: &mut Body,
+) -> Result<(), Problem> {
+    if let Some(announced) = announced {
+        let turn = take(session).await?;
+        write(tus, session, announced, body, turn, false).await?;
+    }
+    if Info::of(session)?.storable() {
+        return store(&tus.app, who, session).await;
+    }
+    Ok(session
+        .commit(DATA, Some(expiry(tus.app.gateway())), |_: &mut Info| Ok(()))
+        .await?)
+}
+
+/// What would be refused at the end is refused now, before gigabytes are sent.
+async fn foresee(tus: &Tus, who: &Principal, options: &UploadOptions, bytes: Option<u64>) -> Result<(), Problem> {
+    let announced = Foreseen {
+        name: options.name.as_deref().unwrap_or(UNNAMED),
+        media_type: options.media_type.as_deref(),
+        bytes,
+        target: &options.target(),
+        purpose: options.purpose.as_deref(),
+        idempotency_key: options.idempotency_key.as_deref(),
+    };
+    Ok(tus.app.gateway().foresee(who, announced).await?)
+}
+
+fn created(session: &Session) -> Result<Response, Problem> {
+    let mut response = answer(StatusCode::CREATED, session)?;
     // Relative to the host: behind a proxy the client knows another one.
-    if let Ok(location) = HeaderValue::try_from(format!("{PREFIX}{}", session.id)) {
+    if let Ok(location) = HeaderValue::try_from(format!("{PREFIX}{}", session.id())) {
         response.headers_mut().insert(LOCATION, location);
     }
-    response
+    Ok(response)
 }
 
 #[derive(Clone, Copy)]
@@ -108,14 +150,19 @@ fn length(headers: &HeaderMap) -> Result<Option<Length>, Problem> {
     }
 }
 
-/// The metadata as it was sent. What would be refused at the end is refused now, before gigabytes are sent.
-fn metadata(tus: &Tus, headers: &HeaderMap, kind: &Kind) -> Result<Option<String>, Problem> {
-    let Some(header) = one(headers, &UPLOAD_METADATA)?.filter(|header| !header.is_empty()) else {
-        return Ok(None);
-    };
-    let wishes = Wishes::of(&Metadata::parse(header)?)?;
-    if *kind != Kind::Partial {
-        tus.app.gateway().require_provider(&wishes.target)?;
+/// The metadata as it was sent, and what it and the header `Idempotency-Key` ask for.
+fn metadata(headers: &HeaderMap) -> Result<(Option<String>, UploadOptions), Problem> {
+    let header = one(headers, &UPLOAD_METADATA)?.filter(|header| !header.is_empty());
+    let metadata = header.map(Metadata::parse).transpose()?.unwrap_or_default();
+    let mut options = metadata.options()?;
+    if let Some(key) = one(headers, &IDEMPOTENCY_KEY)? {
+        if options.idempotency_key.as_deref().is_some_and(|known| known != key) {
+            return Err(Problem::invalid(
+                "`Idempotency-Key` and `idempotency_key` in `Upload-Metadata` have different values",
+            ));
+        }
+        options.idempotency_key = Some(key.to_owned());
     }
-    Ok(Some(header.to_owned()))
+    let options = options.check().map_err(|bad| Problem::from(bad.error))?;
+    Ok((header.map(str::to_owned), options))
 }

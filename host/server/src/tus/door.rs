@@ -1,6 +1,5 @@
 //! One request: who asks, which method, which upload.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,18 +9,18 @@ use http::header::{CACHE_CONTROL, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
-use loadlock_gateway::{Error, ErrorCode, Principal, Scope};
+use loadlock_gateway::{Error, ErrorCode, Principal, Scope, Session};
 use tracing::Instrument;
 
-use super::append::append;
+use super::append::{append, settled};
 use super::checksum::ALGORITHMS;
 use super::concat::{Kind, PREFIX};
 use super::create::create;
-use super::info::State;
+use super::find::{find, remove};
+use super::info::{Info, State};
 use super::problem::Problem;
 use super::protocol::{self, VERSION, one};
-use super::session::Session;
-use super::sessions::Sessions;
+use super::session::{Door, take};
 use crate::app::App;
 use crate::identity::authenticate;
 
@@ -33,14 +32,12 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) struct Tus {
     pub(crate) app: App,
-    pub(crate) sessions: Arc<Sessions>,
 }
 
 impl Tus {
     /// Bytes of the largest upload.
     pub(crate) fn most(&self) -> u64 {
-        let limits = &self.app.gateway().config().limits;
-        limits.max_upload_size.0.min(limits.spool_size.0)
+        self.app.gateway().largest_upload()
     }
 
     /// Whether an upload of this length may be.
@@ -50,7 +47,7 @@ impl Tus {
     pub(crate) fn fits(&self, length: u64) -> Result<(), Problem> {
         if length > self.most() {
             return Err(Problem::too_large(format!(
-                "{length} bytes are more than the {} that are allowed",
+                "the upload has {length} bytes; at most {} are allowed",
                 self.most()
             )));
         }
@@ -69,6 +66,7 @@ impl Tus {
     async fn dispatch(self, request: Request) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
         let who = authenticate(&self.app, &parts.headers).await?;
+        crate::query::only(&parts.uri, &[])?;
         let method = match one(&parts.headers, &protocol::X_HTTP_METHOD_OVERRIDE)? {
             None => parts.method.clone(),
             // For clients and proxies that know no `PATCH`.
@@ -115,15 +113,16 @@ impl Tus {
                 _ => Err(Problem::method(method, "OPTIONS, POST")),
             };
         }
-        let session = self.sessions.find(who, id)?;
+        let session = find(self.app.gateway(), who, id)?;
         match *method {
             Method::HEAD => {
                 // Whoever asks for the offset goes on from there: an earlier request must not move it any more.
-                let _turn = session.take().await?;
-                Ok(describe(&session))
+                let _turn = take(&session).await?;
+                settled(&session).await?;
+                describe(&session)
             }
             Method::PATCH => append(self, who, &session, &parts.headers, body).await,
-            Method::DELETE => self.terminate(&session).await,
+            Method::DELETE => self.terminate(session).await,
             _ => Err(Problem::method(method, "OPTIONS, HEAD, PATCH, DELETE")),
         }
     }
@@ -143,15 +142,15 @@ impl Tus {
     }
 
     /// Ends an upload. A file that is stored already is none of this: it is deleted at `/v1/files`.
-    async fn terminate(&self, session: &Arc<Session>) -> Result<Response, Problem> {
-        let _turn = session.take().await?;
-        let storing = session.inner().storing.clone();
+    async fn terminate(&self, session: Session) -> Result<Response, Problem> {
+        let turn = take(&session).await?;
+        let storing = Door::of(&session)?.storing().clone();
         if let Some(mut storing) = storing {
             storing.cancel.cancel();
             // However it ends: a file that was stored in this moment stays one.
             let _ = storing.end.wait_for(Option::is_some).await;
         }
-        self.sessions.remove(session).await?;
+        remove(self.app.gateway(), &session, turn).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 }
@@ -173,11 +172,11 @@ async fn drain(mut body: Body) {
 }
 
 /// An answer about an upload: how far it is.
-pub(crate) fn answer(status: StatusCode, session: &Session) -> Response {
-    let (info, storing) = {
-        let inner = session.inner();
-        (inner.info.clone(), inner.storing.is_some())
-    };
+///
+/// # Errors
+/// A session that cannot be read.
+pub(crate) fn answer(status: StatusCode, session: &Session) -> Result<Response, Problem> {
+    let (info, storing) = (Info::of(session)?, Door::of(session)?.is_storing());
     let mut response = status.into_response();
     let headers = response.headers_mut();
     // A final upload has an offset when it is whole, says the protocol; for clients that is when it is stored.
@@ -196,13 +195,13 @@ pub(crate) fn answer(status: StatusCode, session: &Session) -> Response {
         State::Failed { code } => text(headers, protocol::LOADLOCK_ERROR, code),
         State::Open | State::Joined { .. } => {}
     }
-    response
+    Ok(response)
 }
 
 /// The answer with everything that the client said about the upload as well.
-fn describe(session: &Session) -> Response {
-    let mut response = answer(StatusCode::OK, session);
-    let (headers, info) = (response.headers_mut(), session.info());
+fn describe(session: &Session) -> Result<Response, Problem> {
+    let mut response = answer(StatusCode::OK, session)?;
+    let (headers, info) = (response.headers_mut(), Info::of(session)?);
     match info.length {
         Some(length) => headers.insert(protocol::UPLOAD_LENGTH, length.into()),
         None => headers.insert(protocol::UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
@@ -213,7 +212,7 @@ fn describe(session: &Session) -> Response {
     if let Some(concat) = info.kind.format() {
         text(headers, protocol::UPLOAD_CONCAT, &concat);
     }
-    response
+    Ok(response)
 }
 
 /// Sets a header whose value was made here or was a header of the client's before.

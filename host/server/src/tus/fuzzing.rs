@@ -1,11 +1,12 @@
 //! Promises of this door's parsers.
 
 use crate::fuzzing::headers_of;
+use crate::upload_options::UploadOptions;
 
 use super::append::Announced;
 use super::checksum::{ALGORITHMS, Checksum};
 use super::concat::{Kind, is_id};
-use super::metadata::{Metadata, Wishes};
+use super::metadata::Metadata;
 use super::protocol::{UPLOAD_LENGTH, number};
 
 /// A header by the first byte: what is read is written and read again as the same.
@@ -25,10 +26,10 @@ pub fn tus(bytes: &[u8]) {
             if let Ok(metadata) = Metadata::parse(text) {
                 let again = Metadata::parse(&metadata.format()).expect("our own words");
                 assert_eq!(again, metadata);
-                if let Ok(wishes) = Wishes::of(&metadata) {
-                    assert!(!wishes.name.is_empty());
+                if let Ok(Ok(options)) = metadata.options().map(UploadOptions::check) {
+                    assert!(options.name.is_none_or(|name| !name.is_empty()));
                     // A year has fewer than 32 million seconds.
-                    assert!(wishes.expires_in_s.is_none_or(|s| s <= 100 * 32_000_000));
+                    assert!(options.expires_in_s.is_none_or(|s| s <= 100 * 32_000_000));
                 }
             }
         }

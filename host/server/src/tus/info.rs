@@ -1,27 +1,33 @@
-//! What is known of one upload, as it is kept beside its bytes; and what follows from it.
+//! What is known of one upload, as its session keeps it; and what follows from it.
 
-use loadlock_gateway::File;
+use loadlock_gateway::{Error, File, Session};
 use serde::{Deserialize, Serialize};
 
 use super::concat::Kind;
+use crate::upload_options::UploadOptions;
+
+/// The data file of an upload's bytes.
+pub(crate) const DATA: &str = "data";
 
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Info {
-    /// Whose.
-    pub(crate) tenant: String,
     /// File, part, or made of parts.
     pub(crate) kind: Kind,
     /// Bytes in all, once the client has said so.
     pub(crate) length: Option<u64>,
     /// `Upload-Metadata` as the client sent it.
     pub(crate) metadata: Option<String>,
-    /// Bytes that are on the disk for certain.
-    pub(crate) offset: u64,
-    /// When it goes, milliseconds since 1970.
-    pub(crate) expires_ms: u64,
+    /// What it asks for.
+    pub(crate) options: UploadOptions,
     /// How far it is.
     pub(crate) state: State,
+    /// Bytes that are here.
+    #[serde(skip)]
+    pub(crate) offset: u64,
+    /// When it goes, milliseconds since 1970.
+    #[serde(skip)]
+    pub(crate) expires_ms: u64,
 }
 
 /// How far an upload is.
@@ -50,6 +56,21 @@ pub(crate) enum State {
 }
 
 impl Info {
+    /// Of a session.
+    ///
+    /// # Errors
+    /// One whose state cannot be read.
+    pub(crate) fn of(session: &Session) -> Result<Self, Error> {
+        let mut info: Self = session.state()?;
+        info.expires_ms = session.expires_at_ms().unwrap_or(u64::MAX);
+        info.offset = match (&info.state, &info.kind) {
+            // Whose bytes are gone had all of them, and so has what is made of parts.
+            (State::Stored { .. } | State::Joined { .. }, _) | (_, Kind::Final { .. }) => info.length.unwrap_or(0),
+            _ => session.len_of(DATA).unwrap_or(0),
+        };
+        Ok(info)
+    }
+
     /// Whether every byte is here.
     pub(crate) fn complete(&self) -> bool {
         self.length == Some(self.offset)
@@ -105,13 +126,13 @@ mod tests {
 
     fn info(kind: Kind, offset: u64, length: Option<u64>, state: State) -> Info {
         Info {
-            tenant: "t".into(),
             kind,
             length,
             metadata: None,
+            options: UploadOptions::default(),
+            state,
             offset,
             expires_ms: 0,
-            state,
         }
     }
 

@@ -1,77 +1,116 @@
 //! Parts into one upload.
 
-use std::io::{Seek, SeekFrom};
-use std::sync::Arc;
+use loadlock_gateway::{Error, ErrorCode, Gateway, Principal, Session};
 
-use loadlock_gateway::{Error, ErrorCode, Principal};
-
-use super::blocking;
 use super::concat::Kind;
 use super::door::Tus;
-use super::info::State;
+use super::find::{KIND, begin, find, remove};
+use super::info::{DATA, Info, State};
 use super::problem::Problem;
-use super::session::Session;
+use super::session::{Turn, take};
+use crate::upload_options::UploadOptions;
 
-/// The final upload of these parts, with every byte synced. The parts' own bytes are gone then. Asking again for the
-/// same parts in the same order gives the same upload: a client whose answer was lost asks again.
+/// The final upload of these parts; it has their bytes from then on. Asking again for the same parts in the same order
+/// gives the same upload: a client whose answer was lost asks again.
 ///
 /// # Errors
-/// 404 or 410 for a part that is not there, 400 for one that is no part or lacks bytes, 413 and 507 if there is no
-/// room.
+/// 404 or 410 for a part that is not there, 400 for one that is no part or lacks bytes, 413 if they are too large
+/// together.
 pub(crate) async fn join(
     tus: &Tus,
     who: &Principal,
     parts: &[String],
     metadata: Option<String>,
-) -> Result<Arc<Session>, Problem> {
-    let found = parts.iter().map(|id| tus.sessions.find(who, id));
+    options: UploadOptions,
+) -> Result<Session, Problem> {
+    let gateway = tus.app.gateway();
+    let found = parts.iter().map(|id| find(gateway, who, id));
     let found = found.collect::<Result<Vec<_>, _>>()?;
-    if let Some(before) = joined_before(tus, who, &found, parts).await? {
+    // No two requests join the same part, and none writes to it. Always in the same order, so that no two wait for each
+    // other.
+    let mut sorted: Vec<&Session> = found.iter().collect();
+    sorted.sort_by_key(|session| session.id());
+    let mut held: Vec<Turn> = Vec::with_capacity(sorted.len());
+    for part in sorted {
+        held.push(take(part).await?);
+    }
+    if let Some(before) = joined_before(gateway, who, &found, parts)? {
         return Ok(before);
     }
     let length = measure(&found)?;
-    let most = tus.app.gateway().config().limits.max_upload_size.0;
-    if length > most {
+    if length > tus.most() {
         return Err(Problem::too_large(format!(
-            "the parts are {length} bytes together, more than {most}"
+            "the parts have {length} bytes together; at most {} are allowed",
+            tus.most()
         )));
     }
-    let mut room = tus.app.gateway().room();
-    room.grow(length)?;
-    let kind = Kind::Final { parts: parts.to_vec() };
-    let whole = tus.sessions.create(who, kind, Some(length), metadata, room).await?;
-    let _turn = whole.wait().await;
-    let joined = async {
-        claim(&found, &whole.id)?;
-        let copied = copy(&found, &whole).await;
-        if copied.is_err() {
-            release(&found, &whole.id);
-        }
-        copied
+    let info = Info {
+        kind: Kind::Final { parts: parts.to_vec() },
+        length: Some(length),
+        metadata,
+        options,
+        state: State::Open,
+        offset: 0,
+        expires_ms: 0,
     };
-    if let Err(problem) = joined.await {
-        tus.sessions.remove(&whole).await?;
-        return Err(problem);
+    let whole = begin(gateway, who, &info)?;
+    let turn = take(&whole).await?;
+    if let Err(error) = whole.join(&found, DATA).await {
+        remove(gateway, &whole, turn).await?;
+        return Err(error.into());
     }
-    whole.inner().info.offset = length;
-    whole.save().await?;
     for part in &found {
-        part.save_without_data().await?;
+        end(part, whole.id()).await;
     }
     Ok(whole)
 }
 
+/// Ends a part. Whatever goes wrong, it is joined: the next start ends it.
+async fn end(part: &Session, into: &str) {
+    let change = |info: &mut Info| {
+        info.state = State::Joined { into: into.to_owned() };
+        Ok(())
+    };
+    if let Err(error) = part.end_joined(DATA, part.expires_at_ms(), change).await {
+        tracing::warn!(%error, id = part.id(), "a joined part cannot be ended");
+    }
+}
+
+/// Ends the parts of every final upload that a crash left unended. Before anybody asks for them.
+pub(crate) async fn resume(gateway: &Gateway) {
+    let sessions = gateway.sessions(KIND);
+    for whole in &sessions {
+        let Ok(Info {
+            kind: Kind::Final { parts },
+            ..
+        }) = Info::of(whole)
+        else {
+            continue;
+        };
+        let same = |part: &&Session| part.owner().tenant() == whole.owner().tenant() && !part.has_ended();
+        let left = sessions
+            .iter()
+            .filter(same)
+            .filter(|part| parts.iter().any(|id| id == part.id()));
+        for part in left {
+            end(part, whole.id()).await;
+        }
+    }
+}
+
 /// The upload that an earlier request made of exactly these parts.
-async fn joined_before(
-    tus: &Tus,
+fn joined_before(
+    gateway: &Gateway,
     who: &Principal,
-    found: &[Arc<Session>],
+    found: &[Session],
     parts: &[String],
-) -> Result<Option<Arc<Session>>, Problem> {
-    let into = found.iter().find_map(|part| match part.info().state {
-        State::Joined { into } => Some(into),
-        _ => None,
-    });
+) -> Result<Option<Session>, Problem> {
+    let mut into = None;
+    for part in found {
+        if let State::Joined { into: whole } = Info::of(part)?.state {
+            into = Some(whole);
+        }
+    }
     let Some(into) = into else {
         return Ok(None);
     };
@@ -81,68 +120,28 @@ async fn joined_before(
                 .hint("send the part again"),
         )
     };
-    let whole = tus.sessions.find(who, &into).map_err(|_| used())?;
-    if whole.info().kind != (Kind::Final { parts: parts.to_vec() }) {
-        return Err(used());
-    }
-    // The earlier request may still be copying.
-    let _turn = whole.wait().await;
-    if whole.inner().gone || !whole.info().complete() {
+    let whole = find(gateway, who, &into).map_err(|_| used())?;
+    if Info::of(&whole)?.kind != (Kind::Final { parts: parts.to_vec() }) {
         return Err(used());
     }
     Ok(Some(whole))
 }
 
 /// Bytes of all parts together.
-fn measure(parts: &[Arc<Session>]) -> Result<u64, Problem> {
+fn measure(parts: &[Session]) -> Result<u64, Problem> {
     let mut length = 0_u64;
     for part in parts {
-        let info = part.info();
+        let info = Info::of(part)?;
         if info.kind != Kind::Partial {
-            return Err(Problem::invalid(format!("the upload {} is no part", part.id)));
+            return Err(Problem::invalid(format!(
+                "the upload {} is not a part: it was created without `Upload-Concat: partial`",
+                part.id()
+            )));
         }
         if !info.complete() {
-            return Err(Problem::invalid(format!("the part {} lacks bytes", part.id)));
+            return Err(Problem::invalid(format!("the part {} lacks bytes", part.id())));
         }
         length = length.saturating_add(info.offset);
     }
     Ok(length)
-}
-
-/// Every part belongs to one final upload, or none of them does.
-fn claim(parts: &[Arc<Session>], into: &str) -> Result<(), Problem> {
-    for (index, part) in parts.iter().enumerate() {
-        let mut inner = part.inner();
-        if inner.gone || inner.info.state != State::Open {
-            drop(inner);
-            release(&parts[..index], into);
-            return Err(Problem::locked("another request is joining one of the parts"));
-        }
-        inner.info.state = State::Joined { into: into.to_owned() };
-    }
-    Ok(())
-}
-
-fn release(parts: &[Arc<Session>], into: &str) {
-    for part in parts {
-        let mut inner = part.inner();
-        if matches!(&inner.info.state, State::Joined { into: whole } if whole == into) {
-            inner.info.state = State::Open;
-        }
-    }
-}
-
-async fn copy(parts: &[Arc<Session>], whole: &Arc<Session>) -> Result<(), Problem> {
-    let mut target = whole.data().await?;
-    for part in parts {
-        let mut source = part.data().await?;
-        // The kernel copies, or shares the blocks where the file system can.
-        target = blocking(move || {
-            target.seek(SeekFrom::End(0))?;
-            std::io::copy(&mut source, &mut target)?;
-            Ok(target)
-        })
-        .await?;
-    }
-    blocking(move || loadlock_durable::content(&target)).await
 }

@@ -2,16 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use loadlock_gateway::Target;
 
 use super::problem::Problem;
+use crate::upload_options::UploadOptions;
 
 /// Longest header. It is repeated in every answer to `HEAD` and kept on the disk.
 const BYTES: usize = 8 << 10;
 /// Most pairs.
 const PAIRS: usize = 64;
-/// Longest `expires_in`: 100 years, so that no sum of instants overflows.
-const EXPIRES_IN: u64 = 100 * 366 * 24 * 3_600;
 
 /// The pairs, in the client's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,47 +68,31 @@ impl Metadata {
         };
         keys.iter().find_map(of)
     }
-}
 
-/// What the pairs ask of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wishes {
-    pub(crate) name: String,
-    pub(crate) media_type: Option<String>,
-    pub(crate) purpose: Option<String>,
-    pub(crate) target: Target,
-    pub(crate) expires_in_s: Option<u64>,
-    pub(crate) idempotency_key: Option<String>,
-}
-
-impl Wishes {
-    /// Reads the keys that mean something here; clients may send others.
+    /// What the keys ask for that mean something here, not checked yet; clients may send others.
     ///
     /// # Errors
-    /// `expires_in` that is no number of seconds.
-    pub(crate) fn of(metadata: &Metadata) -> Result<Self, Problem> {
-        let expires_in_s = metadata
+    /// `expires_in` that is not a number of seconds.
+    pub(crate) fn options(&self) -> Result<UploadOptions, Problem> {
+        let expires_in_s = self
             .get(&["expires_in"])
-            .map(|text| match text.parse::<u64>() {
-                Ok(seconds @ 1..=EXPIRES_IN) => Ok(seconds),
-                _ => Err(Problem::invalid("`expires_in` is not a number of seconds")),
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    let shown = text.escape_debug();
+                    Problem::invalid(format!("`expires_in` is \"{shown}\"; it must be a number of seconds"))
+                })
             })
             .transpose()?;
-        Ok(Self {
+        let options = UploadOptions {
             // Uppy sends `name` and `type` as well as the others; some clients send nothing else.
-            name: metadata
-                .get(&["filename", "name"])
-                .unwrap_or_else(|| "upload".to_owned()),
-            media_type: metadata.get(&["filetype", "type"]),
-            purpose: metadata.get(&["purpose"]),
-            target: match metadata.get(&["provider"]) {
-                None => Target::Auto,
-                Some(name) if name == "auto" => Target::Auto,
-                Some(name) => Target::Pinned(name),
-            },
+            name: self.get(&["filename", "name"]),
+            media_type: self.get(&["filetype", "type"]),
+            purpose: self.get(&["purpose"]),
+            provider: None,
             expires_in_s,
-            idempotency_key: metadata.get(&["idempotency_key"]),
-        })
+            idempotency_key: self.get(&["idempotency_key"]),
+        };
+        Ok(options.to(self.get(&["provider"])))
     }
 }
 
@@ -127,17 +109,17 @@ mod tests {
              YmF0Y2g=,provider bG9jYWw=,expires_in NjA=",
         )
         .unwrap();
-        let wishes = Wishes::of(&metadata).unwrap();
-        assert_eq!(
-            (wishes.name.as_str(), wishes.media_type.as_deref()),
-            ("a.txt", Some("text/plain"))
-        );
-        assert_eq!(
-            (wishes.purpose.as_deref(), wishes.expires_in_s),
-            (Some("batch"), Some(60))
-        );
-        assert_eq!(wishes.target, Target::Pinned("local".into()));
-        assert_eq!(Wishes::of(&Metadata::default()).unwrap().name, "upload");
+        let options = metadata.options().unwrap();
+        let wanted = UploadOptions {
+            name: Some("a.txt".into()),
+            media_type: Some("text/plain".into()),
+            purpose: Some("batch".into()),
+            provider: Some("local".into()),
+            expires_in_s: Some(60),
+            idempotency_key: None,
+        };
+        assert_eq!(options, wanted);
+        assert_eq!(Metadata::default().options().unwrap(), UploadOptions::default());
     }
 
     #[test]
@@ -160,10 +142,11 @@ mod tests {
         let keys: Vec<_> = (0..65).map(|number| format!("k{number}")).collect();
         assert!(Metadata::parse(&keys[..64].join(",")).is_ok());
         assert!(Metadata::parse(&keys.join(",")).is_err());
-        for seconds in ["", "-1", "1h", "0", "18446744073709551615"] {
+        for seconds in ["", "-1", "1h", "0", "3155760001", "18446744073709551616"] {
             let header = format!("expires_in {}", STANDARD.encode(seconds));
-            let wishes = Wishes::of(&Metadata::parse(&header).unwrap());
-            assert_eq!(wishes.is_ok(), seconds.is_empty(), "{seconds}");
+            let options = Metadata::parse(&header).unwrap().options();
+            let options = options.map(UploadOptions::check);
+            assert_eq!(matches!(options, Ok(Ok(_))), seconds.is_empty(), "{seconds}");
         }
     }
 
@@ -171,7 +154,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(header in any::<String>()) {
             if let Ok(metadata) = Metadata::parse(&header) {
-                let _ = Wishes::of(&metadata);
+                let _ = metadata.options().map(UploadOptions::check);
             }
         }
 

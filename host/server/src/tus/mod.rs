@@ -1,7 +1,7 @@
 //! `/v1/tus`: resumable uploads, tus 1.0.
 //!
-//! An upload is a folder below `$LOADLOCK_HOME/sessions/tus` that belongs to one tenant. Its bytes are synced before
-//! they are acknowledged, and the last of them is acknowledged when a provider has the file.
+//! An upload is a session of the gateway that belongs to one tenant. Its bytes are synced before they are acknowledged,
+//! and the last of them is acknowledged when a provider has the file, which reads them where they lie.
 //!
 //! | module | one job |
 //! |---|---|
@@ -9,9 +9,8 @@
 //! | `metadata`, `checksum`, `concat` | a header each, pure |
 //! | `info` | what is known of an upload, and what follows from it, pure |
 //! | `problem` | why a request is refused, with tus's status |
-//! | `disk` | an upload's folder |
-//! | `session` | one upload: who may write to it |
-//! | `sessions` | all uploads: making, finding, expiring |
+//! | `session` | who may write to an upload |
+//! | `find` | the uploads of a tenant: making, finding, ending |
 //! | `receive` | a request's bytes to the disk |
 //! | `join` | parts into one upload |
 //! | `store` | a complete upload into the pipeline |
@@ -21,8 +20,8 @@ mod append;
 mod checksum;
 mod concat;
 mod create;
-mod disk;
 mod door;
+mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod info;
@@ -32,37 +31,28 @@ mod problem;
 mod protocol;
 mod receive;
 mod session;
-mod sessions;
 mod store;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, any};
 
 use self::door::Tus;
+pub(crate) use self::join::resume;
 use self::problem::Problem;
-use self::sessions::Sessions;
 use crate::app::App;
 
-/// The routes, with their prefix. What an earlier process left is taken over, and what expires is removed from now on.
+/// The routes, with their prefix.
 pub(crate) fn routes(app: &App) -> Router<App> {
-    let sessions = match Sessions::open(app) {
-        Ok(sessions) => Arc::new(sessions),
-        Err(error) => {
-            tracing::error!(%error, "tus uploads are not served");
-            let problem = Problem::disk(&error);
-            return below(any(async move || problem.into_response()));
-        }
-    };
-    tokio::spawn(Sessions::sweep_for_ever(Arc::downgrade(&sessions), app.clone()));
-    let tus = Tus {
-        app: app.clone(),
-        sessions,
-    };
+    let tus = Tus { app: app.clone() };
     below(any(async move |request: Request| tus.serve(request).await))
+}
+
+/// Runs what blocks on the disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
+    let result = tokio::task::spawn_blocking(work).await;
+    let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    result.map_err(|error| Problem::disk(&error))
 }
 
 /// Clients put a slash at the end or do not.
@@ -71,11 +61,4 @@ fn below(handler: MethodRouter<App>) -> Router<App> {
         .route("/v1/tus", handler.clone())
         .route("/v1/tus/", handler.clone())
         .route("/v1/tus/{*id}", handler)
-}
-
-/// Runs what blocks on the disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
-    let result = tokio::task::spawn_blocking(work).await;
-    let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    result.map_err(|error| Problem::disk(&error))
 }

@@ -133,7 +133,7 @@ impl Problem {
         let mut problem = Self::with(
             ErrorCode::Overloaded,
             StatusCode::TOO_MANY_REQUESTS,
-            format!("{open} uploads of this tenant are unfinished"),
+            format!("the tenant has {open} unfinished uploads"),
         );
         problem.error = problem.error.hint("finish or delete some, or wait until they expire");
         problem

@@ -1,24 +1,19 @@
 //! A request's bytes, to the disk.
 
-use std::io::SeekFrom;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use loadlock_gateway::{Error, ErrorCode};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
+use loadlock_gateway::{DataWriter, Error, ErrorCode, Session};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::blocking;
 use super::checksum::{Checksum, Hasher};
+use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{UPLOAD_CHECKSUM, one};
-use super::session::{Session, Turn};
 
 /// A client that sends nothing for so long is gone; it may come back and resume.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
@@ -26,8 +21,8 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60);
 pub(crate) const SYNC_BYTES: u64 = 16 << 20;
 /// Or what a slow client sends in this time.
 const SYNC_TIME: Duration = Duration::from_secs(5);
-/// One write to the disk.
-const WRITE: usize = 256 << 10;
+/// One read of bytes that are hashed once they are there.
+const READ: usize = 256 << 10;
 
 /// How the bytes are to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +37,22 @@ pub(crate) enum Check {
 
 /// What ends a request early.
 pub(crate) struct Ends<'a> {
-    pub(crate) turn: &'a Turn,
+    /// Cancelled by a newer request.
+    pub(crate) taken_over: CancellationToken,
     pub(crate) stopping: &'a CancellationToken,
     pub(crate) idle: Duration,
+}
+
+/// Bytes that are about to come.
+pub(crate) struct Incoming<'a> {
+    pub(crate) session: &'a Session,
+    /// How many there may be.
+    pub(crate) most: u64,
+    pub(crate) check: Check,
+    /// Whether somebody knows of the upload, so that what arrived has to last.
+    pub(crate) known: bool,
+    /// The length of a file that is stored once it has so many bytes: then it is the file that lasts.
+    pub(crate) stored_at: Option<u64>,
 }
 
 enum Next {
@@ -58,7 +66,7 @@ impl Ends<'_> {
     async fn next(&self, body: &mut Body) -> Next {
         let frame = tokio::select! {
             biased;
-            () = self.turn.taken_over.cancelled() => return Next::Cut(Problem::locked("a newer request took the \
+            () = self.taken_over.cancelled() => return Next::Cut(Problem::locked("a newer request took the \
                  upload over")),
             () = self.stopping.cancelled() => return Next::Cut(stopping()),
             frame = tokio::time::timeout(self.idle, body.frame()) => frame,
@@ -81,34 +89,21 @@ fn stopping() -> Problem {
         .into()
 }
 
-/// Appends a body. Answers when everything that stays is synced and the offset with it.
+/// Appends a body. Answers when everything that stays is kept, and synced with the offset if that was promised.
 ///
 /// # Errors
-/// Whatever ended the body early; [`Session::info`] tells what stayed.
+/// Whatever ended the body early; [`Info::of`] tells what stayed.
 pub(crate) async fn receive(
-    session: &Arc<Session>,
+    incoming: Incoming<'_>,
+    mut writer: DataWriter,
     body: &mut Body,
-    most: u64,
-    check: Check,
     ends: Ends<'_>,
     expiry: impl Fn() -> u64 + Send,
 ) -> Result<(), Problem> {
-    let start = session.info().offset;
-    let mut file = File::from_std(session.data().await?);
-    // An earlier request may have failed between its bytes and its offset.
-    file.set_len(start).await.map_err(|error| Problem::disk(&error))?;
-    session.inner().room.shrink_to(start);
-    file.seek(SeekFrom::Start(start))
-        .await
-        .map_err(|error| Problem::disk(&error))?;
-    let mut sink = Sink {
-        session,
-        file: BufWriter::with_capacity(WRITE, file),
-        end: start,
-        synced: start,
-        synced_at: Instant::now(),
-    };
-    let mut hasher = match &check {
+    let Incoming { session, check, .. } = &incoming;
+    let start = writer.len();
+    let (mut synced, mut synced_at) = (start, Instant::now());
+    let mut hasher = match check {
         Check::Known(checksum) => Some(Hasher::new(checksum.algorithm)),
         Check::None | Check::Trailing => None,
     };
@@ -116,20 +111,26 @@ pub(crate) async fn receive(
     let ended = loop {
         match ends.next(body).await {
             Next::Data(data) => {
-                let fits = (sink.end - start) + data.len() as u64 <= most;
+                let fits = (writer.len() - start) + data.len() as u64 <= incoming.most;
                 if !fits {
                     // A client that sends more than it announced is wrong about all of it.
-                    sink.back_to(start).await?;
+                    writer.cut(start).await?;
+                    if synced > start {
+                        commit(session, expiry()).await?;
+                    }
                     return Err(Problem::too_large("the body holds more bytes than are missing"));
                 }
                 if let Some(hasher) = &mut hasher {
                     hasher.update(&data);
                 }
-                if let Err(problem) = sink.write(&data).await {
-                    break Err(problem);
+                if let Err(error) = writer.write(&data).await {
+                    break Err(Problem::from(error));
                 }
-                if check == Check::None && sink.due() {
-                    sink.sync(expiry()).await?;
+                let due = writer.len() - synced >= SYNC_BYTES || synced_at.elapsed() >= SYNC_TIME;
+                if incoming.known && *check == Check::None && due {
+                    writer.keep().await?;
+                    commit(session, expiry()).await?;
+                    (synced, synced_at) = (writer.len(), Instant::now());
                 }
             }
             Next::Trailers(found) => trailers = Some(found),
@@ -137,169 +138,103 @@ pub(crate) async fn receive(
             Next::Cut(problem) => break Err(problem),
         }
     };
-    let whole = match (&check, ended) {
-        (Check::None, ended) => ended,
-        (_, Err(problem)) => {
-            sink.back_to(start).await?;
+    if *check != Check::None {
+        let held = match ended {
+            Ok(()) => holds(session, &mut writer, start, check, hasher, trailers.as_ref()).await,
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = held {
+            writer.cut(start).await?;
             return Err(problem);
         }
-        (check, Ok(())) => {
-            let held = sink.holds(start, check, hasher, trailers.as_ref()).await;
-            if let Err(problem) = held {
-                sink.back_to(start).await?;
-                return Err(problem);
-            }
-            Ok(())
+        return stays(&incoming, writer, expiry()).await;
+    }
+    stays(&incoming, writer, expiry()).await?;
+    ended
+}
+
+/// What arrived is kept, and made to last unless something else does that.
+async fn stays(incoming: &Incoming<'_>, mut writer: DataWriter, expires_ms: u64) -> Result<(), Problem> {
+    let kept = writer.keep().await?;
+    if incoming.known && incoming.stored_at != Some(kept) {
+        commit(incoming.session, expires_ms).await?;
+    }
+    // Until here nobody else has the upload.
+    drop(writer);
+    Ok(())
+}
+
+async fn commit(session: &Session, expires_ms: u64) -> Result<(), Problem> {
+    let nothing_else = |_: &mut Info| Ok(());
+    Ok(session.commit(DATA, Some(expires_ms), nothing_else).await?)
+}
+
+/// Whether the bytes from `start` on are the client's.
+async fn holds(
+    session: &Session,
+    writer: &mut DataWriter,
+    start: u64,
+    check: &Check,
+    hasher: Option<Hasher>,
+    trailers: Option<&HeaderMap>,
+) -> Result<(), Problem> {
+    let (checksum, hasher) = match (check, hasher) {
+        (Check::Known(checksum), Some(hasher)) => (checksum.clone(), hasher),
+        _ => {
+            let none = || Problem::invalid("the trailers hold no `Upload-Checksum`");
+            let trailers = trailers.ok_or_else(none)?;
+            let checksum = Checksum::parse(one(trailers, &UPLOAD_CHECKSUM)?.ok_or_else(none)?)?;
+            writer.flush().await?;
+            let hasher = hash(session, start, Hasher::new(checksum.algorithm)).await?;
+            (checksum, hasher)
         }
     };
-    sink.sync(expiry()).await?;
-    whole
+    if checksum.matches(hasher) {
+        Ok(())
+    } else {
+        Err(Problem::checksum())
+    }
 }
 
-struct Sink<'a> {
-    session: &'a Arc<Session>,
-    file: BufWriter<File>,
-    end: u64,
-    synced: u64,
-    synced_at: Instant,
-}
-
-impl Sink<'_> {
-    async fn write(&mut self, data: &[u8]) -> Result<(), Problem> {
-        let len = data.len() as u64;
-        self.session.inner().room.grow(len)?;
-        self.file.write_all(data).await.map_err(|error| Problem::disk(&error))?;
-        self.end += len;
-        Ok(())
-    }
-
-    fn due(&self) -> bool {
-        self.end - self.synced >= SYNC_BYTES || self.synced_at.elapsed() >= SYNC_TIME
-    }
-
-    /// First the bytes, then the offset: what is acknowledged is there.
-    async fn sync(&mut self, expires_ms: u64) -> Result<(), Problem> {
-        self.flush().await?;
-        let file = self.file.get_ref().try_clone().await;
-        let file = file.map_err(|error| Problem::disk(&error))?;
-        let file = file.into_std().await;
-        blocking(move || loadlock_durable::data(&file)).await?;
-        {
-            let mut inner = self.session.inner();
-            inner.info.offset = self.end;
-            inner.info.expires_ms = expires_ms;
-        }
-        self.session.save().await?;
-        (self.synced, self.synced_at) = (self.end, Instant::now());
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<(), Problem> {
-        self.file.flush().await.map_err(|error| Problem::disk(&error))
-    }
-
-    /// Discards everything from `start` on.
-    async fn back_to(&mut self, start: u64) -> Result<(), Problem> {
-        // What is still buffered is cut off with the rest; it must not be written later.
-        self.flush().await?;
-        self.file
-            .get_ref()
-            .set_len(start)
-            .await
-            .map_err(|error| Problem::disk(&error))?;
-        self.end = start;
-        {
-            let mut inner = self.session.inner();
-            inner.info.offset = start;
-            inner.room.shrink_to(start);
-        }
-        self.session.save().await
-    }
-
-    /// Whether the bytes from `start` on are the client's.
-    async fn holds(
-        &mut self,
-        start: u64,
-        check: &Check,
-        hasher: Option<Hasher>,
-        trailers: Option<&HeaderMap>,
-    ) -> Result<(), Problem> {
-        let (checksum, hasher) = match (check, hasher) {
-            (Check::Known(checksum), Some(hasher)) => (checksum.clone(), hasher),
-            _ => {
-                let none = || Problem::invalid("the trailers hold no `Upload-Checksum`");
-                let trailers = trailers.ok_or_else(none)?;
-                let checksum = Checksum::parse(one(trailers, &UPLOAD_CHECKSUM)?.ok_or_else(none)?)?;
-                let hasher = self.hash(start, Hasher::new(checksum.algorithm)).await?;
-                (checksum, hasher)
-            }
-        };
-        if checksum.matches(hasher) {
-            Ok(())
-        } else {
-            Err(Problem::checksum())
-        }
-    }
-
-    /// Reads the bytes again: the algorithm was not known before they were there.
-    async fn hash(&mut self, start: u64, mut hasher: Hasher) -> Result<Hasher, Problem> {
-        self.flush().await?;
-        let file = self.file.get_mut();
-        let mut read = async || {
-            file.seek(SeekFrom::Start(start)).await?;
-            let mut buffer = vec![0; WRITE];
-            loop {
-                match file.read(&mut buffer).await? {
-                    0 => return Ok(()),
-                    count => hasher.update(&buffer[..count]),
+/// Reads the bytes again: the algorithm was not known before they were there.
+async fn hash(session: &Session, start: u64, mut hasher: Hasher) -> Result<Hasher, Problem> {
+    let file = session.open(DATA)?;
+    super::blocking(move || {
+        let (mut buffer, mut offset) = (vec![0; READ], start);
+        loop {
+            match std::os::unix::fs::FileExt::read_at(&file, &mut buffer, offset)? {
+                0 => return Ok(hasher),
+                read => {
+                    hasher.update(&buffer[..read]);
+                    offset += read as u64;
                 }
             }
-        };
-        read().await.map_err(|error: std::io::Error| Problem::disk(&error))?;
-        Ok(hasher)
-    }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::super::concat::Kind;
-    use super::super::disk;
-    use super::super::info::{Info, State};
     use super::*;
     use axum::response::IntoResponse;
     use futures::StreamExt;
     use http::StatusCode;
 
-    /// A client that sends nothing any more loses its turn, and none of its bytes.
+    /// A client that sends nothing any more loses its turn, after everything that it sent.
     #[tokio::test]
-    async fn an_idle_client_keeps_what_it_sent() {
-        let root = tempfile::tempdir().unwrap();
-        let info = Info {
-            tenant: "t".into(),
-            kind: Kind::Whole,
-            length: Some(10),
-            metadata: None,
-            offset: 0,
-            expires_ms: 0,
-            state: State::Open,
-        };
-        let folder = disk::create(root.path(), "id", &info).unwrap();
-        let room = loadlock_gateway::Room::unlimited();
-        let session = Arc::new(Session::new("id".into(), folder.clone(), info, room));
-        let turn = session.take().await.unwrap();
+    async fn an_idle_client_is_cut_off_behind_what_it_sent() {
         let sent = futures::stream::iter([Ok::<_, std::io::Error>("hello")]);
         let mut body = Body::from_stream(sent.chain(futures::stream::pending()));
         let ends = Ends {
-            turn: &turn,
+            taken_over: CancellationToken::new(),
             stopping: &CancellationToken::new(),
             idle: Duration::from_millis(20),
         };
-        let end = receive(&session, &mut body, 10, Check::None, ends, || 7).await;
-        let status = end.unwrap_err().into_response().status();
-        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
-        let kept = session.info();
-        assert_eq!((kept.offset, kept.expires_ms), (5, 7));
-        assert_eq!(std::fs::read(folder.join("data")).unwrap(), b"hello");
+        assert!(matches!(ends.next(&mut body).await, Next::Data(data) if data == "hello"));
+        let Next::Cut(problem) = ends.next(&mut body).await else {
+            unreachable!("it waits no longer than it is told to");
+        };
+        assert_eq!(problem.into_response().status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

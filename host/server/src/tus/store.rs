@@ -1,53 +1,52 @@
 //! A complete upload into the gateway's pipeline.
 
-use std::sync::Arc;
-
-use futures::StreamExt;
-use loadlock_gateway::{Body, Error, ErrorCode, File, Principal, Result, Source, UploadRequest};
+use loadlock_gateway::{Error, ErrorCode, File, InUse, Principal, Result, Session, Source};
 use tokio::sync::watch;
-use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::info::State;
-use super::metadata::{Metadata, Wishes};
+use super::concat::Kind;
+use super::info::{DATA, Info, State};
 use super::problem::Problem;
-use super::session::{Session, Storing};
+use super::session::{Door, Storing};
 use crate::app::App;
 use crate::uploads::ended;
 
-/// One read of the bytes.
-const READ: usize = 256 << 10;
+/// The name of a file whose client gives none.
+pub(crate) const UNNAMED: &str = "upload";
 
 /// Stores an upload whose bytes are all there, and waits for the end. A client that goes away does not cancel it; a
 /// client that comes back waits for the same end.
 ///
 /// # Errors
 /// The pipeline's. The bytes stay, and the next call tries again.
-pub(crate) async fn store(app: &App, who: &Principal, session: &Arc<Session>) -> Result<(), Problem> {
+pub(crate) async fn store(app: &App, who: &Principal, session: &Session) -> std::result::Result<(), Problem> {
+    if session.is_closed() {
+        return Err(Problem::not_found());
+    }
+    if matches!(Info::of(session)?.state, State::Stored { .. }) {
+        return Ok(());
+    }
+    let door = Door::of(session)?;
     let mut end = {
-        let mut inner = session.inner();
-        if inner.gone {
-            return Err(Problem::not_found());
-        }
-        if matches!(inner.info.state, State::Stored { .. }) {
-            return Ok(());
-        }
-        match &inner.storing {
+        let mut storing = door.storing();
+        match &*storing {
             // One whose task is gone without an answer is none.
             Some(storing) if storing.end.has_changed().is_ok() => storing.end.clone(),
             _ => {
                 let (tell, end) = watch::channel(None);
                 let cancel = CancellationToken::new();
-                inner.storing = Some(Storing {
+                *storing = Some(Storing {
                     end: end.clone(),
                     cancel: cancel.clone(),
                 });
-                let task = run(app.clone(), who.clone(), session.clone(), cancel);
-                let session = session.clone();
+                let (app, who, session, door) = (app.clone(), who.clone(), session.clone(), door.clone());
                 let task = async move {
-                    let result = task.await;
-                    session.inner().storing = None;
+                    // However long it takes, it does not expire meanwhile.
+                    let _in_use: InUse = session.in_use();
+                    let result = run(&app, who, &session, cancel).await;
+                    *door.storing() = None;
+                    drop(session);
                     let _ = tell.send(Some(result));
                 };
                 tokio::spawn(task.in_current_span());
@@ -64,29 +63,50 @@ pub(crate) async fn store(app: &App, who: &Principal, session: &Arc<Session>) ->
     }
 }
 
-async fn run(app: App, who: Principal, session: Arc<Session>, cancel: CancellationToken) -> Result<File> {
-    let result = upload(&app, who, &session, cancel).await;
+async fn run(app: &App, who: Principal, session: &Session, cancel: CancellationToken) -> Result<File> {
+    let result = upload(app, who, session, cancel).await;
+    let expires_ms = session.expires_at_ms();
     let kept = match &result {
         Ok(file) => {
-            session.inner().info.stored(file);
-            session.save_without_data().await
-        }
-        Err(error) => {
-            session.inner().info.state = State::Failed {
-                code: error.code.as_str().to_owned(),
+            let stored = |info: &mut Info| {
+                info.stored(file);
+                Ok(())
             };
-            session.save().await
+            session.end(expires_ms, stored).await
+        }
+        // What arrived is to be there when the client comes again.
+        Err(error) => {
+            let failed = |info: &mut Info| {
+                info.state = State::Failed {
+                    code: error.code.as_str().to_owned(),
+                };
+                Ok(())
+            };
+            session.commit(DATA, expires_ms, failed).await
         }
     };
-    if let Err(problem) = kept {
-        tracing::warn!(id = %session.id, ?problem, "what became of an upload cannot be kept");
+    if let Err(error) = kept {
+        tracing::warn!(id = session.id(), %error, "what became of an upload cannot be kept");
     }
     result
 }
 
-async fn upload(app: &App, who: Principal, session: &Arc<Session>, cancel: CancellationToken) -> Result<File> {
-    let request = request(session).await?;
-    let started = app.uploads().start(who, request)?;
+async fn upload(app: &App, who: Principal, session: &Session, cancel: CancellationToken) -> Result<File> {
+    let Info { kind, mut options, .. } = session.state()?;
+    let data = match kind {
+        Kind::Final { .. } => session.data().into_keys().collect(),
+        Kind::Whole | Kind::Partial => vec![DATA.to_owned()],
+    };
+    let name = options.name.take().unwrap_or_else(|| UNNAMED.to_owned());
+    let staged = session.stage(&data, name, options.media_type.take(), None).await?;
+    // An upload is one file however often its end has to be tried, before and after a restart. Nobody else can guess
+    // the id, so no client's key is this one. One that nobody was told about is tried once, and needs no key.
+    if session.lasts() {
+        options
+            .idempotency_key
+            .get_or_insert_with(|| format!("tus_{}", session.id()));
+    }
+    let started = app.uploads().start(who, options.request(Source::Staged(staged)))?;
     let upload = ended(started.end);
     tokio::pin!(upload);
     tokio::select! {
@@ -94,33 +114,4 @@ async fn upload(app: &App, who: Principal, session: &Arc<Session>, cancel: Cance
         () = cancel.cancelled() => started.cancel.cancel(),
     }
     upload.await
-}
-
-/// What the gateway is asked for.
-async fn request(session: &Arc<Session>) -> Result<UploadRequest> {
-    let unreadable = |what: &str| {
-        Error::new(
-            ErrorCode::StateUnavailable,
-            format!("the upload's {what} cannot be read"),
-        )
-    };
-    let header = session.info().metadata;
-    let metadata = header
-        .as_deref()
-        .map_or_else(|| Ok(Metadata::default()), Metadata::parse);
-    let wishes = metadata.and_then(|metadata| Wishes::of(&metadata));
-    let wishes = wishes.map_err(|_| unreadable("metadata"))?;
-    let data = session.data().await.map_err(|_| unreadable("data"))?;
-    let body = Body {
-        stream: ReaderStream::with_capacity(tokio::fs::File::from_std(data), READ).boxed(),
-        name: wishes.name,
-        media_type: wishes.media_type,
-    };
-    let mut request = UploadRequest::from(Source::Body(body));
-    request.target = wishes.target;
-    request.purpose = wishes.purpose;
-    request.expires_in_s = wishes.expires_in_s;
-    // An upload is one file however often its end has to be tried, before and after a restart.
-    request.idempotency_key = wishes.idempotency_key.or_else(|| Some(format!("tus_{}", session.id)));
-    Ok(request)
 }

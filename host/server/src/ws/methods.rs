@@ -2,13 +2,14 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use loadlock_gateway::{ListRequest, Principal, Result, Scope, Source, Target, UploadRequest};
+use loadlock_gateway::{ListRequest, Principal, Result, Scope, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::interest::Interest;
 use super::rpc::{Call, Fault, params};
 use crate::app::App;
+use crate::upload_options::UploadOptions;
 use crate::uploads::Watching;
 
 /// Every method.
@@ -74,6 +75,7 @@ struct Start {
     purpose: Option<String>,
     name: Option<String>,
     idempotency_key: Option<String>,
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     expires_in_s: Option<u64>,
 }
 
@@ -84,6 +86,7 @@ struct Nothing {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListFiles {
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     limit: Option<u32>,
     cursor: Option<String>,
     purpose: Option<String>,
@@ -183,22 +186,23 @@ fn subscribe(app: &App, who: &Principal, hearing: &mut Hearing, wanted: MaybeUpl
 
 fn start(app: &App, who: &Principal, hearing: &mut Hearing, wanted: Start) -> Result<Value, Fault> {
     who.require(Scope::Write)?;
+    let options = UploadOptions {
+        name: wanted.name,
+        media_type: None,
+        purpose: wanted.purpose,
+        provider: None,
+        expires_in_s: wanted.expires_in_s,
+        idempotency_key: wanted.idempotency_key,
+    };
+    let options = options.to(wanted.to).check().map_err(|bad| bad.error)?;
+    app.gateway().require_provider(&options.target())?;
     hearing.listen(app, who);
-    let started = app.uploads().start(
-        who.clone(),
-        UploadRequest {
-            target: target(wanted.to),
-            purpose: wanted.purpose,
-            name: wanted.name,
-            idempotency_key: wanted.idempotency_key,
-            expires_in_s: wanted.expires_in_s,
-            ..UploadRequest::from(Source::Path {
-                path: wanted.path.into(),
-                // The gateway's own directory is nothing that a client could mean.
-                current_dir: None,
-            })
-        },
-    );
+    let request = options.request(Source::Path {
+        path: wanted.path.into(),
+        // The gateway's own directory is nothing that a client could mean.
+        current_dir: None,
+    });
+    let started = app.uploads().start(who.clone(), request);
     match started {
         Ok(started) => {
             hearing.interest.watch(started.id.clone());
@@ -226,12 +230,4 @@ fn list_files(app: &App, who: &Principal, wanted: ListFiles) -> Result<Step, Fau
     Ok(Step::Later(
         async move { Ok(json!(gateway.list(&who, request).await?)) }.boxed(),
     ))
-}
-
-/// `auto`, or no name, leaves the choice to the gateway.
-fn target(name: Option<String>) -> Target {
-    match name {
-        Some(name) if name != "auto" => Target::Pinned(name),
-        _ => Target::Auto,
-    }
 }

@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::Method;
 use hyper::body::Frame;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, ETAG};
 use loadlock::{Body, Content, Error, ErrorCode, File, FilePage, ListRequest, Result, Source, UploadRequest};
 use loadlock_policy::model::{ContentInfo, ContentKind};
 use loadlock_server::percent_encoded;
@@ -108,6 +108,8 @@ impl Running {
             return Err(refused(&read(response).await?));
         }
         let (sink, chunks) = mpsc::channel(CHUNKS);
+        // Of the file's own bytes alone the gateway knows the digest before.
+        let raw = response.headers().contains_key(ETAG);
         let (sha256, media_type) = (file.sha256.clone(), file.media_type.clone());
         let end = tokio::spawn(async move {
             let (mut body, mut hasher, mut bytes) = (response.into_body(), Sha256::new(), 0);
@@ -120,8 +122,8 @@ impl Running {
                     }
                 }
             }
-            let raw = hex::encode(hasher.finalize()) == sha256;
-            let (kind, media_type) = match raw {
+            let same = hex::encode(hasher.finalize()) == sha256;
+            let (kind, media_type) = match same {
                 true => (ContentKind::Raw, media_type),
                 false => (ContentKind::Extracted, EXTRACTED.to_owned()),
             };
@@ -131,7 +133,7 @@ impl Running {
                 kind,
             })
         });
-        Ok(Content { file, chunks, end })
+        Ok(Content { file, raw, chunks, end })
     }
 }
 

@@ -154,6 +154,8 @@ impl Progress for Bar {
                 self.bar
                     .set_message(format!("{}: {} in {}", safe(&provider), safe(&reason), human(wait)));
             }
+            // The log says it above the bars, and it stays there.
+            Event::Fallback { .. } => {}
             Event::Circuit { provider, state } => {
                 self.bar.set_message(format!("{} is {}", safe(&provider), safe(&state)));
             }

@@ -5,14 +5,28 @@ use std::path::{Path, PathBuf};
 use futures::StreamExt;
 use loadlock::config::{Config, Origin};
 use loadlock::{Body, CancellationToken, Error, ErrorCode, Source, Target, UploadRequest};
+use loadlock_server::UploadOptions;
 use tokio_util::io::ReaderStream;
 
-use super::super::args::{AUTO, Choice, Upload};
+use super::super::args::{Choice, Upload};
 use super::super::failure::Failure;
 use super::items::{STDIN, is_many};
 
 /// Bytes read from standard input at a time.
 const CHUNK: usize = 64 << 10;
+
+/// What is asked for each file.
+fn options(command: &Upload) -> UploadOptions {
+    let options = UploadOptions {
+        name: command.name.clone(),
+        media_type: None,
+        purpose: command.choice.purpose.clone(),
+        provider: None,
+        expires_in_s: command.expires_in.map(|duration| duration.as_secs()),
+        idempotency_key: command.idempotency_key.clone(),
+    };
+    options.to(command.choice.to.clone())
+}
 
 /// What clap cannot know.
 pub(super) fn check(command: &Upload) -> Result<(), Failure> {
@@ -29,6 +43,8 @@ pub(super) fn check(command: &Upload) -> Result<(), Failure> {
             "give it one: `loadlock upload - --name report.pdf`",
         ));
     }
+    // Once, and not for each file.
+    options(command).check().map_err(|bad| Failure::Gateway(bad.error))?;
     let several = command.files.len() > 1 || command.files.iter().any(|file| is_many(file));
     if several {
         let option = [
@@ -52,38 +68,24 @@ pub(super) fn request(
     current_dir: Option<PathBuf>,
     cancel: CancellationToken,
 ) -> UploadRequest {
-    let (source, name) = if let Some(path) = path {
-        let source = Source::Path { path, current_dir };
-        (source, command.name.clone())
+    let options = options(command);
+    let source = if let Some(path) = path {
+        Source::Path { path, current_dir }
     } else {
-        let name = command.name.clone().unwrap_or_default();
-        let stream = ReaderStream::with_capacity(tokio::io::stdin(), CHUNK).boxed();
-        (
-            Source::Body(Body {
-                stream,
-                name,
-                media_type: None,
-            }),
-            None,
-        )
+        Source::Body(Body {
+            stream: ReaderStream::with_capacity(tokio::io::stdin(), CHUNK).boxed(),
+            name: options.name.clone().unwrap_or_default(),
+            media_type: None,
+        })
     };
     UploadRequest {
-        target: target(&command.choice),
-        purpose: command.choice.purpose.clone(),
-        name,
-        idempotency_key: command.idempotency_key.clone(),
         cancel,
-        expires_in_s: command.expires_in.map(|duration| duration.as_secs()),
-        ..UploadRequest::from(source)
+        ..options.request(source)
     }
 }
 
 pub(crate) fn target(choice: &Choice) -> Target {
-    if choice.to == AUTO {
-        Target::Auto
-    } else {
-        Target::Pinned(choice.to.clone())
-    }
+    UploadOptions::default().to(choice.to.clone()).target()
 }
 
 /// How the gateway's message about a path beneath no grant ends.

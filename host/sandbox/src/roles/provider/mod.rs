@@ -173,7 +173,8 @@ impl Provider {
                 })
             })
             .await
-            .and_then(checked_file);
+            .and_then(checked_file)
+            .judged();
         let (watch, handle, size) = (input.watch.clone(), input.file.clone(), input.identity.size);
         report.read = if watch.is_whole(size) {
             watch.finish(&handle, size).ok()
@@ -194,6 +195,7 @@ impl Provider {
         })
         .await
         .and_then(checked_file)
+        .judged()
     }
 
     /// One page of the account's files.
@@ -218,6 +220,7 @@ impl Provider {
             }
             Err(failure) => Ok(Err(v0_1::failure(failure))),
         })
+        .judged()
     }
 
     /// Deletes one remote file.
@@ -228,6 +231,7 @@ impl Provider {
         })
         .await
         .and_then(|answer| Ok(answer.map(v0_1::deletion).map_err(v0_1::failure)))
+        .judged()
     }
 
     /// Streams the content into `sink`, in order. The report says whether the stream was whole; a sink whose receiver
@@ -252,14 +256,15 @@ impl Provider {
         if over {
             report.outcome = Err(CallError::Exhausted(Exhausted::Stdout));
         }
-        report.and_then(|answer| match answer {
+        let report = report.and_then(|answer| match answer {
             Ok(info) if info.bytes != written => Err(CallError::Answer(format!(
                 "it says that it wrote {} bytes of content, but wrote {written}",
                 info.bytes
             ))),
             Ok(info) => Ok(Ok(v0_1::content_info(info))),
             Err(failure) => Ok(Err(v0_1::failure(failure))),
-        })
+        });
+        report.judged()
     }
 
     /// Depth of the channel to give [`Provider::content`].
@@ -274,6 +279,7 @@ impl Provider {
         })
         .await
         .and_then(|answer| Ok(answer.map(one_line).map_err(v0_1::failure)))
+        .judged()
     }
 
     async fn call<T: Send + 'static>(
@@ -370,6 +376,17 @@ fn cpu_for(bytes: u64) -> Duration {
 /// A line for a person: at most 200 characters, no control characters.
 fn one_line(text: String) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+impl<T> CallReport<Result<T, Failure>> {
+    /// A failure with what the host saw of the call's requests.
+    fn judged(mut self) -> Self {
+        let egress = &self.egress;
+        self.outcome = self
+            .outcome
+            .map(|answer| answer.map_err(|failure| egress.judge(failure)));
+        self
+    }
 }
 
 impl<T> CallReport<T> {
