@@ -112,6 +112,27 @@ impl<'a> Routing<'a> {
         self.route(Some(&self.state.usages().await))
     }
 
+    /// Those that can send something. Who names a provider is told by the denial itself; nobody else's file is to fail
+    /// for it, and what was stored is found all the same.
+    fn unblocked(
+        &self,
+        units: &[&'a ProviderUnit],
+        sending: bool,
+        refused: &mut Vec<Refused>,
+    ) -> Vec<&'a ProviderUnit> {
+        let mut left = Vec::with_capacity(units.len());
+        for unit in units {
+            match &unit.blocked {
+                Some(why) if sending && self.pinned.is_none() => refused.push(Refused {
+                    name: unit.name.clone(),
+                    reason: Reason::Blocked(why.clone()),
+                }),
+                _ => left.push(*unit),
+            }
+        }
+        left
+    }
+
     /// By what the accounts hold and by health, or by neither.
     fn route(&self, usages: Option<&Usages>) -> Result<Route, NoRoute> {
         let mut found: Option<Route> = None;
