@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Config, ConfigErrors, Disk, Facts, Input};
+use loadlock_config::{Config, ConfigErrors, DiskPaths, Facts, Input};
 use loadlock_gateway::{Builtins, Error, ErrorCode, Gateway, Result, Setup};
 use loadlock_sandbox::EngineOptions;
 
@@ -163,7 +163,7 @@ impl Builder {
             file: Some((&path, &text)),
             env: &env,
             facts: &facts,
-            paths: &Disk,
+            paths: &DiskPaths,
         })
         .map_err(|errors| all(&errors))
     }

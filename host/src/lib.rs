@@ -47,8 +47,8 @@ pub mod gateway {
 /// Components: inspection, limits, and the child process that compiles them.
 pub mod sandbox {
     pub use loadlock_sandbox::{
-        CompileOptions, EngineOptions, Import, ImportVerdict, InspectError, Inspection, Limits, LoadError, Role,
-        compile_child, inspect,
+        CompileOptions, ComponentImport, EngineOptions, ImportVerdict, InspectError, Inspection, Limits, LoadError,
+        Role, compile_child, inspect,
     };
 }
 

@@ -83,7 +83,7 @@ struct Claims<'a> {
 /// [`ErrorCode::StateUnavailable`] if the key cannot be read.
 pub async fn authenticate(gateway: &Gateway) -> Result<Principal> {
     // Recorded as the authentication that it is for.
-    let token = token_for(gateway.home(), gateway.config())?;
+    let token = token_for(gateway.home(), &gateway.config())?;
     gateway.authenticate(Door::Local, Some(&token)).await
 }
 

@@ -241,7 +241,7 @@ fn component_of(functions: usize, body: &[u8]) -> Vec<u8> {
     section(&mut component, 1, &module);
     // An instance without exports, exported under the contract's name.
     section(&mut component, 5, &[1, 1, 0]);
-    let name = Role::Provider.export();
+    let name = loadlock_sandbox::export(Role::Provider);
     let mut export = vec![1, 0];
     leb(&mut export, name.len());
     export.extend_from_slice(name.as_bytes());

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use loadlock_sandbox::provider::ProviderGrants;
-use loadlock_sandbox::{CallError, EngineOptions, Exhausted, Limits, Usage};
+use loadlock_sandbox::{CallError, CallUsage, EngineOptions, Exhausted, Limits};
 use loadlock_tests::{Cell, compile_options, tight};
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn calls_beyond_the_concurrency_wait() {
                 report = second.upload(&input, &facts, &options, soon) => report,
             };
             assert!(matches!(report.outcome, Err(CallError::Overloaded)), "{report:?}");
-            assert_eq!(report.usage, Usage::default());
+            assert_eq!(report.usage, CallUsage::default());
         }
         // Its place is free again.
         assert!(second.profile().await.outcome.unwrap().is_ok());

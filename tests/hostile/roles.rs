@@ -1,9 +1,9 @@
 //! Components of the other roles that deny, forget and pretend. What swapping them does to a gateway is in the suite
 //! `swap`.
 
-use loadlock_sandbox::auth::{Algorithm, Auth, AuthPolicy, Key};
+use loadlock_sandbox::auth::{Auth, AuthPolicy, Key, SignatureAlgorithm};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, FilesQuery, Release, Tracker, TrackerGrants};
-use loadlock_sandbox::validator::{Candidate, Rules, Validator};
+use loadlock_sandbox::validator::{FileCandidate, ValidationRules, Validator};
 use loadlock_sandbox::{CallError, Exhausted, Limits};
 use loadlock_tests::{Cell, source};
 
@@ -12,7 +12,7 @@ pub(crate) async fn validator_denies_all() {
     let cell = Cell::new().await;
     let validator = validator(&cell, "validator_denies_all").await;
     let refusal = cell
-        .beside(validator.inspect(candidate("a.txt"), &Rules::default()))
+        .beside(validator.inspect(candidate("a.txt"), &ValidationRules::default()))
         .await
         .unwrap()
         .unwrap_err();
@@ -24,8 +24,8 @@ async fn validator(cell: &Cell, guest: &str) -> Validator {
     loaded.unwrap()
 }
 
-fn candidate(name: &str) -> Candidate {
-    Candidate {
+fn candidate(name: &str) -> FileCandidate {
+    FileCandidate {
         name: name.as_bytes().to_vec(),
         folder: Vec::new(),
         size: 1,
@@ -40,7 +40,7 @@ fn candidate(name: &str) -> Candidate {
 pub(crate) async fn validator_remembers() {
     let cell = Cell::new().await;
     let validator = validator(&cell, "validator_remembers").await;
-    let rules = Rules::default();
+    let rules = ValidationRules::default();
     let call = async |name| validator.inspect(candidate(name), &rules).await;
     let kept = async || [call("a").await, call("a").await].map(|answer| answer.unwrap().unwrap_err().code);
     assert_eq!(kept().await, ["call_1", "call_2"]);
@@ -75,7 +75,7 @@ pub(crate) async fn auth_accepts_nobody() {
 fn key(tenants: &[&str]) -> AuthPolicy {
     let key = Key {
         kid: "k".to_owned(),
-        algorithm: Algorithm::Hs256,
+        algorithm: SignatureAlgorithm::Hs256,
         material: vec![7; 32],
         issuers: vec!["issuer".to_owned()],
         tenants: tenants.iter().map(|tenant| (*tenant).to_owned()).collect(),

@@ -18,6 +18,7 @@ mod differences;
 mod fake;
 mod gateways;
 mod import;
+mod lease;
 mod link;
 mod migrations;
 mod place;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use loadlock_egress::Transport;
 use loadlock_egress::clock::SystemClock;
-use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
+use loadlock_egress::credential::{Credential, HeaderSpec};
+use loadlock_policy::credential::CredentialMode;
 use loadlock_policy::egress::{EgressGrant, EgressPolicy, Method};
 use loadlock_policy::model::{EgressNeed, Operation};
 use loadlock_sandbox::coordination::Coordination;
@@ -103,7 +104,7 @@ fn network(url: &str, key: &str) -> Network {
     let header = |name: &str, template: &str| HeaderSpec {
         name: name.parse().unwrap(),
         template: template.parse().unwrap(),
-        mode: Mode::Plain,
+        mode: CredentialMode::Plain,
     };
     let specs = [
         header("apikey", "${env:KEY}"),

@@ -109,5 +109,6 @@ async fn a_root_that_is_moved_stays_the_root() {
     std::fs::create_dir(world.path("files")).unwrap();
     std::fs::write(world.path("files/a.txt"), "somebody else's").unwrap();
     let opened = root.open_file(Path::new("a.txt")).unwrap();
-    assert_eq!(std::io::read_to_string(&**opened.file.single().unwrap()).unwrap(), "inside");
+    let file = opened.file.single().unwrap();
+    assert_eq!(std::io::read_to_string(&**file).unwrap(), "inside");
 }

@@ -4,6 +4,11 @@
 #[macro_use]
 mod suite;
 
+/// What the shared ledger is compared with, checked by itself.
+#[path = "../ledger/lease/mod.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod lease;
+
 use std::sync::Arc;
 
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};

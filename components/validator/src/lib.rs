@@ -9,23 +9,32 @@
 //! | `name` | turns bytes into one clean segment, or says why not |
 //! | `media` | media type by content, extension and hint; what contradicts what |
 //! | `content` | what the first bytes are |
+//! | `text` | whether they are text, and in which encoding |
+//! | `signature` | binary formats by signature |
+//! | `compound`, `archive` | what a compound file (OLE) and a ZIP archive are, by what is in them |
 //! | `secrets`, `secret_rules` | what looks like a credential; the rules as data |
-//! | `search` | finds the texts of those rules in the first bytes |
+//! | `search`, `private_key`, `der` | find what those rules describe in the first bytes |
 //! | `glob` | `*` and `?` |
 //! | `refuse` | the refusal codes with their hints |
 
+mod archive;
 mod bindings;
+mod compound;
 mod content;
+mod der;
 mod glob;
 mod inspect;
 mod media;
 mod name;
+mod private_key;
 mod refuse;
 mod search;
 mod secret_rules;
 mod secrets;
+mod signature;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use bindings::exports::loadlock::upload::validator::{Candidate, Guest, Rules, Verdict};
 

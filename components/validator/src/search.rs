@@ -4,18 +4,45 @@
 //! well: whatever stands around an ASCII byte, in any UTF-8, valid or not, it stands for itself. A library finds the
 //! first part of a rule; only around what it finds is anything else looked at.
 
-use crate::secret_rules::{TEXTS, TextRule};
+use crate::secret_rules::{OBJECTS, ObjectRule, TEXTS, TextRule};
 use memchr::{memchr, memmem};
 
 /// What a dump of cloud credentials calls the secret one, in lower case.
 pub(crate) const CLOUD_KEY_LABELS: [&str; 2] = ["aws_secret_access_key", "secretaccesskey"];
 
+/// How public material in PEM begins.
+const PUBLIC: [&str; 9] = [
+    "CERTIFICATE",
+    "TRUSTED CERTIFICATE",
+    "X509 C",
+    "NEW CERTIFICATE REQUEST",
+    "PUBLIC KEY",
+    "RSA PUBLIC KEY",
+    "PGP PUBLIC KEY",
+    "DH PARAMETERS",
+    "PKCS7",
+];
+
 /// What the bytes look like, by the first rule that applies.
 pub(crate) fn find(bytes: &[u8]) -> Option<&'static str> {
+    if let Some(rule) = OBJECTS.iter().find(|rule| holds_object(rule, bytes)) {
+        return Some(rule.what);
+    }
     if let Some(rule) = TEXTS.iter().find(|rule| applies(rule, bytes)) {
         return Some(rule.what);
     }
     holds_cloud_key(bytes).then_some("a dump of cloud credentials")
+}
+
+/// Whether the bytes are PEM of which every block is public.
+pub(crate) fn is_public(bytes: &[u8]) -> bool {
+    let begin = b"-----BEGIN ";
+    let mut blocks = memmem::find_iter(bytes, begin).peekable();
+    blocks.peek().is_some()
+        && blocks.all(|at| {
+            let kind = &bytes[at + begin.len()..];
+            PUBLIC.iter().any(|public| kind.starts_with(public.as_bytes()))
+        })
 }
 
 fn applies(rule: &TextRule, bytes: &[u8]) -> bool {
@@ -26,27 +53,38 @@ fn applies(rule: &TextRule, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = finder.find(rest) {
         rest = &rest[at + first.len()..];
-        if !rule.one_line {
-            return in_order(others, rest);
-        }
-        // Of a line the first place decides: what follows a later one follows that as well.
-        let (line, below) = split_line(rest);
-        if in_order(others, line) {
+        let (line, _) = split_line(rest);
+        if in_order(others, line).is_some_and(|end| (rule.is_followed)(&rest[end..])) {
             return true;
         }
-        rest = below;
     }
     false
 }
 
-fn in_order(parts: &[&str], mut bytes: &[u8]) -> bool {
-    parts.iter().all(|part| {
-        let Some(at) = memmem::find(bytes, part.as_bytes()) else {
-            return false;
-        };
-        bytes = &bytes[at + part.len()..];
-        true
+/// Where the parts end, if they are there.
+fn in_order(parts: &[&str], bytes: &[u8]) -> Option<usize> {
+    parts.iter().try_fold(0, |end, part| {
+        let at = memmem::find(&bytes[end..], part.as_bytes())?;
+        Some(end + at + part.len())
     })
+}
+
+fn holds_object(rule: &ObjectRule, bytes: &[u8]) -> bool {
+    memmem::find_iter(bytes, rule.kind).any(|at| is_value_of(b"\"type\"", &bytes[..at]))
+        && memmem::find_iter(bytes, rule.secret).any(|at| {
+            let value = bytes[at + rule.secret.len()..].trim_ascii_start();
+            let value = value.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+            value
+                .and_then(|value| value.strip_prefix(b"\""))
+                .is_some_and(|value| value.starts_with(rule.begin.as_bytes()))
+        })
+}
+
+/// Whether `before` ends with that member's name and a colon.
+fn is_value_of(name: &[u8], before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    let before = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+    before.is_some_and(|before| before.ends_with(name))
 }
 
 /// What is left of the line, and what is below it.
@@ -68,7 +106,7 @@ fn holds_cloud_key(bytes: &[u8]) -> bool {
 }
 
 /// `aws_secret_access_key = <40 characters of base64>`, as a variable or in JSON; the vendor's own sample is let
-/// through.
+/// through, and one that is blanked out.
 fn is_cloud_key(lower: &[u8], line: &[u8]) -> bool {
     let Some(at) = CLOUD_KEY_LABELS
         .iter()
@@ -82,5 +120,5 @@ fn is_cloud_key(lower: &[u8], line: &[u8]) -> bool {
     let start = value.iter().take_while(|byte| is_between(byte)).count();
     let value = &value[start..];
     let key = &value[..value.iter().take_while(|byte| is_of_key(byte)).count()];
-    key.len() == 40 && memmem::find(key, b"EXAMPLE").is_none()
+    key.len() == 40 && memmem::find(key, b"EXAMPLE").is_none() && key.iter().any(|byte| *byte != key[0])
 }

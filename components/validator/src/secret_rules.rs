@@ -2,6 +2,8 @@
 //!
 //! Patterns are compared in folded form (NFKC, lower case), so write them in lower case.
 
+use crate::private_key;
+
 /// A name that is refused wherever the file lies.
 pub(crate) struct NameRule {
     pub(crate) pattern: &'static str,
@@ -9,6 +11,8 @@ pub(crate) struct NameRule {
     pub(crate) except: &'static [&'static str],
     /// If the content starts like this, the file is something else of that name.
     pub(crate) except_content: &'static [&'static [u8]],
+    /// Whether a file of that name passes that holds certificates or public keys, and nothing else.
+    pub(crate) except_public: bool,
     /// What it is, for the refusal: "looks like …".
     pub(crate) what: &'static str,
 }
@@ -23,11 +27,21 @@ pub(crate) struct FolderRule {
     pub(crate) what: &'static str,
 }
 
-/// A text that is refused in the content. All parts must be there, in this order.
+/// A text that is refused in the content. All parts must be there, in this order, on one line.
 pub(crate) struct TextRule {
     pub(crate) parts: &'static [&'static str],
-    /// Whether the parts must be on one line.
-    pub(crate) one_line: bool,
+    /// Whether what follows the parts, to the end of the first bytes, is the secret itself: a log, a manual and a
+    /// program that reads keys hold the parts as well.
+    pub(crate) is_followed: fn(&[u8]) -> bool,
+    pub(crate) what: &'static str,
+}
+
+/// A JSON object that is refused: it has a member `type` of that value, and the secret as a member of its own.
+pub(crate) struct ObjectRule {
+    pub(crate) kind: &'static str,
+    pub(crate) secret: &'static str,
+    /// How the secret begins.
+    pub(crate) begin: &'static str,
     pub(crate) what: &'static str,
 }
 
@@ -42,7 +56,24 @@ const fn name(pattern: &'static str, what: &'static str) -> NameRule {
         pattern,
         except: &[],
         except_content: &[],
+        except_public: false,
         what,
+    }
+}
+
+/// A name that certificates and public keys have as well.
+const fn unless_public(pattern: &'static str, what: &'static str) -> NameRule {
+    NameRule {
+        except_public: true,
+        ..name(pattern, what)
+    }
+}
+
+/// A key of SSH by the name that its program gives it; its public half ends in `.pub`.
+const fn ssh_key(pattern: &'static str) -> NameRule {
+    NameRule {
+        except: &["*.pub"],
+        ..name(pattern, "an SSH key")
     }
 }
 
@@ -55,57 +86,40 @@ const fn folder(folder: &'static str, deep: bool, pattern: &'static str, what: &
     }
 }
 
-/// Endings of sample environment files, which hold names and no values.
+/// Sample environment files, which hold names and no values, and what is written about them.
 const SAMPLES: &[&str] = &[
     ".env.example",
     ".env.sample",
     ".env.template",
     ".env.dist",
     ".env.defaults",
+    ".env.schema",
     ".env.*.example",
+    ".env.*.sample",
+    ".env.*.template",
+    ".env.*.dist",
+    ".env.md",
+    ".env.*.md",
     "example.env",
     "sample.env",
     "template.env",
+    "*.example.env",
+    "*.sample.env",
+    "*.template.env",
 ];
 
-/// Documents that only start like a key's name: `id_card.pdf`, `id_list.csv`.
-const DOCUMENTS: &[&str] = &[
-    "id_*.pdf",
-    "id_*.doc",
-    "id_*.docx",
-    "id_*.odt",
-    "id_*.xls",
-    "id_*.xlsx",
-    "id_*.ods",
-    "id_*.csv",
-    "id_*.tsv",
-    "id_*.ppt",
-    "id_*.pptx",
-    "id_*.md",
-    "id_*.html",
-    "id_*.htm",
-    "id_*.json",
-    "id_*.jsonl",
-    "id_*.xml",
-    "id_*.png",
-    "id_*.jpg",
-    "id_*.jpeg",
-    "id_*.gif",
-    "id_*.webp",
-    "id_*.heic",
-    "id_*.tif",
-    "id_*.tiff",
-    "id_*.svg",
-    "id_*.mp3",
-    "id_*.mp4",
-    "id_*.wav",
-    "id_*.py",
-    "id_*.rs",
-    "id_*.js",
-    "id_*.ts",
-    "id_*.go",
-    "id_*.java",
-    "id_*.zip",
+/// Names of PEM files that hold certificates and nothing else, however many: of these the first bytes suffice.
+pub(crate) const CERTIFICATES: &[&str] = &[
+    "ca.pem",
+    "ca-*.pem",
+    "ca_*.pem",
+    "cacert*.pem",
+    "cert*.pem",
+    "*cert.pem",
+    "*chain*.pem",
+    "*bundle*.pem",
+    "roots.pem",
+    "*.crt.pem",
 ];
 
 /// Names.
@@ -113,38 +127,39 @@ pub(crate) const NAMES: &[NameRule] = &[
     name(".env", "an environment file"),
     name(".envrc", "an environment file"),
     NameRule {
-        pattern: ".env.*",
         except: SAMPLES,
-        except_content: &[],
-        what: "an environment file",
+        ..name(".env.*", "an environment file")
     },
     NameRule {
-        pattern: "*.env",
         except: SAMPLES,
-        except_content: &[],
-        what: "an environment file",
+        ..name("*.env", "an environment file")
     },
     name(".env~", "an environment file"),
-    name("id_rsa*", "an SSH key"),
-    name("id_dsa*", "an SSH key"),
-    name("id_ecdsa*", "an SSH key"),
-    name("id_ed25519*", "an SSH key"),
+    ssh_key("id_rsa"),
+    ssh_key("id_rsa.*"),
+    ssh_key("id_dsa"),
+    ssh_key("id_dsa.*"),
+    ssh_key("id_ecdsa"),
+    ssh_key("id_ecdsa.*"),
+    ssh_key("id_ed25519"),
+    ssh_key("id_ed25519.*"),
+    // Keys with a name of one's own have no extension; `id_map.txt` and `id_card.bmp` do.
     NameRule {
-        pattern: "id_*",
-        except: DOCUMENTS,
-        except_content: &[],
-        what: "an SSH key",
+        except: &["*.*"],
+        ..name("id_*", "an SSH key")
     },
     name("ssh_host_*_key", "an SSH host key"),
-    name("*.pem", "a key or certificate"),
+    unless_public("*.pem", "a private key"),
     NameRule {
-        pattern: "*.key",
-        except: &[],
         // Keynote presentations have the same ending and are zip archives.
         except_content: &[b"PK\x03\x04"],
-        what: "a private key",
+        ..unless_public("*.key", "a private key")
     },
-    name("*.p8", "a private key"),
+    NameRule {
+        // Games of PICO-8 have the same ending.
+        except_content: &[b"pico-8 cartridge"],
+        ..name("*.p8", "a private key")
+    },
     name("*.p12", "a key store"),
     name("*.pfx", "a key store"),
     name("*.ppk", "a private key of PuTTY"),
@@ -189,28 +204,39 @@ pub(crate) const FOLDERS: &[FolderRule] = &[
 pub(crate) const TEXTS: &[TextRule] = &[
     TextRule {
         parts: &["-----BEGIN ", "PRIVATE KEY"],
-        one_line: true,
+        is_followed: private_key::is_body,
         what: "a private key",
     },
     TextRule {
-        parts: &["---- BEGIN SSH2 ENCRYPTED PRIVATE KEY"],
-        one_line: true,
+        parts: &["---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"],
+        is_followed: private_key::is_next_line,
         what: "a private key",
     },
     TextRule {
         parts: &["PuTTY-User-Key-File-"],
-        one_line: true,
+        is_followed: private_key::is_putty,
         what: "a private key of PuTTY",
     },
     TextRule {
         parts: &["AGE-SECRET-KEY-1"],
-        one_line: true,
+        is_followed: private_key::is_bech32,
         what: "a private key of age",
     },
-    TextRule {
-        parts: &["\"type\"", ":", "\"service_account\""],
-        one_line: true,
+];
+
+/// Objects in the content. Audit logs name the kind of an account in every line.
+pub(crate) const OBJECTS: &[ObjectRule] = &[
+    ObjectRule {
+        kind: "\"service_account\"",
+        secret: "\"private_key\"",
+        begin: "-----BEGIN",
         what: "a service account's credential",
+    },
+    ObjectRule {
+        kind: "\"authorized_user\"",
+        secret: "\"refresh_token\"",
+        begin: "1//",
+        what: "a cloud credential",
     },
 ];
 
@@ -219,6 +245,14 @@ pub(crate) const MAGICS: &[MagicRule] = &[
     MagicRule {
         magic: b"\xFE\xED\xFE\xED\x00\x00\x00\x02",
         what: "a Java key store",
+    },
+    MagicRule {
+        magic: b"\xCE\xCE\xCE\xCE\x00\x00\x00\x02",
+        what: "a Java key store",
+    },
+    MagicRule {
+        magic: b"\x03\xD9\xA2\x9A\x65\xFB\x4B\xB5",
+        what: "a password database",
     },
     MagicRule {
         magic: b"\x03\xD9\xA2\x9A\x67\xFB\x4B\xB5",

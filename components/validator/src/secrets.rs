@@ -1,19 +1,20 @@
 //! Whether a file looks like a credential, by the rules of `secret_rules`.
 
 use crate::bindings::exports::loadlock::upload::validator::Refusal;
-use crate::content;
+use crate::der;
 use crate::glob::{fold, matches};
 use crate::refuse::Code;
 use crate::search;
-use crate::secret_rules::{FOLDERS, FolderRule, MAGICS, NAMES, NameRule};
+use crate::secret_rules::{CERTIFICATES, FOLDERS, FolderRule, MAGICS, NAMES, NameRule};
+use crate::text;
 
 /// Refuses a file whose name, folder or first bytes look like a credential.
 ///
-/// `name` and `folder` are folded, see [`fold`].
-pub(crate) fn check(name: &str, folder: &str, head: &[u8]) -> Result<(), Refusal> {
+/// `name` and `folder` are folded, see [`fold`]. `head` is all of the file where `is_whole`.
+pub(crate) fn check(name: &str, folder: &str, head: &[u8], is_whole: bool) -> Result<(), Refusal> {
     let by_name = NAMES
         .iter()
-        .find(|rule| name_applies(rule, name, head))
+        .find(|rule| name_applies(rule, name, head, is_whole))
         .map(|rule| rule.what)
         .or_else(|| {
             FOLDERS
@@ -30,10 +31,20 @@ pub(crate) fn check(name: &str, folder: &str, head: &[u8]) -> Result<(), Refusal
     Ok(())
 }
 
-fn name_applies(rule: &NameRule, name: &str, head: &[u8]) -> bool {
-    matches(rule.pattern, name)
-        && !rule.except.iter().any(|except| matches(except, name))
-        && !rule.except_content.iter().any(|start| head.starts_with(start))
+fn name_applies(rule: &NameRule, name: &str, head: &[u8], is_whole: bool) -> bool {
+    if !matches(rule.pattern, name) {
+        return false;
+    }
+    let is_excepted = rule.except.iter().any(|except| matches(except, name))
+        || rule.except_content.iter().any(|start| head.starts_with(start))
+        || rule.except_public && is_public(name, head, is_whole);
+    !is_excepted
+}
+
+/// Whether the file holds certificates or public keys and no private one, as far as can be told: a key may stand behind
+/// a chain that is longer than what is seen of it.
+fn is_public(name: &str, head: &[u8], is_whole: bool) -> bool {
+    (is_whole || CERTIFICATES.iter().any(|pattern| matches(pattern, name))) && search::is_public(head)
 }
 
 fn folder_applies(rule: &FolderRule, name: &str, folder: &str) -> bool {
@@ -53,7 +64,7 @@ fn in_content(head: &[u8]) -> Option<&'static str> {
     if let Some(rule) = MAGICS.iter().find(|rule| head.starts_with(rule.magic)) {
         return Some(rule.what);
     }
-    search::find(&content::as_ascii_superset(head))
+    der::find(head).or_else(|| search::find(&text::as_ascii_superset(head)))
 }
 
 /// A folder in the form in which it is compared. Bytes that are not UTF-8 become replacement characters.

@@ -1,6 +1,7 @@
 //! Behaviour of the whole component, called as the host calls it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod corpus;
 mod lists;
 mod names;
 mod properties;

@@ -320,7 +320,7 @@ fn open(path: &Path) -> Result<File, AuditError> {
 }
 
 /// How a file ends.
-struct End {
+struct AppendEnd {
     /// Bytes up to and with the last newline.
     length: u64,
     /// Bytes after it.
@@ -328,7 +328,7 @@ struct End {
     last: Option<Position>,
 }
 
-fn end_of(path: &Path, file: &File) -> Result<End, AuditError> {
+fn end_of(path: &Path, file: &File) -> Result<AppendEnd, AuditError> {
     let io = |error| AuditError::io(path, error);
     let size = file.metadata().map_err(io)?.len();
     // The last whole line and a torn one after it are within twice the longest line.
@@ -344,7 +344,7 @@ fn end_of(path: &Path, file: &File) -> Result<End, AuditError> {
                 reason,
             });
         }
-        return Ok(End {
+        return Ok(AppendEnd {
             length: 0,
             torn: size,
             last: None,
@@ -357,7 +357,7 @@ fn end_of(path: &Path, file: &File) -> Result<End, AuditError> {
         reason,
     })?;
     let length = start + end as u64 + 1;
-    Ok(End {
+    Ok(AppendEnd {
         length,
         torn: size - length,
         last: Some(Position {

@@ -52,7 +52,7 @@ pub struct Record {
 
 /// Everything but the hash, in the order of the line.
 #[derive(Serialize)]
-struct Body<'a> {
+struct RecordBody<'a> {
     seq: u64,
     time: &'a str,
     event: Event,
@@ -82,7 +82,7 @@ pub(crate) fn line(entry: &Entry, seq: u64, prev: &str) -> serde_json::Result<(V
     let time = Timestamp::from_millisecond(millis)
         .map(|time| format!("{time:.3}"))
         .unwrap_or_default();
-    let mut bytes = serde_json::to_vec(&Body {
+    let mut bytes = serde_json::to_vec(&RecordBody {
         seq,
         time: &time,
         event: entry.event,

@@ -30,7 +30,7 @@ pub struct Count {
 
 /// What has one count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Kind {
+struct CountedKind {
     tenant: String,
     event: Event,
     outcome: Outcome,
@@ -46,21 +46,21 @@ struct Row {
 #[derive(Debug)]
 struct Day {
     since_ms: u64,
-    rows: HashMap<Kind, Row>,
+    rows: HashMap<CountedKind, Row>,
 }
 
 /// A record that will count once it is written.
 #[derive(Debug)]
 pub(crate) struct Counted {
     time_ms: u64,
-    kind: Kind,
+    kind: CountedKind,
 }
 
 impl From<&Entry> for Counted {
     fn from(entry: &Entry) -> Self {
         Self {
             time_ms: entry.time_ms,
-            kind: Kind {
+            kind: CountedKind {
                 tenant: entry.who.tenant.as_deref().map(escaped).unwrap_or_default(),
                 event: entry.event,
                 outcome: entry.outcome,
@@ -115,7 +115,7 @@ impl Counts {
             let Some(day) = day.filter(|day| day.since_ms == count.since_ms) else {
                 continue;
             };
-            let kind = Kind {
+            let kind = CountedKind {
                 tenant: count.tenant.clone(),
                 event: count.event,
                 outcome: count.outcome,

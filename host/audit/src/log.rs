@@ -30,14 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a process that ends tries to write what is left: once each second.
 const LAST_TRIES: u32 = 3;
 
-struct Message {
+struct LogMessage {
     entry: Entry,
     written: Option<oneshot::Sender<()>>,
 }
 
 /// What callers and the writer share.
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedLog {
     failing: AtomicBool,
     records: AtomicU64,
     failures: AtomicU64,
@@ -45,7 +45,7 @@ struct Shared {
     counts: OnceLock<Mutex<Counts>>,
 }
 
-impl Shared {
+impl SharedLog {
     fn with_counts<T>(&self, work: impl FnOnce(&mut Counts) -> T) -> Option<T> {
         let counts = self.counts.get()?;
         Some(work(&mut counts.lock().unwrap_or_else(PoisonError::into_inner)))
@@ -58,12 +58,12 @@ pub struct AuditLog(Arc<Handle>);
 
 #[derive(Debug)]
 struct Handle {
-    queue: Option<mpsc::Sender<Message>>,
-    shared: Arc<Shared>,
+    queue: Option<mpsc::Sender<LogMessage>>,
+    shared: Arc<SharedLog>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl std::fmt::Debug for Message {
+impl std::fmt::Debug for LogMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.entry.fmt(f)
     }
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Message {
 #[must_use = "whoever took a slot has something to record"]
 pub struct Slot {
     // Dropped first: the log waits for its last permit.
-    permit: mpsc::OwnedPermit<Message>,
+    permit: mpsc::OwnedPermit<LogMessage>,
     _log: Arc<Handle>,
 }
 
@@ -92,12 +92,12 @@ impl AuditLog {
         let mut appender = Appender::open(dir, options)?;
         appender.check()?;
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<SharedLog>::default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .map_err(|error| AuditError::io(dir, error))?;
-        let writer = Writer {
+        let writer = LogWriter {
             appender,
             receiver,
             shared: shared.clone(),
@@ -182,7 +182,7 @@ impl Slot {
     /// Records. The future of the answer says when it is written; dropping that takes nothing back.
     pub fn record(self, entry: Entry) -> Written {
         let (written, receiver) = oneshot::channel();
-        self.permit.send(Message {
+        self.permit.send(LogMessage {
             entry,
             written: Some(written),
         });
@@ -210,15 +210,15 @@ fn is_urgent(entry: &Entry) -> bool {
     entry.outcome == Outcome::Denied || matches!(entry.event, Event::Token | Event::Log)
 }
 
-struct Writer {
+struct LogWriter {
     appender: Appender,
-    receiver: mpsc::Receiver<Message>,
-    shared: Arc<Shared>,
+    receiver: mpsc::Receiver<LogMessage>,
+    shared: Arc<SharedLog>,
     /// When the anchor has to move, if something was written since it last did.
     anchor_at: Option<Instant>,
 }
 
-impl Writer {
+impl LogWriter {
     async fn run(mut self) {
         loop {
             let first = match self.anchor_at {
@@ -252,7 +252,7 @@ impl Writer {
     }
 
     /// Writes a batch, however often it takes; false if this process ends before it succeeds.
-    async fn write(&mut self, messages: Vec<Message>) -> bool {
+    async fn write(&mut self, messages: Vec<LogMessage>) -> bool {
         let urgent = messages.iter().any(|message| is_urgent(&message.entry));
         let count = messages.len() as u64;
         let mut counted: Vec<Counted> = match self.shared.counts.get() {

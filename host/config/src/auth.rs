@@ -1,21 +1,22 @@
 //! Who may ask.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::component::{ComponentRef, Role, component, parse_sha256};
+use loadlock_policy::credential::Template;
+use loadlock_policy::model::{Role, SignatureAlgorithm};
+
+use crate::component::{ComponentRef, component, parse_sha256};
 use crate::credential::secret;
 use crate::error::{Code, Defect, quoted};
-use crate::origin::Origin;
-use crate::read::{Item, Reader, Record};
+use crate::origin::Provenance;
+use crate::read::{ConfigReader, ListItem, RecordReader};
 use crate::suggest;
-use crate::template::Template;
 use crate::values::UnixTime;
 
 /// `[auth]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Auth {
+pub struct AuthSection {
     /// The component.
     pub component: ComponentRef,
     /// A token's `aud` must hold one.
@@ -32,44 +33,6 @@ pub struct Auth {
     pub revoked: Vec<String>,
 }
 
-/// Signature algorithms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Algorithm {
-    /// HMAC with SHA-256.
-    Hs256,
-    /// ECDSA on P-256.
-    Es256,
-    /// Ed25519.
-    EdDsa,
-    /// RSA PKCS #1 v1.5 with SHA-256.
-    Rs256,
-}
-
-impl Algorithm {
-    const NAMES: [(&'static str, Self); 4] = [
-        ("HS256", Self::Hs256),
-        ("ES256", Self::Es256),
-        ("EdDSA", Self::EdDsa),
-        ("RS256", Self::Rs256),
-    ];
-
-    /// The `alg` of a token.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-            Self::Rs256 => "RS256",
-        }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// One of `auth.keys`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,7 +40,7 @@ pub struct AuthKey {
     /// A token's `kid`.
     pub kid: String,
     /// The only algorithm it verifies.
-    pub algorithm: Algorithm,
+    pub algorithm: SignatureAlgorithm,
     /// Where the secret or the public key is found: one reference and nothing else.
     pub value: Template,
     /// Issuers that it may speak for.
@@ -85,7 +48,7 @@ pub struct AuthKey {
     /// Tenants that it may speak for; `*` is any.
     pub tenants: Vec<String>,
     /// Where it is configured.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// The full key, for messages.
     pub key: String,
 }
@@ -108,9 +71,9 @@ pub struct Legacy {
 pub const SCOPES: [&str; 4] = ["read", "write", "delete", "admin"];
 
 /// Reads `[auth]`.
-pub(crate) fn auth(reader: &mut Reader<'_>) -> Option<Auth> {
-    let component = component(reader, "auth", Role::Auth, "auth", &Origin::Default);
-    let audiences: Vec<Item> = reader.get("auth.audiences");
+pub(crate) fn auth(reader: &mut ConfigReader<'_>) -> Option<AuthSection> {
+    let component = component(reader, "auth", Role::Auth, "auth", &Provenance::Default);
+    let audiences: Vec<ListItem> = reader.get("auth.audiences");
     reader.unique(&audiences, "auth.audiences");
     let leeway = leeway(reader);
     let keys = keys(reader);
@@ -124,9 +87,9 @@ pub(crate) fn auth(reader: &mut Reader<'_>) -> Option<Auth> {
         let hint = "Set `auth.legacy_until` to the date on which they end, or remove them.";
         reader.fail("auth.legacy", &found.origin, Defect::new(Code::Conflict, what, hint));
     }
-    let revoked = reader.optional::<Vec<Item>>("auth.revoked");
+    let revoked = reader.optional::<Vec<ListItem>>("auth.revoked");
     let revoked = revoked.map(|(items, _)| items).unwrap_or_default();
-    Some(Auth {
+    Some(AuthSection {
         component: component?,
         audiences: texts(audiences),
         leeway,
@@ -137,11 +100,11 @@ pub(crate) fn auth(reader: &mut Reader<'_>) -> Option<Auth> {
     })
 }
 
-fn texts(items: Vec<Item>) -> Vec<String> {
+fn texts(items: Vec<ListItem>) -> Vec<String> {
     items.into_iter().map(|item| item.text).collect()
 }
 
-fn leeway(reader: &mut Reader<'_>) -> Duration {
+fn leeway(reader: &mut ConfigReader<'_>) -> Duration {
     let leeway: Duration = reader.get("auth.leeway");
     if leeway.subsec_millis() != 0
         && let Some(found) = reader.source.find("auth.leeway")
@@ -152,7 +115,7 @@ fn leeway(reader: &mut Reader<'_>) -> Duration {
     leeway
 }
 
-fn keys(reader: &mut Reader<'_>) -> Vec<AuthKey> {
+fn keys(reader: &mut ConfigReader<'_>) -> Vec<AuthKey> {
     let mut keys: Vec<AuthKey> = Vec::new();
     let records = reader.records("auth.keys").unwrap_or_default();
     if records.is_empty() {
@@ -175,15 +138,14 @@ fn keys(reader: &mut Reader<'_>) -> Vec<AuthKey> {
     keys
 }
 
-fn key<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<AuthKey> {
+fn key<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<AuthKey> {
     let kid = record.text(reader, "kid");
     let value = secret(reader, record);
     let issuers = record.texts(reader, "issuers");
     let tenants = record.texts(reader, "tenants");
     let written = record.text(reader, "alg")?;
-    let known = Algorithm::NAMES.iter().find(|(name, _)| *name == written.text);
-    let Some((_, algorithm)) = known else {
-        let names = Algorithm::NAMES.map(|(name, _)| name);
+    let Some(algorithm) = SignatureAlgorithm::parse(&written.text) else {
+        let names = SignatureAlgorithm::ALL.map(SignatureAlgorithm::as_str);
         let what = format!("cannot be {}", quoted(&written.text));
         let hint = suggest::did_you_mean(&written.text, &names);
         reader.fail(
@@ -214,7 +176,7 @@ fn key<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<AuthKey> {
     }
     Some(AuthKey {
         kid: kid?.text,
-        algorithm: *algorithm,
+        algorithm,
         value,
         issuers: texts(issuers),
         tenants: texts(tenants),
@@ -223,7 +185,7 @@ fn key<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<AuthKey> {
     })
 }
 
-fn legacy(reader: &mut Reader<'_>) -> Vec<Legacy> {
+fn legacy(reader: &mut ConfigReader<'_>) -> Vec<Legacy> {
     let records = reader.records("auth.legacy").unwrap_or_default();
     if records.is_empty() {
         reader.explain_default("auth.legacy");
@@ -231,7 +193,7 @@ fn legacy(reader: &mut Reader<'_>) -> Vec<Legacy> {
     records.iter().filter_map(|record| one_legacy(reader, record)).collect()
 }
 
-fn one_legacy<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Legacy> {
+fn one_legacy<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<Legacy> {
     let subject = record.text(reader, "subject");
     let tenant = record.text(reader, "tenant");
     let scopes = record.texts(reader, "scopes");

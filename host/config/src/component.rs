@@ -3,27 +3,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use loadlock_policy::model::Role;
 use toml::de::DeValue;
 
 use crate::error::{Code, Defect, quoted};
-use crate::origin::Origin;
-use crate::read::source::{Found, Raw};
-use crate::read::{Reader, Record, wrong_type};
+use crate::origin::Provenance;
+use crate::read::source::{FoundValue, Raw};
+use crate::read::{ConfigReader, RecordReader, wrong_type};
 use crate::settings::{COMPONENT, builtins};
 use crate::suggest;
-
-/// The four roles of components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Stores files at an upstream file API.
-    Provider,
-    /// Keeps the ledger.
-    Tracker,
-    /// Judges names, types and sizes.
-    Validator,
-    /// Recognises principals.
-    Auth,
-}
 
 /// Where a component's bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +40,7 @@ pub struct ComponentRef {
     /// SHA-256 that its bytes must have.
     pub sha256: Option<[u8; 32]>,
     /// Who chose it.
-    pub origin: Origin,
+    pub origin: Provenance,
 }
 
 impl fmt::Display for ComponentRef {
@@ -80,24 +68,24 @@ pub(crate) fn parse_sha256(text: &str) -> Option<[u8; 32]> {
 
 /// Reads `<section>.component`; `default` is the built-in of that name, where there is one.
 pub(crate) fn component(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     section: &str,
     role: Role,
     default: &str,
-    section_origin: &Origin,
+    section_origin: &Provenance,
 ) -> Option<ComponentRef> {
     let place = format!("{section}.component");
-    let Some(Found { raw, origin }) = reader.source.find(&place) else {
-        if !builtins(role).contains(&default) {
+    let Some(FoundValue { raw, origin }) = reader.source.find(&place) else {
+        if !builtins(role).any(|name| name == default) {
             let hint = format!("Name one of {}, or the path of a component.", builtin_names(role));
             reader.fail(place, section_origin, Defect::new(Code::Missing, "is missing", hint));
             return None;
         }
-        reader.explain(&place, format!("builtin:{default}"), &Origin::Default);
+        reader.explain(&place, format!("builtin:{default}"), &Provenance::Default);
         return Some(ComponentRef {
             source: ComponentSource::Builtin(default.to_owned()),
             sha256: None,
-            origin: Origin::Default,
+            origin: Provenance::Default,
         });
     };
     let mut sha256 = None;
@@ -105,7 +93,7 @@ pub(crate) fn component(
         Raw::Text(text) => text.to_owned(),
         Raw::Toml(DeValue::String(text)) => text.to_string(),
         Raw::Toml(DeValue::Table(table)) => {
-            let record = Record::open(reader, place.clone(), table, COMPONENT, origin.clone())?;
+            let record = RecordReader::open(reader, place.clone(), table, COMPONENT, origin.clone())?;
             if let Some(digest) = record.text(reader, "sha256") {
                 sha256 = parse_sha256(&digest.text);
                 if sha256.is_none() {
@@ -127,10 +115,10 @@ pub(crate) fn component(
         }
     };
     let source = match written.strip_prefix("builtin:") {
-        Some(name) if builtins(role).contains(&name) => ComponentSource::Builtin(name.to_owned()),
+        Some(name) if builtins(role).any(|known| known == name) => ComponentSource::Builtin(name.to_owned()),
         Some(name) => {
             let what = format!("names no built-in component: {}", quoted(name));
-            let hint = match suggest::nearest(name, builtins(role).iter().copied()) {
+            let hint = match suggest::nearest(name, builtins(role)) {
                 Some(near) => format!("Did you mean `builtin:{near}`?"),
                 None => format!("Known for this role: {}.", builtin_names(role)),
             };
@@ -145,6 +133,6 @@ pub(crate) fn component(
 }
 
 fn builtin_names(role: Role) -> String {
-    let names: Vec<String> = builtins(role).iter().map(|name| format!("`builtin:{name}`")).collect();
+    let names: Vec<String> = builtins(role).map(|name| format!("`builtin:{name}`")).collect();
     names.join(", ")
 }

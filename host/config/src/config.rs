@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::auth::Auth;
-use crate::component::Role;
+use loadlock_policy::breaker::BreakerPolicy;
+use loadlock_policy::credential::Template;
+use loadlock_policy::model::Role;
+use loadlock_policy::retry::RetryPolicy;
+
+use crate::auth::AuthSection;
 use crate::error::{Code, ConfigError, ConfigErrors, Defect};
 use crate::explain::Explained;
 use crate::grants::{self, Grant};
-use crate::origin::Origin;
+use crate::origin::Provenance;
 use crate::paths::{Facts, PathKind, Paths};
-use crate::provider::{self, Connection, Provider};
-use crate::read::source::{Document, Source};
-use crate::read::{Item, Reader, schema};
-use crate::sections::{Breaker, Limits, Retry, Sandbox, Shared, Validator};
-use crate::server::Server;
-use crate::template::Template;
+use crate::provider::{self, ConfiguredProvider, Connection};
+use crate::read::source::{Document, ValueSource};
+use crate::read::{ConfigReader, ListItem, schema};
+use crate::sections::{self, ProviderDefaults, SandboxLimits, UploadLimits, ValidatorSection};
+use crate::server::ServerSection;
 use crate::tenants::Tenant;
 use crate::values::Size;
 
@@ -33,32 +36,32 @@ pub struct Config {
     /// Folders that files may come from.
     pub grants: Vec<Grant>,
     /// Limits of the gateway.
-    pub limits: Limits,
+    pub limits: UploadLimits,
     /// Where the front doors listen.
-    pub server: Server,
+    pub server: ServerSection,
     /// Rules for files.
-    pub validator: Validator,
+    pub validator: ValidatorSection,
     /// Rules for principals.
-    pub auth: Auth,
+    pub auth: AuthSection,
     /// What each tenant may use, in the order of the file.
     pub tenants: Vec<Tenant>,
     /// The ledger's component and network.
     pub tracker: Connection,
     /// In the order of the file.
-    pub providers: Vec<Provider>,
+    pub providers: Vec<ConfiguredProvider>,
     /// Retries of a provider that says nothing else.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     /// One deadline for a whole upload.
     pub deadline: Duration,
     /// After this time the vendor is asked whether it still holds a stored file, before the file is given out again.
     pub verify_after: Duration,
     /// The breaker of a provider that says nothing else.
-    pub breaker: Breaker,
+    pub breaker: BreakerPolicy,
     /// Limits per call of a provider that says nothing else, and of every other role.
-    pub sandbox: Sandbox,
+    pub sandbox: SandboxLimits,
     /// `router.size_threshold` and where it stands. Whether the two first of `order` can take such files is for the
     /// caller to check, who knows their profiles.
-    pub size_threshold: Option<(Size, Origin)>,
+    pub size_threshold: Option<(Size, Provenance)>,
     /// What an operator should know though nothing is wrong, one sentence or two each.
     pub notes: Vec<String>,
     pub(crate) explained: Vec<Explained>,
@@ -81,7 +84,7 @@ pub struct Input<'a> {
 ///
 /// ```
 /// use std::collections::BTreeMap;
-/// use loadlock_config::{Disk, Facts, Input, parse};
+/// use loadlock_config::{DiskPaths, Facts, Input, parse};
 ///
 /// let facts = Facts {
 ///     cwd: std::env::temp_dir(),
@@ -90,7 +93,7 @@ pub struct Input<'a> {
 /// };
 /// let text = "[retry]\natempts = 4\n";
 /// let file = Some((std::path::Path::new("loadlock.toml"), text));
-/// let input = Input { file, env: &BTreeMap::new(), facts: &facts, paths: &Disk };
+/// let input = Input { file, env: &BTreeMap::new(), facts: &facts, paths: &DiskPaths };
 /// let errors = parse(input).unwrap_err();
 /// assert_eq!(
 ///     errors.to_string(),
@@ -105,12 +108,12 @@ pub fn parse(input: Input<'_>) -> Result<Config, ConfigErrors> {
         None => None,
         Some((file, text)) => Some(Document::parse(file, text).map_err(ConfigErrors::sorted)?),
     };
-    let source = Source {
+    let source = ValueSource {
         document: document.as_ref(),
         env: input.env,
     };
     let file = input.file.map(|(file, _)| input.facts.cwd.join(file));
-    let mut reader = Reader {
+    let mut reader = ConfigReader {
         source: &source,
         facts: input.facts,
         paths: input.paths,
@@ -123,7 +126,7 @@ pub fn parse(input: Input<'_>) -> Result<Config, ConfigErrors> {
         explained: Vec::new(),
     };
     let mut config = assemble(&mut reader);
-    let Reader {
+    let ConfigReader {
         mut errors, explained, ..
     } = reader;
     let text = input.file.map_or("", |(_, text)| text);
@@ -141,22 +144,22 @@ pub fn parse(input: Input<'_>) -> Result<Config, ConfigErrors> {
     config.ok_or_else(|| ConfigErrors::sorted(Vec::new()))
 }
 
-fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
+fn assemble(reader: &mut ConfigReader<'_>) -> Option<Config> {
     let mut notes = Vec::new();
     let home = grants::home(reader);
-    let limits = Limits::read(reader);
-    let retry = Retry::read(reader);
+    let limits = UploadLimits::read(reader);
+    let retry = sections::retry(reader);
     let deadline = reader.get("retry.deadline");
     let verify_after = reader.get("dedup.verify_after");
-    let breaker = Breaker::read(reader);
-    let sandbox = Sandbox::read(reader);
-    let shared = Shared {
+    let breaker = sections::breaker(reader);
+    let sandbox = SandboxLimits::read(reader);
+    let defaults = ProviderDefaults {
         max_upload_size: limits.max_upload_size,
         retry,
         breaker,
         sandbox,
     };
-    let providers = provider::providers(reader, &shared, &mut notes);
+    let providers = provider::providers(reader, &defaults, &mut notes);
     // Names as written: a provider that has a defect of its own is not also unknown.
     let names = reader.source.children("providers");
     let names: Vec<String> = match names {
@@ -166,8 +169,8 @@ fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let order = order(reader, &names);
     let grants = grants::grants(reader, &home, &names, &mut notes);
-    let server = Server::read(reader);
-    let validator = Validator::read(reader);
+    let server = ServerSection::read(reader);
+    let validator = ValidatorSection::read(reader, &limits);
     let auth = crate::auth::auth(reader);
     let tenants = crate::tenants::tenants(reader);
     let tracker = provider::connection(
@@ -175,7 +178,7 @@ fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
         "tracker",
         Role::Tracker,
         "tracker-local",
-        &Origin::Default,
+        &Provenance::Default,
         &mut notes,
     );
     let size_threshold = size_threshold(reader, &order);
@@ -202,9 +205,9 @@ fn assemble(reader: &mut Reader<'_>) -> Option<Config> {
     })
 }
 
-fn order(reader: &mut Reader<'_>, names: &[&str]) -> Vec<String> {
-    let Some((items, origin)) = reader.written::<Vec<Item>>("order") else {
-        reader.explain("order", format!("[{}]", names.join(", ")), &Origin::Default);
+fn order(reader: &mut ConfigReader<'_>, names: &[&str]) -> Vec<String> {
+    let Some((items, origin)) = reader.written::<Vec<ListItem>>("order") else {
+        reader.explain("order", format!("[{}]", names.join(", ")), &Provenance::Default);
         return names.iter().map(|name| (*name).to_owned()).collect();
     };
     if items.is_empty() {
@@ -215,7 +218,7 @@ fn order(reader: &mut Reader<'_>, names: &[&str]) -> Vec<String> {
     items.into_iter().map(|item| item.text).collect()
 }
 
-fn size_threshold(reader: &mut Reader<'_>, order: &[String]) -> Option<(Size, Origin)> {
+fn size_threshold(reader: &mut ConfigReader<'_>, order: &[String]) -> Option<(Size, Provenance)> {
     let (size, origin) = reader.optional::<Size>("router.size_threshold")?;
     if order.len() < 2 {
         let what = "chooses between the first two of `order`, which has fewer";
@@ -247,7 +250,7 @@ impl Config {
     }
 
     /// The provider of that name.
-    pub fn provider(&self, name: &str) -> Option<&Provider> {
+    pub fn provider(&self, name: &str) -> Option<&ConfiguredProvider> {
         self.providers.iter().find(|provider| provider.name == name)
     }
 
@@ -330,7 +333,7 @@ impl Config {
         providers.chain([&self.tracker])
     }
 
-    fn secrets(&self) -> Vec<(&str, &Origin, &Template)> {
+    fn secrets(&self) -> Vec<(&str, &Provenance, &Template)> {
         let credentials = self
             .connections()
             .flat_map(|connection| &connection.credentials)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::error::Code;
-use crate::settings::{COMPONENT, ENVIRONMENT, Field, Kind, SETTINGS, Setting};
+use crate::settings::{COMPONENT, ENVIRONMENT, Field, SETTINGS, Setting, SettingKind};
 
 const INTRODUCTION: &str = "\
 # Configuration
@@ -90,8 +90,8 @@ fn describe(page: &mut String, setting: &Setting) {
     }
     page.push('\n');
     match setting.kind {
-        Kind::Records(fields) => table(page, fields),
-        Kind::Component => table(page, COMPONENT),
+        SettingKind::Records(fields) => table(page, fields),
+        SettingKind::Component => table(page, COMPONENT),
         _ => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Origin;
+use crate::origin::Provenance;
 
 /// What kind of defect it is. The names are stable; the product reports all of them under its error code
 /// `config_invalid`.
@@ -111,7 +111,7 @@ pub struct ConfigError {
     /// The kind of defect.
     pub code: Code,
     /// The file and line, or the variable.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// The full key, for example `providers.kimi.egress[0].url`; empty if the defect has none.
     pub key: String,
     /// What is wrong; reads on from the key.
@@ -130,11 +130,11 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
-            Origin::File(place) => {
+            Provenance::File(place) => {
                 write!(f, "{}:{}:{}: ", place.file.display(), place.line, place.column)?;
             }
-            Origin::Env(name) => write!(f, "environment variable {name}: ")?,
-            Origin::Default => {}
+            Provenance::Env(name) => write!(f, "environment variable {name}: ")?,
+            Provenance::Default => {}
         }
         if !self.key.is_empty() {
             write!(f, "`{}` ", self.key)?;
@@ -197,7 +197,7 @@ impl Defect {
         }
     }
 
-    pub(crate) fn at(self, key: impl Into<String>, origin: &Origin) -> ConfigError {
+    pub(crate) fn at(self, key: impl Into<String>, origin: &Provenance) -> ConfigError {
         ConfigError {
             code: self.code,
             origin: origin.clone(),

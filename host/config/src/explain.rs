@@ -1,6 +1,6 @@
 //! Each value with its origin.
 
-use crate::{Config, Origin};
+use crate::{Config, Provenance};
 
 /// One line of `loadlock config explain`. Holds no secret: credentials are shown as the templates they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Explained {
     /// The value as one would write it, or a description of what holds by default.
     pub value: String,
     /// Who set it.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// What the setting does.
     pub meaning: &'static str,
     /// `bytes` or `time` where the value has a unit, else empty.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Defect};
-use crate::origin::Origin;
+use crate::origin::Provenance;
 use crate::paths::{PathKind, future};
-use crate::read::{Item, Reader, Record};
+use crate::read::{ConfigReader, ListItem, RecordReader};
 
 /// A folder that files may be uploaded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct Grant {
     pub providers: Option<Vec<String>>,
     /// Tenants that may name paths in it, besides the local command line, which always may.
     pub tenants: Vec<String>,
-    /// Where it stands; [`Origin::Default`] is the current directory of a configuration without grants.
-    pub origin: Origin,
+    /// Where it stands; [`Provenance::Default`] is the current directory of a configuration without grants.
+    pub origin: Provenance,
 }
 
 impl Grant {
@@ -36,7 +36,7 @@ impl Grant {
 }
 
 /// Reads `home`. Its folder may not exist yet.
-pub(crate) fn home(reader: &mut Reader<'_>) -> PathBuf {
+pub(crate) fn home(reader: &mut ConfigReader<'_>) -> PathBuf {
     let written = reader.written::<String>("home");
     let (path, origin) = match written {
         Some((text, origin)) => (reader.absolute(&text, &origin), origin),
@@ -44,15 +44,15 @@ pub(crate) fn home(reader: &mut Reader<'_>) -> PathBuf {
             let Some(data_dir) = &reader.facts.data_dir else {
                 let what = "has no default: this user has no data directory";
                 let defect = Defect::new(Code::Missing, what, "Set `LOADLOCK_HOME` to a folder.");
-                reader.fail("home", &Origin::Default, defect);
+                reader.fail("home", &Provenance::Default, defect);
                 return PathBuf::new();
             };
-            (data_dir.join("loadlock"), Origin::Default)
+            (data_dir.join("loadlock"), Provenance::Default)
         }
     };
     match future(&path, reader.paths) {
         Ok(home) if home.parent().is_some() => {
-            if origin == Origin::Default {
+            if origin == Provenance::Default {
                 reader.explain("home", home.display().to_string(), &origin);
             }
             home
@@ -76,7 +76,12 @@ pub(crate) fn home(reader: &mut Reader<'_>) -> PathBuf {
 }
 
 /// Reads `grants`. `providers` are the configured names; notes explain why there is no grant.
-pub(crate) fn grants(reader: &mut Reader<'_>, home: &Path, providers: &[&str], notes: &mut Vec<String>) -> Vec<Grant> {
+pub(crate) fn grants(
+    reader: &mut ConfigReader<'_>,
+    home: &Path,
+    providers: &[&str],
+    notes: &mut Vec<String>,
+) -> Vec<Grant> {
     let Some(records) = reader.records("grants") else {
         return current_directory(reader, home, notes).into_iter().collect();
     };
@@ -91,31 +96,31 @@ pub(crate) fn grants(reader: &mut Reader<'_>, home: &Path, providers: &[&str], n
         .collect()
 }
 
-fn current_directory(reader: &mut Reader<'_>, home: &Path, notes: &mut Vec<String>) -> Option<Grant> {
+fn current_directory(reader: &mut ConfigReader<'_>, home: &Path, notes: &mut Vec<String>) -> Option<Grant> {
     let cwd = reader.facts.cwd.clone();
     let reason = match reader.paths.look(&cwd) {
         Ok((root, _)) if root.parent().is_none() => "the current directory is `/`".to_owned(),
         Ok((root, _)) if root.starts_with(home) => "the current directory is at or below `home`".to_owned(),
         Ok((root, _)) => {
             let shown = describe(&root, None, &[]);
-            reader.explain("grants", shown, &Origin::Default);
+            reader.explain("grants", shown, &Provenance::Default);
             return Some(Grant {
                 root,
                 providers: None,
                 tenants: Vec::new(),
-                origin: Origin::Default,
+                origin: Provenance::Default,
             });
         }
         Err(error) => format!("the current directory {error}"),
     };
-    reader.explain("grants", format!("none: {reason}"), &Origin::Default);
+    reader.explain("grants", format!("none: {reason}"), &Provenance::Default);
     notes.push(format!(
         "No folder is granted, because {reason}. Change to the folder of your files, or configure `grants`."
     ));
     None
 }
 
-fn grant<'a>(reader: &mut Reader<'a>, record: &Record<'a>, home: &Path, known: &[&str]) -> Option<Grant> {
+fn grant<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>, home: &Path, known: &[&str]) -> Option<Grant> {
     let providers = record.texts(reader, "providers");
     let tenants = record.texts(reader, "tenants").unwrap_or_default();
     let providers = providers.map(|items| checked_providers(reader, record, items, known));
@@ -148,7 +153,7 @@ fn grant<'a>(reader: &mut Reader<'a>, record: &Record<'a>, home: &Path, known: &
     }
 }
 
-fn checked_root(reader: &Reader<'_>, path: &Path, home: &Path) -> Result<PathBuf, Defect> {
+fn checked_root(reader: &ConfigReader<'_>, path: &Path, home: &Path) -> Result<PathBuf, Defect> {
     let existing = "Name an existing folder; a relative path starts at the configuration's folder.";
     let shown = path.display();
     let (root, kind) = reader
@@ -179,9 +184,9 @@ fn checked_root(reader: &Reader<'_>, path: &Path, home: &Path) -> Result<PathBuf
 }
 
 fn checked_providers<'a>(
-    reader: &mut Reader<'a>,
-    record: &Record<'a>,
-    items: Vec<Item>,
+    reader: &mut ConfigReader<'a>,
+    record: &RecordReader<'a>,
+    items: Vec<ListItem>,
     known: &[&str],
 ) -> Vec<String> {
     let key = record.key_of("providers");

@@ -4,7 +4,8 @@
 //! [`ConfigError`] comes out. [`load`] reads the real ones. [`SETTINGS`] is the one table that parsing, suggestions,
 //! [`explain`] and the [documentation] are made from.
 //!
-//! No secret is ever in here: credentials are [`Template`]s that name a variable or a file.
+//! Values that a decision takes are policy's own types (grants, retries, rules, templates), with their defaults; this
+//! crate adds where each was set. No secret is ever in here: credentials are templates that name a variable or a file.
 
 mod auth;
 mod component;
@@ -24,27 +25,24 @@ mod sections;
 mod server;
 mod settings;
 mod suggest;
-mod template;
 mod tenants;
-mod url;
 mod values;
 
-pub use auth::{Algorithm, Auth, AuthKey, Legacy, SCOPES};
-pub use component::{ComponentRef, ComponentSource, Role};
+pub use auth::{AuthKey, AuthSection, Legacy, SCOPES};
+pub use component::{ComponentRef, ComponentSource};
 pub use config::{Config, Input, parse};
-pub use credential::{Credential, CredentialKind};
+pub use credential::CredentialSetting;
 pub use docs::documentation;
-pub use egress::{EgressGrant, Scheme};
+pub use egress::{Egress, EgressRule};
 pub use error::{Code, ConfigError, ConfigErrors};
 pub use explain::{Explained, explain};
 pub use grants::Grant;
 pub use load::{MAX_FILE_BYTES, load, load_with};
-pub use origin::{Origin, Place};
-pub use paths::{Disk, Facts, LookError, PathKind, Paths};
-pub use provider::{Connection, Provider};
-pub use sections::{Breaker, Limits, Retry, Sandbox, Validator};
-pub use server::{Server, TlsFiles};
-pub use settings::{ENVIRONMENT, Field, Kind, Preset, SETTINGS, Setting, builtins};
-pub use template::{Part, Template};
+pub use origin::{FilePosition, Provenance};
+pub use paths::{DiskPaths, Facts, LookError, PathKind, Paths};
+pub use provider::{ConfiguredProvider, Connection};
+pub use sections::{SandboxLimits, UploadLimits, ValidatorSection};
+pub use server::{ServerSection, TlsPaths};
+pub use settings::{ENVIRONMENT, Field, Preset, SETTINGS, Setting, SettingKind, builtins};
 pub use tenants::Tenant;
 pub use values::{Size, UnixTime};

@@ -9,8 +9,8 @@ use directories::BaseDirs;
 
 use crate::config::{Config, Input, parse};
 use crate::error::{Code, ConfigErrors, Defect};
-use crate::origin::Origin;
-use crate::paths::{Disk, Facts};
+use crate::origin::Provenance;
+use crate::paths::{DiskPaths, Facts};
 
 /// Largest configuration file. A file this big is not a configuration; reading has a bound.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -41,7 +41,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
         let what = format!("The current directory cannot be read: {error}");
         one(
             Defect::new(Code::Unreadable, what, "Change to a folder that exists."),
-            &Origin::Default,
+            &Provenance::Default,
         )
     })?;
     load_with(file, std::env::vars_os(), &facts)
@@ -58,11 +58,11 @@ pub fn load_with(
 ) -> Result<Config, ConfigErrors> {
     let env = variables(env)?;
     let (file, origin) = match (file, env.get("LOADLOCK_CONFIG")) {
-        (Some(file), _) => (Some(file.to_owned()), Origin::Default),
-        (None, Some(file)) => (Some(PathBuf::from(file)), Origin::Env("LOADLOCK_CONFIG".to_owned())),
+        (Some(file), _) => (Some(file.to_owned()), Provenance::Default),
+        (None, Some(file)) => (Some(PathBuf::from(file)), Provenance::Env("LOADLOCK_CONFIG".to_owned())),
         (None, None) => {
             let usual = facts.config_dir.as_ref().map(|dir| dir.join("loadlock/loadlock.toml"));
-            (usual.filter(|file| file.exists()), Origin::Default)
+            (usual.filter(|file| file.exists()), Provenance::Default)
         }
     };
     let text = match &file {
@@ -83,11 +83,11 @@ pub fn load_with(
         file: file.as_deref().zip(text.as_deref()),
         env: &env,
         facts,
-        paths: &Disk,
+        paths: &DiskPaths,
     })
 }
 
-fn one(defect: Defect, origin: &Origin) -> ConfigErrors {
+fn one(defect: Defect, origin: &Provenance) -> ConfigErrors {
     ConfigErrors::sorted(vec![defect.at("", origin)])
 }
 
@@ -108,7 +108,7 @@ fn variables(env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<BTre
             }
             Err(_) => {
                 let defect = Defect::new(Code::Unreadable, "Its value is not UTF-8", "Set it again or unset it.");
-                errors.push(defect.at("", &Origin::Env(name)));
+                errors.push(defect.at("", &Provenance::Env(name)));
             }
         }
     }

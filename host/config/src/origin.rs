@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// A position in the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct FilePosition {
     /// The file as it was named by the flag or the variable.
     pub file: Arc<Path>,
     /// From 1.
@@ -17,18 +17,18 @@ pub struct Place {
 
 /// Who set a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum Provenance {
     /// A line of the configuration file.
-    File(Place),
+    File(FilePosition),
     /// An environment variable, by name.
     Env(String),
     /// Nobody: the built-in default.
     Default,
 }
 
-impl Origin {
+impl Provenance {
     /// The position, if the value stands in the file.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&FilePosition> {
         match self {
             Self::File(place) => Some(place),
             Self::Env(_) | Self::Default => None,
@@ -36,7 +36,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -48,13 +48,13 @@ impl fmt::Display for Origin {
 
 /// Turns byte offsets into positions.
 #[derive(Debug)]
-pub(crate) struct Lines<'a> {
+pub(crate) struct LineIndex<'a> {
     file: Arc<Path>,
     text: &'a str,
     starts: Vec<usize>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineIndex<'a> {
     pub(crate) fn new(file: &Path, text: &'a str) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
@@ -65,7 +65,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    pub(crate) fn at(&self, offset: usize) -> Origin {
+    pub(crate) fn at(&self, offset: usize) -> Provenance {
         let offset = offset.min(self.text.len());
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
@@ -75,7 +75,7 @@ impl<'a> Lines<'a> {
             .as_bytes()
             .get(start..offset)
             .map_or(0, |before| String::from_utf8_lossy(before).chars().count());
-        Origin::File(Place {
+        Provenance::File(FilePosition {
             file: self.file.clone(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(column + 1).unwrap_or(u32::MAX),

@@ -48,9 +48,9 @@ pub trait Paths {
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Disk;
+pub struct DiskPaths;
 
-impl Paths for Disk {
+impl Paths for DiskPaths {
     fn look(&self, path: &Path) -> Result<(PathBuf, PathKind), LookError> {
         let canonical = std::fs::canonicalize(path).map_err(refused)?;
         let kind = std::fs::metadata(&canonical).map_err(refused)?.file_type();

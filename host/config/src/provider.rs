@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::component::{ComponentRef, Role, component};
-use crate::credential::{Credential, credentials};
-use crate::egress::{self, EgressGrant};
+use loadlock_policy::breaker::BreakerPolicy;
+use loadlock_policy::model::Role;
+use loadlock_policy::retry::RetryPolicy;
+
+use crate::component::{ComponentRef, component};
+use crate::credential::{CredentialSetting, credentials};
+use crate::egress::{self, Egress};
 use crate::error::{Code, Defect, quoted};
-use crate::origin::Origin;
-use crate::read::{Item, Reader};
-use crate::sections::{Breaker, Retry, Sandbox, Shared};
+use crate::origin::Provenance;
+use crate::read::{ConfigReader, ListItem};
+use crate::sections::{ProviderDefaults, SandboxLimits, overridden_breaker, overridden_retry};
 use crate::suggest;
 use crate::values::Size;
 
@@ -22,9 +26,9 @@ pub struct Connection {
     /// Its settings: lower-case names, values as text. It gets them as `LOADLOCK_SETTING_<NAME>`.
     pub settings: BTreeMap<String, String>,
     /// Requests that it may send.
-    pub egress: Vec<EgressGrant>,
+    pub egress: Egress,
     /// Headers that the host adds.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<CredentialSetting>,
     /// PEM file of authorities to trust instead of the platform's, canonical.
     pub ca_file: Option<PathBuf>,
 }
@@ -32,7 +36,7 @@ pub struct Connection {
 /// One provider.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Provider {
+pub struct ConfiguredProvider {
     /// `[a-z0-9][a-z0-9_-]*`, at most 32 bytes; never `auto`.
     pub name: String,
     /// Component, settings and network.
@@ -46,34 +50,38 @@ pub struct Provider {
     /// Most uploads in flight; `None`: what the vendor documents, within the limit of the gateway.
     pub concurrency: Option<u32>,
     /// Its retries.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     /// Its breaker.
-    pub breaker: Breaker,
+    pub breaker: BreakerPolicy,
     /// Its limits per call.
-    pub sandbox: Sandbox,
+    pub sandbox: SandboxLimits,
     /// Where its section starts.
-    pub origin: Origin,
+    pub origin: Provenance,
 }
 
 /// Reads all providers, in the order of the file; `local` alone if there is no section.
-pub(crate) fn providers(reader: &mut Reader<'_>, shared: &Shared, notes: &mut Vec<String>) -> Vec<Provider> {
+pub(crate) fn providers(
+    reader: &mut ConfigReader<'_>,
+    defaults: &ProviderDefaults,
+    notes: &mut Vec<String>,
+) -> Vec<ConfiguredProvider> {
     let names = match reader.source.children("providers") {
         Some(names) => names,
-        None => vec![("local".to_owned(), Origin::Default)],
+        None => vec![("local".to_owned(), Provenance::Default)],
     };
     let read = names
         .into_iter()
-        .filter_map(|(name, origin)| provider(reader, name, origin, shared, notes));
+        .filter_map(|(name, origin)| provider(reader, name, origin, defaults, notes));
     read.collect()
 }
 
 fn provider(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     name: String,
-    origin: Origin,
-    shared: &Shared,
+    origin: Provenance,
+    defaults: &ProviderDefaults,
     notes: &mut Vec<String>,
-) -> Option<Provider> {
+) -> Option<ConfiguredProvider> {
     let section = format!("providers.{name}");
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     if name == "auto" || name.is_empty() || name.len() > 32 || name.starts_with(['-', '_']) || !name.bytes().all(plain)
@@ -89,14 +97,14 @@ fn provider(
         .map(|(account, _)| account);
     let purposes = purposes(reader, &section);
     let place = format!("{section}.limits");
-    let max_upload_size = reader.or(&format!("{place}.max_upload_size"), shared.max_upload_size);
+    let max_upload_size = reader.or(&format!("{place}.max_upload_size"), defaults.max_upload_size);
     let concurrency = reader
         .written::<u32>(&format!("{place}.concurrency"))
         .map(|(number, _)| number);
-    let retry = shared.retry.overridden(reader, &section);
-    let breaker = shared.breaker.overridden(reader, &section);
-    let sandbox = shared.sandbox.overridden(reader, &section);
-    Some(Provider {
+    let retry = overridden_retry(reader, &section, defaults.retry);
+    let breaker = overridden_breaker(reader, &section, defaults.breaker);
+    let sandbox = defaults.sandbox.overridden(reader, &section);
+    Some(ConfiguredProvider {
         name,
         connection: connection?,
         account,
@@ -112,22 +120,24 @@ fn provider(
 
 /// Reads what providers and the tracker have in common.
 pub(crate) fn connection(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     section: &str,
     role: Role,
     default: &str,
-    origin: &Origin,
+    origin: &Provenance,
     notes: &mut Vec<String>,
 ) -> Option<Connection> {
     let component = component(reader, section, role, default, origin);
     let settings = component_settings(reader, section);
-    let egress = egress::grants(reader, section);
-    let credentials = credentials(reader, section, &egress);
+    let egress = egress::egress(reader, section, component.as_ref());
+    let credentials = credentials(reader, section);
+    let base_url = settings.get(egress::BASE_URL).map(String::as_str);
+    check_destinations(reader, section, &egress, credentials.first(), base_url);
     let place = format!("{section}.ca_file");
     let ca_file = reader
         .optional::<String>(&place)
         .and_then(|(written, origin)| reader.existing_file(&place, &written, &origin));
-    if egress.is_empty() && !credentials.is_empty() {
+    if egress.is_none() && !credentials.is_empty() {
         notes.push(format!(
             "`{section}` has a credential but no `{section}.egress`: every request is refused. Add the URLs that it \
              may reach."
@@ -142,7 +152,38 @@ pub(crate) fn connection(
     })
 }
 
-fn component_settings(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, String> {
+/// What would be refused, or travel in the clear, at the first request.
+fn check_destinations(
+    reader: &mut ConfigReader<'_>,
+    section: &str,
+    egress: &Egress,
+    credential: Option<&CredentialSetting>,
+    base_url: Option<&str>,
+) {
+    match egress {
+        Egress::Listed(rules) => {
+            let Some(credential) = credential else { return };
+            for rule in rules.iter().filter(|rule| !rule.grant.origin.may_carry_credential()) {
+                let what = format!(
+                    "allows plain HTTP to {} while `{}` is set",
+                    rule.grant.origin.host, credential.key
+                );
+                reader.fail(format!("{section}.egress"), &rule.origin, egress::insecure(what));
+            }
+        }
+        Egress::Declared => {
+            let key = credential.map(|credential| credential.key.as_str());
+            let place = format!("{section}.settings.{}", egress::BASE_URL);
+            if let Some(defect) = base_url.and_then(|url| egress::base_url_defect(url, key))
+                && let Some(found) = reader.source.in_file(&place)
+            {
+                reader.fail(place, &found.origin, defect);
+            }
+        }
+    }
+}
+
+fn component_settings(reader: &mut ConfigReader<'_>, section: &str) -> BTreeMap<String, String> {
     let place = format!("{section}.settings");
     let map = reader.map(&place);
     if map.is_empty() {
@@ -185,7 +226,7 @@ fn setting_defect(name: &str, value: &str) -> Option<Defect> {
     None
 }
 
-fn purposes(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, String> {
+fn purposes(reader: &mut ConfigReader<'_>, section: &str) -> BTreeMap<String, String> {
     let place = format!("{section}.purposes");
     let map = reader.map(&place);
     if map.is_empty() {
@@ -206,7 +247,7 @@ fn purposes(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, String> 
 }
 
 /// Refuses names of providers that are not configured, and repeated ones.
-pub(crate) fn check_names(reader: &mut Reader<'_>, items: &[Item], key: &str, known: &[&str]) {
+pub(crate) fn check_names(reader: &mut ConfigReader<'_>, items: &[ListItem], key: &str, known: &[&str]) {
     reader.unique(items, key);
     for (index, item) in items.iter().enumerate() {
         if !known.contains(&item.text.as_str()) {

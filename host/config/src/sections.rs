@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use crate::component::{ComponentRef, Role, component};
+use loadlock_policy::breaker::BreakerPolicy;
+use loadlock_policy::model::{Role, ValidationRules};
+use loadlock_policy::retry::RetryPolicy;
+
+use crate::component::{ComponentRef, component};
 use crate::error::{Code, Defect, quoted};
-use crate::origin::Origin;
-use crate::read::{Item, Reader};
+use crate::origin::Provenance;
+use crate::read::{ConfigReader, ListItem};
 use crate::suggest;
 use crate::values::Size;
 
 /// `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct UploadLimits {
     /// Largest file.
     pub max_upload_size: Size,
     /// Most bytes of request bodies on the disk.
@@ -23,8 +27,8 @@ pub struct Limits {
     pub concurrency: u32,
 }
 
-impl Limits {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+impl UploadLimits {
+    pub(crate) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             max_upload_size: reader.get("limits.max_upload_size"),
             spool_size: reader.get("limits.spool_size"),
@@ -37,28 +41,18 @@ impl Limits {
 /// `[validator]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Validator {
+pub struct ValidatorSection {
     /// The component.
     pub component: ComponentRef,
-    /// Patterns of names, one of which must match if there are any.
-    pub allow: Vec<String>,
-    /// Patterns of names that are refused.
-    pub deny: Vec<String>,
-    /// Patterns of media types that are refused.
-    pub deny_types: Vec<String>,
-    /// Whether empty files pass.
-    pub allow_empty: bool,
-    /// Whether files that look like credentials are refused.
-    pub deny_secrets: bool,
-    /// Whether content that contradicts the extension is refused.
-    pub deny_mismatch: bool,
+    /// What it judges by; the largest file is `limits.max_upload_size`.
+    pub rules: ValidationRules,
 }
 
 const CHECKS: [&str; 3] = ["empty", "mismatch", "secrets"];
 
-impl Validator {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let component = component(reader, "validator", Role::Validator, "validator", &Origin::Default);
+impl ValidatorSection {
+    pub(crate) fn read(reader: &mut ConfigReader<'_>, limits: &UploadLimits) -> Option<Self> {
+        let component = component(reader, "validator", Role::Validator, "validator", &Provenance::Default);
         let allow = patterns(reader, "validator.allow");
         let deny = patterns(reader, "validator.deny");
         let deny_types = patterns(reader, "validator.deny_types");
@@ -80,116 +74,117 @@ impl Validator {
             }
         }
         let skips = |check: &str| skip.iter().any(|item| item.text == check);
-        let texts = |items: Vec<Item>| items.into_iter().map(|item| item.text).collect();
+        let texts = |items: Vec<ListItem>| items.into_iter().map(|item| item.text).collect();
         Some(Self {
             component: component?,
-            allow_empty: skips("empty"),
-            deny_mismatch: !skips("mismatch"),
-            deny_secrets: !skips("secrets"),
-            allow: texts(allow),
-            deny: texts(deny),
-            deny_types: texts(deny_types),
+            rules: ValidationRules {
+                max_bytes: Some(limits.max_upload_size.0),
+                allow_empty: skips("empty"),
+                deny_mismatch: !skips("mismatch"),
+                deny_secrets: !skips("secrets"),
+                allow: texts(allow),
+                deny: texts(deny),
+                deny_types: texts(deny_types),
+            },
         })
     }
 }
 
-fn patterns(reader: &mut Reader<'_>, place: &str) -> Vec<Item> {
-    let items = reader.optional::<Vec<Item>>(place);
+fn patterns(reader: &mut ConfigReader<'_>, place: &str) -> Vec<ListItem> {
+    let items = reader.optional::<Vec<ListItem>>(place);
     let items = items.map(|(items, _)| items).unwrap_or_default();
     reader.unique(&items, place);
     items
 }
 
-/// `[retry]`, for all or for one provider.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Retry {
-    /// Most attempts; 1 is no retry.
-    pub attempts: u32,
-    /// Bound of the first wait.
-    pub base: Duration,
-    /// Most that a bound grows to, and longest `Retry-After`.
-    pub cap: Duration,
-    /// Growth of the bound.
-    pub factor: f64,
+/// Reads `[retry]`. What is no setting is policy's default.
+pub(crate) fn retry(reader: &mut ConfigReader<'_>) -> RetryPolicy {
+    let attempts = reader.get("retry.attempts");
+    let cap = reader.get("retry.cap");
+    let policy = RetryPolicy {
+        enabled: attempts > 1,
+        attempts,
+        base: reader.get("retry.base"),
+        cap,
+        retry_after_cap: cap,
+        factor: reader
+            .optional("retry.factor")
+            .map_or(RetryPolicy::default().factor, |(factor, _)| factor),
+        ..RetryPolicy::default()
+    };
+    check_retry(reader, &policy, "retry");
+    policy
 }
 
-impl Retry {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
-        let retry = Self {
-            attempts: reader.get("retry.attempts"),
-            base: reader.get("retry.base"),
-            cap: reader.get("retry.cap"),
-            factor: reader.get("retry.factor"),
-        };
-        retry.checked(reader, "retry")
+/// As it is for all, with what one provider says differently.
+pub(crate) fn overridden_retry(reader: &mut ConfigReader<'_>, section: &str, all: RetryPolicy) -> RetryPolicy {
+    let attempts = reader.or(&format!("{section}.retry.attempts"), all.attempts);
+    let cap = reader.or(&format!("{section}.retry.cap"), all.cap);
+    let policy = RetryPolicy {
+        enabled: attempts > 1,
+        attempts,
+        base: reader.or(&format!("{section}.retry.base"), all.base),
+        cap,
+        retry_after_cap: cap,
+        factor: reader.or(&format!("{section}.retry.factor"), all.factor),
+        ..all
+    };
+    // What is wrong for all was said once.
+    if policy != all {
+        check_retry(reader, &policy, &format!("{section}.retry"));
     }
+    policy
+}
 
-    pub(crate) fn overridden(self, reader: &mut Reader<'_>, section: &str) -> Self {
-        let retry = Self {
-            attempts: reader.or(&format!("{section}.retry.attempts"), self.attempts),
-            base: reader.or(&format!("{section}.retry.base"), self.base),
-            cap: reader.or(&format!("{section}.retry.cap"), self.cap),
-            factor: reader.or(&format!("{section}.retry.factor"), self.factor),
-        };
-        // What is wrong for all was said once.
-        if retry == self {
-            retry
-        } else {
-            retry.checked(reader, &format!("{section}.retry"))
-        }
-    }
-
-    fn checked(self, reader: &mut Reader<'_>, section: &str) -> Self {
-        let written = [format!("{section}.cap"), format!("{section}.base")];
-        let found = written
-            .into_iter()
-            .find_map(|place| reader.source.find(&place).map(|found| (place, found.origin)));
-        if self.cap < self.base
-            && let Some((place, origin)) = found
-        {
-            let what = "makes `cap` shorter than `base`";
-            let hint = "Raise `cap` or lower `base`.";
-            reader.fail(place, &origin, Defect::new(Code::Conflict, what, hint));
-        }
-        self
+fn check_retry(reader: &mut ConfigReader<'_>, policy: &RetryPolicy, section: &str) {
+    let written = [format!("{section}.cap"), format!("{section}.base")];
+    let found = written
+        .into_iter()
+        .find_map(|place| reader.source.find(&place).map(|found| (place, found.origin)));
+    if policy.cap < policy.base
+        && let Some((place, origin)) = found
+    {
+        let what = "makes `cap` shorter than `base`";
+        let hint = "Raise `cap` or lower `base`.";
+        reader.fail(place, &origin, Defect::new(Code::Conflict, what, hint));
     }
 }
 
-/// `[breaker]`, for all or for one provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Breaker {
-    /// Faults in a row that open it; 0 is off.
-    pub failures: u32,
-    /// How long it stays open.
-    pub open: Duration,
-    /// Good probes that close it.
-    pub successes: u32,
+/// Reads `[breaker]`. What is no setting is policy's default.
+pub(crate) fn breaker(reader: &mut ConfigReader<'_>) -> BreakerPolicy {
+    let policy = BreakerPolicy {
+        open_for: reader.get("breaker.open"),
+        successes: reader.get("breaker.successes"),
+        ..BreakerPolicy::default()
+    };
+    with_failures(policy, reader.get("breaker.failures"))
 }
 
-impl Breaker {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
-        Self {
-            failures: reader.get("breaker.failures"),
-            open: reader.get("breaker.open"),
-            successes: reader.get("breaker.successes"),
-        }
-    }
+/// As it is for all, with what one provider says differently.
+pub(crate) fn overridden_breaker(reader: &mut ConfigReader<'_>, section: &str, all: BreakerPolicy) -> BreakerPolicy {
+    let failures = if all.enabled { all.failures } else { 0 };
+    let failures = reader.or(&format!("{section}.breaker.failures"), failures);
+    let policy = BreakerPolicy {
+        open_for: reader.or(&format!("{section}.breaker.open"), all.open_for),
+        successes: reader.or(&format!("{section}.breaker.successes"), all.successes),
+        ..all
+    };
+    with_failures(policy, failures)
+}
 
-    pub(crate) fn overridden(self, reader: &mut Reader<'_>, section: &str) -> Self {
-        Self {
-            failures: reader.or(&format!("{section}.breaker.failures"), self.failures),
-            open: reader.or(&format!("{section}.breaker.open"), self.open),
-            successes: reader.or(&format!("{section}.breaker.successes"), self.successes),
-        }
+/// 0 is off.
+fn with_failures(policy: BreakerPolicy, failures: u32) -> BreakerPolicy {
+    BreakerPolicy {
+        enabled: failures > 0,
+        failures: failures.max(1),
+        ..policy
     }
 }
 
 /// `[sandbox]`, for all or for one provider: limits of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Sandbox {
+pub struct SandboxLimits {
     /// Memory, summed.
     pub memory: Size,
     /// Computing time.
@@ -198,8 +193,8 @@ pub struct Sandbox {
     pub timeout: Duration,
 }
 
-impl Sandbox {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+impl SandboxLimits {
+    pub(crate) fn read(reader: &mut ConfigReader<'_>) -> Self {
         Self {
             memory: reader.get("sandbox.memory"),
             cpu: reader.get("sandbox.cpu"),
@@ -207,7 +202,7 @@ impl Sandbox {
         }
     }
 
-    pub(crate) fn overridden(self, reader: &mut Reader<'_>, section: &str) -> Self {
+    pub(crate) fn overridden(self, reader: &mut ConfigReader<'_>, section: &str) -> Self {
         Self {
             memory: reader.or(&format!("{section}.sandbox.memory"), self.memory),
             cpu: reader.or(&format!("{section}.sandbox.cpu"), self.cpu),
@@ -217,9 +212,9 @@ impl Sandbox {
 }
 
 /// What every provider starts from.
-pub(crate) struct Shared {
+pub(crate) struct ProviderDefaults {
     pub(crate) max_upload_size: Size,
-    pub(crate) retry: Retry,
-    pub(crate) breaker: Breaker,
-    pub(crate) sandbox: Sandbox,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) breaker: BreakerPolicy,
+    pub(crate) sandbox: SandboxLimits,
 }

@@ -1,7 +1,7 @@
 //! What each tenant may use.
 
 use crate::error::{Code, Defect, quoted};
-use crate::read::{Reader, Record};
+use crate::read::{ConfigReader, RecordReader};
 use crate::values::Size;
 
 /// One of `tenants`.
@@ -23,7 +23,7 @@ pub struct Tenant {
 }
 
 /// Reads `[[tenants]]`.
-pub(crate) fn tenants(reader: &mut Reader<'_>) -> Vec<Tenant> {
+pub(crate) fn tenants(reader: &mut ConfigReader<'_>) -> Vec<Tenant> {
     let records = reader.records("tenants").unwrap_or_default();
     if records.is_empty() {
         reader.explain_default("tenants");
@@ -45,7 +45,7 @@ pub(crate) fn tenants(reader: &mut Reader<'_>) -> Vec<Tenant> {
     tenants
 }
 
-fn tenant<'a>(reader: &mut Reader<'a>, record: &Record<'a>) -> Option<Tenant> {
+fn tenant<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<Tenant> {
     // All fields are read, so that every mistake is named.
     let (max_bytes, max_files) = (record.size(reader, "max_bytes", 1), record.count(reader, "max_files"));
     let (requests_per_minute, concurrent_uploads) = (

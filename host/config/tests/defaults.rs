@@ -6,7 +6,10 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use loadlock_config::{Code, ComponentSource, Origin, Size};
+use loadlock_config::{Code, ComponentSource, Provenance, Size};
+use loadlock_policy::Millis;
+use loadlock_policy::breaker::BreakerPolicy;
+use loadlock_policy::retry::RetryPolicy;
 use support::{FILE, Machine, explained};
 
 #[test]
@@ -20,22 +23,32 @@ fn no_file_at_all_works() {
         local.connection.component.source,
         ComponentSource::Builtin("local".into())
     );
-    assert!(local.connection.egress.is_empty() && local.connection.credentials.is_empty());
+    assert!(local.connection.egress.rules().is_empty() && local.connection.credentials.is_empty());
     let [grant] = config.grants.as_slice() else {
         panic!("{:?}", config.grants)
     };
     assert_eq!(grant.root, Path::new("/work"));
-    assert_eq!(grant.origin, Origin::Default);
+    assert_eq!(grant.origin, Provenance::Default);
     assert!(grant.allows_provider("local") && grant.allows_tenant(None));
     assert!(!grant.allows_tenant(Some("acme")));
-    assert!(config.validator.deny_secrets && config.validator.deny_mismatch && !config.validator.allow_empty);
+    let rules = &config.validator.rules;
+    assert!(rules.deny_secrets && rules.deny_mismatch && !rules.allow_empty);
+    assert_eq!(rules.max_bytes, Some(16 << 30));
     assert_eq!(
         (config.retry.attempts, config.retry.base, config.retry.cap),
-        (3, Duration::from_secs(1), Duration::from_secs(60))
+        (3, Millis::from_secs(1), Millis::from_secs(60))
     );
     assert_eq!(
-        (config.breaker.failures, config.breaker.open, config.breaker.successes),
-        (5, Duration::from_secs(60), 2)
+        (
+            config.breaker.failures,
+            config.breaker.open_for,
+            config.breaker.successes
+        ),
+        (5, Millis::from_secs(60), 2)
+    );
+    assert_eq!(
+        (config.retry, config.breaker),
+        (RetryPolicy::default(), BreakerPolicy::default())
     );
     assert_eq!(config.auth.leeway, Duration::from_secs(60));
     assert!(config.auth.legacy_until.is_none());
@@ -109,7 +122,7 @@ fn a_variable_wins_over_the_file_and_says_so() {
         .env("LOADLOCK_VALIDATOR_COMPONENT", "/etc/x.wasm");
     let config = machine.accept(text);
     assert_eq!(config.retry.attempts, 9);
-    assert_eq!(config.retry.base, Duration::from_secs(2));
+    assert_eq!(config.retry.base, Millis::from_secs(2));
     assert_eq!(config.limits.max_upload_size, Size(100_000_000));
     assert_eq!(config.providers[0].max_upload_size, Size(100_000_000));
     assert_eq!(config.auth.audiences, ["x", "y"]);
@@ -160,7 +173,10 @@ fn providers_are_what_the_file_says_in_its_order() {
     let (openai, kimi) = (config.provider("openai").unwrap(), config.provider("kimi").unwrap());
     assert_eq!(openai.retry, config.retry);
     assert_eq!((openai.concurrency, kimi.concurrency), (None, Some(2)));
-    assert_eq!((kimi.retry.attempts, kimi.breaker.failures), (1, 0));
+    assert_eq!(
+        (kimi.retry.attempts, kimi.retry.enabled, kimi.breaker.enabled),
+        (1, false, false)
+    );
     assert_eq!(kimi.retry.base, config.retry.base);
     assert_eq!(
         (kimi.sandbox.memory, kimi.sandbox.cpu),
@@ -185,7 +201,8 @@ fn a_component_may_be_pinned() {
 
 #[test]
 fn a_credential_without_egress_is_noted() {
-    let config = Machine::new().accept("[providers.kimi]\ncredential = { header = \"a\", value = \"${env:K}\" }");
+    let config =
+        Machine::new().accept("[providers.kimi]\negress = []\ncredential = { header = \"a\", value = \"${env:K}\" }");
     assert!(
         config.notes[0].contains("`providers.kimi.egress`"),
         "{:?}",

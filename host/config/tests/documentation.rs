@@ -42,7 +42,7 @@ fn the_examples_are_valid() {
             config
                 .providers
                 .iter()
-                .any(|provider| !provider.connection.egress.is_empty())
+                .any(|provider| !provider.connection.egress.is_none())
         );
     }
 }

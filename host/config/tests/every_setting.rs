@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use loadlock_config::{Code, Kind, Origin, Preset, SETTINGS, Setting, explain};
+use loadlock_config::{Code, Provenance, SETTINGS, Setting, SettingKind, explain};
 use support::{FILE, Machine, explained};
 
 /// Each setting at each of its places, with the provider `kimi` for `<name>`.
@@ -16,21 +16,21 @@ fn places() -> impl Iterator<Item = (&'static Setting, String)> {
     })
 }
 
-fn bad_values(kind: &Kind) -> &'static [(&'static str, Code)] {
+fn bad_values(kind: &SettingKind) -> &'static [(&'static str, Code)] {
     match kind {
-        Kind::Path | Kind::Name => &[
+        SettingKind::Path | SettingKind::Name => &[
             ("3", Code::WrongType),
             ("[\"x\"]", Code::WrongType),
             ("\"\"", Code::BadValue),
             ("\"a\\u0000b\"", Code::BadValue),
         ],
-        Kind::Texts => &[
+        SettingKind::Texts => &[
             ("\"x\"", Code::WrongType),
             ("[3]", Code::WrongType),
             ("[\"\"]", Code::BadValue),
             ("{ a = 1 }", Code::WrongType),
         ],
-        Kind::Size { .. } => &[
+        SettingKind::Size { .. } => &[
             ("-1", Code::BadValue),
             ("true", Code::WrongType),
             ("\"12 elephants\"", Code::BadValue),
@@ -38,7 +38,7 @@ fn bad_values(kind: &Kind) -> &'static [(&'static str, Code)] {
             ("\"0 B\"", Code::OutOfRange),
             ("\"1000000 TB\"", Code::OutOfRange),
         ],
-        Kind::Duration { .. } => &[
+        SettingKind::Duration { .. } => &[
             ("60", Code::WrongType),
             ("\"60\"", Code::BadValue),
             ("\"-1s\"", Code::BadValue),
@@ -46,25 +46,25 @@ fn bad_values(kind: &Kind) -> &'static [(&'static str, Code)] {
             ("\"9999d\"", Code::OutOfRange),
             ("[]", Code::WrongType),
         ],
-        Kind::Integer { .. } => &[
+        SettingKind::Integer { .. } => &[
             ("\"3\"", Code::WrongType),
             ("1.5", Code::WrongType),
             ("-1", Code::OutOfRange),
             ("99999999999999999999999999", Code::OutOfRange),
         ],
-        Kind::Ratio { .. } => &[
+        SettingKind::Ratio { .. } => &[
             ("\"2\"", Code::WrongType),
             ("nan", Code::OutOfRange),
             ("inf", Code::OutOfRange),
             ("0.5", Code::OutOfRange),
         ],
-        Kind::Date => &[
+        SettingKind::Date => &[
             ("\"tomorrow\"", Code::BadValue),
             ("2027-01-01", Code::BadValue),
             ("2027-01-01T00:00:00", Code::BadValue),
             ("3", Code::WrongType),
         ],
-        Kind::Component => &[
+        SettingKind::Component => &[
             ("3", Code::WrongType),
             ("\"builtin:nobody\"", Code::BadValue),
             ("\"missing.wasm\"", Code::BadPath),
@@ -72,8 +72,8 @@ fn bad_values(kind: &Kind) -> &'static [(&'static str, Code)] {
             ("{ sha256 = \"12\" }", Code::Missing),
             ("{ path = \"x.wasm\", sha526 = \"12\" }", Code::UnknownKey),
         ],
-        Kind::Map => &[("3", Code::WrongType), ("{ a = [1] }", Code::WrongType)],
-        Kind::Records(_) => &[
+        SettingKind::Map => &[("3", Code::WrongType), ("{ a = [1] }", Code::WrongType)],
+        SettingKind::Records(_) => &[
             ("3", Code::WrongType),
             ("[3]", Code::WrongType),
             ("[{ bogus = 1 }]", Code::UnknownKey),
@@ -83,8 +83,8 @@ fn bad_values(kind: &Kind) -> &'static [(&'static str, Code)] {
 }
 
 #[test]
-fn there_are_fewer_than_forty() {
-    assert!(SETTINGS.len() < 40, "{}", SETTINGS.len());
+fn there_are_fewer_than_fifty() {
+    assert!(SETTINGS.len() < 50, "{}", SETTINGS.len());
 }
 
 #[test]
@@ -143,19 +143,19 @@ fn a_setting_in_the_wrong_section_is_found() {
 fn defaults_are_valid_and_shown() {
     let config = Machine::new().accept("");
     for (setting, place) in places() {
-        let Preset::Value(text) = setting.default else {
+        let Some(text) = setting.default.value() else {
             continue;
         };
         if place.starts_with("providers.") {
             continue;
         }
         let line = explained(&config, &place);
-        assert_eq!(line.origin, Origin::Default, "{place}");
+        assert_eq!(line.origin, Provenance::Default, "{place}");
         assert_eq!(line.meaning, setting.meaning);
         // What `explain` shows comes from the table; that it also parses shows in an accepted file.
         let literal = match setting.kind {
-            Kind::Texts => format!("[\"{text}\"]"),
-            Kind::Integer { .. } | Kind::Ratio { .. } => text.to_owned(),
+            SettingKind::Texts => format!("[\"{text}\"]"),
+            SettingKind::Integer { .. } | SettingKind::Ratio { .. } => text.into_owned(),
             _ => format!("\"{text}\""),
         };
         let written = Machine::new().accept(&format!("{place} = {literal}"));
@@ -166,7 +166,7 @@ fn defaults_are_valid_and_shown() {
                 .filter(same)
                 .eq(explain(&config).into_iter().filter(same))
         );
-        assert!(matches!(explained(&written, &place).origin, Origin::File(_)));
+        assert!(matches!(explained(&written, &place).origin, Provenance::File(_)));
     }
 }
 
@@ -181,7 +181,7 @@ fn every_variable_is_distinct_and_overrides() {
         let errors = Machine::new().env(&name, "\u{7}").parse("").expect_err(&name);
         assert_eq!(errors.len(), 1, "{errors:#?}");
         assert_eq!(errors[0].key, place);
-        assert_eq!(errors[0].origin, Origin::Env(name.clone()));
+        assert_eq!(errors[0].origin, Provenance::Env(name.clone()));
         assert!(
             errors[0]
                 .to_string()

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use loadlock_config::{Code, Config, ConfigErrors, Facts, Origin, load_with};
+use loadlock_config::{Code, Config, ConfigErrors, Facts, Provenance, load_with};
 use tempfile::TempDir;
 
 struct Place {
@@ -77,7 +77,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
         assert!(error.what.contains(part) && error.what.contains(file), "{error}");
     }
     let errors = place.load(None, &[("LOADLOCK_CONFIG", "missing.toml")]).unwrap_err();
-    assert_eq!(errors.as_slice()[0].origin, Origin::Env("LOADLOCK_CONFIG".into()));
+    assert_eq!(errors.as_slice()[0].origin, Provenance::Env("LOADLOCK_CONFIG".into()));
 }
 
 #[cfg(unix)]
@@ -105,6 +105,6 @@ fn a_variable_that_is_not_text_is_an_error() {
     };
     let broken = OsString::from_vec(vec![0xff]);
     let errors = load_with(None, [("LOADLOCK_HOME".into(), broken.clone())], &facts).unwrap_err();
-    assert_eq!(errors.as_slice()[0].origin, Origin::Env("LOADLOCK_HOME".into()));
+    assert_eq!(errors.as_slice()[0].origin, Provenance::Env("LOADLOCK_HOME".into()));
     load_with(None, [("OTHER".into(), broken)], &facts).unwrap();
 }

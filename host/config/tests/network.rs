@@ -5,7 +5,8 @@ mod support;
 
 use std::path::Path;
 
-use loadlock_config::{Code, CredentialKind, Part, Scheme, explain};
+use loadlock_config::{Code, Egress, explain};
+use loadlock_policy::credential::{CredentialMode, Reference, TemplatePart};
 use support::{Machine, explained, refused};
 
 fn rule(url: &str) -> String {
@@ -14,38 +15,29 @@ fn rule(url: &str) -> String {
 
 #[test]
 fn a_rule_is_scheme_host_port_and_path() {
-    for (url, scheme, host, port, path) in [
+    for (url, origin, path) in [
         (
             "https://api.moonshot.ai/v1/files",
-            Scheme::Https,
-            "api.moonshot.ai",
-            443,
+            "https://api.moonshot.ai",
             "/v1/files",
         ),
-        ("https://API.Example.com", Scheme::Https, "api.example.com", 443, "/"),
+        ("https://API.Example.com", "https://api.example.com", "/"),
         (
             "https://api.example.com:8443/v1/",
-            Scheme::Https,
-            "api.example.com",
-            8443,
+            "https://api.example.com:8443",
             "/v1",
         ),
-        ("http://192.0.2.7/x", Scheme::Http, "192.0.2.7", 80, "/x"),
-        ("https://[2001:DB8::1]:444/x", Scheme::Https, "2001:db8::1", 444, "/x"),
+        ("http://1.2.3.4/x", "http://1.2.3.4", "/x"),
+        ("https://[2606:4700::1111]:444/x", "https://[2606:4700::1111]:444", "/x"),
     ] {
         let config = Machine::new().accept(&rule(url));
-        let grant = &config.provider("kimi").unwrap().connection.egress[0];
+        let rule = &config.provider("kimi").unwrap().connection.egress.rules()[0];
         assert_eq!(
-            (
-                grant.scheme,
-                grant.host.as_str(),
-                grant.port,
-                grant.path_prefix.as_str()
-            ),
-            (scheme, host, port, path)
+            (rule.grant.origin.to_string().as_str(), rule.grant.prefix.as_str()),
+            (origin, path)
         );
-        assert_eq!(grant.methods, ["POST"]);
-        assert_eq!(grant.origin.place().unwrap().line, 3);
+        assert_eq!(rule.grant.describe(), format!("POST {origin}{path}"));
+        assert_eq!(rule.origin.place().unwrap().line, 3);
     }
 }
 
@@ -102,27 +94,144 @@ fn private_addresses_are_a_decision() {
     for host in [
         "127.0.0.1",
         "10.0.0.1",
-        "169.254.169.254",
-        "0.0.0.0",
+        "172.31.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.1.1",
+        "198.18.0.1",
+        "198.19.255.254",
         "[::1]",
         "[fd00::1]",
         "[fe80::1]",
-        "[::ffff:10.0.0.1]",
+        "[2001:2::1]",
+        "[64:ff9b::10.0.0.1]",
+        "[64:ff9b::7f00:1]",
         "localhost",
+        "files.localhost",
     ] {
-        refused(
-            &rule(&format!("http://{host}/x")),
-            3,
-            "providers.kimi.egress[0].url",
-            Code::Conflict,
+        let text = rule(&format!("http://{host}/x"));
+        let error = refused(&text, 3, "providers.kimi.egress[0].url", Code::Conflict);
+        assert!(error.to_string().contains("`private = true`"), "{error}");
+        let config = Machine::new().accept(&private(&text));
+        assert!(
+            config.provider("kimi").unwrap().connection.egress.rules()[0]
+                .grant
+                .private
         );
     }
-    let text = rule("http://127.0.0.1:9/x").replace("methods", "private = true, methods");
-    let config = Machine::new().accept(&text);
-    assert!(config.provider("kimi").unwrap().connection.egress[0].private);
+    let config = Machine::new().accept(&private(&rule("http://127.0.0.1:9/x")));
     assert_eq!(
         explained(&config, "providers.kimi.egress[0]").value,
         "POST http://127.0.0.1:9/x (private)"
+    );
+}
+
+fn private(text: &str) -> String {
+    text.replace("methods", "private = true, methods")
+}
+
+/// What no connection is ever made to is refused before there is one, with and without `private`.
+#[test]
+fn an_address_that_connecting_would_refuse_is_refused() {
+    for host in [
+        "169.254.169.254",
+        "169.254.170.2",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "[fd00:ec2::254]",
+        "[fd20:ce::254]",
+        "0.0.0.0",
+        "0.1.2.3",
+        "[::]",
+        "224.0.0.1",
+        "239.255.255.255",
+        "255.255.255.255",
+        "[ff02::1]",
+        "192.0.2.7",
+        "198.51.100.1",
+        "203.0.113.1",
+        "[2001:db8::1]",
+        "[3fff::1]",
+        "240.0.0.1",
+        "[100::1]",
+        "192.88.99.1",
+        "[2002:7f00:1::]",
+        "[2001::1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::1.1.1.1]",
+        "[::ffff:10.0.0.1]",
+        "[::ffff:1.1.1.1]",
+    ] {
+        let text = rule(&format!("https://{host}/x"));
+        for text in [private(&text), text] {
+            let error = refused(&text, 3, "providers.kimi.egress[0].url", Code::BadValue);
+            assert!(!error.to_string().contains("private = true"), "{error}");
+        }
+        let text = format!("[providers.kimi]\nsettings = {{ base_url = \"https://{host}/v1\" }}\n");
+        refused(&text, 2, "providers.kimi.settings.base_url", Code::BadValue);
+    }
+}
+
+#[test]
+fn a_built_in_provider_gets_what_it_asks_for() {
+    let config = Machine::new().accept("[providers.kimi]\n[providers.glm]\negress = []\n");
+    let egress =
+        |config: &loadlock_config::Config, name: &str| config.provider(name).unwrap().connection.egress.clone();
+    assert_eq!(egress(&config, "kimi"), Egress::Declared);
+    let line = explained(&config, "providers.kimi.egress");
+    assert_eq!(
+        (line.value.as_str(), line.origin.to_string().as_str()),
+        (
+            "what builtin:kimi asks for at its base URL (granted by default)",
+            "default"
+        )
+    );
+    assert!(egress(&config, "glm").is_none());
+    let line = explained(&config, "providers.glm.egress");
+    assert_eq!(line.value, "nothing: every request is refused");
+    assert_eq!(line.origin.place().unwrap().line, 3);
+
+    let text = "[providers.own]\ncomponent = \"builtin:openai\"\n[providers.mine]\ncomponent = \"x.wasm\"\n\
+                [tracker]\ncomponent = \"builtin:tracker-supabase\"\n";
+    let config = Machine::new().accept(text);
+    assert_eq!(egress(&config, "own"), Egress::Declared);
+    assert!(egress(&config, "mine").is_none(), "nothing for what is not built in");
+    assert!(config.tracker.egress.is_none(), "a tracker has no profile to ask in");
+    assert_eq!(
+        explained(&config, "providers.mine.egress").value,
+        "nothing: every request is refused"
+    );
+}
+
+#[test]
+fn the_base_url_of_a_grant_by_default_is_judged() {
+    let provider = |url: &str, more: &str| {
+        format!("[providers.own]\ncomponent = \"builtin:openai\"\nsettings = {{ base_url = \"{url}\" }}\n{more}")
+    };
+    let key = "providers.own.settings.base_url";
+    let credential = "credential = { header = \"X-Key\", value = \"${env:K}\" }\n";
+    for url in [
+        "http://127.0.0.1:8000/v1",
+        "http://localhost/v1",
+        "https://api.example/v1",
+    ] {
+        Machine::new().accept(&provider(url, credential));
+    }
+    for url in ["http://api.example/v1", "http://10.0.0.1/v1"] {
+        Machine::new().accept(&provider(url, ""));
+        refused(&provider(url, credential), 3, key, Code::Insecure);
+        // Narrowed by hand the rules are judged instead.
+        let rules = "egress = [{ url = \"https://api.example/v1\", methods = [\"GET\"] }]\n";
+        Machine::new().accept(&provider(url, &format!("{credential}{rules}")));
+    }
+    refused(&provider("https://api.example/v1?x", ""), 3, key, Code::BadValue);
+    refused(
+        &provider("https://u:pw@api.example/v1", ""),
+        3,
+        key,
+        Code::LiteralSecret,
     );
 }
 
@@ -172,10 +281,16 @@ fn credentials_are_references() {
     let text = credential("{ header = \"Authorization\", value = \"Bearer ${file:keys/kimi}\" }");
     let config = Machine::new().accept(&text);
     let credential = &config.provider("kimi").unwrap().connection.credentials[0];
-    assert_eq!(credential.kind, CredentialKind::Header("authorization".into()));
+    assert_eq!(
+        (credential.header.as_str(), credential.mode),
+        ("authorization", CredentialMode::Plain)
+    );
     assert_eq!(
         credential.value.parts(),
-        [Part::Text("Bearer ".into()), Part::File("/etc/keys/kimi".into())]
+        [
+            TemplatePart::Text("Bearer ".into()),
+            TemplatePart::Reference(Reference::File("/etc/keys/kimi".into()))
+        ]
     );
     assert_eq!(
         explained(&config, "providers.kimi.credential").value,
@@ -303,4 +418,31 @@ fn explain_shows_templates_only() {
     let text = credential("{ header = \"Authorization\", value = \"Bearer ${env:LOADLOCK_KIMI_KEY}\" }");
     let config = Machine::new().env("LOADLOCK_KIMI_KEY", "sk-very-secret").accept(&text);
     assert!(!format!("{:?} {config:?}", explain(&config)).contains("sk-very-secret"));
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let text = "server.trusted_proxies = [\"10.0.0.7\", \"2001:db8:1::/48\", \"::ffff:192.0.2.1\", \
+                \"proxy-protocol:192.0.2.0/24\", \"proxy-protocol:2001:db8::9\"]";
+    let server = Machine::new().accept(text).server;
+    let shown = |networks: &[_]| networks.iter().map(ToString::to_string).collect::<Vec<String>>();
+    assert_eq!(
+        shown(&server.trusted_proxies),
+        ["10.0.0.7/32", "2001:db8:1::/48", "192.0.2.1/32"]
+    );
+    assert_eq!(shown(&server.proxy_protocol), ["192.0.2.0/24", "2001:db8::9/128"]);
+    for bad in [
+        "proxy.example",
+        "10.0.0.0/33",
+        "10.0.0.7/8",
+        "0.0.0.0/0",
+        "::/0",
+        "10.0.0.7:8420",
+        "proxy-protocol:",
+        "proxy-protocol: 10.0.0.7",
+    ] {
+        let text = format!("server.trusted_proxies = [\"{bad}\"]");
+        let error = refused(&text, 1, "server.trusted_proxies[0]", Code::BadValue);
+        assert!(!error.hint.is_empty(), "{bad}");
+    }
 }

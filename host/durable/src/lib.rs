@@ -18,7 +18,7 @@ pub mod power;
 /// What counts is what the file held before: a write that runs beside the sync may be left out of it.
 #[must_use = "a sync that is not said to have been made is none"]
 #[derive(Debug)]
-pub struct Pending(#[cfg(feature = "power-loss")] power::Pending);
+pub struct Pending(#[cfg(feature = "power-loss")] power::PendingName);
 
 impl Pending {
     /// Looks at a file or directory that a component is about to sync.
@@ -26,7 +26,7 @@ impl Pending {
     pub fn of_component(file: &File) -> Self {
         Self(
             #[cfg(feature = "power-loss")]
-            power::Pending::of(file, power::path_of(file)),
+            power::PendingName::of(file, power::path_of(file)),
         )
     }
 
@@ -35,7 +35,7 @@ impl Pending {
     fn here(file: &File) -> Self {
         Self(
             #[cfg(feature = "power-loss")]
-            power::Pending::of(file, std::panic::Location::caller().to_string()),
+            power::PendingName::of(file, std::panic::Location::caller().to_string()),
         )
     }
 

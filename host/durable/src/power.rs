@@ -27,7 +27,7 @@ pub enum Names {
 type Node = (u64, Duration);
 
 #[derive(Debug, Clone)]
-enum Entry {
+enum DiskEntry {
     File(Node),
     Directory(Node),
     Link(PathBuf),
@@ -35,14 +35,14 @@ enum Entry {
 
 /// What a sync made last.
 #[derive(Debug, Clone)]
-enum Kept {
+enum KeptContent {
     Content(Arc<Vec<u8>>),
-    Names(BTreeMap<OsString, Entry>),
+    Names(BTreeMap<OsString, DiskEntry>),
 }
 
 #[derive(Debug, Default)]
 struct Disk {
-    kept: HashMap<Node, Kept>,
+    kept: HashMap<Node, KeptContent>,
     passed: BTreeSet<String>,
     skipped: Option<String>,
 }
@@ -59,15 +59,15 @@ fn with<T>(work: impl FnOnce(&mut Disk) -> T) -> T {
 
 /// A sync that is about to be made.
 #[derive(Debug)]
-pub(crate) struct Pending {
-    seen: io::Result<(Node, Kept)>,
+pub(crate) struct PendingName {
+    seen: io::Result<(Node, KeptContent)>,
     site: String,
 }
 
-impl Pending {
+impl PendingName {
     pub(crate) fn of(file: &File, mut site: String) -> Self {
         let seen = look(file);
-        if let Ok((_, Kept::Content(content))) = &seen
+        if let Ok((_, KeptContent::Content(content))) = &seen
             // Text, because one key in 256 begins with the same byte.
             && std::str::from_utf8(content).is_ok_and(|text| text.starts_with('{'))
         {
@@ -111,9 +111,9 @@ pub fn forget() {
 /// The system's.
 pub fn adopt(root: &Path) -> io::Result<()> {
     let (node, kept) = look(&File::open(root)?)?;
-    if let Kept::Names(names) = &kept {
+    if let KeptContent::Names(names) = &kept {
         for (name, entry) in names {
-            if !matches!(entry, Entry::Link(_)) {
+            if !matches!(entry, DiskEntry::Link(_)) {
                 adopt(&root.join(name))?;
             }
         }
@@ -146,7 +146,7 @@ impl Disk {
         std::fs::DirBuilder::new().mode(0o700).create(to)?;
         let entries = match (names, self.kept.get(&directory)) {
             (Names::Current, _) => list(from)?,
-            (Names::Synced, Some(Kept::Names(names))) => names.clone(),
+            (Names::Synced, Some(KeptContent::Names(names))) => names.clone(),
             (Names::Synced, _) => BTreeMap::new(),
         };
         for (name, entry) in entries {
@@ -155,12 +155,12 @@ impl Disk {
             }
             let to = to.join(&name);
             match entry {
-                Entry::Link(target) => std::os::unix::fs::symlink(target, to)?,
-                Entry::Directory(node) => {
+                DiskEntry::Link(target) => std::os::unix::fs::symlink(target, to)?,
+                DiskEntry::Directory(node) => {
                     self.write(node, &from.join(&name), &to, names, &[])?;
                 }
-                Entry::File(node) => match self.kept.get(&node) {
-                    Some(Kept::Content(content)) => std::fs::write(to, &**content)?,
+                DiskEntry::File(node) => match self.kept.get(&node) {
+                    Some(KeptContent::Content(content)) => std::fs::write(to, &**content)?,
                     _ => std::fs::write(to, b"")?,
                 },
             }
@@ -187,14 +187,14 @@ pub(crate) fn path_of(file: &File) -> String {
     format!("component: {}", end.join("/"))
 }
 
-fn look(file: &File) -> io::Result<(Node, Kept)> {
+fn look(file: &File) -> io::Result<(Node, KeptContent)> {
     let metadata = file.metadata()?;
     // The handle may be write-only.
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let kept = if metadata.is_dir() {
-        Kept::Names(list(&path)?)
+        KeptContent::Names(list(&path)?)
     } else {
-        Kept::Content(Arc::new(std::fs::read(&path)?))
+        KeptContent::Content(Arc::new(std::fs::read(&path)?))
     };
     Ok((node(&metadata)?, kept))
 }
@@ -205,7 +205,7 @@ fn node(metadata: &Metadata) -> io::Result<Node> {
     Ok((metadata.ino(), born))
 }
 
-fn list(directory: &Path) -> io::Result<BTreeMap<OsString, Entry>> {
+fn list(directory: &Path) -> io::Result<BTreeMap<OsString, DiskEntry>> {
     let mut entries = BTreeMap::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -216,11 +216,11 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, Entry>> {
             Err(error) => return Err(error),
         };
         let found = if metadata.is_symlink() {
-            Entry::Link(std::fs::read_link(entry.path())?)
+            DiskEntry::Link(std::fs::read_link(entry.path())?)
         } else if metadata.is_dir() {
-            Entry::Directory(node(&metadata)?)
+            DiskEntry::Directory(node(&metadata)?)
         } else {
-            Entry::File(node(&metadata)?)
+            DiskEntry::File(node(&metadata)?)
         };
         entries.insert(entry.file_name(), found);
     }

@@ -14,6 +14,7 @@ pub struct Account {
     sent: AtomicU64,
     received: AtomicU64,
     micros: AtomicU64,
+    storing: AtomicU64,
 }
 
 impl Account {
@@ -42,6 +43,12 @@ impl Account {
         self.received.load(Ordering::Relaxed)
     }
 
+    /// Requests that may store something (all but GET, HEAD and OPTIONS) and that a connection took, in whole or in part.
+    /// While this is zero, nothing can have been stored upstream.
+    pub fn storing_requests(&self) -> u64 {
+        self.storing.load(Ordering::SeqCst)
+    }
+
     /// Time between handing a request over and the end (or the drop) of its response body, summed over requests.
     pub fn elapsed(&self) -> Duration {
         Duration::from_micros(self.micros.load(Ordering::Relaxed))
@@ -49,6 +56,14 @@ impl Account {
 
     pub(crate) fn add_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_storing(&self) {
+        self.storing.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn take_storing_back(&self) {
+        self.storing.fetch_sub(1, Ordering::SeqCst);
     }
 
     pub(crate) fn add_connection(&self) {

@@ -74,6 +74,27 @@ impl std::fmt::Display for Direction {
     }
 }
 
+/// What a connection that is being opened waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The addresses of the name.
+    Name,
+    /// An address that takes the connection.
+    Tcp,
+    /// The TLS handshake.
+    Tls,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Name => "the resolver gave no answer for the name",
+            Self::Tcp => "nothing answered at the address",
+            Self::Tls => "the connection was taken, and the TLS handshake was not answered",
+        })
+    }
+}
+
 /// What part of TLS failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {
@@ -160,18 +181,20 @@ pub enum Error {
         reason: String,
     },
     /// No connection in time.
-    #[error("connect_timeout: {origin}: no connection in {after:?}")]
+    #[error("connect_timeout: {origin}: no connection in {after:?}: {stage}")]
     ConnectTimeout {
         /// The granted origin.
         origin: String,
+        /// What it was waiting for.
+        stage: Stage,
         /// `Timeouts::connect`.
         after: Duration,
     },
     /// The TLS handshake failed.
-    #[error("tls_error: `{host}`: {reason}")]
+    #[error("tls_error: {origin}: {reason}")]
     Tls {
-        /// The granted host.
-        host: String,
+        /// The granted origin.
+        origin: String,
         /// Which part failed.
         fault: TlsFault,
         /// What TLS said.

@@ -1,10 +1,11 @@
 //! Which clock is running for a request that has no response yet.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::connect::Opening;
 use crate::{Direction, Error, Timeouts};
 
 /// What the request waits for.
@@ -25,13 +26,15 @@ pub(crate) enum Phase {
 pub(crate) struct Progress {
     state: Mutex<(Phase, Instant)>,
     changed: Notify,
+    opening: Arc<Opening>,
 }
 
 impl Progress {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant, opening: Arc<Opening>) -> Self {
         Self {
             state: Mutex::new((Phase::Connecting, now)),
             changed: Notify::new(),
+            opening,
         }
     }
 
@@ -75,7 +78,8 @@ impl Progress {
             Phase::Guest => return None,
             Phase::Connecting => {
                 let after = timeouts.connect;
-                (after, Error::ConnectTimeout { origin, after })
+                let stage = self.opening.stage();
+                (after, Error::ConnectTimeout { origin, stage, after })
             }
             Phase::Upstream => {
                 let after = timeouts.between_bytes;

@@ -12,6 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::account::Account;
 use crate::progress::{Phase, Progress};
+use crate::reach::Reach;
 use crate::{Error, Limits};
 
 /// Headers about one connection, or which the transport sets itself. A component has no say in them.
@@ -98,11 +99,18 @@ pub(crate) struct RequestBody {
     sent: u64,
     ended: bool,
     progress: Arc<Progress>,
+    reach: Arc<Reach>,
     accounts: [Arc<Account>; 2],
 }
 
 impl RequestBody {
-    pub(crate) fn new<B>(body: B, declared: Option<u64>, progress: Arc<Progress>, accounts: [Arc<Account>; 2]) -> Self
+    pub(crate) fn new<B>(
+        body: B,
+        declared: Option<u64>,
+        progress: Arc<Progress>,
+        reach: Arc<Reach>,
+        accounts: [Arc<Account>; 2],
+    ) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -118,6 +126,7 @@ impl RequestBody {
             sent: 0,
             ended: false,
             progress,
+            reach,
             accounts,
         }
     }
@@ -138,6 +147,8 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
+        // Only a connection that has the head asks for the body.
+        this.reach.taken();
         if this.ended {
             return Poll::Ready(None);
         }

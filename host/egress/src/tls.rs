@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use loadlock_policy::egress::Host;
+use loadlock_policy::egress::{Host, Origin};
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 
 use crate::{BuildError, Error, TlsFault};
 
@@ -86,10 +86,10 @@ fn only(path: &Path) -> Result<RootCertStore, BuildError> {
 }
 
 /// The name that the certificate must carry: the granted host, whatever it resolves to.
-pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
-    match host {
+pub(crate) fn server_name(origin: &Origin) -> Result<ServerName<'static>, Error> {
+    match &origin.host {
         Host::Name(name) => ServerName::try_from(name.clone()).map_err(|error| Error::Tls {
-            host: name.clone(),
+            origin: origin.to_string(),
             fault: TlsFault::Protocol,
             reason: error.to_string(),
         }),
@@ -98,17 +98,66 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     }
 }
 
-/// Gives a failed handshake its name.
-pub(crate) fn handshake_error(host: &Host, error: &std::io::Error) -> Error {
+/// Gives a failed handshake its name, and says what is wrong in words for a person.
+pub(crate) fn handshake_error(origin: &Origin, error: &std::io::Error) -> Error {
     let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let fault = match rustls {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => TlsFault::Certificate,
-        Some(rustls::Error::AlertReceived(_)) => TlsFault::Alert,
-        _ => TlsFault::Protocol,
+    let (fault, reason) = match rustls {
+        Some(rustls::Error::InvalidCertificate(fault)) => (TlsFault::Certificate, certificate(fault)),
+        Some(rustls::Error::NoCertificatesPresented) => {
+            (TlsFault::Certificate, "the server showed no certificate".to_owned())
+        }
+        Some(rustls::Error::AlertReceived(alert)) => (
+            TlsFault::Alert,
+            format!("the server refused the handshake with the alert {alert:?}"),
+        ),
+        Some(rustls::Error::InvalidMessage(_)) => (
+            TlsFault::Protocol,
+            "what answers at this port does not speak TLS".to_owned(),
+        ),
+        Some(other) => (TlsFault::Protocol, other.to_string()),
+        None => (
+            TlsFault::Protocol,
+            format!("the connection ended in the handshake: {}", error.kind()),
+        ),
     };
     Error::Tls {
-        host: host.to_string(),
+        origin: origin.to_string(),
         fault,
-        reason: error.to_string(),
+        reason,
     }
+}
+
+/// What is wrong with a certificate.
+fn certificate(fault: &CertificateError) -> String {
+    match fault {
+        CertificateError::Expired => "its certificate has expired".to_owned(),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("its certificate expired on {}", day(*not_after))
+        }
+        CertificateError::NotValidYet => "its certificate is not valid yet".to_owned(),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("its certificate is not valid before {}", day(*not_before))
+        }
+        CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names: Vec<_> = presented.iter().take(NAMES).map(String::as_str).collect();
+            format!("its certificate is for another name: {}", names.join(", "))
+        }
+        CertificateError::UnknownIssuer => "its certificate is signed by nobody who is trusted here".to_owned(),
+        CertificateError::BadSignature => "the signature of its certificate is not valid".to_owned(),
+        CertificateError::Revoked => "its certificate is revoked".to_owned(),
+        other => format!("its certificate is not valid: {other}"),
+    }
+}
+
+/// Names of a certificate that an error shows: a shared one has hundreds.
+const NAMES: usize = 3;
+
+/// A day in UTC.
+fn day(time: UnixTime) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| "a day out of range".to_owned(),
+        |timestamp| timestamp.strftime("%Y-%m-%d").to_string(),
+    )
 }

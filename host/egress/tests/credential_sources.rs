@@ -10,7 +10,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{ManualClock, bearer, spec};
-use loadlock_egress::credential::{Credential, CredentialError, HeaderSpec, Mode, RECHECK};
+use loadlock_egress::credential::{Credential, CredentialError, HeaderSpec, RECHECK};
+use loadlock_policy::credential::CredentialMode;
 
 const KEY: &str = "sk-live-0123456789abcdef";
 
@@ -89,7 +90,7 @@ async fn taking_the_file_away_takes_the_credential_away() {
 
 fn glm(key: &'static str, clock: &Arc<ManualClock>) -> Result<Credential, CredentialError> {
     let specs = [HeaderSpec {
-        mode: Mode::GlmSigned,
+        mode: CredentialMode::GlmSigned,
         ..spec("authorization", "Bearer ${env:ZAI_API_KEY}")
     }];
     Credential::load("glm", &specs, &|_| Some(key.to_owned()), Arc::clone(clock) as Arc<_>)

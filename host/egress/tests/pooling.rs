@@ -36,20 +36,22 @@ async fn providers_share_no_connection() {
 }
 
 #[tokio::test]
-async fn grants_that_differ_in_private_share_no_connection() {
+async fn a_grant_that_is_not_private_gets_no_connection_of_one_that_is() {
     let server = serve(None, echo_head).await;
     let origin = server.origin();
     let transport = transport(&origin);
     for private in [true, false, true, false] {
         let mut decided = allowed(&origin, Method::Get, "/");
         decided.private = private;
-        let response = transport
-            .send(common::empty(), &decided, &Call::default())
-            .await
-            .unwrap();
-        response.into_body().collect().await.unwrap();
+        let answer = transport.send(common::empty(), &decided, &Call::default()).await;
+        if private {
+            answer.unwrap().into_body().collect().await.unwrap();
+        } else {
+            let refused = answer.err().expect("a connection of the private grant was used");
+            assert!(matches!(refused, Error::AddressRefused { .. }), "{refused}");
+        }
     }
-    assert_eq!(server.connections(), 2);
+    assert_eq!(server.connections(), 1);
 }
 
 async fn tls_pair(alpn: &[&str]) -> (common::Server, Origin, loadlock_egress::TransportBuilder) {

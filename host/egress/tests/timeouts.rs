@@ -15,7 +15,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use hyper::body::Frame;
 use loadlock_egress::connect::Resolver;
-use loadlock_egress::{Call, Direction, Error, Limits, Timeouts};
+use loadlock_egress::{Call, Direction, Error, Limits, Stage, Timeouts};
 use loadlock_policy::egress::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -70,7 +70,7 @@ async fn connecting_includes_the_name() {
         .unwrap();
     let error = common::get(&transport, &origin, "/").await.unwrap_err();
     assert!(
-        matches!(error, Error::ConnectTimeout { after, .. } if after == Duration::from_secs(10)),
+        matches!(error, Error::ConnectTimeout { after, stage: Stage::Name, .. } if after == Duration::from_secs(10)),
         "{error}"
     );
     assert!(!error.reached_upstream());
@@ -91,7 +91,10 @@ async fn connecting_includes_tls() {
         .build(&common::no_env)
         .unwrap();
     let error = common::get(&transport, &origin, "/").await.unwrap_err();
-    assert!(matches!(error, Error::ConnectTimeout { .. }), "{error}");
+    assert!(
+        matches!(error, Error::ConnectTimeout { stage: Stage::Tls, .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -284,4 +287,62 @@ async fn too_many_requests_at_once_wait_and_then_say_so() {
     assert!(matches!(error, Error::ConnectionLimit { limit: 1, .. }), "{error}");
     drop(first);
     ask().await.unwrap();
+}
+
+/// A forwarder without a server behind it: it takes the connection and closes it. How soon is up to the scheduler, so
+/// one of many counts; what is never allowed is that the host claims to know what it does not.
+#[tokio::test]
+async fn a_connection_that_is_closed_at_once_was_sent_nothing() {
+    let server = raw(|stream| async move { drop(stream) }).await;
+    let origin = server.origin();
+    let mut known = 0;
+    for _ in 0..50 {
+        let transport = builder(&origin).build(&common::no_env).unwrap();
+        let call = Call::default();
+        let request = Request::new(Full::new(Bytes::from_static(b"a small file")));
+        let decided = allowed(&origin, Method::Post, "/");
+        let sent = transport.send(request, &decided, &call);
+        let error = sent.await.unwrap_err();
+        assert_eq!(
+            error.reached_upstream(),
+            call.account.storing_requests() == 1,
+            "{error}"
+        );
+        known += usize::from(!error.reached_upstream());
+    }
+    assert!(known > 0);
+}
+
+/// Whatever becomes of the request afterwards, also if nobody waits for its end any more.
+#[tokio::test]
+async fn a_request_that_a_connection_took_counts_as_sent() {
+    let silent = silent_after("").await;
+    let origin = silent.origin();
+    let transport = builder(&origin).timeouts(LONG).build(&common::no_env).unwrap();
+    for (method, counted) in [
+        (Method::Post, 1),
+        (Method::Put, 1),
+        (Method::Delete, 1),
+        (Method::Get, 0),
+    ] {
+        let call = Call::default();
+        let request = Request::new(Full::new(Bytes::from_static(b"a small file")));
+        let decided = allowed(&origin, method, "/");
+        let sent = transport.send(request, &decided, &call);
+        assert!(tokio::time::timeout(Duration::from_millis(500), sent).await.is_err());
+        assert_eq!(call.account.storing_requests(), counted, "{method:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_connection_does_not() {
+    let origin = loadlock_policy::egress::Origin::parse("http://api.test").unwrap();
+    let resolver = Arc::new(Never);
+    let transport = builder(&origin).resolver(resolver).build(&common::no_env).unwrap();
+    let call = Call::default();
+    let request = Request::new(Full::new(Bytes::from_static(b"a small file")));
+    let decided = allowed(&origin, Method::Post, "/");
+    let sent = transport.send(request, &decided, &call);
+    assert!(tokio::time::timeout(SHORT, sent).await.is_err());
+    assert_eq!(call.account.storing_requests(), 0);
 }

@@ -20,7 +20,7 @@ pub(crate) struct Auditor {
 
 /// An operation under way. Dropped, it is recorded as cancelled.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub(crate) struct PendingAudit {
     slot: Option<Slot>,
     entry: Entry,
     clock: Clock,
@@ -36,12 +36,12 @@ impl Auditor {
     ///
     /// # Errors
     /// [`ErrorCode::StateUnavailable`] while the log cannot be written.
-    pub(crate) async fn begin(&self, event: Event, who: Who, request_id: Option<String>) -> Result<Pending> {
+    pub(crate) async fn begin(&self, event: Event, who: Who, request_id: Option<String>) -> Result<PendingAudit> {
         let slot = self.log.slot().await.map_err(|error| unavailable(&error))?;
         let mut entry = Entry::new(0, event, Outcome::Cancelled);
         entry.who = who;
         entry.request_id = request_id;
-        Ok(Pending {
+        Ok(PendingAudit {
             slot: Some(slot),
             entry,
             clock: self.clock.clone(),
@@ -49,7 +49,7 @@ impl Auditor {
     }
 
     /// [`Self::begin`] for a caller.
-    pub(crate) async fn begin_for(&self, who: &Principal, event: Event) -> Result<Pending> {
+    pub(crate) async fn begin_for(&self, who: &Principal, event: Event) -> Result<PendingAudit> {
         self.begin(event, whom(who), who.peer().request_id.clone()).await
     }
 
@@ -79,7 +79,7 @@ impl Auditor {
     }
 }
 
-impl Pending {
+impl PendingAudit {
     pub(crate) fn what(&mut self) -> &mut What {
         &mut self.entry.what
     }
@@ -133,7 +133,7 @@ impl Pending {
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingAudit {
     fn drop(&mut self) {
         // Whether it is written is the writer's business now; nobody is left to tell.
         drop(self.record(Outcome::Cancelled, None));

@@ -1,5 +1,10 @@
 //! Every error that a user can meet: a stable code, what happened, what to do.
 
+use loadlock_journal::JournalError;
+use loadlock_policy::Millis;
+use loadlock_policy::model::FailureKind;
+use loadlock_sandbox::CallError;
+use loadlock_sandbox::tracker::Answer;
 use serde::Serialize;
 
 macro_rules! codes {
@@ -73,6 +78,9 @@ codes! {
     ProviderRateLimited = "provider_rate_limited", 429, "The vendor asks to slow down for longer than this upload may \
          wait.",
         "Try again later.";
+    ProviderUnreachable = "provider_unreachable", 503, "There is no connection to the provider; nothing was sent.",
+        "Check what the message names: the host name and its DNS, the port, the certificate; and whether the vendor has \
+         an outage.";
     ReceiptMismatch = "receipt_mismatch", 502, "What the provider says it stored is not what the host saw it read; \
          the remote file is deleted.",
         "Update the provider component, or stop using it.";
@@ -114,6 +122,9 @@ codes! {
         "Wait as long as `Retry-After` says.";
     RequestInvalid = "request_invalid", 400, "The request does not make sense.",
         "Read the message.";
+    EncodingUnsupported = "encoding_unsupported", 415, "The body, or a part of it, is encoded, such as with gzip or \
+         base64.",
+        "Send the bytes as they are.";
     NoSuchEndpoint = "no_such_endpoint", 404, "The gateway has nothing at this path.",
         "Check the URL.";
     MethodNotAllowed = "method_not_allowed", 405, "The path exists, but not for this method.",
@@ -203,6 +214,37 @@ impl Error {
 
 /// What the gateway's functions answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The journal's failures, as a user reads them. None of them leaves anything sent.
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        Self::new(ErrorCode::StateUnavailable, format!("the journal: {error}"))
+    }
+}
+
+/// The tracker's answer, as a user reads its failures.
+pub(crate) fn answered<T>(answer: Answer<T>) -> Result<T> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        // The caller's own mistake: a cursor or a limit that the tracker cannot read.
+        Ok(Err(failure)) if failure.kind == FailureKind::Rejected => {
+            Err(Error::new(ErrorCode::RequestInvalid, failure.message).hint("start again without a cursor"))
+        }
+        Ok(Err(failure)) => {
+            Err(Error::new(ErrorCode::TrackerFailed, failure.to_string())
+                .retry_after(failure.retry_after.map(Millis::get)))
+        }
+        Err(error) => Err(Error::new(
+            ErrorCode::TrackerFailed,
+            format!("the tracker gave no answer: {error}"),
+        )),
+    }
+}
+
+/// A call of a component that gave no answer of the contract.
+pub(crate) fn call_error(name: &str, error: &CallError) -> Error {
+    Error::new(ErrorCode::ComponentFailed, format!("`{name}`: {error}"))
+}
 
 #[cfg(test)]
 mod tests {

@@ -30,11 +30,10 @@ impl Home {
             )
         };
         let folders = ["keys", "spool", "cache", "providers", "tracker", "journal", "audit"];
-        loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
-        for folder in folders.map(|folder| path.join(folder)) {
-            loadlock_durable::create(&folder).map_err(|error| unavailable(&folder, error))?;
+        // The lock first: whoever waits for the home asks for it again and again, and the rest takes syncs.
+        if !path.exists() {
+            loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
         }
-        loadlock_durable::names(path).map_err(|error| unavailable(path, error))?;
         let lock_path = path.join("lock");
         let mut lock = OpenOptions::new()
             .read(true)
@@ -56,6 +55,11 @@ impl Home {
             }
             Err(TryLockError::Error(error)) => return Err(unavailable(&lock_path, error)),
         }
+        loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
+        for folder in folders.map(|folder| path.join(folder)) {
+            loadlock_durable::create(&folder).map_err(|error| unavailable(&folder, error))?;
+        }
+        loadlock_durable::names(path).map_err(|error| unavailable(path, error))?;
         let note = || -> std::io::Result<()> {
             use std::io::Write;
             lock.set_len(0)?;
@@ -89,6 +93,11 @@ impl Home {
     /// Digests of files that were read before.
     pub fn digests(&self) -> PathBuf {
         self.path.join("digests")
+    }
+
+    /// Credentials that were accepted before.
+    pub(crate) fn accepted(&self) -> PathBuf {
+        self.path.join("accepted")
     }
 
     /// Where versions before sessions lay in the spool kept uploads that clients sent in pieces.

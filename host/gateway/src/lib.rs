@@ -1,59 +1,59 @@
-//! The pipeline of Loadlock and its durable state.
+//! The road of an upload through Loadlock, and its durable state.
 //!
 //! A [`Gateway`] owns `$LOADLOCK_HOME`. Every front door authenticates a caller ([`Gateway::authenticate`]), and the
 //! [`Principal`] that it gets is what every other function asks for: there is no second entry point.
-//! [`Gateway::upload`] is the one road of an upload; the module `pipeline` shows its stages in order.
+//! [`Gateway::upload`] is the one road of an upload; the module `upload` shows its phases in order.
+//!
+//! `open` puts a gateway together, and is the only module that knows every part of it. `state` holds the parts, each
+//! with its own locks; `admission`, `upload`, `recovery`, `maintenance` and `cluster` work with them; `api` is what
+//! else front doors call.
 
 mod admission;
+mod api;
 mod audit;
 mod clock;
-mod entrance;
+mod cluster;
 mod error;
 mod fault;
-mod files;
-mod gateway;
+mod hash;
 mod home;
 mod id;
-mod import;
-mod limiter;
+mod maintenance;
 pub mod metrics;
-mod pages;
-mod pipeline;
+mod open;
 mod principal;
-mod progress;
-mod providers;
-mod reload;
-mod request;
+mod records;
+mod recovery;
 mod session;
 mod setup;
-mod share;
 mod staged;
-mod tenants;
-mod together;
-mod upkeep;
+mod state;
+mod upload;
 mod view;
 
 pub use admission::{AdmittedFile, Body, ended_early};
+pub use api::files::{Content, ListRequest};
+pub use api::import::{ImportOutcome, Imported};
+pub use api::progress::{Event, Progress, Silent};
+pub use api::request::{Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose};
+pub use api::stage::Announced;
 pub use clock::Clock;
+pub use cluster::peers::Elsewhere;
 pub use error::{Error, ErrorCode, Result};
 #[cfg(feature = "fault-points")]
 pub use fault::{FAULT_POINTS, MODELLED_ELSEWHERE, die};
-pub use files::{Content, ListRequest};
-pub use gateway::Gateway;
 pub use home::Home;
-pub use import::{ImportOutcome, Imported};
-pub use pipeline::Settled;
+pub use maintenance::fsck::{BalanceSheet, NotListed};
+pub use maintenance::inventory::Unlisted;
+pub use maintenance::reconcile::{ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Verdict};
+pub use maintenance::upkeep::Upkeep;
 pub use principal::{Door, Peer, Principal, Scope};
-pub use progress::{Event, Progress, Silent};
-pub use request::{Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose};
+pub use recovery::pass::Settled;
 pub use session::{Alone, DataWriter, InUse, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
-pub use setup::{Builtins, Environment, Setup};
-pub use staged::{Allotment, Announced, Staged};
-pub use together::Elsewhere;
+pub use setup::{Answering, Builtins, Setup};
+pub use staged::{Allotment, Staged};
+pub use state::gateway::Gateway;
+pub use state::live::Environment;
 pub use tokio_util::sync::CancellationToken;
-pub use upkeep::{
-    BalanceSheet, Gauge, Health, NotListed, ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Unlisted, Upkeep,
-    Verdict,
-};
-pub use view::{EligibleView, File, FilePage, Probe, ProviderView, RefusedView, RouteView};
+pub use view::{EgressView, EligibleView, File, FilePage, Gauge, Health, Probe, ProviderView, RefusedView, RouteView};

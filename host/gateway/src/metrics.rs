@@ -2,17 +2,14 @@
 //! list.
 //!
 //! The gateway records through the facade `metrics` and exports nothing itself. What has a truth elsewhere (breakers,
-//! backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`] sets when somebody looks.
+//! backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`](crate::Gateway::publish_gauges) sets when
+//! somebody looks.
 
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ::metrics::{Unit, counter, gauge, histogram};
 use loadlock_policy::breaker::Label;
-use loadlock_sandbox::Usage;
-
-use crate::gateway::Gateway;
+use loadlock_sandbox::CallUsage;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +184,50 @@ pub(crate) fn coordination_failed() {
     counter!(COORDINATION_FAILURES).increment(1);
 }
 
+/// What a breaker's state is now.
+pub(crate) fn breaker(provider: &str, label: Label) {
+    gauge!(BREAKER, "provider" => provider.to_owned()).set(breaker_value(label));
+}
+
+/// Attempts under way at a provider.
+pub(crate) fn provider_in_flight(provider: &str, attempts: u32) {
+    gauge!(PROVIDER_IN_FLIGHT, "provider" => provider.to_owned()).set(f64::from(attempts));
+}
+
+/// Bytes of bodies that are kept.
+pub(crate) fn spool(bytes: u64) {
+    gauge!(SPOOL).set(bytes as f64);
+}
+
+/// What the tracker does not know yet.
+pub(crate) fn backlog(files: u64, age: Duration) {
+    gauge!(BACKLOG).set(files as f64);
+    gauge!(BACKLOG_AGE).set(age.as_secs_f64());
+}
+
+/// The audit log's own counts.
+pub(crate) fn audit_log(records: u64, failures: u64, failing: bool) {
+    counter!(AUDIT_RECORDS).absolute(records);
+    counter!(AUDIT_FAILURES).absolute(failures);
+    gauge!(AUDIT_FAILING).set(if failing { 1.0 } else { 0.0 });
+}
+
+/// What a tenant has stored.
+pub(crate) fn tenant_used(tenant: &str, files: u64, bytes: u64) {
+    gauge!(TENANT_BYTES, "tenant" => tenant.to_owned()).set(bytes as f64);
+    gauge!(TENANT_FILES, "tenant" => tenant.to_owned()).set(files as f64);
+}
+
+/// What a tenant may store.
+pub(crate) fn tenant_limits(tenant: &str, files: Option<u64>, bytes: Option<u64>) {
+    if let Some(max) = bytes {
+        gauge!(TENANT_MAX_BYTES, "tenant" => tenant.to_owned()).set(max as f64);
+    }
+    if let Some(max) = files {
+        gauge!(TENANT_MAX_FILES, "tenant" => tenant.to_owned()).set(max as f64);
+    }
+}
+
 /// How an upload ended.
 pub(crate) fn upload_ended(provider: &str, outcome: &'static str, elapsed: Duration) {
     counter!(UPLOADS, "provider" => provider.to_owned(), "outcome" => outcome).increment(1);
@@ -238,7 +279,7 @@ pub(crate) fn transition(provider: &str, label: Label) {
 }
 
 /// A sandboxed call ended.
-pub(crate) fn call(provider: &str, usage: &Usage, failed: bool) {
+pub(crate) fn call(provider: &str, usage: &CallUsage, failed: bool) {
     histogram!(CPU_SECONDS, "provider" => provider.to_owned()).record(usage.cpu.as_secs_f64());
     histogram!(MEMORY_PEAK, "provider" => provider.to_owned()).record(usage.memory_peak as f64);
     if failed {
@@ -276,49 +317,6 @@ fn breaker_value(label: Label) -> f64 {
         Label::Closed => 0.0,
         Label::HalfOpen => 1.0,
         Label::Open => 2.0,
-    }
-}
-
-impl Gateway {
-    /// Sets the gauges that show what is so now. For a front door, before it renders its metrics.
-    pub async fn publish_gauges(&self) {
-        let inner = &self.0;
-        let now = inner.clock.now();
-        for unit in &inner.providers {
-            let label = unit.breaker.lock().unwrap_or_else(PoisonError::into_inner).label(now);
-            gauge!(BREAKER, "provider" => unit.name.clone()).set(breaker_value(label));
-            gauge!(PROVIDER_IN_FLIGHT, "provider" => unit.name.clone())
-                .set(f64::from(unit.in_flight.load(Ordering::Relaxed)));
-        }
-        gauge!(SPOOL).set(inner.spool.used() as f64);
-        if let Ok(backlog) = inner.journal.backlog() {
-            let age = backlog
-                .oldest_ms
-                .map_or(0, |oldest| inner.clock.wall_ms().saturating_sub(oldest));
-            gauge!(BACKLOG).set(backlog.entries as f64);
-            gauge!(BACKLOG_AGE).set(age as f64 / 1_000.0);
-        }
-        let log = inner.audit.log();
-        counter!(AUDIT_RECORDS).absolute(log.records());
-        counter!(AUDIT_FAILURES).absolute(log.failures());
-        gauge!(AUDIT_FAILING).set(if log.is_failing() { 1.0 } else { 0.0 });
-        let live = inner.live();
-        let named = |tenant: &&loadlock_config::Tenant| tenant.name != "*";
-        for tenant in live.config.tenants.iter().filter(named) {
-            let name = || tenant.name.clone();
-            if let Ok(stored) = inner.stored(&tenant.name).await {
-                let used = stored.all();
-                gauge!(TENANT_BYTES, "tenant" => name()).set(used.bytes as f64);
-                gauge!(TENANT_FILES, "tenant" => name()).set(used.count as f64);
-            }
-            let limits = crate::share::limits(tenant);
-            if let Some(max) = limits.max_bytes {
-                gauge!(TENANT_MAX_BYTES, "tenant" => name()).set(max as f64);
-            }
-            if let Some(max) = limits.max_count {
-                gauge!(TENANT_MAX_FILES, "tenant" => name()).set(max as f64);
-            }
-        }
     }
 }
 

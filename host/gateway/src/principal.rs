@@ -124,15 +124,18 @@ impl Principal {
                 scope.as_str()
             ),
         )
-        .hint(format!(
-            "issue a token with it: `loadlock token issue --scope {}`",
-            scope.as_str()
-        )))
+        .hint(match self.door {
+            Door::Local => format!(
+                "issue a token with it: `loadlock token issue --scope {}`",
+                scope.as_str()
+            ),
+            Door::Network => format!("ask the operator for a token with the scope `{}`", scope.as_str()),
+        }))
     }
 }
 
 /// A caller that is not let in.
-pub(crate) struct Refused {
+pub(crate) struct RefusedCaller {
     /// The auth component's code, or `no_decision`.
     pub(crate) code: &'static str,
     pub(crate) error: Error,
@@ -145,7 +148,7 @@ pub(crate) async fn authenticate(
     credential: Option<&str>,
     peer: Peer,
     now_s: u64,
-) -> Result<Principal, Refused> {
+) -> Result<Principal, RefusedCaller> {
     match auth.authenticate(credential.map(str::to_owned), now_s).await {
         Ok(Ok(identity)) => {
             tracing::info!(target: "loadlock::auth", subject = %identity.subject, tenant = %identity.tenant, legacy = identity.legacy, "[AUTH] accepted");
@@ -158,7 +161,7 @@ pub(crate) async fn authenticate(
         Ok(Err(denial)) => {
             tracing::warn!(target: "loadlock::auth", code = denial.code, "[AUTH] refused: {}", denial.message);
             // What exactly was wrong is for the operator's log; the hint is written for the caller.
-            Err(Refused {
+            Err(RefusedCaller {
                 code: denial.code,
                 error: Error::new(
                     ErrorCode::Unauthenticated,
@@ -169,7 +172,7 @@ pub(crate) async fn authenticate(
         }
         Err(error) => {
             tracing::error!(target: "loadlock::auth", %error, "[AUTH] no decision");
-            Err(Refused {
+            Err(RefusedCaller {
                 code: "no_decision",
                 error: Error::new(
                     ErrorCode::Unauthenticated,

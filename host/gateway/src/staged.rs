@@ -3,16 +3,10 @@
 //! A form may send its file before the fields that say what it is for, and a resumable upload is whole long before it
 //! is uploaded: such a body is staged, and then is the [`Source`](crate::Source) of an upload like any other.
 
-use loadlock_sandbox::validator::{Candidate, Rules};
-
-use crate::admission::{Body, Opened, refused, too_large};
+use crate::admission::Opened;
 use crate::error::{Error, ErrorCode, Result};
-use crate::gateway::Gateway;
-use crate::pipeline::journal_error;
-use crate::principal::{Principal, Scope};
-use crate::request::Target;
-use crate::setup::ProviderUnit;
-use crate::share::Held;
+use crate::principal::Principal;
+use crate::state::tenant_limits::HeldRoom;
 
 /// A whole body in the spool: hashed, its tenant's own, and gone when the value is dropped (or, in a session, when its
 /// door closes that). A power loss may take it unless it is a session's: nobody was promised anything about it yet.
@@ -21,12 +15,12 @@ pub struct Staged {
     pub(crate) opened: Box<Opened>,
     pub(crate) tenant: String,
     /// Room that was held for it before it was received.
-    pub(crate) allotment: Option<Held>,
+    pub(crate) allotment: Option<HeldRoom>,
 }
 
 /// Room within a tenant's limits, held for a body before it is received. Given back when it is dropped.
 #[derive(Debug)]
-pub struct Allotment(Option<Held>);
+pub struct Allotment(pub(crate) Option<HeldRoom>);
 
 impl Staged {
     /// With the room that was held for it, which its upload goes on holding.
@@ -62,154 +56,5 @@ impl Staged {
             return Ok(*self.opened);
         }
         Err(Error::new(ErrorCode::FileNotFound, "there is no such staged body"))
-    }
-}
-
-/// What is known of a body before it comes.
-#[derive(Debug, Clone, Copy)]
-pub struct Announced<'a> {
-    /// Display name.
-    pub name: &'a str,
-    /// What the client believes it to be.
-    pub media_type: Option<&'a str>,
-    /// How large it will be, if that is known.
-    pub bytes: Option<u64>,
-    /// Where to.
-    pub target: &'a Target,
-    /// What for.
-    pub purpose: Option<&'a str>,
-    /// Under which key.
-    pub idempotency_key: Option<&'a str>,
-}
-
-/// Refusals of the validator that no content can change.
-fn is_final(code: &str) -> bool {
-    code.starts_with("name_") || matches!(code, "secret_name" | "too_large" | "empty_file")
-}
-
-impl Gateway {
-    /// Refuses what the pipeline would refuse for what is announced, before a byte of it is sent: an unknown provider,
-    /// a purpose that no provider has, a size that none takes or for which there is no room, a name. Nothing is held:
-    /// the body may take hours to come.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::ProviderUnknown`], [`ErrorCode::PurposeUnsupported`],
-    /// [`ErrorCode::FileTooLarge`], [`ErrorCode::FileRejected`], those of [`Gateway::allot`].
-    pub async fn foresee(&self, who: &Principal, announced: Announced<'_>) -> Result<()> {
-        who.require(Scope::Write)?;
-        self.require_provider(announced.target)?;
-        if let Some(bytes) = announced.bytes {
-            let most = self.largest_upload();
-            if bytes > most {
-                return Err(too_large(most));
-            }
-        }
-        self.require_purpose(&announced)?;
-        self.judge_name(&announced).await?;
-        if let Some(bytes) = announced.bytes {
-            drop(self.allot(who, bytes, announced.idempotency_key).await?);
-        }
-        Ok(())
-    }
-
-    /// Bytes of the largest body that can be kept until it is uploaded, and that a provider may take.
-    pub fn largest_upload(&self) -> u64 {
-        let limits = &self.0.config.limits;
-        let providers = self.0.providers.iter().map(|unit| unit.max_upload_bytes).max();
-        let most = limits.max_upload_size.0.min(limits.spool_size.0);
-        providers.map_or(most, |providers| most.min(providers))
-    }
-
-    /// A provider that may be meant has the purpose, and takes a file of that size for it.
-    fn require_purpose(&self, announced: &Announced<'_>) -> Result<()> {
-        let Some(asked) = announced.purpose else {
-            return Ok(());
-        };
-        let meant = |unit: &&ProviderUnit| match announced.target {
-            Target::Auto => unit.order.is_some(),
-            Target::Pinned(name) => unit.name == *name,
-        };
-        let words = self.0.providers.iter().filter(meant).filter_map(|unit| {
-            let word = unit.purposes.get(asked).map_or(asked, String::as_str);
-            unit.profile.purpose(word).map(|profile| (unit, profile))
-        });
-        let mut most = None;
-        for (unit, profile) in words {
-            let largest = [profile.max_bytes, profile.image_max_bytes].into_iter().flatten().max();
-            let largest = largest.unwrap_or(u64::MAX).min(unit.max_upload_bytes);
-            most = most.max(Some(largest));
-        }
-        match (most, announced.bytes) {
-            (None, _) => Err(Error::new(
-                ErrorCode::PurposeUnsupported,
-                format!(
-                    "no provider that may take the file has the purpose `{}`",
-                    asked.escape_debug()
-                ),
-            )
-            .hint("leave the purpose out, or choose one that a provider has")),
-            (Some(most), Some(bytes)) if bytes > most => Err(too_large(most)),
-            _ => Ok(()),
-        }
-    }
-
-    async fn judge_name(&self, announced: &Announced<'_>) -> Result<()> {
-        let candidate = Candidate {
-            name: announced.name.as_bytes().to_vec(),
-            folder: Vec::new(),
-            // Unknown sizes break no rule.
-            size: announced.bytes.unwrap_or(1),
-            head: Vec::new(),
-            declared_type: announced.media_type.map(str::to_owned),
-        };
-        // Types are judged by the content as well, which is not here yet.
-        let rules = Rules {
-            deny_types: Vec::new(),
-            deny_mismatch: false,
-            ..self.0.rules.clone()
-        };
-        match self.0.validator.inspect(candidate, &rules).await {
-            Ok(Err(refusal)) if is_final(&refusal.code) => Err(refused(refusal)),
-            // One without a clear verdict decides when it sees the file.
-            _ => Ok(()),
-        }
-    }
-
-    /// Holds room for a body that is about to come, of which only the least size is known: one that cannot be stored is
-    /// refused before it is received. The upload compares its true size again.
-    ///
-    /// Under an idempotency key that was used nothing is held: it may be the same upload again, which needs no room.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::QuotaExceeded`], [`ErrorCode::TrackerFailed`],
-    /// [`ErrorCode::StateUnavailable`].
-    pub async fn allot(&self, who: &Principal, at_least: u64, idempotency_key: Option<&str>) -> Result<Allotment> {
-        who.require(Scope::Write)?;
-        let inner = &*self.0;
-        if let Some(key) = idempotency_key {
-            let used = inner
-                .journal
-                .find_keyed(who.tenant(), key, inner.clock.wall_ms())
-                .map_err(|error| journal_error(&error))?;
-            if used.is_some() {
-                return Ok(Allotment(None));
-            }
-        }
-        inner.reserve(who, at_least, None).await.map(Some).map(Allotment)
-    }
-
-    /// Takes a body in whole without uploading it yet.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::SpoolFull`], [`ErrorCode::RequestInvalid`]
-    /// if it ends early. Nothing stays on the disk then.
-    pub async fn stage(&self, who: &Principal, body: Body) -> Result<Staged> {
-        who.require(Scope::Write)?;
-        let max_bytes = self.0.config.limits.max_upload_size.0;
-        Ok(Staged {
-            opened: Box::new(self.0.spool.take(body, max_bytes).await?),
-            tenant: who.tenant().to_owned(),
-            allotment: None,
-        })
     }
 }

@@ -8,8 +8,6 @@ use loadlock_sandbox::Inspection;
 use loadlock_sandbox::tracker::FileRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::upkeep::{Gauge, Health};
-
 /// One uploaded file, as every front door reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct File {
@@ -101,8 +99,53 @@ pub struct ProviderView {
     /// What the last probe found; absent if it was never probed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// What it may reach.
+    #[serde(default)]
+    pub egress: EgressView,
     /// What the account holds, by purpose: purposes with a limit or in use.
     pub quota: Vec<Gauge>,
+}
+
+/// What the last probe of a provider found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether it answered as it should.
+    pub healthy: bool,
+    /// One line for a person.
+    pub detail: String,
+    /// What kind of failure it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureKind>,
+    /// RFC 3339, UTC.
+    pub checked_at: String,
+    /// Milliseconds since then.
+    pub age_ms: u64,
+}
+
+/// Use of one purpose of an account, as far as Loadlock stored it there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gauge {
+    /// The vendor's purpose.
+    pub purpose: String,
+    /// Live remote files.
+    pub files: u64,
+    /// The most that the vendor documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_files: Option<u64>,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The most that the vendor documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+}
+
+/// What a provider may reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressView {
+    /// The configuration says nothing, so it is exactly what the built-in component asks for.
+    pub by_default: bool,
+    /// Methods, origin and path of each grant, for a person.
+    pub rules: Vec<String>,
 }
 
 /// What a probe found.
@@ -143,6 +186,9 @@ pub struct EligibleView {
     pub provider: String,
     /// The vendor's purpose.
     pub purpose: String,
+    /// What it may reach.
+    #[serde(default)]
+    pub egress: EgressView,
 }
 
 /// A provider that cannot.

@@ -26,13 +26,13 @@ pub(crate) fn named_slot(backend: &dyn StorageBackend) -> Option<u8> {
 
 /// What is known about the storage's health.
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(crate) struct BackendHealth {
     syncs: AtomicU64,
     chosen_slot: Mutex<Option<u8>>,
     first_failure: Mutex<Option<JournalError>>,
 }
 
-impl Health {
+impl BackendHealth {
     /// Syncs so far.
     pub(crate) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)
@@ -66,16 +66,16 @@ impl Health {
     }
 }
 
-/// A backend that reports to a [`Health`].
+/// A backend that reports to a [`BackendHealth`].
 #[derive(Debug)]
 pub(crate) struct Watched {
     inner: Box<dyn StorageBackend>,
-    health: Arc<Health>,
+    health: Arc<BackendHealth>,
     pages: Pages,
 }
 
 impl Watched {
-    pub(crate) fn new(inner: Box<dyn StorageBackend>, health: Arc<Health>) -> Self {
+    pub(crate) fn new(inner: Box<dyn StorageBackend>, health: Arc<BackendHealth>) -> Self {
         Self {
             inner,
             health,
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_shrunk_store_grows_again_with_other_content() {
-        let health = Arc::new(Health::default());
+        let health = Arc::new(BackendHealth::default());
         let watched = Watched::new(Box::new(InMemoryBackend::new()), health.clone());
         watched.set_len(8192).unwrap();
         watched.write(4096, &[1; 4096]).unwrap();

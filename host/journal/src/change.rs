@@ -67,7 +67,7 @@ impl Change {
 
 /// What a change answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum ChangeAnswer {
     Done,
     Begun(Begun),
     Swept(Swept),
@@ -87,16 +87,16 @@ pub(crate) enum Need {
 
 /// What became of a change.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum ChangeVerdict {
     /// It is in the transaction.
-    Applied(Answer, Need),
+    Applied(ChangeAnswer, Need),
     /// It is not, and nothing of it is.
     Refused(JournalError),
 }
 
-impl Verdict {
+impl ChangeVerdict {
     pub(crate) fn done(need: Need) -> Result<Self, redb::Error> {
-        Ok(Self::Applied(Answer::Done, need))
+        Ok(Self::Applied(ChangeAnswer::Done, need))
     }
 
     pub(crate) fn refused(error: JournalError) -> Result<Self, redb::Error> {

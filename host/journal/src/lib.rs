@@ -62,8 +62,8 @@ mod tests;
 pub use entry::{Backlog, Begun, Counts, Entry, Outcome, State, Swept};
 pub use error::JournalError;
 pub use journal::Journal;
+pub use loadlock_policy::model::ContentKey;
 pub use stats::Stats;
 pub use types::{
-    Accepted, Attempt, ContentKey, DeleteIntent, EntryId, FailedEnd, IDEMPOTENCY_MS, Idempotency, Intent,
-    PendingDelete, SourceRef,
+    Accepted, Attempt, DeleteIntent, EntryId, FailedEnd, IDEMPOTENCY_MS, Idempotency, Intent, PendingDelete, SourceRef,
 };

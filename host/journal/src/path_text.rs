@@ -9,22 +9,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// UTF-8 as itself, anything else as its bytes.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Text {
-    Text(String),
+enum PathText {
+    PathText(String),
     Bytes(Vec<u8>),
 }
 
 pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     match path.to_str() {
-        Some(text) => Text::Text(text.to_owned()),
-        None => Text::Bytes(path.as_os_str().as_bytes().to_vec()),
+        Some(text) => PathText::PathText(text.to_owned()),
+        None => PathText::Bytes(path.as_os_str().as_bytes().to_vec()),
     }
     .serialize(to)
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-    Ok(match Text::deserialize(from)? {
-        Text::Text(text) => PathBuf::from(text),
-        Text::Bytes(bytes) => PathBuf::from(OsString::from_vec(bytes)),
+    Ok(match PathText::deserialize(from)? {
+        PathText::PathText(text) => PathBuf::from(text),
+        PathText::Bytes(bytes) => PathBuf::from(OsString::from_vec(bytes)),
     })
 }

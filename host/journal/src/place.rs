@@ -16,7 +16,7 @@ pub(crate) const NAME: &str = "journal.redb";
 pub(crate) const UNFINISHED: &str = "journal.redb.new";
 
 /// What opening needs of a directory. The power-loss model is the other implementation.
-pub(crate) trait Place: Debug + Send + Sync {
+pub(crate) trait StorePlace: Debug + Send + Sync {
     /// Opens the named store; `None` if there is none.
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn StorageBackend>>>;
     /// Creates the named store, empty; fails if it exists.
@@ -61,7 +61,7 @@ impl Directory {
     }
 }
 
-impl Place for Directory {
+impl StorePlace for Directory {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn StorageBackend>>> {
         let file = match Self::options().open(self.path.join(name)) {
             Ok(file) => file,

@@ -1,11 +1,12 @@
 //! Reading: recovery at start, the tracker's backlog, dedup, and the balance for `fsck`. Each call sees one snapshot.
 
+use loadlock_policy::model::ContentKey;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use crate::entry::{Backlog, Counts, Entry};
 use crate::row;
 use crate::schema::{ACCEPTED, CONTENT, DELETES, ENTRIES, FAILED, KEYS, OPEN, REMOTE, STATE, UNKNOWN};
-use crate::types::{ContentKey, IDEMPOTENCY_MS, PendingDelete};
+use crate::types::{IDEMPOTENCY_MS, PendingDelete};
 
 type Read<T> = Result<T, redb::Error>;
 

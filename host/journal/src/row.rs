@@ -1,10 +1,10 @@
 //! Rows as bytes: one version byte, then JSON. And composite keys.
 
+use loadlock_policy::model::ContentKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::JournalError;
-use crate::types::ContentKey;
 
 /// Version of the row format below. A later one reads every earlier one.
 const VERSION: u8 = 1;

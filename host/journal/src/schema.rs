@@ -33,7 +33,7 @@ pub(crate) const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("sta
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
 /// Every table, open in one write transaction.
-pub(crate) struct Tables<'t> {
+pub(crate) struct JournalTables<'t> {
     pub(crate) entries: Table<'t, &'static str, &'static [u8]>,
     pub(crate) open: Table<'t, u64, &'static str>,
     pub(crate) accepted: Table<'t, u64, &'static str>,
@@ -47,7 +47,7 @@ pub(crate) struct Tables<'t> {
     pub(crate) state: Table<'t, &'static str, &'static [u8]>,
 }
 
-impl<'t> Tables<'t> {
+impl<'t> JournalTables<'t> {
     /// Opens them, creating those that are missing.
     pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
@@ -80,7 +80,7 @@ pub(crate) fn migrate(transaction: &WriteTransaction) -> Result<Result<bool, Jou
     match found {
         SCHEMA => Ok(Ok(false)),
         0 => {
-            Tables::open(transaction)?;
+            JournalTables::open(transaction)?;
             meta.insert("schema", SCHEMA)?;
             Ok(Ok(true))
         }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, StorageBackend};
 
-use crate::backend::{Health, Watched, named_slot};
+use crate::backend::{BackendHealth, Watched, named_slot};
 use crate::change::Need;
 use crate::error::JournalError;
-use crate::place::{NAME, Place, UNFINISHED};
-use crate::schema::{Tables, migrate};
+use crate::place::{NAME, StorePlace, UNFINISHED};
+use crate::schema::{JournalTables, migrate};
 
 /// The store's page cache. Uploads touch the newest rows only; redb's default of 1 GiB would be the host's whole
 /// budget.
@@ -30,15 +30,15 @@ pub(crate) enum Phases {
 
 /// Where the storage comes from.
 #[derive(Debug)]
-pub(crate) enum Source {
+pub(crate) enum StoreSource {
     /// A directory: the store can be opened again after a failure.
-    Place(Box<dyn Place>),
+    StorePlace(Box<dyn StorePlace>),
     /// A backend that was handed in, until it is used.
     Once(Mutex<Option<Box<dyn StorageBackend>>>),
 }
 
 #[derive(Debug)]
-enum Slot {
+enum StoreSlot {
     Open(Database),
     Down(JournalError),
 }
@@ -46,23 +46,23 @@ enum Slot {
 /// The open store.
 #[derive(Debug)]
 pub(crate) struct Store {
-    source: Source,
-    health: Arc<Health>,
+    source: StoreSource,
+    health: Arc<BackendHealth>,
     rolled_back: Arc<AtomicBool>,
-    slot: RwLock<Slot>,
+    slot: RwLock<StoreSlot>,
 }
 
 impl Store {
     /// Opens the store, creating and migrating as needed.
-    pub(crate) fn open(source: Source) -> Result<Self, JournalError> {
+    pub(crate) fn open(source: StoreSource) -> Result<Self, JournalError> {
         let store = Self {
             source,
             health: Arc::default(),
             rolled_back: Arc::default(),
-            slot: RwLock::new(Slot::Down(JournalError::Closed)),
+            slot: RwLock::new(StoreSlot::Down(JournalError::Closed)),
         };
         let database = store.database()?;
-        *store.slot_mut() = Slot::Open(database);
+        *store.slot_mut() = StoreSlot::Open(database);
         Ok(store)
     }
 
@@ -79,8 +79,8 @@ impl Store {
     /// True if new uploads must be refused to leave room for the ends of the others.
     pub(crate) fn is_short_of_space(&self) -> bool {
         match &self.source {
-            Source::Place(place) => place.free().is_some_and(|free| free < RESERVE_BYTES),
-            Source::Once(_) => false,
+            StoreSource::StorePlace(place) => place.free().is_some_and(|free| free < RESERVE_BYTES),
+            StoreSource::Once(_) => false,
         }
     }
 
@@ -90,7 +90,7 @@ impl Store {
         work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, JournalError> {
         let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
-        let Slot::Open(database) = &*slot else {
+        let StoreSlot::Open(database) = &*slot else {
             return Err(slot.reason());
         };
         guarded("reading the journal", || work(&database.begin_read()?))
@@ -102,11 +102,11 @@ impl Store {
     pub(crate) fn write(
         &self,
         phases: Phases,
-        work: impl FnOnce(&mut Tables<'_>) -> Result<Need, redb::Error>,
+        work: impl FnOnce(&mut JournalTables<'_>) -> Result<Need, redb::Error>,
     ) -> Result<Need, JournalError> {
         let result = {
             let slot = self.slot.read().unwrap_or_else(PoisonError::into_inner);
-            let Slot::Open(database) = &*slot else {
+            let StoreSlot::Open(database) = &*slot else {
                 return Err(slot.reason());
             };
             guarded("changing the journal", || commit(database, phases, work))
@@ -117,7 +117,7 @@ impl Store {
     /// Opens the store again if it is down for a reason that may have passed.
     pub(crate) fn revive(&self) -> Result<(), JournalError> {
         let mut slot = self.slot_mut();
-        let Slot::Down(reason) = &*slot else {
+        let StoreSlot::Down(reason) = &*slot else {
             return Ok(());
         };
         if !self.may_come_back(reason) {
@@ -125,11 +125,11 @@ impl Store {
         }
         match self.database() {
             Ok(database) => {
-                *slot = Slot::Open(database);
+                *slot = StoreSlot::Open(database);
                 Ok(())
             }
             Err(error) => {
-                *slot = Slot::Down(error.clone());
+                *slot = StoreSlot::Down(error.clone());
                 Err(error)
             }
         }
@@ -138,8 +138,8 @@ impl Store {
     /// Whether it is down and might be opened again now.
     pub(crate) fn is_worth_reviving(&self) -> bool {
         match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
-            Slot::Down(reason) => self.may_come_back(reason),
-            Slot::Open(_) => false,
+            StoreSlot::Down(reason) => self.may_come_back(reason),
+            StoreSlot::Open(_) => false,
         }
     }
 
@@ -151,20 +151,20 @@ impl Store {
             JournalError::ReadOnly { .. } | JournalError::Io { .. } => true,
             _ => false,
         };
-        passes && matches!(self.source, Source::Place(_))
+        passes && matches!(self.source, StoreSource::StorePlace(_))
     }
 
     /// Closes it: everything committed becomes durable, and the next open finds a clean store.
     pub(crate) fn close(&self) -> Result<(), JournalError> {
-        let slot = std::mem::replace(&mut *self.slot_mut(), Slot::Down(JournalError::Closed));
+        let slot = std::mem::replace(&mut *self.slot_mut(), StoreSlot::Down(JournalError::Closed));
         match slot {
-            Slot::Open(database) => guarded("closing the journal", || Ok(database.close()?)),
-            Slot::Down(JournalError::Closed) => Ok(()),
-            Slot::Down(reason) => Err(reason),
+            StoreSlot::Open(database) => guarded("closing the journal", || Ok(database.close()?)),
+            StoreSlot::Down(JournalError::Closed) => Ok(()),
+            StoreSlot::Down(reason) => Err(reason),
         }
     }
 
-    fn slot_mut(&self) -> std::sync::RwLockWriteGuard<'_, Slot> {
+    fn slot_mut(&self) -> std::sync::RwLockWriteGuard<'_, StoreSlot> {
         self.slot.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,7 +172,7 @@ impl Store {
     fn go_down(&self, error: JournalError) -> JournalError {
         // What the storage said first is the cause; the store's own error may only be an echo of it.
         let reason = self.health.take_failure().unwrap_or(error);
-        let slot = std::mem::replace(&mut *self.slot_mut(), Slot::Down(reason.clone()));
+        let slot = std::mem::replace(&mut *self.slot_mut(), StoreSlot::Down(reason.clone()));
         // Dropping a database whose storage failed closes it without writing.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(slot)));
         let _ = self.health.take_failure();
@@ -189,11 +189,11 @@ impl Store {
 
     fn database_unexplained(&self) -> Result<Database, JournalError> {
         match &self.source {
-            Source::Once(backend) => {
+            StoreSource::Once(backend) => {
                 let backend = backend.lock().unwrap_or_else(PoisonError::into_inner).take();
                 self.verified(backend.ok_or(JournalError::Closed)?)
             }
-            Source::Place(place) => {
+            StoreSource::StorePlace(place) => {
                 let io = |error: std::io::Error| JournalError::from_io(&error, "opening the journal");
                 if let Some(backend) = place.open(NAME).map_err(io)? {
                     // Only a complete store ever gets the name, so an empty one lost its content. redb would make a
@@ -258,7 +258,7 @@ impl Store {
     }
 }
 
-impl Slot {
+impl StoreSlot {
     fn reason(&self) -> JournalError {
         match self {
             Self::Open(_) => JournalError::Closed,
@@ -270,10 +270,10 @@ impl Slot {
 fn commit(
     database: &Database,
     phases: Phases,
-    work: impl FnOnce(&mut Tables<'_>) -> Result<Need, redb::Error>,
+    work: impl FnOnce(&mut JournalTables<'_>) -> Result<Need, redb::Error>,
 ) -> Result<Need, redb::Error> {
     let mut transaction = database.begin_write()?;
-    let need = work(&mut Tables::open(&transaction)?)?;
+    let need = work(&mut JournalTables::open(&transaction)?)?;
     let durability = match need {
         Need::Nothing => {
             transaction.abort()?;
@@ -318,7 +318,7 @@ impl Store {
     /// Changes anything.
     pub(crate) fn raw(&self, work: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) {
         let slot = self.slot_mut();
-        if let Slot::Open(database) = &*slot {
+        if let StoreSlot::Open(database) = &*slot {
             let done = database
                 .begin_write()
                 .map_err(redb::Error::from)

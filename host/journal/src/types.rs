@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use loadlock_policy::model::ContentKey;
 use serde::{Deserialize, Serialize};
 
 use crate::path_text;
@@ -11,21 +12,6 @@ pub type EntryId = String;
 
 /// How long an idempotency key answers with the same receipt: 24 hours, in milliseconds.
 pub const IDEMPOTENCY_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// Identity of content at a vendor, for dedup. Two uploads with equal keys may share one remote file.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ContentKey {
-    /// Whose data it is.
-    pub tenant: String,
-    /// The provider account: a configured name or a keyed fingerprint of the credential, never the credential.
-    pub account: String,
-    /// What the vendor is asked to keep it for.
-    pub purpose: String,
-    /// What besides the bytes decides the vendor's treatment (an extension, a media type, or empty).
-    pub treatment: String,
-    /// Lowercase hex; absent while the content was not hashed yet.
-    pub sha256: Option<String>,
-}
 
 /// A caller's idempotency key. Scoped by the tenant of the intent that carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::apply::apply;
-use crate::change::{Answer, Change, Need, Verdict};
+use crate::change::{Change, ChangeAnswer, ChangeVerdict, Need};
 use crate::entry::Begun;
 use crate::error::JournalError;
 use crate::stats::Meters;
@@ -21,7 +21,7 @@ use crate::types::EntryId;
 const BATCH: usize = 512;
 
 /// A change on its way, and who waits for it.
-pub(crate) struct Job {
+pub(crate) struct WriteJob {
     pub(crate) change: Change,
     pub(crate) reply: oneshot::Sender<Reply>,
     /// Its place in the queue.
@@ -35,28 +35,28 @@ type Lost = Arc<Mutex<Vec<EntryId>>>;
 /// alone it would hold its idempotency key until the next start.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    answer: Option<Result<Answer, JournalError>>,
+    answer: Option<Result<ChangeAnswer, JournalError>>,
     lost: Lost,
 }
 
 impl Reply {
     /// The answer, taken by the caller who waited for it.
-    pub(crate) fn take(mut self) -> Result<Answer, JournalError> {
+    pub(crate) fn take(mut self) -> Result<ChangeAnswer, JournalError> {
         self.answer.take().unwrap_or(Err(JournalError::Closed))
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some(Ok(Answer::Begun(Begun::New(id)))) = self.answer.take() {
+        if let Some(Ok(ChangeAnswer::Begun(Begun::New(id)))) = self.answer.take() {
             self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         }
     }
 }
 
 /// What the writer receives.
-pub(crate) enum Message {
-    Job(Box<Job>),
+pub(crate) enum WriterMessage {
+    WriteJob(Box<WriteJob>),
     /// Somebody reads and met a closed store: it is opened again if that can be, and the sender dropped.
     Revive(std::sync::mpsc::Sender<()>),
     Close(oneshot::Sender<Result<(), JournalError>>),
@@ -99,7 +99,7 @@ impl Rules {
 }
 
 /// The writer's thread.
-pub(crate) struct Writer {
+pub(crate) struct JournalWriter {
     store: Arc<Store>,
     rules: Rules,
     meters: Arc<Meters>,
@@ -112,7 +112,7 @@ pub(crate) struct Writer {
     unsealed: bool,
 }
 
-impl Writer {
+impl JournalWriter {
     pub(crate) fn new(store: Arc<Store>, rules: Rules, meters: Arc<Meters>) -> Self {
         Self {
             store,
@@ -126,7 +126,7 @@ impl Writer {
     }
 
     /// Runs until closed, or until every handle is gone.
-    pub(crate) fn run(mut self, messages: &Receiver<Message>) {
+    pub(crate) fn run(mut self, messages: &Receiver<WriterMessage>) {
         loop {
             let first = if self.lazy_since.is_some() || self.unsealed || !self.forget.is_empty() {
                 match messages.recv_timeout(self.rules.flush_after) {
@@ -148,9 +148,9 @@ impl Writer {
             let mut next = Ok(first);
             let close = loop {
                 match next {
-                    Ok(Message::Job(job)) => batch.push(*job),
-                    Ok(Message::Revive(reader)) => readers.push(reader),
-                    Ok(Message::Close(reply)) => break Some(reply),
+                    Ok(WriterMessage::WriteJob(job)) => batch.push(*job),
+                    Ok(WriterMessage::Revive(reader)) => readers.push(reader),
+                    Ok(WriterMessage::Close(reply)) => break Some(reply),
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break None,
                 }
                 if batch.len() == BATCH {
@@ -176,7 +176,7 @@ impl Writer {
     }
 
     /// Applies a batch in one transaction and answers everyone.
-    fn commit(&mut self, mut batch: Vec<Job>) {
+    fn commit(&mut self, mut batch: Vec<WriteJob>) {
         // Whoever does not wait any more sends nothing, so nothing needs to begin.
         batch.retain(|job| !(job.change.begins() && job.reply.is_closed()));
         self.forget
@@ -194,7 +194,7 @@ impl Writer {
             self.store.write(Phases::One, |tables| {
                 let mut need = Need::Nothing;
                 if !forget.is_empty()
-                    && let Verdict::Applied(_, forgot) = apply(tables, &Change::Forget { ids: forget.clone() })?
+                    && let ChangeVerdict::Applied(_, forgot) = apply(tables, &Change::Forget { ids: forget.clone() })?
                 {
                     need = forgot;
                 }
@@ -206,11 +206,11 @@ impl Writer {
                         continue;
                     }
                     answers.push(match apply(tables, &job.change)? {
-                        Verdict::Applied(answer, wants) => {
+                        ChangeVerdict::Applied(answer, wants) => {
                             need = need.max(self.rules.need(&job.change, wants));
                             Ok(answer)
                         }
-                        Verdict::Refused(error) => Err(error),
+                        ChangeVerdict::Refused(error) => Err(error),
                     });
                 }
                 if overdue {
@@ -246,7 +246,7 @@ impl Writer {
         }
     }
 
-    fn answer(&mut self, batch: Vec<Job>, answers: Vec<Result<Answer, JournalError>>) {
+    fn answer(&mut self, batch: Vec<WriteJob>, answers: Vec<Result<ChangeAnswer, JournalError>>) {
         self.meters.changes(batch.len());
         for (job, answer) in batch.into_iter().zip(answers) {
             // A reply that cannot be sent comes back and is dropped.
@@ -301,20 +301,20 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::store::Source;
+    use crate::store::StoreSource;
     use crate::tests::disk::DiskPlace;
 
     /// A stream of lazy changes alone never lets the journal idle: the overdue ones become durable on the way.
     #[test]
     fn lazy_changes_wait_only_so_long_under_load() {
         let place = DiskPlace::default();
-        let store = Arc::new(Store::open(Source::Place(Box::new(place))).unwrap());
+        let store = Arc::new(Store::open(StoreSource::StorePlace(Box::new(place))).unwrap());
         let rules = Rules {
             flush_after: Duration::ZERO,
             ..Rules::default()
         };
-        let mut writer = Writer::new(store, rules, Arc::default());
-        let lazy = || Job {
+        let mut writer = JournalWriter::new(store, rules, Arc::default());
+        let lazy = || WriteJob {
             change: Change::PutState {
                 key: "key".into(),
                 bytes: Vec::new(),

@@ -194,20 +194,17 @@ pub enum AddressRefused {
 
 /// Whether `address`, to which the granted `host` resolved, may be connected to.
 ///
-/// Public addresses may. This machine may where the granted host says so (`localhost`, `127.0.0.1`, `::1`), and then
-/// nothing else: such a host may carry a credential without TLS. Private, carrier-shared, link-local and benchmarking
-/// addresses, and this machine under another name, need `private`. Metadata services, multicast, transition,
-/// documentation and reserved addresses never may: a grant of a whole network must not open them by accident.
+/// Public addresses may. This machine, private, carrier-shared, link-local and benchmarking addresses need `private`.
+/// Where the granted host means this machine (`localhost`, `127.0.0.1`, `::1`) nothing else may: such a host may carry
+/// a credential without TLS. Metadata services, multicast, transition, documentation and reserved addresses never may:
+/// a grant of a whole network must not open them by accident.
 ///
 /// # Errors
 /// [`AddressRefused`] says why.
 pub fn check(address: IpAddr, host: &Host, private: bool) -> Result<(), AddressRefused> {
     let class = classify(address);
-    if host.is_loopback() {
-        return match class {
-            AddressClass::Loopback => Ok(()),
-            _ => Err(AddressRefused::NotLoopback { address }),
-        };
+    if host.is_loopback() && class != AddressClass::Loopback {
+        return Err(AddressRefused::NotLoopback { address });
     }
     match class {
         AddressClass::Global => Ok(()),
@@ -229,6 +226,26 @@ pub fn check(address: IpAddr, host: &Host, private: bool) -> Result<(), AddressR
         | AddressClass::Transition
         | AddressClass::Reserved => Err(AddressRefused::Never { address, class }),
     }
+}
+
+/// Whether a grant of `host` can ever lead to a connection, as far as the host itself tells: [`check`] on the address
+/// that it is, or that it means (`localhost`). What another name resolves to is known when it is connected to.
+///
+/// # Errors
+/// [`AddressRefused`] says why.
+pub fn check_host(host: &Host, private: bool) -> Result<(), AddressRefused> {
+    let address = match host {
+        Host::V4(address) => IpAddr::V4(*address),
+        Host::V6(address) => IpAddr::V6(*address),
+        Host::Name(_) if host.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Host::Name(_) => return Ok(()),
+    };
+    check(address, host, private)
+}
+
+/// Whether a grant of `host` needs `private` and is of use with it.
+pub fn needs_private(host: &Host) -> bool {
+    matches!(check_host(host, false), Err(AddressRefused::NotGranted { .. }))
 }
 
 #[cfg(test)]
@@ -346,9 +363,44 @@ mod tests {
     fn this_machine_by_name_is_this_machine_only() {
         for host in ["localhost", "127.0.0.1", "[::1]"] {
             let host = Host::parse(host).unwrap();
-            assert_eq!(check(ip("127.0.0.1"), &host, false), Ok(()));
+            assert_eq!(check(ip("127.0.0.1"), &host, true), Ok(()));
+            let silent = check(ip("127.0.0.1"), &host, false);
+            assert!(matches!(silent, Err(AddressRefused::NotGranted { .. })), "{host}");
             let public = check(ip("1.1.1.1"), &host, true);
             assert!(matches!(public, Err(AddressRefused::NotLoopback { .. })), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_is_judged_as_one() {
+        let host = |text: &str| Host::parse(text).unwrap();
+        for text in ["1.1.1.1", "[2606:4700::1111]", "[64:ff9b::1.1.1.1]", "api.example"] {
+            assert_eq!(check_host(&host(text), false), Ok(()), "{text}");
+            assert!(!needs_private(&host(text)), "{text}");
+        }
+        for text in [
+            "10.0.0.1",
+            "127.0.0.1",
+            "localhost",
+            "a.localhost",
+            "[::1]",
+            "[64:ff9b::10.0.0.1]",
+            "198.18.0.1",
+        ] {
+            assert!(needs_private(&host(text)), "{text}");
+            assert_eq!(check_host(&host(text), true), Ok(()), "{text}");
+        }
+        for text in [
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "192.0.2.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "[ff02::1]",
+        ] {
+            assert!(!needs_private(&host(text)), "{text}");
+            let refused = check_host(&host(text), true);
+            assert!(matches!(refused, Err(AddressRefused::Never { .. })), "{text}");
         }
     }
 

@@ -9,21 +9,25 @@
 //! |---|---|
 //! | [`model`] | nothing: the internal form of the public contract's types, and whether a value of them is acceptable |
 //! | [`egress`] | whether a component's outgoing request leaves, in which canonical form, with or without a credential |
+//! | [`credential`] | where a secret comes from, as a template that holds none |
 //! | [`address`] | whether a resolved address may be connected to |
+//! | [`container`] | what to read of a container so that the validator can say what it is |
+//! | [`forwarding`] | whose request it is that a proxy passes on |
 //! | [`paths`] | which grant a path falls under |
 //! | [`routing`] | which providers may take a file, in which order |
 //! | [`retry`] | what follows a failed attempt |
 //! | [`budget`] | whether a provider's retries are still a small part of its traffic |
 //! | [`breaker`] | whether a provider is asked at all |
 //! | [`quota`] | whether a count or a number of bytes is left |
-//! | [`lease`] | which of several gateways sends a content, and whose record counts |
 //! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
 
 pub mod address;
 pub mod breaker;
 pub mod budget;
+pub mod container;
+pub mod credential;
 pub mod egress;
-pub mod lease;
+pub mod forwarding;
 pub mod model;
 pub mod paths;
 pub mod quota;

@@ -115,12 +115,12 @@ pub struct UnderWay {
 /// A reading of the ledger under way. Hand it to [`UnderWay::reserve`] or [`UnderWay::abandon`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "a reading that is neither used nor abandoned keeps everything that ends from being forgotten"]
-pub struct Reading(u64);
+pub struct QuotaReading(u64);
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error, Serialize, Deserialize)]
 #[error("{why}")]
-pub struct Refused {
+pub struct OverQuota {
     /// The limit.
     pub why: QuotaExceeded,
     /// What is stored alone would leave room: ask again when an upload has ended.
@@ -129,21 +129,21 @@ pub struct Refused {
 
 impl UnderWay {
     /// Before the ledger is asked.
-    pub fn read(&mut self) -> Reading {
+    pub fn read(&mut self) -> QuotaReading {
         self.now += 1;
         self.readings.push(self.now);
-        Reading(self.now)
+        QuotaReading(self.now)
     }
 
     /// The ledger gave no answer.
-    pub fn abandon(&mut self, reading: Reading) {
+    pub fn abandon(&mut self, reading: QuotaReading) {
         self.done(&reading);
     }
 
     /// Holds room for a file of `size` bytes beside what the ledger said after `reading` began.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`OverQuota`].
     ///
     /// ```
     /// use loadlock_policy::quota::{Limits, UnderWay, Usage};
@@ -155,15 +155,15 @@ impl UnderWay {
     /// let reading = uploads.read();
     /// assert!(uploads.reserve(reading, stored, 10, &limits).is_err_and(|refused| refused.under_way));
     /// uploads.end(held);
-    /// # Ok::<(), loadlock_policy::quota::Refused>(())
+    /// # Ok::<(), loadlock_policy::quota::OverQuota>(())
     /// ```
     pub fn reserve(
         &mut self,
-        reading: Reading,
+        reading: QuotaReading,
         stored: Usage,
         size: u64,
         limits: &Limits,
-    ) -> Result<Reservation, Refused> {
+    ) -> Result<Reservation, OverQuota> {
         let mut used = stored;
         used.count = used.count.saturating_add(self.held.count);
         used.bytes = used.bytes.saturating_add(self.held.bytes);
@@ -172,7 +172,7 @@ impl UnderWay {
         }
         self.done(&reading);
         if let Err(why) = limits.admit(used, size) {
-            return Err(Refused {
+            return Err(OverQuota {
                 why,
                 under_way: limits.admit(stored, size).is_ok(),
             });
@@ -191,15 +191,15 @@ impl UnderWay {
     /// nobody else comes.
     ///
     /// # Errors
-    /// [`Refused`]; nothing is held then.
+    /// [`OverQuota`]; nothing is held then.
     pub fn exchange(
         &mut self,
-        reading: Reading,
+        reading: QuotaReading,
         stored: Usage,
         held: Reservation,
         size: u64,
         limits: &Limits,
-    ) -> Result<Reservation, Refused> {
+    ) -> Result<Reservation, OverQuota> {
         self.held.sub(held.size);
         self.reserve(reading, stored, size, limits)
     }
@@ -222,7 +222,7 @@ impl UnderWay {
         self.held == Usage::default() && self.readings.is_empty()
     }
 
-    fn done(&mut self, reading: &Reading) {
+    fn done(&mut self, reading: &QuotaReading) {
         self.readings.retain(|other| *other != reading.0);
         let oldest = self.readings.iter().min().copied().unwrap_or(u64::MAX);
         self.ended.retain(|(at, _)| *at >= oldest);
@@ -319,7 +319,7 @@ mod tests {
                         count,
                         bytes: count * 10,
                     };
-                    match uploads.reserve(Reading(reading), stored, 10, &LIMITS) {
+                    match uploads.reserve(QuotaReading(reading), stored, 10, &LIMITS) {
                         Ok(_held) => go(uploads, At::Sending, ledger),
                         // Asking again would be a cycle of the search; that it may is what counts.
                         Err(refused) => {

@@ -13,7 +13,7 @@ use crate::state::{CallState, StateParts};
 
 /// What a call used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct CallUsage {
     /// Processor time.
     pub cpu: Duration,
     /// Time from start to end, without waiting for a slot.
@@ -28,7 +28,7 @@ pub struct CallReport<T> {
     /// The component's answer, or why there is none.
     pub outcome: Result<T, CallError>,
     /// What it used.
-    pub usage: Usage,
+    pub usage: CallUsage,
     /// Lines on standard error.
     pub log: Vec<String>,
     /// Bytes of standard error beyond the cap, dropped.
@@ -37,6 +37,32 @@ pub struct CallReport<T> {
     pub read: Option<ReadReport>,
     /// What it sent and received.
     pub egress: crate::egress::EgressReport,
+}
+
+impl<T> CallReport<T> {
+    /// No call was made.
+    pub(crate) fn refused(error: CallError) -> Self {
+        Self {
+            outcome: Err(error),
+            usage: CallUsage::default(),
+            log: Vec::new(),
+            log_dropped: 0,
+            read: None,
+            egress: crate::egress::EgressReport::default(),
+        }
+    }
+
+    /// Judges the answer.
+    pub(crate) fn and_then<U>(self, check: impl FnOnce(T) -> Result<U, CallError>) -> CallReport<U> {
+        CallReport {
+            outcome: self.outcome.and_then(check),
+            usage: self.usage,
+            log: self.log,
+            log_dropped: self.log_dropped,
+            read: self.read,
+            egress: self.egress,
+        }
+    }
 }
 
 /// A store with its limits armed. The deadline is set before anything is instantiated, so a start function is covered.
@@ -54,7 +80,7 @@ pub(crate) fn armed_store(loaded: &Loaded, limits: &Limits, parts: StateParts<'_
 pub(crate) async fn limited<T: Send>(
     limits: &Limits,
     call: impl Future<Output = wasmtime::Result<T>> + Send,
-) -> (Result<T, CallError>, Usage) {
+) -> (Result<T, CallError>, CallUsage) {
     let started = Instant::now();
     let (outcome, cpu) = match tokio::time::timeout(limits.wall, CpuBudget::new(limits.cpu, call)).await {
         Ok((Ok(Ok(value)), cpu)) => (Ok(value), cpu),
@@ -65,7 +91,7 @@ pub(crate) async fn limited<T: Send>(
         Ok((Err(OutOfCpu), cpu)) => (Err(CallError::Exhausted(Exhausted::Cpu)), cpu),
         Err(_) => (Err(CallError::Exhausted(Exhausted::Wall)), Duration::ZERO),
     };
-    let usage = Usage {
+    let usage = CallUsage {
         cpu,
         wall: started.elapsed(),
         memory_peak: 0,
@@ -77,8 +103,8 @@ pub(crate) async fn limited<T: Send>(
 /// cause.
 pub(crate) fn settled<T>(
     store: &Store<CallState>,
-    (outcome, mut usage): (Result<T, CallError>, Usage),
-) -> (Result<T, CallError>, Usage) {
+    (outcome, mut usage): (Result<T, CallError>, CallUsage),
+) -> (Result<T, CallError>, CallUsage) {
     let meter = &store.data().meter;
     usage.memory_peak = meter.memory_peak;
     let outcome = match (outcome, meter.refused) {

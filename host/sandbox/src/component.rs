@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use loadlock_policy::model::Role;
 use tokio::sync::Semaphore;
 use tracing::info;
 use wasmtime::Engine;
@@ -12,9 +13,11 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker, ResourceType};
 
 use crate::compile::{CompileError, CompileOptions, compile};
+use crate::contract::calls::{Bind, Instantiate};
+use crate::contract::{self, Contract};
 use crate::engine::{EngineOptions, Engines, Slots};
 use crate::error::LoadError;
-use crate::inspect::{ImportVerdict, Inspection, Role, inspect};
+use crate::inspect::{ImportVerdict, Inspection, inspect};
 use crate::limits::Limits;
 use crate::state::{CallState, linker};
 
@@ -78,9 +81,9 @@ impl Source {
 
 /// Engines, linkers and the compiler of a process. Cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Shared>);
+pub struct Sandbox(Arc<SandboxParts>);
 
-struct Shared {
+struct SandboxParts {
     engines: Engines,
     pooled_linker: Option<Linker<CallState>>,
     on_demand_linker: Linker<CallState>,
@@ -98,6 +101,23 @@ pub(crate) struct Loaded {
     pub(crate) slots: Slots,
 }
 
+impl Loaded {
+    /// What an interface of it is called by, in the newest version of the contract that both speak.
+    pub(crate) fn bind<B: ?Sized>(
+        &self,
+        interface: &str,
+        of: fn(&Contract) -> Bind<B>,
+    ) -> Result<Instantiate<B>, LoadError> {
+        let refused = |detail: String| LoadError::Contract {
+            name: self.name.clone(),
+            detail,
+        };
+        let contract = self.inspection.speaks(interface).and_then(contract::of);
+        let contract = contract.ok_or_else(|| refused(format!("it does not export `{interface}`")))?;
+        of(contract)(self.pre.clone()).map_err(|error| refused(format!("{error:#}")))
+    }
+}
+
 impl Sandbox {
     /// Starts the engines.
     ///
@@ -106,7 +126,7 @@ impl Sandbox {
     pub fn new(engine: &EngineOptions, compile: CompileOptions) -> Result<Self, wasmtime::Error> {
         let engines = Engines::new(engine)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(SandboxParts {
             pooled_linker: engines.pooled.as_ref().map(linker).transpose()?,
             on_demand_linker: linker(&engines.on_demand)?,
             engines,
@@ -145,7 +165,7 @@ impl Sandbox {
             name: name.clone(),
             source,
         })?;
-        if !inspection.exports.contains(&role.export()) {
+        if inspection.speaks(role.interface()).is_none() {
             return Err(LoadError::WrongWorld {
                 name,
                 expected: role,

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use loadlock_egress::observe::Seen;
-use loadlock_egress::{Account, Call, Error as SendError, Timeouts, TlsFault, Transport};
+use loadlock_egress::{Account, Call, Error as SendError, Stage, Timeouts, TlsFault, Transport};
 use loadlock_policy::egress::{EgressPolicy, RequestFacts};
-use loadlock_policy::model::Operation;
+use loadlock_policy::model::{Failure, FailureKind, Operation, Reach};
 use tracing::Instrument as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -51,7 +51,10 @@ impl Network {
 
     /// For one call of a provider: the operation that is running, and the remote file that it is about.
     pub(crate) fn for_call(&self, operation: Option<(Operation, Option<String>)>) -> (Hooks, Observed) {
-        let observed = Observed::default();
+        let observed = Observed {
+            networked: operation.is_some() && self.is_granted(),
+            ..Observed::default()
+        };
         let hooks = Hooks {
             network: operation.as_ref().map_or(Self::Denied, |_| self.clone()),
             operation: operation.unwrap_or((Operation::Probe, None)),
@@ -76,6 +79,8 @@ pub(crate) struct Observed {
     account: Arc<Account>,
     seen: Seen,
     denied: Arc<Mutex<Vec<String>>>,
+    unreachable: Arc<Mutex<Option<String>>>,
+    networked: bool,
 }
 
 /// Traffic of one call.
@@ -91,6 +96,12 @@ pub struct EgressReport {
     pub elapsed: Duration,
     /// Requests that did not leave: why, and which line of configuration would let them.
     pub denied: Vec<String>,
+    /// Requests that may store something and that a connection took, in whole or in part.
+    pub storing: u64,
+    /// Why the last request found no upstream, if that is how it ended: one sentence for a person.
+    pub unreachable: Option<String>,
+    /// Whether the component could send anything at all.
+    networked: bool,
     seen: Seen,
 }
 
@@ -98,6 +109,46 @@ impl EgressReport {
     /// Whether a successful response of this call held `id`: a component cannot make up a receipt.
     pub fn saw(&self, id: &str) -> bool {
         self.seen.contains(id)
+    }
+
+    /// Whether the host knows that nothing can be stored upstream: no byte of a request that may store something left,
+    /// and the component was given the network to store things with. One without may have stored the file in a directory
+    /// of its own.
+    pub fn nothing_stored(&self) -> bool {
+        self.networked && self.storing == 0
+    }
+
+    /// The component's failure, with what the host knows better: a file cannot be stored by a request of which no byte
+    /// left.
+    pub fn judge(&self, failure: Failure) -> Failure {
+        if !self.nothing_stored() {
+            return failure;
+        }
+        match &self.unreachable {
+            Some(why) if is_about_the_connection(failure.kind) => Failure {
+                code: failure.code,
+                ..Failure::unreachable(why.clone())
+            },
+            _ => Failure {
+                outcome_unknown: false,
+                reach: Reach::NothingSent,
+                ..failure
+            },
+        }
+    }
+}
+
+/// Whether a component may mean by it that its request got no answer. What it found out for itself stands.
+fn is_about_the_connection(kind: FailureKind) -> bool {
+    use FailureKind as Kind;
+    match kind {
+        Kind::Unavailable | Kind::Timeout | Kind::Transport | Kind::Protocol | Kind::Internal => true,
+        Kind::Rejected
+        | Kind::Unauthorized
+        | Kind::QuotaExhausted
+        | Kind::RateLimited
+        | Kind::NotFound
+        | Kind::Unsupported => false,
     }
 }
 
@@ -108,6 +159,8 @@ impl std::fmt::Debug for EgressReport {
             .field("sent", &self.sent)
             .field("received", &self.received)
             .field("denied", &self.denied)
+            .field("storing", &self.storing)
+            .field("unreachable", &self.unreachable)
             .finish_non_exhaustive()
     }
 }
@@ -120,8 +173,16 @@ impl Observed {
             received: self.account.received(),
             elapsed: self.account.elapsed(),
             denied: self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            storing: self.account.storing_requests(),
+            unreachable: self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            networked: self.networked,
             seen: self.seen.clone(),
         }
+    }
+
+    /// How the last request ended: without an upstream, or otherwise.
+    fn ended(&self, unreachable: Option<String>) {
+        *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = unreachable;
     }
 
     fn deny(&self, why: String) {
@@ -195,6 +256,7 @@ impl WasiHttpHooks for Hooks {
         let sending = async move {
             match outlet.transport.send(request, &allowed, &call).await {
                 Ok(response) => {
+                    observed.ended(None);
                     let response = response.map(|body| body.map_err(|error| wasi_error(&error)).boxed_unsync());
                     let done: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
                     Ok((response, done))
@@ -203,6 +265,7 @@ impl WasiHttpHooks for Hooks {
                     if matches!(error, SendError::AddressRefused { .. }) {
                         observed.deny(error.to_string());
                     }
+                    observed.ended(error.unreachable());
                     tracing::debug!(target: "loadlock::egress", %error, "request failed");
                     Err(wasi_error(&error))
                 }
@@ -224,7 +287,7 @@ fn timeouts(options: RequestOptions) -> Timeouts {
     }
 }
 
-/// What the guest is told: the nearest `wasi:http` error code. Details stay in the host's log.
+/// What the guest is told: the nearest `wasi:http` error code. Details stay with the host, which tells the caller.
 fn wasi_error(error: &SendError) -> Error {
     match error {
         SendError::Credential(_) | SendError::CredentialOverPlainHttp { .. } => Error::ConfigurationError,
@@ -240,6 +303,7 @@ fn wasi_error(error: &SendError) -> Error {
         },
         SendError::AddressRefused { .. } => Error::DestinationIpProhibited,
         SendError::ConnectRefused { .. } | SendError::NotSent { .. } => Error::ConnectionRefused,
+        SendError::ConnectTimeout { stage: Stage::Name, .. } => Error::DnsTimeout,
         SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
         SendError::Tls { fault, .. } => match fault {
             TlsFault::Certificate => Error::TlsCertificateError,

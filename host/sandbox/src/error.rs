@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use thiserror::Error;
 use wasmtime_wasi_http::FieldMapError;
 
-use loadlock_policy::model::Failure;
+use loadlock_policy::model::{Failure, Role};
 
 use crate::files::InputError;
-use crate::inspect::{Import, InspectError, Role};
+use crate::inspect::{ComponentImport, InspectError};
 use crate::limits::Exhausted;
 
 /// A component that is not loaded. Nothing of it has run.
@@ -51,7 +51,7 @@ pub enum LoadError {
         source: InspectError,
     },
     /// It exports another interface than its role needs.
-    #[error("{name} does not export `{}`", expected.export())]
+    #[error("{name} does not export `{}`", crate::inspect::export(*expected))]
     WrongWorld {
         /// Which component.
         name: String,
@@ -66,7 +66,7 @@ pub enum LoadError {
         /// Which component.
         name: String,
         /// The refused imports.
-        imports: Vec<Import>,
+        imports: Vec<ComponentImport>,
     },
     /// It cannot be compiled.
     #[error("{name} cannot be compiled: {detail}")]
@@ -94,7 +94,7 @@ pub enum LoadError {
     },
 }
 
-fn list(imports: &[Import]) -> String {
+fn list(imports: &[ComponentImport]) -> String {
     imports
         .iter()
         .map(|import| format!("`{}` ({})", import.name, import.reason))

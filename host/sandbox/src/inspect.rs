@@ -2,52 +2,30 @@
 
 use std::borrow::Cow;
 
+use loadlock_policy::model::Role;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The package whose interfaces a component exports, and the version that this host speaks.
+/// The package whose interfaces a component exports.
 pub const PACKAGE: &str = "loadlock:upload";
-/// Version of [`PACKAGE`].
+/// The newest version of [`PACKAGE`] that this host speaks.
 pub const VERSION: &str = "0.1.0";
+/// Every version of [`PACKAGE`] that this host speaks, newest first.
+pub(crate) const VERSIONS: &[&str] = &[
+    VERSION,
+    #[cfg(test)]
+    "0.0.1",
+];
 
-/// The part that a component plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Stores files at one upstream API.
-    Provider,
-    /// Keeps the ledger.
-    Tracker,
-    /// Judges names, types and sizes.
-    Validator,
-    /// Decides who is asking.
-    Auth,
+/// The export that a component of this role has, in the newest version.
+pub fn export(role: Role) -> String {
+    export_of(role.interface(), VERSION)
 }
 
-impl Role {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Provider, Self::Tracker, Self::Validator, Self::Auth];
-
-    /// The interface's name in the WIT package.
-    pub fn interface(self) -> &'static str {
-        match self {
-            Self::Provider => "provider",
-            Self::Tracker => "tracker",
-            Self::Validator => "validator",
-            Self::Auth => "auth",
-        }
-    }
-
-    /// The export that a component of this role has.
-    pub fn export(self) -> String {
-        format!("{PACKAGE}/{}@{VERSION}", self.interface())
-    }
-
-    /// Whether the role may use the network.
-    pub fn may_use_http(self) -> bool {
-        matches!(self, Self::Provider | Self::Tracker)
-    }
+/// The name under which an interface of the contract is exported.
+pub(crate) fn export_of(interface: &str, version: &str) -> String {
+    format!("{PACKAGE}/{interface}@{version}")
 }
 
 /// What the host does with one import.
@@ -64,7 +42,7 @@ pub enum ImportVerdict {
 
 /// One import and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Import {
+pub struct ComponentImport {
     /// As in the component, for example `wasi:http/types@0.2.12`.
     pub name: String,
     /// What the host does.
@@ -81,7 +59,7 @@ pub struct Inspection {
     /// Version of the contract that it exports, for example `0.1.0`.
     pub version: Option<String>,
     /// Imports in the component's order.
-    pub imports: Vec<Import>,
+    pub imports: Vec<ComponentImport>,
     /// Exports in the component's order.
     pub exports: Vec<String>,
     /// Bytes of the binary.
@@ -91,8 +69,14 @@ pub struct Inspection {
 }
 
 impl Inspection {
+    /// The newest version that this host speaks of those in which it exports an interface.
+    pub(crate) fn speaks(&self, interface: &str) -> Option<&'static str> {
+        let exported = |version: &&&str| self.exports.contains(&export_of(interface, version));
+        VERSIONS.iter().find(exported).copied()
+    }
+
     /// The imports that keep it from being loaded.
-    pub fn refused(&self) -> impl Iterator<Item = &Import> {
+    pub fn refused(&self) -> impl Iterator<Item = &ComponentImport> {
         self.imports
             .iter()
             .filter(|import| import.verdict == ImportVerdict::Refused)
@@ -155,7 +139,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .into_iter()
         .map(|name| {
             let (verdict, reason) = verdict(&name, role);
-            Import {
+            ComponentImport {
                 name,
                 verdict,
                 reason: Cow::Borrowed(reason),

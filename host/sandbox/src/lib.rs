@@ -15,6 +15,7 @@
 //! | [`files`] | the `wasi:filesystem` of a sandbox: one admitted file, one own directory |
 //! | `egress` | the only way out |
 //! | `contract` | one adapter per WIT version, into the internal model |
+//! | `model` | the internal model, as far as no decision is made on it |
 //! | `roles` | one typed wrapper per role |
 mod bindings;
 mod budget;
@@ -29,17 +30,19 @@ pub mod files;
 mod inspect;
 mod limits;
 mod log;
+mod model;
 mod roles;
 mod state;
 
-pub use call::{CallReport, Usage};
+pub use call::{CallReport, CallUsage};
 pub use compile::{CompileOptions, compile_child};
 pub use component::{Sandbox, Source};
 pub use egress::{EgressReport, Network, Outlet};
 pub use engine::EngineOptions;
 pub use error::{CallError, LoadError};
-pub use inspect::{Import, ImportVerdict, InspectError, Inspection, PACKAGE, Role, VERSION, inspect};
+pub use inspect::{ComponentImport, ImportVerdict, InspectError, Inspection, PACKAGE, VERSION, export, inspect};
 pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
+pub use loadlock_policy::model::Role;
 pub use roles::{auth, coordination, provider, tracker, validator};
 
 /// SHA-256 as lower-case hexadecimal.

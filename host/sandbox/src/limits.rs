@@ -101,7 +101,7 @@ impl Exhausted {
 
 /// Counts memory and table elements of one store as sums.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct LimitMeter {
     memory_limit: usize,
     table_limit: usize,
     memory: usize,
@@ -112,7 +112,7 @@ pub(crate) struct Meter {
     pub(crate) refused: Option<Exhausted>,
 }
 
-impl Meter {
+impl LimitMeter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             memory_limit: limits.memory_bytes,
@@ -125,7 +125,7 @@ impl Meter {
     }
 }
 
-impl ResourceLimiter for Meter {
+impl ResourceLimiter for LimitMeter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let after = self.memory.saturating_add(desired.saturating_sub(current));
         if after > self.memory_limit {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn memory_is_summed_over_memories() {
-        let mut meter = Meter::new(&Limits {
+        let mut meter = LimitMeter::new(&Limits {
             memory_bytes: 100,
             ..Limits::default()
         });
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn table_elements_are_summed_over_tables() {
-        let mut meter = Meter::new(&Limits {
+        let mut meter = LimitMeter::new(&Limits {
             table_elements: 10,
             ..Limits::default()
         });

@@ -7,7 +7,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::egress::Hooks;
 use crate::files::{FilesCtx, FilesView, GuardedFiles};
-use crate::limits::{Limits, Meter};
+use crate::limits::{LimitMeter, Limits};
 use crate::log::{ContentPipe, Log};
 
 /// Random bytes that one call to `wasi:random` may ask for.
@@ -20,7 +20,7 @@ pub(crate) struct CallState {
     table: ResourceTable,
     pub(crate) files: FilesCtx,
     pub(crate) hooks: Hooks,
-    pub(crate) meter: Meter,
+    pub(crate) meter: LimitMeter,
 }
 
 /// Everything that differs between stores.
@@ -60,7 +60,7 @@ impl CallState {
             table,
             files,
             hooks: parts.hooks,
-            meter: Meter::new(parts.limits),
+            meter: LimitMeter::new(parts.limits),
         }
     }
 }

@@ -7,6 +7,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use loadlock_gateway::{Error, ErrorCode};
 use serde_json::{Value, json};
 
+use crate::advice;
+
 /// Tells OpenAI's SDKs whether to send the same request again. The gateway has retried what can be retried.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -35,8 +37,13 @@ impl IntoResponse for Refusal {
 
 /// OpenAI's four keys, and ours beside them.
 pub(crate) fn body(error: &Error, param: Option<&str>) -> Value {
+    let error = advice::for_reader(error);
+    let message = match advice::is_worth_saying(&error) {
+        true => format!("{} ({})", error.message, error.hint),
+        false => error.message.clone(),
+    };
     json!({
-        "message": format!("{} ({})", error.message, error.hint),
+        "message": message,
         "type": kind(status(error.code)),
         "param": param,
         "code": error.code,

@@ -8,15 +8,16 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::app::App;
+use crate::query::NoQuery;
 
 /// `/healthz` and `/readyz`. They need no credential and say nothing about anybody.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
+        .route("/healthz", get(|_: NoQuery| async { Json(json!({ "status": "ok" })) }))
         .route("/readyz", get(ready))
 }
 
-async fn ready(State(app): State<App>) -> Response {
+async fn ready(State(app): State<App>, _: NoQuery) -> Response {
     if app.stopping().is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response();
     }

@@ -8,16 +8,18 @@ use loadlock_gateway::{Door, Principal, Result};
 
 use crate::answer::Refusal;
 use crate::app::App;
-use crate::request_id;
+use crate::{query, request_id};
 
-/// Extracts the caller of a request, or answers 401.
+/// Extracts the caller of a request, or answers 401; a query is refused.
 pub(crate) struct Caller(pub(crate) Principal);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        authenticate(app, &parts.headers).await.map(Self).map_err(Refusal)
+        let who = authenticate(app, &parts.headers).await?;
+        query::only(&parts.uri, &[])?;
+        Ok(Self(who))
     }
 }
 

@@ -6,8 +6,11 @@
 //! | [`Server`] | binds, accepts connections, stops in a bounded time |
 //! | `app` | what every front door shares |
 //! | `identity` | from a request to an authenticated principal |
+//! | `advice` | what a client is told to do |
 //! | `answer` | the gateway's errors on the wire |
 //! | `overload`, `pace` | too many requests at once, and bodies that come too slowly |
+//! | `coding`, `query`, `integer` | encoded bodies, unknown parameters, `5.0` |
+//! | `early` | answers that come before the body is whole |
 //! | `authority` | one server and one framing for each request, or a refusal |
 //! | `request_id` | a name for each request |
 //! | `trace` | the trace that a client's request belongs to |
@@ -21,9 +24,12 @@
 //! | `ws` | `/v1/ws` |
 //! | `mcp` | `/mcp`, and [`serve_stdio`] |
 
+mod advice;
 mod answer;
 mod app;
 mod authority;
+mod coding;
+mod early;
 mod elsewhere;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -32,6 +38,7 @@ pub mod fuzzing;
 mod headers_fuzzing;
 mod health;
 mod identity;
+mod integer;
 mod listen;
 mod mcp;
 mod metrics;
@@ -40,6 +47,7 @@ mod operate;
 mod overload;
 mod pace;
 mod percent;
+mod query;
 mod request_id;
 mod router;
 mod trace;

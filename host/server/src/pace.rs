@@ -9,8 +9,11 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http::Version;
+use http_body::{Body as _, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
+
+use crate::early::Left;
 
 /// Within this time a client sends [`STEP`] bytes more, or all that is left. Together some 540 bytes a second: slower
 /// than any modem, faster than what slow-body attacks send.
@@ -18,27 +21,47 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// See [`PATIENCE`].
 const STEP: u64 = 16 << 10;
 
-/// Puts the pace on every request's body.
+/// Puts the pace on every request's body, and looks after what its door leaves of it.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    next.run(request.map(|body| Body::new(Paced::new(body)))).await
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let left = (request.version() <= Version::HTTP_11).then(Left::default);
+    let request = request.map(|body| Body::new(Paced::new(body, left.clone())));
+    let mut response = next.run(request).await;
+    if let Some(left) = left {
+        left.settle(&mut response).await;
+    }
+    response
 }
 
 struct Paced {
     body: Body,
+    /// Where the body goes when its door has done with it.
+    left: Option<Left>,
     /// Bytes since the clock was set.
     since: u64,
     /// Only runs while somebody waits for the client: a handler that takes its time is not the client's fault.
     clock: Option<Pin<Box<Sleep>>>,
-    left: Duration,
+    patience: Duration,
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        if let Some(left) = self.left.take() {
+            left.put(std::mem::take(&mut self.body));
+        }
+    }
 }
 
 impl Paced {
-    fn new(body: Body) -> Self {
+    fn new(body: Body, left: Option<Left>) -> Self {
         Self {
             body,
+            left,
             since: 0,
             clock: None,
-            left: PATIENCE,
+            patience: PATIENCE,
         }
     }
 }
@@ -58,17 +81,17 @@ impl http_body::Body for Paced {
                     _ => 0,
                 };
                 if let Some(clock) = self.clock.take() {
-                    self.left = clock.deadline().saturating_duration_since(Instant::now());
+                    self.patience = clock.deadline().saturating_duration_since(Instant::now());
                 }
                 self.since += bytes;
                 if self.since >= STEP {
-                    (self.since, self.left) = (0, PATIENCE);
+                    (self.since, self.patience) = (0, PATIENCE);
                 }
                 Poll::Ready(frame)
             }
             Poll::Pending => {
-                let left = self.left;
-                let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+                let patience = self.patience;
+                let clock = self.clock.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
                 match clock.as_mut().poll(context) {
                     Poll::Ready(()) => Poll::Ready(Some(Err(axum::Error::new(TooSlow)))),
                     Poll::Pending => Poll::Pending,
@@ -105,7 +128,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(10)).await;
             Some((Ok::<_, std::io::Error>(Bytes::from(vec![0; bytes])), ()))
         });
-        Paced::new(Body::from_stream(chunks.take(20)))
+        Paced::new(Body::from_stream(chunks.take(20)), None)
     }
 
     #[tokio::test(start_paused = true)]

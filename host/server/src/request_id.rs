@@ -1,12 +1,15 @@
 //! A name for each request, in the log and in the answer.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue};
+use http::header::FORWARDED;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use loadlock_gateway::{Door, Peer};
+use loadlock_policy::forwarding::TrustedProxies;
 use rand::RngExt;
 use tracing::Instrument;
 
@@ -14,6 +17,7 @@ use crate::trace;
 
 /// As OpenAI's SDKs read it.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 tokio::task_local! {
     static ORIGIN: (Door, Peer);
@@ -35,17 +39,22 @@ pub(crate) fn peer() -> Peer {
 
 /// Names the request and opens its span. The name is made here, never taken from the client: a log that clients can
 /// write names into proves nothing.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(proxies): State<Arc<TrustedProxies>>, request: Request, next: Next) -> Response {
     let id = format!("req_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %request.uri().path());
     trace::continue_in(&span, request.headers());
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = connected.map(|info| {
+        let headers = request.headers();
+        let (forwarded, list) = (texts(headers, &FORWARDED), texts(headers, &X_FORWARDED_FOR));
+        proxies.client(info.0.ip(), &forwarded, &list)
+    });
     let door = match request.extensions().get::<OnThisMachine>() {
         Some(_) => Door::Local,
         None => Door::Network,
     };
     let peer = Peer {
-        address: address.map(|info| info.0.ip().to_canonical()),
+        address,
         request_id: Some(id.clone()),
     };
     let answer = next.run(request).instrument(span);
@@ -54,4 +63,10 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
+}
+
+/// The values of a header; one that is no text is no address either.
+fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
+    let values = headers.get_all(name).iter();
+    values.map(|value| value.to_str().unwrap_or_default()).collect()
 }

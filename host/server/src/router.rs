@@ -1,17 +1,20 @@
 //! Which path leads to which front door.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use http::Method;
 use loadlock_gateway::{Error, ErrorCode};
+use loadlock_policy::forwarding::TrustedProxies;
 
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{authority, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws};
+use crate::{authority, coding, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws};
 
 /// All doors of one server.
-pub(crate) fn router(app: App) -> Router {
+pub(crate) fn router(app: App, proxies: TrustedProxies) -> Router {
     Router::new()
         .merge(metrics::routes())
         .nest("/v1", openai::routes(&app))
@@ -22,12 +25,13 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), elsewhere::layer))
-        .layer(from_fn(pace::layer))
         .layer(from_fn_with_state(Places::default(), overload::layer))
         // Whether the process lives is asked above all when it has much to do.
         .merge(health::routes())
+        .layer(from_fn(coding::layer))
         .layer(from_fn(authority::layer))
-        .layer(from_fn(request_id::layer))
+        .layer(from_fn_with_state(Arc::new(proxies), request_id::layer))
+        .layer(from_fn(pace::layer))
         .with_state(app)
 }
 

@@ -45,6 +45,12 @@ pub(crate) enum What {
         reason: String,
         after_ms: u64,
     },
+    /// Another provider takes the file.
+    Fallback {
+        provider: String,
+        reason: String,
+        next: String,
+    },
     /// A breaker changed state.
     Circuit { provider: String, state: String },
     /// It is stored.
@@ -68,6 +74,7 @@ impl From<Event> for What {
                 reason,
                 after_ms,
             },
+            Event::Fallback { provider, reason, next } => Self::Fallback { provider, reason, next },
             Event::Circuit { provider, state } => Self::Circuit { provider, state },
         }
     }

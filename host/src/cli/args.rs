@@ -239,11 +239,14 @@ Examples:
         ids: Vec<String>,
     },
     /// Write a file's content: its bytes, or the text that the vendor extracted from them
-    #[command(after_help = "Nothing is left at FILE if the content does not arrive whole.
+    #[command(
+        after_help = "Nothing is left at FILE if the content does not arrive whole. A new FILE is yours
+alone to read; one that is there keeps its mode.
 
 Examples:
   loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j | less
-  loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j -o report.txt")]
+  loadlock files content file-7q2m8t4b6n5r0c1d2e3f4g5h6j -o report.txt"
+    )]
     Content {
         /// The id
         #[arg(value_name = "ID")]

@@ -1,5 +1,7 @@
 //! `loadlock config`: every mistake, every value.
 
+use std::collections::BTreeMap;
+
 use loadlock::config::{Config, Explained, explain};
 use serde_json::json;
 
@@ -34,10 +36,19 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
         .iter()
         .map(|grant| grant.root.display().to_string())
         .collect();
+    let egress: BTreeMap<&str, String> = config
+        .providers
+        .iter()
+        .map(|provider| {
+            let connection = &provider.connection;
+            let reaches = connection.egress.describe(&connection.component.source);
+            (provider.name.as_str(), reaches)
+        })
+        .collect();
     if output.json {
         output.object(&json!({
             "ok": true, "file": file, "home": home, "providers": providers, "order": config.order,
-            "grants": grants, "notes": config.notes,
+            "grants": grants, "egress": egress, "notes": config.notes,
         }))?;
         return Ok(Status::Done);
     }
@@ -62,6 +73,12 @@ fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
             ("order", list(&config.order)),
         ],
     )?;
+    for (provider, reaches) in &egress {
+        output.line(format_args!(
+            "  {}",
+            styled(DIM, format_args!("{provider} reaches {}", safe(reaches)))
+        ))?;
+    }
     for note in &config.notes {
         output.note(format_args!("{} {}", styled(WARN, "note:"), safe(note)));
     }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use loadlock::config::{Config, Disk, Facts, load_with};
+use loadlock::config::{Config, DiskPaths, Facts, load_with};
 use loadlock::gateway::Setup;
 use loadlock::{Door, Error, ErrorCode, Gateway, Principal, local};
 use zeroize::Zeroizing;
@@ -61,7 +61,7 @@ pub(crate) fn configuration(globals: &Globals) -> Result<Config, Failure> {
 pub(crate) fn missing_credentials(config: &Config) -> Vec<loadlock::config::ConfigError> {
     config.missing_credentials(
         |name| std::env::var_os(name).is_some_and(|value| !value.is_empty()),
-        &Disk,
+        &DiskPaths,
     )
 }
 

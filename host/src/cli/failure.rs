@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as Wrong;
-use loadlock::config::{ConfigError, ConfigErrors, Origin};
+use loadlock::config::{ConfigError, ConfigErrors, Provenance};
 use loadlock::{Error, ErrorCode};
 use serde::Serialize;
 
@@ -144,11 +144,11 @@ fn report_config(output: &Output, errors: &[ConfigError]) -> std::io::Result<()>
 /// Place, key and what is wrong in the message; what to do in the hint.
 pub(crate) fn config_error(error: &ConfigError) -> Error {
     let place = match &error.origin {
-        Origin::File(place) => {
+        Provenance::File(place) => {
             format!("{}:{}:{}: ", place.file.display(), place.line, place.column)
         }
-        Origin::Env(name) => format!("environment variable {name}: "),
-        Origin::Default => String::new(),
+        Provenance::Env(name) => format!("environment variable {name}: "),
+        Provenance::Default => String::new(),
     };
     let key = if error.key.is_empty() {
         String::new()

@@ -244,16 +244,21 @@ impl TargetFile {
         temporary.push(name);
         temporary.push(format!(".{:08x}", rand::random::<u32>()));
         let temporary = to.with_file_name(temporary);
-        // Who may read it is for the user's umask to say.
+        // Somebody's content is its owner's alone, unless who may read the file was decided before.
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o666)
+            .mode(0o600)
             .open(&temporary)?;
-        Ok(Self {
+        let before = std::fs::metadata(&to).map(|found| found.permissions());
+        let target = Self {
             file,
             rename: Some((temporary, to)),
-        })
+        };
+        if let Ok(permissions) = before {
+            target.file.set_permissions(permissions)?;
+        }
+        Ok(target)
     }
 
     fn keep(mut self) -> std::io::Result<()> {

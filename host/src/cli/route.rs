@@ -71,6 +71,17 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> R
             styled(GOOD, place + 1),
             pad(&safe(&one.provider), width)
         ))?;
+        let by_default = if one.egress.by_default {
+            " (granted by default)"
+        } else {
+            ""
+        };
+        for rule in &one.egress.rules {
+            output.line(format_args!(
+                "       {}",
+                styled(DIM, format_args!("reaches {}{by_default}", safe(rule)))
+            ))?;
+        }
     }
     for one in &route.refused {
         let (cross, provider) = (styled(BAD, "✗"), pad(&safe(&one.provider), width));

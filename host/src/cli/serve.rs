@@ -3,6 +3,7 @@
 mod reload;
 
 use loadlock::{Error, ErrorCode};
+use loadlock_policy::forwarding::TrustedProxies;
 use loadlock_server::{Certificate, Options, ServeError, Server, TlsFiles};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -27,6 +28,8 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         tls: certificate.clone(),
         plain_http: command.plain_http,
         hosts: command.hosts,
+        trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
+        proxy_protocol: TrustedProxies::new(config.server.proxy_protocol.clone()),
         ..Options::default()
     };
     let session = context::open(config, output).await?;

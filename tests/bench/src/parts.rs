@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use loadlock_estimate::Estimate;
-use loadlock_sandbox::auth::{Algorithm, Auth, AuthPolicy, Key};
+use loadlock_sandbox::auth::{Auth, AuthPolicy, Key, SignatureAlgorithm};
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::tracker::Tracker;
-use loadlock_sandbox::validator::{Candidate, HEAD_BYTES, Rules, Validator};
+use loadlock_sandbox::validator::{FileCandidate, HEAD_BYTES, ValidationRules, Validator};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -27,7 +27,7 @@ const ROWS: u64 = 10_000;
 struct Parts {
     provider: Provider,
     validator: Validator,
-    rules: Rules,
+    rules: ValidationRules,
     auth: Auth,
     token: String,
     tracker: Tracker,
@@ -85,7 +85,7 @@ async fn prepare(scope: &Scope) -> Result<Parts> {
     let policy = AuthPolicy {
         keys: vec![Key {
             kid: "local".into(),
-            algorithm: Algorithm::Hs256,
+            algorithm: SignatureAlgorithm::Hs256,
             material,
             issuers: vec!["loadlock".into()],
             tenants: vec!["*".into()],
@@ -105,7 +105,7 @@ async fn prepare(scope: &Scope) -> Result<Parts> {
     let parts = Parts {
         provider: provider.map_err(failed("provider"))?,
         validator: validator.map_err(failed("validator"))?,
-        rules: Rules {
+        rules: ValidationRules {
             max_bytes: None,
             allow_empty: false,
             allow: Vec::new(),
@@ -135,8 +135,8 @@ fn seconds() -> u64 {
     now.unwrap_or_default().as_secs()
 }
 
-fn candidate() -> Candidate {
-    Candidate {
+fn candidate() -> FileCandidate {
+    FileCandidate {
         name: b"report.txt".to_vec(),
         folder: Vec::new(),
         size: HEAD_BYTES as u64,

@@ -11,6 +11,7 @@
 //! | `run` | one run from beginning to end |
 //! | `plan` | what is uploaded |
 //! | `weather` | what goes wrong, and when |
+//! | `names` | resolves the vendors' names, or not |
 //! | `vendor` | a fake in its process |
 //! | `drive` | uploads the plan |
 //! | `watch` | notes what the breakers do |
@@ -25,6 +26,7 @@ mod drive;
 mod fsck;
 mod leaks;
 mod metrics;
+mod names;
 mod overhead;
 mod plan;
 mod report;

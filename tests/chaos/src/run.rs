@@ -13,9 +13,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::drive::{Done, Driven, drive};
+use crate::names::Names;
 use crate::overhead::{OFF, ON};
 use crate::report::{Failed, Report, Setting};
-use crate::vendor::{KEY, Vendor};
+use crate::vendor::{KEY, Vendor, host};
 use crate::watch::Watch;
 use crate::weather::{Happened, SLOW, TRANSIENT};
 use crate::{Arguments, fsck, leaks, metrics, overhead, plan, truth, weather};
@@ -84,8 +85,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
     let before = leaks::descriptors();
 
     let text = configuration(&place, &vendors, &calm);
-    std::fs::write(&place.config, text).map_err(|error| format!("{}: {error}", place.config.display()))?;
-    let gateway = open(&place, &clock).await?;
+    let configure = |text: &str| {
+        let failed = |error| format!("{}: {error}", place.config.display());
+        std::fs::write(&place.config, text).map_err(failed)
+    };
+    configure(&text)?;
+    let names = Names::new();
+    let gateway = open(&place, &clock, &names).await?;
     let who = loadlock::local::authenticate(&gateway)
         .await
         .map_err(|error| error.to_string())?;
@@ -97,7 +103,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
 
     eprintln!("{} uploads in bad weather …", arguments.uploads);
     let started = Instant::now();
-    let (driven, happened) = storm(arguments, &place, &vendors, &gateway, &who, &clock, &watch).await?;
+    let (driven, happened) = storm(arguments, &place, (&vendors, names), &gateway, &who, &clock, &watch).await?;
     let took_s = started.elapsed().as_secs_f64();
     let mut injected = BTreeMap::new();
     for vendor in &vendors {
@@ -119,6 +125,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
     let truth = truth::compare(&gateway, &who, &driven, &calm_files, &compared).await?;
     drop(who);
     drop(gateway);
+    // The binary has the system's resolver, which need not know the names.
+    let by_address = [VENDORS[0], VENDORS[1], ON]
+        .iter()
+        .fold(text, |text, name| text.replace(&host(name), "127.0.0.1"));
+    configure(&by_address)?;
     let fsck = fsck::check(&arguments.loadlock, &place.home, &place.config, &VENDORS).await?;
     let mut leaks = leaks::look(before, &place.home, &place.files, &place.temporary).await?;
     if !quiet {
@@ -193,13 +204,14 @@ fn configuration(place: &Place, vendors: &[Arc<Vendor>; 2], calm: &Vendor) -> St
     text
 }
 
-async fn open(place: &Place, clock: &Clock) -> Result<Gateway, String> {
+async fn open(place: &Place, clock: &Clock, names: &Names) -> Result<Gateway, String> {
     let mut setup = loadlock::builder()
         .config_file(&place.config)
         .home(&place.home)
         .setup()
         .map_err(|error| error.to_string())?;
     setup.clock = clock.clone();
+    setup.resolver = Some(Arc::new(names.clone()));
     Gateway::open(setup).await.map_err(|error| error.to_string())
 }
 
@@ -226,7 +238,7 @@ fn provider(name: &str, vendor: &Vendor, key: &Path, more: &str) -> String {
 async fn storm(
     arguments: &Arguments,
     place: &Place,
-    vendors: &[Arc<Vendor>; 2],
+    (vendors, names): (&[Arc<Vendor>; 2], Names),
     gateway: &Gateway,
     who: &Principal,
     clock: &Clock,
@@ -244,6 +256,7 @@ async fn storm(
         weather::forecast(seed),
         uploads / FAIR,
         vendors.clone(),
+        names,
         clock.clone(),
         watch.clone(),
         counted,

@@ -61,7 +61,11 @@ impl Vendor {
         Ok(Self {
             name,
             kind,
-            base_url: about["base_url"].as_str().unwrap_or_default().to_owned(),
+            // By a name that the harness resolves, so that it can be gone.
+            base_url: about["base_url"]
+                .as_str()
+                .unwrap_or_default()
+                .replace("127.0.0.1", &host(name)),
             pipes: Mutex::new((input, lines)),
             child: Mutex::new(child),
         })
@@ -93,6 +97,11 @@ impl Vendor {
         self.command(&json!({ "always": order })).await.map(|_| ())
     }
 
+    /// From now on clients find this at its port: `there`, `refusing` or `black_hole`.
+    pub(crate) async fn be(&self, presence: &str) -> Result<(), String> {
+        self.command(&json!({ "be": presence })).await.map(|_| ())
+    }
+
     /// Takes that back.
     pub(crate) async fn lift(&self) -> Result<(), String> {
         self.command(&json!("lift")).await.map(|_| ())
@@ -121,6 +130,11 @@ impl Vendor {
         let mut child = self.child.lock().await;
         let _ = child.kill().await;
     }
+}
+
+/// The name at which a vendor is reached. Names below `localhost` may carry a credential over plain http.
+pub(crate) fn host(vendor: &str) -> String {
+    format!("{vendor}.chaos.localhost")
 }
 
 /// `answer 503` or `reset_after`.

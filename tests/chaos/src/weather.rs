@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::names::{Gone, Names};
 use crate::vendor::Vendor;
 use crate::watch::{Turn, Watch};
 
@@ -66,6 +67,14 @@ pub(crate) enum Kind {
     Unavailable,
     /// Every connection is cut.
     Cut,
+    /// The vendor has stopped: its port refuses connections. Afterwards it starts again.
+    Stopped,
+    /// Nothing answers at its port.
+    BlackHole,
+    /// Its name does not exist.
+    NameGone,
+    /// Nobody answers what its address is.
+    NameSilent,
     /// Every upload is answered with 429 and told to wait for as long as the spell lasts.
     RateLimited,
 }
@@ -76,31 +85,63 @@ impl Kind {
         self != Self::RateLimited
     }
 
-    fn order(self, lasts: u64) -> (Option<&'static str>, Value) {
+    /// It begins at this vendor.
+    async fn begin(self, lasts: u64, vendor: &Vendor, names: &Names) -> Result<(), String> {
         match self {
-            Self::Unavailable => (None, json!({ "answer": { "status": 503 } })),
-            Self::Cut => (None, json!("reset_before")),
+            Self::Unavailable => {
+                let fault = json!({ "answer": { "status": 503 } });
+                vendor.always(None, &fault).await
+            }
+            Self::Cut => vendor.always(None, &json!("reset_before")).await,
             Self::RateLimited => {
                 let seconds = (lasts / 1_000).to_string();
                 let answer = json!({ "status": 429, "headers": [["retry-after", seconds]] });
-                (Some("create"), json!({ "answer": answer }))
+                vendor.always(Some("create"), &json!({ "answer": answer })).await
+            }
+            Self::Stopped => vendor.be("refusing").await,
+            Self::BlackHole => vendor.be("black_hole").await,
+            // A connection that is open needs no name, so those are closed.
+            Self::NameGone | Self::NameSilent => {
+                let gone = if self == Self::NameGone {
+                    Gone::Unknown
+                } else {
+                    Gone::Silent
+                };
+                names.set(vendor.name, Some(gone));
+                vendor.be("there").await
+            }
+        }
+    }
+
+    /// It ends there.
+    async fn end(self, vendor: &Vendor, names: &Names) -> Result<(), String> {
+        match self {
+            Self::Unavailable | Self::Cut | Self::RateLimited => vendor.lift().await,
+            Self::Stopped | Self::BlackHole => vendor.be("there").await,
+            Self::NameGone | Self::NameSilent => {
+                names.set(vendor.name, None);
+                Ok(())
             }
         }
     }
 }
 
-/// The spells of a seed, one after another without end: outages of one vendor at a time, both kinds, from one minute to
-/// three; in between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have something
+/// The spells of a seed, one after another without end: outages of one vendor at a time, of every kind, from one minute
+/// to three; in between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have something
 /// of each.
 pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
     let mut random = StdRng::seed_from_u64(seed ^ 0x5eed_5eed);
     (0_usize..).map(move |index| {
         let outage = random.random_range(60_000..180_000);
         let limit = random.random_range(10..=20) * 1_000;
-        let kind = match index % 5 {
-            0 | 3 => Kind::Unavailable,
-            1 | 4 => Kind::Cut,
-            _ => Kind::RateLimited,
+        let kind = match index % 10 {
+            0 | 8 => Kind::Unavailable,
+            1 | 6 => Kind::Cut,
+            2 | 7 => Kind::RateLimited,
+            3 => Kind::Stopped,
+            4 => Kind::NameGone,
+            5 => Kind::BlackHole,
+            _ => Kind::NameSilent,
         };
         let hits = match index % 10 {
             3 => vec![0, 1],
@@ -138,6 +179,7 @@ pub(crate) async fn make(
     spells: impl Iterator<Item = Spell>,
     fair: usize,
     vendors: [Arc<Vendor>; 2],
+    names: Names,
     clock: Clock,
     watch: Watch,
     mut begun: watch::Receiver<usize>,
@@ -148,14 +190,13 @@ pub(crate) async fn make(
         if begun.wait_for(|begun| *begun >= next).await.is_err() {
             break;
         }
-        let (operation, fault) = spell.kind.order(spell.lasts);
         let from = clock.now().get();
         for hit in &spell.hits {
-            vendors[*hit].always(operation, &fault).await?;
+            spell.kind.begin(spell.lasts, &vendors[*hit], &names).await?;
         }
         tokio::time::sleep(clock.real(Millis(spell.lasts))).await;
         for hit in &spell.hits {
-            vendors[*hit].lift().await?;
+            spell.kind.end(&vendors[*hit], &names).await?;
         }
         let until = clock.now().get();
         for hit in &spell.hits {

@@ -1,11 +1,11 @@
-//! The database decides about leases as the model does that was checked exhaustively (`loadlock_policy::lease`).
+//! The database decides about leases as the model does that was checked exhaustively (`tests/ledger/lease`).
 
-use loadlock_policy::lease::{Acquired as Wanted, Lease, Recorded as Kept};
 use loadlock_sandbox::coordination::{Acquired, Attempt, Coordination, Leased};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use crate::lease::{Acquired as Wanted, Lease, Recorded as Kept};
 use crate::place;
 
 /// Longer than any test.

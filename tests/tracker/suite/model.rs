@@ -154,7 +154,7 @@ impl Model {
         }
     }
 
-    fn totals(&self, tenant: Option<&str>) -> Stats {
+    fn totals(&self, tenant: Option<&str>) -> LedgerStats {
         let files: Vec<&FileRecord> = self
             .files
             .values()
@@ -171,7 +171,7 @@ impl Model {
             .map(|(_, row)| row.bytes)
             .collect::<Vec<u64>>()
         };
-        Stats {
+        LedgerStats {
             files: files.len() as u64,
             bytes: files.iter().map(|file| file.bytes).sum(),
             remotes: rows(RemoteState::Live).len() as u64,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use loadlock_policy::model::Failure;
 pub use loadlock_sandbox::tracker::{
-    AccountUsage, DedupKey, FileRecord, FilesQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesQuery,
-    Stats, Tracker,
+    AccountUsage, DedupKey, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
+    RemotesQuery, Tracker,
 };
 
 /// An empty ledger behind a tracker component; the call itself must always succeed.
@@ -35,14 +35,14 @@ calls! {
     record_many(files: &[FileRecord] => files.to_vec()) -> Vec<Recorded>;
     reference(file: &FileRecord => file.clone()) -> Recorded;
     get(tenant: &str => tenant.into(), id: &str => id.into(), now_ms: u64 => now_ms) -> Option<FileRecord>;
-    list(query: &FilesQuery => query.clone()) -> Page<FileRecord>;
+    list(query: &FilesQuery => query.clone()) -> LedgerPage<FileRecord>;
     tombstone(tenant: &str => tenant.into(), id: &str => id.into()) -> Release;
     expire(now_ms: u64 => now_ms, limit: u32 => limit) -> Vec<RemoteRow>;
     forget(account: &str => account.into(), remote_id: &str => remote_id.into()) -> bool;
     observe(account: &str => account.into(), remote_id: &str => remote_id.into(), state: RemoteState => state, now_ms: u64 => now_ms) -> bool;
     remote(account: &str => account.into(), remote_id: &str => remote_id.into()) -> Option<RemoteRow>;
-    remotes(query: &RemotesQuery => query.clone()) -> Page<RemoteRow>;
-    stats(tenant: Option<&str> => tenant.map(Into::into)) -> Stats;
+    remotes(query: &RemotesQuery => query.clone()) -> LedgerPage<RemoteRow>;
+    stats(tenant: Option<&str> => tenant.map(Into::into)) -> LedgerStats;
     usage() -> Vec<AccountUsage>;
 }
 

@@ -28,6 +28,7 @@ mod faults;
 mod form;
 mod io;
 mod options;
+mod presence;
 mod recorder;
 mod reply;
 mod server;
@@ -38,6 +39,7 @@ pub mod vendor;
 
 pub use faults::{Answer, Chaos, Fault, Faults, Injected};
 pub use options::{Options, Site, Vendor};
+pub use presence::Presence;
 pub use recorder::{FieldFacts, Recorded, Requests};
 pub use server::{StartError, Upstream};
 pub use store::{Files, StoredFile};

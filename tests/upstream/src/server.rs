@@ -10,13 +10,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::io::{Connection, Cuttable};
-use crate::{Faults, Files, Options, Requests, Vendor, service, tls};
+use crate::presence::Port;
+use crate::{Faults, Files, Options, Presence, Requests, Vendor, service, tls};
 
 /// Why a fake does not start.
 #[derive(Debug, Error)]
@@ -54,7 +56,11 @@ pub struct Upstream {
     ca_pem: Option<String>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    turns: mpsc::UnboundedSender<Turn>,
 }
+
+/// The presence that is asked for, and where to say that it is so.
+type Turn = (Presence, oneshot::Sender<io::Result<()>>);
 
 impl Upstream {
     /// Starts a fake on the current tokio runtime.
@@ -64,8 +70,8 @@ impl Upstream {
     pub async fn start(vendor: Vendor, options: Options) -> Result<Self, StartError> {
         let port = options.port;
         let listen = |source| StartError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let opened = Port::open((Ipv4Addr::LOCALHOST, port).into()).map_err(listen)?;
+        let address = opened.address().map_err(listen)?;
         let (acceptor, ca_pem) = if options.tls {
             let (acceptor, pem) = tls::acceptor()?;
             (Some(acceptor), Some(pem))
@@ -82,8 +88,10 @@ impl Upstream {
         });
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
+        let (turns, asked) = mpsc::unbounded_channel();
         tasks.spawn(accept(
-            listener,
+            opened,
+            asked,
             acceptor,
             Arc::clone(&state),
             stop.clone(),
@@ -95,7 +103,18 @@ impl Upstream {
             ca_pem,
             stop,
             tasks,
+            turns,
         })
+    }
+
+    /// From now on clients find this at the port. Whoever is connected is cut off; what is stored stays.
+    ///
+    /// # Errors
+    /// What the system said about the port.
+    pub async fn be(&self, presence: Presence) -> io::Result<()> {
+        let (done, told) = oneshot::channel();
+        self.turns.send((presence, done)).map_err(io::Error::other)?;
+        told.await.map_err(io::Error::other)?
     }
 
     /// What a vendor's SDK takes as its base URL, without a trailing slash: `http://127.0.0.1:41234/v1`.
@@ -149,18 +168,33 @@ impl Drop for Upstream {
 }
 
 async fn accept(
-    listener: TcpListener,
+    mut port: Port,
+    mut turns: mpsc::UnboundedReceiver<Turn>,
     acceptor: Option<TlsAcceptor>,
     state: Arc<State>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
     let numbers = AtomicU64::new(0);
+    let mut present = stop.child_token();
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+            Some((presence, done)) = turns.recv() => {
+                present.cancel();
+                present = stop.child_token();
+                match port.turned(presence).await {
+                    Ok(turned) => port = turned,
+                    Err(error) => {
+                        let _ = done.send(Err(error));
+                        return;
+                    }
+                }
+                let _ = done.send(Ok(()));
+                continue;
+            }
+            accepted = port.accept() => match accepted {
+                Ok(stream) => stream,
                 // Out of descriptors, or gone before we looked: neither ends the listener.
                 Err(_) => {
                     tokio::task::yield_now().await;
@@ -170,12 +204,12 @@ async fn accept(
         };
         let number = numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let connection = Connection::new(number);
-        let (state, acceptor, stop) = (Arc::clone(&state), acceptor.clone(), stop.clone());
+        let (state, acceptor, gone) = (Arc::clone(&state), acceptor.clone(), present.clone());
         let rest = tasks.clone();
         tasks.spawn(async move {
             let done = connect(stream, acceptor, state, connection, rest);
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = gone.cancelled() => {}
                 () = done => {}
             }
         });

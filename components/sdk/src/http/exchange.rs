@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
-    OutgoingRequest, Scheme, http_error_code,
+    OutgoingRequest, Scheme,
 };
-use wasip2::io::error::Error as StreamFault;
 use wasip2::io::poll::Pollable;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
+use super::codes::{lost, of_code, of_stream};
 use super::{Answer, Method, Request, ambient_credential};
 use crate::file::FileRange;
 use crate::log_warn;
@@ -93,7 +93,8 @@ pub(crate) fn exchange(mut request: Request<'_>) -> Result<Answer, Failure> {
     let (sent_whole, body) = match sent {
         Sent::Whole => match OutgoingBody::finish(body, None) {
             Ok(()) => (true, None),
-            Err(code) => return Err(of_code(&code)),
+            // Every byte was taken, whatever the host says about their number.
+            Err(code) => return Err(lost(&code, request.stores)),
         },
         Sent::CutShort => (false, Some(body)),
     };
@@ -266,16 +267,8 @@ fn answer(
     sent_whole: bool,
     stores: bool,
 ) -> Result<Answer, Failure> {
-    let lost = |failure: Failure| failure.with_outcome_unknown(stores && sent_whole);
-    let response = early.wait().map_err(|code| {
-        let failure = of_code(&code);
-        // What the host refused to send was never sent.
-        if failure.kind == FailureKind::Internal {
-            failure
-        } else {
-            lost(failure)
-        }
-    })?;
+    let stored = stores && sent_whole;
+    let response = early.wait().map_err(|code| lost(&code, stored))?;
     let status = response.status();
     let headers = response.headers().entries().into_iter();
     let headers = headers
@@ -286,10 +279,7 @@ fn answer(
         Ok((body, stream))
     });
     let (body, stream) = opened.map_err(|()| {
-        lost(Failure::new(
-            FailureKind::Transport,
-            "the host gave no body for the answer",
-        ))
+        Failure::new(FailureKind::Transport, "the host gave no body for the answer").with_outcome_unknown(stored)
     })?;
     Ok(Answer {
         status,
@@ -303,68 +293,4 @@ fn answer(
             _request_body: request_body,
         },
     })
-}
-
-/// What a stream's error means. Hosts may print a backtrace behind their first line.
-pub(crate) fn of_stream(error: &StreamFault) -> Failure {
-    http_error_code(error).map_or_else(
-        || {
-            let text = error.to_debug_string();
-            Failure::new(FailureKind::Transport, text.lines().next().unwrap_or_default())
-        },
-        |code| of_code(&code),
-    )
-}
-
-/// What the host's error means; its name in `wasi:http` becomes the code.
-pub(crate) fn of_code(code: &ErrorCode) -> Failure {
-    let kind = match code {
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => FailureKind::Timeout,
-        ErrorCode::HttpRequestDenied
-        | ErrorCode::DestinationIpProhibited
-        | ErrorCode::HttpRequestMethodInvalid
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::ConfigurationError => FailureKind::Internal,
-        ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseBodySize(_) => FailureKind::Protocol,
-        // Hosts say `HTTP-protocol-error` for a connection that was reset: that, too, is a broken connection.
-        _ => FailureKind::Transport,
-    };
-    let name = kebab(code);
-    let message = match code {
-        ErrorCode::InternalError(Some(text)) => text.clone(),
-        ErrorCode::HttpRequestDenied => {
-            "the host does not allow this request; see the host's log for the grant that would".to_owned()
-        }
-        ErrorCode::DestinationIpProhibited => {
-            "the host does not allow this address; private addresses need a grant of their own".to_owned()
-        }
-        _ => format!("no answer: {}", name.replace('-', " ")),
-    };
-    Failure::new(kind, message).with_code(name)
-}
-
-/// `ConnectionRefused` → `connection-refused`, as the interface spells it.
-fn kebab(code: &ErrorCode) -> String {
-    let debug = format!("{code:?}");
-    let mut name = String::new();
-    // Debug prints `ErrorCode::Name` or `Name`, then perhaps a payload.
-    let word = debug.rsplit("::").next().unwrap_or(&debug);
-    for character in word.chars().take_while(char::is_ascii_alphanumeric) {
-        if character.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(character.to_ascii_lowercase());
-    }
-    name
 }

@@ -7,11 +7,12 @@
 
 mod answer;
 mod base;
+mod codes;
 mod exchange;
 
 pub use answer::{Answer, JSON_BYTES};
 pub use base::{Base, segment};
-pub(crate) use exchange::of_stream;
+pub(crate) use codes::of_stream;
 
 use crate::file::FileRange;
 use crate::multipart::Form;

@@ -1,36 +1,52 @@
 //! The search for credentials agrees with what the rules say, read word by word.
 
-use crate::content;
 use crate::glob::{fold, fold_any};
 use crate::search::{self, CLOUD_KEY_LABELS};
-use crate::secret_rules::{TEXTS, TextRule};
+use crate::secret_rules::{OBJECTS, ObjectRule, TEXTS, TextRule};
+use crate::text;
 use proptest::prelude::*;
 
 /// The rules over the text, line by line.
 fn by_definition(head: &[u8]) -> Option<&'static str> {
-    let text = content::as_text(head).unwrap_or_else(|| String::from_utf8_lossy(head));
+    let superset = text::as_ascii_superset(head);
+    let text = String::from_utf8_lossy(&superset);
+    if let Some(rule) = OBJECTS.iter().find(|rule| holds_object(rule, &text)) {
+        return Some(rule.what);
+    }
     if let Some(rule) = TEXTS.iter().find(|rule| applies(rule, &text)) {
         return Some(rule.what);
     }
     text.lines().any(is_cloud_key).then_some("a dump of cloud credentials")
 }
 
+/// At every place of the first part, the others on the same line, then what is to follow.
 fn applies(rule: &TextRule, text: &str) -> bool {
-    let in_order = |text: &str| {
-        let mut rest = text;
-        rule.parts.iter().all(|part| match rest.find(part) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
+    text.match_indices(rule.parts[0]).any(|(at, first)| {
+        let mut rest = &text[at + first.len()..];
+        let mut line = rest.split('\n').next().unwrap().len();
+        for part in &rule.parts[1..] {
+            let Some(at) = rest[..line].find(part) else {
+                return false;
+            };
+            rest = &rest[at + part.len()..];
+            line -= at + part.len();
+        }
+        (rule.is_followed)(rest.as_bytes())
+    })
+}
+
+fn holds_object(rule: &ObjectRule, text: &str) -> bool {
+    let blank = |c: char| c.is_ascii_whitespace();
+    let values = |name: &str| -> Vec<String> {
+        text.match_indices(name)
+            .filter_map(|(at, _)| text[at + name.len()..].trim_start_matches(blank).strip_prefix(':'))
+            .map(|value| value.trim_start_matches(blank).to_owned())
+            .collect()
     };
-    if rule.one_line {
-        text.lines().any(in_order)
-    } else {
-        in_order(text)
-    }
+    values("\"type\"").iter().any(|value| value.starts_with(rule.kind))
+        && values(rule.secret)
+            .iter()
+            .any(|value| value.starts_with(&format!("\"{}", rule.begin)))
 }
 
 fn is_cloud_key(line: &str) -> bool {
@@ -46,12 +62,16 @@ fn is_cloud_key(line: &str) -> bool {
         .chars()
         .take_while(|c| c.is_ascii_alphanumeric() || "/+".contains(*c))
         .collect();
-    key.len() == 40 && !key.contains("EXAMPLE")
+    key.len() == 40 && !key.contains("EXAMPLE") && key != key[..1].repeat(40)
 }
 
 /// A word of the rules, or something that stands between two.
 fn any_piece() -> impl Strategy<Value = Vec<u8>> {
-    let parts: Vec<&str> = TEXTS.iter().flat_map(|rule| rule.parts).copied().collect();
+    let parts = TEXTS.iter().flat_map(|rule| rule.parts).copied();
+    let objects = OBJECTS
+        .iter()
+        .flat_map(|rule| [rule.kind, rule.secret, rule.begin, "\"type\""]);
+    let parts: Vec<&str> = parts.chain(objects).collect();
     prop_oneof![
         4 => proptest::sample::select(parts).prop_map(|part| part.as_bytes().to_vec()),
         2 => proptest::sample::select(CLOUD_KEY_LABELS.to_vec()).prop_map(|label| label.into()),
@@ -59,7 +79,9 @@ fn any_piece() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|label| label.to_uppercase().into_bytes()),
         2 => "[A-Za-z0-9/+]{40}".prop_map(String::into_bytes),
         1 => "[A-Z]{10}EXAMPLE[A-Z]{23}".prop_map(String::into_bytes),
-        3 => proptest::sample::select(vec!["\n", "\r\n", "\r", " ", " = ", "\": \"", ":", "-", "é", "\u{FEFF}"])
+        3 => proptest::sample::select(vec![
+            "\n", "\r\n", "\r", " ", " = ", "\": \"", ":", "-", "é", "\u{FEFF}", "-----", "MIIE", "\\n", "3: ssh-rsa",
+        ])
             .prop_map(|between| between.into()),
         1 => proptest::collection::vec(any::<u8>(), 0..6),
     ]
@@ -86,7 +108,7 @@ proptest! {
     #[test]
     fn the_search_agrees_with_the_rules(head in any_head()) {
         prop_assert_eq!(
-            search::find(&content::as_ascii_superset(&head)),
+            search::find(&text::as_ascii_superset(&head)),
             by_definition(&head)
         );
     }
@@ -99,8 +121,9 @@ proptest! {
 
 #[test]
 fn texts_are_searched_for_byte_by_byte() {
-    let parts = TEXTS.iter().flat_map(|rule| rule.parts);
-    for part in parts.chain(&CLOUD_KEY_LABELS) {
+    let parts = TEXTS.iter().flat_map(|rule| rule.parts).copied();
+    let objects = OBJECTS.iter().flat_map(|rule| [rule.kind, rule.secret, rule.begin]);
+    for part in parts.chain(objects).chain(CLOUD_KEY_LABELS) {
         assert!(!part.is_empty() && part.is_ascii() && !part.contains(['\n', '\r']));
     }
     assert!(TEXTS.iter().all(|rule| !rule.parts.is_empty()));

@@ -105,7 +105,7 @@ fn contents_of_credentials_are_refused() {
         b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
         b"\x00\x01binary-----BEGIN EC PRIVATE KEY-----\n",
         b"PuTTY-User-Key-File-3: ssh-ed25519\n",
-        b"{\n  \"type\": \"service_account\",\n  \"project_id\": \"x\"",
+        b"{\n  \"type\": \"service_account\",\n  \"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMIIE",
         b"\xFE\xED\xFE\xED\x00\x00\x00\x02\x00\x00\x00\x01",
         &utf16,
         aws.as_bytes(),
@@ -114,7 +114,8 @@ fn contents_of_credentials_are_refused() {
     for content in contents {
         assert_eq!(judge("notes.txt", content), Err(CONTENT.into()), "{content:?}");
     }
-    let harmless: [&[u8]; 4] = [
+    let harmless: [&[u8]; 5] = [
+        b"{\"type\": \"service_account\", \"project_id\": \"x\"}",
         b"-----BEGIN CERTIFICATE-----\nMIIE",
         b"-----BEGIN PUBLIC KEY-----\nMIIE",
         b"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",

@@ -5,33 +5,34 @@ mod scalar;
 pub(crate) mod schema;
 pub(crate) mod source;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-pub(crate) use record::Record;
+pub(crate) use record::RecordReader;
 pub(crate) use scalar::{Scalar, wrong_type};
-use source::{Found, Raw, Source};
+use source::{FoundValue, Raw, ValueSource};
 
 use crate::error::{Code, ConfigError, Defect};
 use crate::explain::Explained;
-use crate::origin::Origin;
+use crate::origin::Provenance;
 use crate::paths::{Facts, PathKind, Paths, absolute};
-use crate::settings::{self, Kind, Preset};
+use crate::settings::{self, SettingKind};
 
 /// One string of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
+pub(crate) struct ListItem {
     pub(crate) text: String,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Provenance,
     /// Byte offset in the file, where it stands there.
     pub(crate) offset: Option<usize>,
 }
 
 /// Reads settings one after the other and keeps what went wrong.
-pub(crate) struct Reader<'a> {
-    pub(crate) source: &'a Source<'a>,
+pub(crate) struct ConfigReader<'a> {
+    pub(crate) source: &'a ValueSource<'a>,
     pub(crate) facts: &'a Facts,
     pub(crate) paths: &'a dyn Paths,
     /// Folder of the configuration file, absolute.
@@ -40,12 +41,12 @@ pub(crate) struct Reader<'a> {
     pub(crate) explained: Vec<Explained>,
 }
 
-impl<'a> Reader<'a> {
-    pub(crate) fn fail(&mut self, key: impl Into<String>, origin: &Origin, defect: Defect) {
+impl<'a> ConfigReader<'a> {
+    pub(crate) fn fail(&mut self, key: impl Into<String>, origin: &Provenance, defect: Defect) {
         self.errors.push(defect.at(key, origin));
     }
 
-    pub(crate) fn explain(&mut self, place: &str, value: impl Into<String>, origin: &Origin) {
+    pub(crate) fn explain(&mut self, place: &str, value: impl Into<String>, origin: &Provenance) {
         // `grants[0]` is explained by `grants`.
         let name = place.split('[').next().unwrap_or(place);
         let setting = settings::find(name);
@@ -60,8 +61,8 @@ impl<'a> Reader<'a> {
 
     /// Explains that nobody set `place`.
     pub(crate) fn explain_default(&mut self, place: &str) {
-        let text = settings::find(place).map_or("", |setting| setting.default.text());
-        self.explain(place, text, &Origin::Default);
+        let text = settings::find(place).map_or(Cow::Borrowed(""), |setting| setting.default.text());
+        self.explain(place, text, &Provenance::Default);
     }
 
     /// A setting that always has a value; the table's default if it is absent or bad.
@@ -72,15 +73,15 @@ impl<'a> Reader<'a> {
         let Some(setting) = settings::find(place) else {
             return T::default();
         };
-        let Preset::Value(text) = setting.default else {
+        let Some(text) = setting.default.value() else {
             return T::default();
         };
-        let value = T::read(&Raw::Text(text), &setting.kind);
+        let value = T::read(&Raw::Text(&text), &setting.kind);
         value.unwrap_or_default()
     }
 
     /// A setting that may be absent. What is absent or bad is explained by its default.
-    pub(crate) fn optional<T: Scalar>(&mut self, place: &str) -> Option<(T, Origin)> {
+    pub(crate) fn optional<T: Scalar>(&mut self, place: &str) -> Option<(T, Provenance)> {
         let found = self.written(place);
         if found.is_none() {
             self.explain_default(place);
@@ -94,7 +95,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What somebody wrote, if it is good.
-    pub(crate) fn written<T: Scalar>(&mut self, place: &str) -> Option<(T, Origin)> {
+    pub(crate) fn written<T: Scalar>(&mut self, place: &str) -> Option<(T, Provenance)> {
         let found = self.source.find(place)?;
         let setting = settings::find(place)?;
         match T::read(&found.raw, &setting.kind) {
@@ -111,21 +112,21 @@ impl<'a> Reader<'a> {
     }
 
     /// The records of a setting; `None` if nobody wrote it. A bad one is left out and kept as an error.
-    pub(crate) fn records(&mut self, place: &str) -> Option<Vec<Record<'a>>> {
-        let Found {
+    pub(crate) fn records(&mut self, place: &str) -> Option<Vec<RecordReader<'a>>> {
+        let FoundValue {
             raw: Raw::Toml(value),
             origin,
         } = self.source.in_file(place)?
         else {
             return None;
         };
-        let Some(Kind::Records(fields)) = settings::find(place).map(|setting| setting.kind) else {
+        let Some(SettingKind::Records(fields)) = settings::find(place).map(|setting| setting.kind) else {
             return None;
         };
         let mut records = Vec::new();
         match value {
             DeValue::Table(table) => {
-                records.extend(Record::open(self, place.to_owned(), table, fields, origin));
+                records.extend(RecordReader::open(self, place.to_owned(), table, fields, origin));
             }
             DeValue::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
@@ -133,7 +134,7 @@ impl<'a> Reader<'a> {
                     let origin = self.origin_in(item, &origin);
                     match item.get_ref() {
                         DeValue::Table(table) => {
-                            records.extend(Record::open(self, key, table, fields, origin));
+                            records.extend(RecordReader::open(self, key, table, fields, origin));
                         }
                         other => self.fail(key, &origin, wrong_type("a table", other)),
                     }
@@ -145,9 +146,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A table of names and plain values (string, whole number, boolean), all as text.
-    pub(crate) fn map(&mut self, place: &str) -> BTreeMap<String, Item> {
+    pub(crate) fn map(&mut self, place: &str) -> BTreeMap<String, ListItem> {
         let mut map = BTreeMap::new();
-        let Some(Found {
+        let Some(FoundValue {
             raw: Raw::Toml(value),
             origin,
         }) = self.source.in_file(place)
@@ -172,7 +173,7 @@ impl<'a> Reader<'a> {
             };
             map.insert(
                 name.get_ref().to_string(),
-                Item {
+                ListItem {
                     text,
                     origin,
                     offset: None,
@@ -182,23 +183,23 @@ impl<'a> Reader<'a> {
         map
     }
 
-    pub(crate) fn origin_in<T>(&self, spanned: &toml::Spanned<T>, fallback: &Origin) -> Origin {
+    pub(crate) fn origin_in<T>(&self, spanned: &toml::Spanned<T>, fallback: &Provenance) -> Provenance {
         self.source
             .document
             .map_or_else(|| fallback.clone(), |document| document.origin(spanned))
     }
 
     /// Makes a written path absolute, by who wrote it.
-    pub(crate) fn absolute(&self, written: &str, origin: &Origin) -> PathBuf {
+    pub(crate) fn absolute(&self, written: &str, origin: &Provenance) -> PathBuf {
         let base = match origin {
-            Origin::File(_) => self.base.as_path(),
-            Origin::Env(_) | Origin::Default => Path::new(""),
+            Provenance::File(_) => self.base.as_path(),
+            Provenance::Env(_) | Provenance::Default => Path::new(""),
         };
         absolute(written, base, self.facts)
     }
 
     /// Canonical path of a regular file that must exist.
-    pub(crate) fn existing_file(&mut self, key: &str, written: &str, origin: &Origin) -> Option<PathBuf> {
+    pub(crate) fn existing_file(&mut self, key: &str, written: &str, origin: &Provenance) -> Option<PathBuf> {
         let path = self.absolute(written, origin);
         let what = match self.paths.look(&path) {
             Ok((canonical, PathKind::File)) => return Some(canonical),
@@ -211,7 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses a second equal name.
-    pub(crate) fn unique(&mut self, items: &[Item], key: &str) {
+    pub(crate) fn unique(&mut self, items: &[ListItem], key: &str) {
         for (index, item) in items.iter().enumerate() {
             if items.iter().take(index).any(|earlier| earlier.text == item.text) {
                 let what = format!("names {} twice", crate::error::quoted(&item.text));

@@ -3,29 +3,29 @@
 use toml::de::{DeTable, DeValue};
 
 use super::source::Raw;
-use super::{Item, Reader, Scalar, wrong_type};
+use super::{ConfigReader, ListItem, Scalar, wrong_type};
 use crate::error::{Code, Defect};
-use crate::origin::Origin;
-use crate::settings::{Field, Kind};
+use crate::origin::Provenance;
+use crate::settings::{Field, SettingKind};
 use crate::suggest;
 use crate::values::Size;
 
 /// A record with its key, for example `grants[0]`.
 #[derive(Clone, Debug)]
-pub(crate) struct Record<'a> {
+pub(crate) struct RecordReader<'a> {
     pub(crate) key: String,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Provenance,
     table: &'a DeTable<'a>,
 }
 
-impl<'a> Record<'a> {
+impl<'a> RecordReader<'a> {
     /// Checks that the fields are known and the required ones there.
     pub(crate) fn open(
-        reader: &mut Reader<'a>,
+        reader: &mut ConfigReader<'a>,
         key: String,
         table: &'a DeTable<'a>,
         fields: &[Field],
-        origin: Origin,
+        origin: Provenance,
     ) -> Option<Self> {
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
         for (name, _) in table {
@@ -52,16 +52,16 @@ impl<'a> Record<'a> {
     }
 
     /// Where a field stands; the record, if it does not.
-    pub(crate) fn origin_of(&self, reader: &Reader<'a>, field: &str) -> Origin {
+    pub(crate) fn origin_of(&self, reader: &ConfigReader<'a>, field: &str) -> Provenance {
         self.table
             .get_key_value(field)
             .map_or_else(|| self.origin.clone(), |(name, _)| reader.origin_in(name, &self.origin))
     }
 
     /// A text field: not empty, no control characters.
-    pub(crate) fn text(&self, reader: &mut Reader<'a>, field: &str) -> Option<Item> {
-        let (text, origin) = self.read::<String>(reader, field, &Kind::Name)?;
-        Some(Item {
+    pub(crate) fn text(&self, reader: &mut ConfigReader<'a>, field: &str) -> Option<ListItem> {
+        let (text, origin) = self.read::<String>(reader, field, &SettingKind::Name)?;
+        Some(ListItem {
             text,
             origin,
             offset: None,
@@ -69,15 +69,15 @@ impl<'a> Record<'a> {
     }
 
     /// A list of texts; `None` if it is absent or bad.
-    pub(crate) fn texts(&self, reader: &mut Reader<'a>, field: &str) -> Option<Vec<Item>> {
-        let (mut items, origin) = self.read::<Vec<Item>>(reader, field, &Kind::Texts)?;
+    pub(crate) fn texts(&self, reader: &mut ConfigReader<'a>, field: &str) -> Option<Vec<ListItem>> {
+        let (mut items, origin) = self.read::<Vec<ListItem>>(reader, field, &SettingKind::Texts)?;
         items.locate(&origin, reader.source.document);
         Some(items)
     }
 
     /// A size; `None` if it is absent or bad.
-    pub(crate) fn size(&self, reader: &mut Reader<'a>, field: &str, min: u64) -> Option<Size> {
-        let kind = Kind::Size {
+    pub(crate) fn size(&self, reader: &mut ConfigReader<'a>, field: &str, min: u64) -> Option<Size> {
+        let kind = SettingKind::Size {
             min: Size(min),
             max: Size(u64::MAX >> 1),
         };
@@ -85,13 +85,13 @@ impl<'a> Record<'a> {
     }
 
     /// A whole number from 1; `None` if it is absent or bad.
-    pub(crate) fn count(&self, reader: &mut Reader<'a>, field: &str) -> Option<u32> {
-        let kind = Kind::Integer { min: 1, max: u32::MAX };
+    pub(crate) fn count(&self, reader: &mut ConfigReader<'a>, field: &str) -> Option<u32> {
+        let kind = SettingKind::Integer { min: 1, max: u32::MAX };
         self.read::<u32>(reader, field, &kind).map(|(count, _)| count)
     }
 
     /// A boolean; false if it is absent or bad.
-    pub(crate) fn flag(&self, reader: &mut Reader<'a>, field: &str) -> bool {
+    pub(crate) fn flag(&self, reader: &mut ConfigReader<'a>, field: &str) -> bool {
         let Some((name, value)) = self.table.get_key_value(field) else {
             return false;
         };
@@ -103,7 +103,12 @@ impl<'a> Record<'a> {
         })
     }
 
-    fn read<T: Scalar>(&self, reader: &mut Reader<'a>, field: &str, kind: &Kind) -> Option<(T, Origin)> {
+    fn read<T: Scalar>(
+        &self,
+        reader: &mut ConfigReader<'a>,
+        field: &str,
+        kind: &SettingKind,
+    ) -> Option<(T, Provenance)> {
         let (name, value) = self.table.get_key_value(field)?;
         let origin = reader.origin_in(name, &self.origin);
         let value: &'a DeValue<'a> = value.get_ref();
@@ -115,7 +120,7 @@ impl<'a> Record<'a> {
                     what: "cannot be empty or hold control characters".into(),
                     ..defect.clone()
                 };
-                let text = matches!(kind, Kind::Name | Kind::Texts);
+                let text = matches!(kind, SettingKind::Name | SettingKind::Texts);
                 let defect = if text && defect.code == Code::BadValue {
                     safe
                 } else {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use toml::de::{DeTable, DeValue};
 
-use super::source::{Document, Source};
+use super::source::{Document, ValueSource};
 use crate::error::{Code, ConfigError, Defect};
-use crate::origin::Origin;
+use crate::origin::Provenance;
 use crate::settings::{self, ENVIRONMENT, SETTINGS};
 use crate::suggest;
 
@@ -99,7 +99,7 @@ fn elsewhere(path: &[String], last: &str) -> Option<String> {
 
 /// Variables that start with `LOADLOCK_` and are neither a setting, nor listed, nor referenced by a template in the
 /// file's `text`. The text is searched, not the templates that were read: a bad one is an error of its own.
-pub(crate) fn unknown_variables(source: &Source<'_>, text: &str) -> Vec<ConfigError> {
+pub(crate) fn unknown_variables(source: &ValueSource<'_>, text: &str) -> Vec<ConfigError> {
     let mut known: Vec<String> = SETTINGS
         .iter()
         .flat_map(|setting| setting.places.iter().filter_map(|place| setting.variable(place)))
@@ -115,7 +115,7 @@ pub(crate) fn unknown_variables(source: &Source<'_>, text: &str) -> Vec<ConfigEr
                 None => "Unset it; `loadlock config explain` lists what can be set.".to_owned(),
             };
             let what = "This variable is not a setting";
-            Defect::new(Code::UnknownVariable, what, hint).at("", &Origin::Env(name.clone()))
+            Defect::new(Code::UnknownVariable, what, hint).at("", &Provenance::Env(name.clone()))
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Code, ConfigError, Defect};
-use crate::origin::{Lines, Origin};
+use crate::origin::{LineIndex, Provenance};
 use crate::settings;
 
 /// A value as it was found.
@@ -21,22 +21,22 @@ pub(crate) enum Raw<'a> {
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Found<'a> {
+pub(crate) struct FoundValue<'a> {
     pub(crate) raw: Raw<'a>,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Provenance,
 }
 
 /// A parsed file.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     root: Spanned<DeTable<'a>>,
-    lines: Lines<'a>,
+    lines: LineIndex<'a>,
 }
 
 impl<'a> Document<'a> {
     /// All the syntax errors, if there are any: a damaged tree says nothing reliable about keys.
     pub(crate) fn parse(file: &Path, text: &'a str) -> Result<Self, Vec<ConfigError>> {
-        let lines = Lines::new(file, text);
+        let lines = LineIndex::new(file, text);
         let (root, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
             return Ok(Self { root, lines });
@@ -54,45 +54,45 @@ impl<'a> Document<'a> {
         self.root.get_ref()
     }
 
-    pub(crate) fn at(&self, offset: usize) -> Origin {
+    pub(crate) fn at(&self, offset: usize) -> Provenance {
         self.lines.at(offset)
     }
 
-    pub(crate) fn origin<T>(&self, spanned: &Spanned<T>) -> Origin {
+    pub(crate) fn origin<T>(&self, spanned: &Spanned<T>) -> Provenance {
         self.lines.at(spanned.span().start)
     }
 }
 
 /// Where values are looked up.
 #[derive(Debug)]
-pub(crate) struct Source<'a> {
+pub(crate) struct ValueSource<'a> {
     pub(crate) document: Option<&'a Document<'a>>,
     pub(crate) env: &'a BTreeMap<String, String>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> ValueSource<'a> {
     /// The value at a concrete key; a variable wins over the file.
-    pub(crate) fn find(&self, place: &str) -> Option<Found<'a>> {
+    pub(crate) fn find(&self, place: &str) -> Option<FoundValue<'a>> {
         let variable = settings::find(place).and_then(|setting| setting.variable(place));
         let set = variable.and_then(|name| self.env.get_key_value(&name));
         if let Some((name, text)) = set {
-            return Some(Found {
+            return Some(FoundValue {
                 raw: Raw::Text(text),
-                origin: Origin::Env(name.clone()),
+                origin: Provenance::Env(name.clone()),
             });
         }
         self.in_file(place)
     }
 
     /// The value at a concrete key in the file.
-    pub(crate) fn in_file(&self, place: &str) -> Option<Found<'a>> {
+    pub(crate) fn in_file(&self, place: &str) -> Option<FoundValue<'a>> {
         let document = self.document?;
         let mut table = document.root();
         let mut parts = place.split('.').peekable();
         while let Some(part) = parts.next() {
             let (key, value) = table.get_key_value(part)?;
             if parts.peek().is_none() {
-                return Some(Found {
+                return Some(FoundValue {
                     raw: Raw::Toml(value.get_ref()),
                     origin: document.origin(key),
                 });
@@ -103,7 +103,7 @@ impl<'a> Source<'a> {
     }
 
     /// Names and positions of the tables in the table at `place`, in the order of the file.
-    pub(crate) fn children(&self, place: &str) -> Option<Vec<(String, Origin)>> {
+    pub(crate) fn children(&self, place: &str) -> Option<Vec<(String, Provenance)>> {
         let document = self.document?;
         let table = document.root().get(place)?.get_ref().as_table()?;
         let mut children: Vec<_> = table

@@ -2,13 +2,16 @@
 
 mod table;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub(crate) use table::COMPONENT;
 pub use table::{ENVIRONMENT, SETTINGS};
 
+use loadlock_policy::model::Role;
+
+use crate::Size;
 use crate::values::show_duration;
-use crate::{Role, Size};
 
 /// One setting.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub struct Setting {
     /// setting's name; a place under `providers.<name>` that is not the first overrides the first for that provider.
     pub places: &'static [&'static str],
     /// Type and bounds.
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// What holds when nobody sets it.
     pub default: Preset,
     /// What it does, for an operator.
@@ -34,33 +37,44 @@ impl Setting {
     /// The variable that overrides it at `place`, if one does. Records, maps and everything under `providers` are
     /// set in the file only.
     pub fn variable(&self, place: &str) -> Option<String> {
-        let simple = !matches!(self.kind, Kind::Records(_) | Kind::Map);
+        let simple = !matches!(self.kind, SettingKind::Records(_) | SettingKind::Map);
         (simple && !place.starts_with("providers."))
             .then(|| format!("LOADLOCK_{}", place.replace('.', "_").to_uppercase()))
     }
 }
 
 /// A default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Preset {
     /// Written as in the file.
     Value(&'static str),
+    /// A value that has its home elsewhere, written as in the file.
+    Of(fn() -> String),
     /// Not a constant: described.
     Described(&'static str),
 }
 
 impl Preset {
     /// For the documentation.
-    pub const fn text(self) -> &'static str {
+    pub fn text(self) -> Cow<'static, str> {
         match self {
-            Self::Value(text) | Self::Described(text) => text,
+            Self::Value(text) | Self::Described(text) => Cow::Borrowed(text),
+            Self::Of(text) => Cow::Owned(text()),
+        }
+    }
+
+    /// The value as one would write it; `None` if it is not a constant.
+    pub fn value(self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Described(_) => None,
+            Self::Value(_) | Self::Of(_) => Some(self.text()),
         }
     }
 }
 
 /// A setting's type and bounds, both inclusive.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum SettingKind {
     /// A path; relative to the file's folder, or to the current directory in a variable. `~/` is the home directory.
     Path,
     /// A short name.
@@ -105,7 +119,7 @@ pub enum Kind {
     Records(&'static [Field]),
 }
 
-impl Kind {
+impl SettingKind {
     /// The type in a word or two.
     pub const fn noun(&self) -> &'static str {
         match self {
@@ -184,11 +198,11 @@ fn matches(pattern: &str, place: &str) -> bool {
 }
 
 /// The built-in components of a role.
-pub const fn builtins(role: Role) -> &'static [&'static str] {
-    match role {
-        Role::Provider => &["local", "kimi", "glm", "openai"],
-        Role::Tracker => &["tracker-local", "tracker-supabase"],
-        Role::Validator => &["validator"],
-        Role::Auth => &["auth"],
-    }
+pub fn builtins(role: Role) -> impl Iterator<Item = &'static str> {
+    /// Role, name, package; the build of the program reads the same list.
+    const BUILTINS: [(&str, &str, &str); 8] = include!("../../builtins.in");
+    let of_role = BUILTINS
+        .iter()
+        .filter(move |(interface, ..)| *interface == role.interface());
+    of_role.map(|(_, name, _)| *name)
 }

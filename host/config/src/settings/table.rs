@@ -2,26 +2,36 @@
 
 use std::time::Duration;
 
-use super::{Field, Kind, Preset, Setting};
+use loadlock_policy::Millis;
+use loadlock_policy::breaker::BreakerPolicy;
+use loadlock_policy::retry::RetryPolicy;
+
+use super::{Field, Preset, Setting, SettingKind};
 use crate::Size;
+use crate::values::show_duration;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-const fn size(min: u64, max: u64) -> Kind {
-    Kind::Size {
+const fn size(min: u64, max: u64) -> SettingKind {
+    SettingKind::Size {
         min: Size(min),
         max: Size(max),
     }
 }
 
-const fn milliseconds(min: u64, max: u64) -> Kind {
-    Kind::Duration {
+const fn milliseconds(min: u64, max: u64) -> SettingKind {
+    SettingKind::Duration {
         min: Duration::from_millis(min),
         max: Duration::from_millis(max),
     }
+}
+
+/// A default of policy's as one would write it.
+fn time(span: Millis) -> String {
+    show_duration(span.into())
 }
 
 const HOUR: u64 = 3_600_000;
@@ -64,7 +74,9 @@ const EGRESS: &[Field] = &[
     required("methods", "HTTP methods, upper case."),
     optional(
         "private",
-        "Whether the host may be, or resolve to, a private or loopback address. Absent: false.",
+        "Whether the host may be, or resolve to, an address of this machine or of a private network (private, \
+         carrier-shared, link-local, benchmarking). Absent: false. Metadata services, multicast, documentation and \
+         reserved addresses are never connected to.",
     ),
 ];
 
@@ -143,21 +155,21 @@ pub(crate) const COMPONENT: &[Field] = &[
 pub static SETTINGS: &[Setting] = &[
     Setting {
         places: &["home"],
-        kind: Kind::Path,
+        kind: SettingKind::Path,
         default: Preset::Described("`loadlock` in the platform's data directory"),
         meaning: "Where Loadlock keeps its state: journal, ledger, spool, compiled components, signing key. One \
              process owns it.",
     },
     Setting {
         places: &["order"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Described("every provider, in the order of the file"),
         meaning: "The operator's ranking for `auto`, best first. A provider that is not in the list takes pinned \
              uploads only.",
     },
     Setting {
         places: &["grants"],
-        kind: Kind::Records(GRANT),
+        kind: SettingKind::Records(GRANT),
         default: Preset::Described(
             "the current directory, for the local command line; none if that is `/` or at or below `home`",
         ),
@@ -172,10 +184,19 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["server.tls"],
-        kind: Kind::Records(TLS),
+        kind: SettingKind::Records(TLS),
         default: Preset::Described("none: plain HTTP"),
         meaning: "`loadlock serve` speaks HTTPS with this certificate. Beyond loopback it needs one, or \
              `--plain-http` behind a proxy that speaks TLS. The files are read again when they change.",
+    },
+    Setting {
+        places: &["server.trusted_proxies"],
+        kind: SettingKind::Texts,
+        default: Preset::Described("none: whoever connects is the client"),
+        meaning: "Addresses and networks of proxies in front. From them `Forwarded` or `X-Forwarded-For` names the \
+             client, by whose address failed logins are limited and requests are audited; from everybody else these \
+             headers mean nothing. `proxy-protocol:` before an address: its connections begin with a header of the \
+             PROXY protocol, version 1 or 2.",
     },
     Setting {
         places: &["limits.spool_size"],
@@ -191,7 +212,7 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["limits.concurrency", "providers.<name>.limits.concurrency"],
-        kind: Kind::Integer { min: 1, max: 10_000 },
+        kind: SettingKind::Integer { min: 1, max: 10_000 },
         default: Preset::Value("64"),
         meaning: "Most uploads in flight. For a provider without its own number the one that its vendor documents \
              holds as well.",
@@ -203,7 +224,7 @@ pub static SETTINGS: &[Setting] = &[
             "validator.component",
             "auth.component",
         ],
-        kind: Kind::Component,
+        kind: SettingKind::Component,
         default: Preset::Described(
             "the built-in one: `builtin:NAME` for a provider that is named like one, `builtin:tracker-local`, \
              `builtin:validator`, `builtin:auth`",
@@ -212,72 +233,76 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["providers.<name>.settings", "tracker.settings"],
-        kind: Kind::Map,
+        kind: SettingKind::Map,
         default: Preset::Described("empty"),
         meaning: "Settings of the component: strings, whole numbers or booleans; names in lower case. The component \
              sees them, so no secret belongs here.",
     },
     Setting {
         places: &["providers.<name>.egress", "tracker.egress"],
-        kind: Kind::Records(EGRESS),
-        default: Preset::Described("nothing: every request is refused"),
-        meaning: "Requests that the component may send. It reaches what it asks for and this allows, nothing else.",
+        kind: SettingKind::Records(EGRESS),
+        default: Preset::Described(
+            "what a built-in provider asks for at its base URL; nothing for every other component: every request is \
+             refused",
+        ),
+        meaning: "Requests that the component may send. It reaches what it asks for and this allows, nothing else. \
+             `egress = []` allows nothing.",
     },
     Setting {
         places: &["providers.<name>.credential", "tracker.credential"],
-        kind: Kind::Records(CREDENTIAL),
+        kind: SettingKind::Records(CREDENTIAL),
         default: Preset::Described("none"),
         meaning: "Headers that the host adds to the component's requests. The component never sees them. Never sent \
              over plain HTTP except to loopback.",
     },
     Setting {
         places: &["providers.<name>.ca_file", "tracker.ca_file"],
-        kind: Kind::Path,
+        kind: SettingKind::Path,
         default: Preset::Described("the platform's trusted roots"),
         meaning: "PEM file of the certificate authorities to trust instead of the platform's.",
     },
     Setting {
         places: &["providers.<name>.account"],
-        kind: Kind::Name,
+        kind: SettingKind::Name,
         default: Preset::Described("a keyed fingerprint of the credential"),
         meaning: "Name of the vendor account. Equal files are uploaded once per account; keep the name when you \
              change the key.",
     },
     Setting {
         places: &["providers.<name>.purposes"],
-        kind: Kind::Map,
+        kind: SettingKind::Map,
         default: Preset::Described("empty: purposes are passed as they are"),
         meaning: "What a client's purpose is called at this vendor, for example `{ user_data = \"file-extract\" }`.",
     },
     Setting {
         places: &["validator.allow"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Described("any name"),
         meaning: "Patterns (`*`, `?`) over the name, or over `folder/name` if they hold a `/`. If there are any, a \
              file must match one.",
     },
     Setting {
         places: &["validator.deny"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Described("none"),
         meaning: "Patterns as in `validator.allow`. A file that matches one is refused.",
     },
     Setting {
         places: &["validator.deny_types"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Described("none"),
         meaning: "Media types that are refused; `application/x-*` is a pattern.",
     },
     Setting {
         places: &["validator.skip"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Described("none: every check runs"),
         meaning: "Checks to leave out: `empty` (empty files), `mismatch` (content that contradicts the extension), \
              `secrets` (files that look like credentials).",
     },
     Setting {
         places: &["auth.audiences"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Value("loadlock"),
         meaning: "A token's `aud` must hold one of these.",
     },
@@ -289,57 +314,57 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["auth.keys"],
-        kind: Kind::Records(KEY),
+        kind: SettingKind::Records(KEY),
         default: Preset::Described("none"),
         meaning: "Keys that tokens may be signed with, besides the one that Loadlock makes in `home`.",
     },
     Setting {
         places: &["auth.legacy"],
-        kind: Kind::Records(LEGACY),
+        kind: SettingKind::Records(LEGACY),
         default: Preset::Described("none"),
         meaning: "Credentials from before tokens, good until `auth.legacy_until`.",
     },
     Setting {
         places: &["auth.legacy_until"],
-        kind: Kind::Date,
+        kind: SettingKind::Date,
         default: Preset::Described("legacy credentials are refused"),
         meaning: "The instant from which legacy credentials are refused, for example `2027-01-01T00:00:00Z`. A \
              restart does not move it.",
     },
     Setting {
         places: &["auth.revoked"],
-        kind: Kind::Texts,
+        kind: SettingKind::Texts,
         default: Preset::Described("none"),
         meaning: "Token ids (`jti`) that are no longer good.",
     },
     Setting {
         places: &["tenants"],
-        kind: Kind::Records(TENANT),
+        kind: SettingKind::Records(TENANT),
         default: Preset::Described("none: every tenant is unlimited"),
         meaning: "What each tenant may use. What a record does not name is unlimited.",
     },
     Setting {
         places: &["retry.attempts", "providers.<name>.retry.attempts"],
-        kind: Kind::Integer { min: 1, max: 20 },
-        default: Preset::Value("3"),
+        kind: SettingKind::Integer { min: 1, max: 20 },
+        default: Preset::Of(|| RetryPolicy::default().attempts.to_string()),
         meaning: "Most attempts of one upload at one provider. 1 switches retries off.",
     },
     Setting {
         places: &["retry.base", "providers.<name>.retry.base"],
         kind: milliseconds(1, HOUR),
-        default: Preset::Value("1s"),
+        default: Preset::Of(|| time(RetryPolicy::default().base)),
         meaning: "Upper bound of the first wait; each wait is drawn between nothing and its bound.",
     },
     Setting {
         places: &["retry.cap", "providers.<name>.retry.cap"],
         kind: milliseconds(1, HOUR),
-        default: Preset::Value("60s"),
+        default: Preset::Of(|| time(RetryPolicy::default().cap)),
         meaning: "Most that a bound grows to, and the longest `Retry-After` that is waited for.",
     },
     Setting {
         places: &["retry.factor", "providers.<name>.retry.factor"],
-        kind: Kind::Ratio { min: 1, max: 10 },
-        default: Preset::Value("2"),
+        kind: SettingKind::Ratio { min: 1, max: 10 },
+        default: Preset::Of(|| RetryPolicy::default().factor.to_string()),
         meaning: "By what the bound grows from wait to wait.",
     },
     Setting {
@@ -357,8 +382,8 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["breaker.failures", "providers.<name>.breaker.failures"],
-        kind: Kind::Integer { min: 0, max: 1_000 },
-        default: Preset::Value("5"),
+        kind: SettingKind::Integer { min: 0, max: 1_000 },
+        default: Preset::Of(|| BreakerPolicy::default().failures.to_string()),
         meaning: "Provider faults in a row that open the breaker; in a server they make the provider suspect: it is \
              looked at at once, and the breaker opens if that fails too, or at twice as many faults. 0 switches it \
              off.",
@@ -366,13 +391,13 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         places: &["breaker.open", "providers.<name>.breaker.open"],
         kind: milliseconds(1, 24 * HOUR),
-        default: Preset::Value("60s"),
+        default: Preset::Of(|| time(BreakerPolicy::default().open_for)),
         meaning: "How long it stays open before a probe.",
     },
     Setting {
         places: &["breaker.successes", "providers.<name>.breaker.successes"],
-        kind: Kind::Integer { min: 1, max: 100 },
-        default: Preset::Value("2"),
+        kind: SettingKind::Integer { min: 1, max: 100 },
+        default: Preset::Of(|| BreakerPolicy::default().successes.to_string()),
         meaning: "Good probes that close it.",
     },
     Setting {

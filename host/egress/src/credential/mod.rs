@@ -10,7 +10,6 @@ mod error;
 mod glm;
 mod headers;
 mod source;
-mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,29 +19,20 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderName, HeaderValue};
+use loadlock_policy::credential::{CredentialMode, Reference, Template, TemplatePart};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 pub use self::error::CredentialError;
 pub use self::glm::{TOKEN_LIFE, TOKEN_REUSE};
 pub(crate) use self::headers::inject;
 pub use self::headers::{CREDENTIAL_HEADERS, is_credential_header};
-pub use self::template::{Reference, Template, TemplateError};
 use crate::Secret;
 use crate::clock::Clock;
 use crate::scrub::{SHORTEST, Scrubber};
 
 /// How often a credential file is looked at, at most, while requests use it.
 pub const RECHECK: Duration = Duration::from_secs(1);
-
-/// What the references of a template stand for on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// The value itself.
-    #[default]
-    Plain,
-    /// The value is a GLM key `id.secret`; a short-lived HS256 token signed with it takes its place.
-    GlmSigned,
-}
 
 /// One header to inject, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +42,7 @@ pub struct HeaderSpec {
     /// For example `Bearer ${env:OPENAI_API_KEY}`.
     pub template: Template,
     /// What a reference stands for.
-    pub mode: Mode,
+    pub mode: CredentialMode,
 }
 
 /// What to add to a request now, and what to look for in its response.
@@ -86,12 +76,13 @@ impl fmt::Debug for Injection {
 /// ```
 /// use std::sync::Arc;
 /// use loadlock_egress::clock::SystemClock;
-/// use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
+/// use loadlock_egress::credential::{Credential, HeaderSpec};
+/// use loadlock_policy::credential::CredentialMode;
 ///
 /// let spec = HeaderSpec {
 ///     name: http::header::AUTHORIZATION,
 ///     template: "Bearer ${env:MOONSHOT_API_KEY}".parse()?,
-///     mode: Mode::Plain,
+///     mode: CredentialMode::Plain,
 /// };
 /// let missing = Credential::load("kimi", &[spec], &|_| None, Arc::new(SystemClock::new()));
 /// assert!(missing.is_err_and(|error| error.to_string().contains("`MOONSHOT_API_KEY`")));
@@ -101,13 +92,13 @@ pub struct Credential {
     provider: String,
     specs: Vec<HeaderSpec>,
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Mutex<CredentialState>,
     refreshing: tokio::sync::Mutex<()>,
 }
 
 type Values = BTreeMap<Reference, Secret>;
 
-struct State {
+struct CredentialState {
     values: Values,
     /// Replaced values: a response still under way may echo the key before last, not older ones.
     previous: Vec<Secret>,
@@ -157,7 +148,7 @@ impl Credential {
             provider: provider.to_owned(),
             specs: specs.to_vec(),
             clock,
-            state: Mutex::new(State {
+            state: Mutex::new(CredentialState {
                 values,
                 previous: Vec::new(),
                 checked: now,
@@ -236,8 +227,8 @@ impl Credential {
                     continue;
                 };
                 let part = match spec.mode {
-                    Mode::Plain => value.expose(),
-                    Mode::GlmSigned => glm::id(value),
+                    CredentialMode::Plain => value.expose(),
+                    CredentialMode::GlmSigned => glm::id(value),
                 };
                 mac.update(&(part.len() as u64).to_be_bytes());
                 mac.update(part.as_bytes());
@@ -308,7 +299,7 @@ impl Credential {
         state.current.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CredentialState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -326,6 +317,24 @@ fn references(specs: &[HeaderSpec]) -> impl Iterator<Item = (&HeaderSpec, &Refer
     specs
         .iter()
         .flat_map(|spec| spec.template.references().map(move |reference| (spec, reference)))
+}
+
+/// Puts the secrets in the place of their references.
+fn fill<E>(template: &Template, mut value: impl FnMut(&Reference) -> Result<Secret, E>) -> Result<Secret, E> {
+    // Pieces first, one allocation after: a growing buffer would leave copies of the secret behind.
+    let mut pieces = Vec::with_capacity(template.parts().len());
+    for part in template.parts() {
+        pieces.push(match part {
+            TemplatePart::Text(text) => Secret::new(text.clone()),
+            TemplatePart::Reference(reference) => value(reference)?,
+        });
+    }
+    let length = pieces.iter().map(|piece| piece.expose().len()).sum();
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    for piece in &pieces {
+        text.push_str(piece.expose());
+    }
+    Ok(Secret::new(std::mem::take(&mut *text)))
 }
 
 /// Header values from the present secrets, and the monotonic time at which a token must be minted again.
@@ -347,14 +356,14 @@ fn render(
             reason: reason.to_owned(),
         };
         let mut used = None;
-        let text = spec.template.fill(|reference| {
+        let text = fill(&spec.template, |reference| {
             let value = values
                 .get(reference)
                 .ok_or_else(|| invalid(reference, "it was never read"))?;
             used = Some(reference.clone());
             match spec.mode {
-                Mode::Plain => Ok(value.clone()),
-                Mode::GlmSigned => {
+                CredentialMode::Plain => Ok(value.clone()),
+                CredentialMode::GlmSigned => {
                     let token = glm::mint(value, clock.unix_millis()).map_err(|reason| invalid(reference, reason))?;
                     expires = Some(clock.monotonic() + TOKEN_REUSE);
                     secrets.extend(glm::parts(value));

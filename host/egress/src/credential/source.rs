@@ -4,9 +4,10 @@ use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::path::Path;
 
+use loadlock_policy::credential::Reference;
 use zeroize::Zeroizing;
 
-use super::{CredentialError, HeaderSpec, Reference, Values, references};
+use super::{CredentialError, HeaderSpec, Values, references};
 use crate::Secret;
 
 /// A credential is a line, not a document; 64 KiB is more than any token is long.

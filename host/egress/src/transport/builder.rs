@@ -39,7 +39,7 @@ impl TransportBuilder {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             http2: true,
-            resolver: Arc::new(SystemResolver),
+            resolver: Arc::new(SystemResolver::default()),
             credential: None,
             credential_origins: None,
         }

@@ -23,6 +23,7 @@ use crate::classify::classify;
 use crate::credential::{self, Credential, Injection};
 use crate::observe::Seen;
 use crate::progress::{Progress, later};
+use crate::reach::Reach;
 use crate::request::{self, RequestBody};
 use crate::response::{Inherited, ResponseBody};
 use crate::scrub::Scrubber;
@@ -109,8 +110,16 @@ impl Transport {
             accounts,
         };
         let total = later(started, timeouts.total);
+        let reach = Arc::new(Reach::new(allowed.method, &call.account));
         let sent = tokio::select! {
-            sent = self.exchange(request, allowed, &inherited) => sent,
+            sent = self.exchange(request, allowed, &inherited, &reach) => {
+                match &sent {
+                    Ok(_) => reach.taken(),
+                    Err(error) => reach.failed(error),
+                }
+                sent
+            }
+            // How far it came by then is known.
             () = sleep_until(total) => Err(Error::TotalTimeout {
                 origin: inherited.origin.clone(),
                 after: timeouts.total,
@@ -140,6 +149,7 @@ impl Transport {
         request: Request<B>,
         allowed: &Allowed,
         inherited: &Inherited,
+        reach: &Arc<Reach>,
     ) -> Result<(Response<Incoming>, Arc<Scrubber>, OwnedSemaphorePermit), Error>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -165,8 +175,10 @@ impl Transport {
         }
         let (method, uri) = method_and_uri(allowed)?;
         let is_empty = body.is_end_stream();
-        let progress = Arc::new(Progress::new(Instant::now()));
-        let body = RequestBody::new(body, length, Arc::clone(&progress), inherited.accounts.clone());
+        let (client, opening) = self.pools.get(allowed, request::wants_http1(length, &self.limits));
+        let progress = Arc::new(Progress::new(Instant::now(), opening));
+        let accounts = inherited.accounts.clone();
+        let body = RequestBody::new(body, length, Arc::clone(&progress), Arc::clone(reach), accounts);
         let mut outgoing = Request::new(body);
         *outgoing.method_mut() = method;
         *outgoing.uri_mut() = uri;
@@ -176,7 +188,6 @@ impl Transport {
             account.add_sent(bytes as u64);
         }
 
-        let client = self.pools.get(allowed, request::wants_http1(length, &self.limits));
         let mut capture = capture_connection(&mut outgoing);
         let mut response = std::pin::pin!(client.request(outgoing));
         let mut connected = std::pin::pin!(async move {
@@ -186,10 +197,7 @@ impl Transport {
             let deadline = progress.deadline(timeouts, &inherited.origin);
             let overdue = async {
                 match deadline {
-                    Some((at, error)) => {
-                        sleep_until(at).await;
-                        error
-                    }
+                    Some((at, _)) => sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
@@ -199,11 +207,17 @@ impl Transport {
                     let response = result.map_err(|error| classify(&error, &inherited.origin, &self.limits))?;
                     return Ok((response, scrubber, permit));
                 }
-                () = &mut connected, if progress.is_connecting() => progress.connected(is_empty),
+                () = &mut connected, if progress.is_connecting() => {
+                    reach.taken();
+                    progress.connected(is_empty);
+                }
                 () = progress.changed() => {}
-                error = overdue => {
+                () = overdue => {
+                    // It may have moved on since, and what it waits for within a phase too.
                     let still = progress.deadline(timeouts, &inherited.origin);
-                    if still.is_some_and(|(at, _)| at <= Instant::now()) {
+                    if let Some((at, error)) = still
+                        && at <= Instant::now()
+                    {
                         return Err(error);
                     }
                 }

@@ -11,7 +11,7 @@ use rustls::ClientConfig;
 
 use crate::Limits;
 use crate::account::Account;
-use crate::connect::{Connector, Resolver, Target};
+use crate::connect::{Connector, Opening, Resolver, Target};
 use crate::request::RequestBody;
 use crate::tls::Tls;
 
@@ -33,22 +33,25 @@ pub(super) struct Pools {
 pub(super) struct Pair {
     both: PooledClient,
     http1: PooledClient,
+    opening: Arc<Opening>,
 }
 
 impl Pools {
-    /// The pool for a request; `http1` asks for the one that never negotiates HTTP/2.
-    pub(super) fn get(&self, allowed: &Allowed, http1: bool) -> PooledClient {
+    /// The pool for a request, and what its connections wait for; `http1` asks for the one that never negotiates HTTP/2.
+    pub(super) fn get(&self, allowed: &Allowed, http1: bool) -> (PooledClient, Arc<Opening>) {
         let target = Target {
             origin: allowed.origin.clone(),
             private: allowed.private,
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let pair = open.entry(target.clone()).or_insert_with(|| self.pair(target));
-        if http1 { pair.http1.clone() } else { pair.both.clone() }
+        let client = if http1 { &pair.http1 } else { &pair.both };
+        (client.clone(), Arc::clone(&pair.opening))
     }
 
     fn pair(&self, target: Target) -> Pair {
         let target = Arc::new(target);
+        let opening = Arc::<Opening>::default();
         let client = |tls: Option<&Arc<ClientConfig>>| {
             let connector = Connector::new(
                 Arc::clone(&target),
@@ -56,6 +59,7 @@ impl Pools {
                 Arc::clone(&self.resolver),
                 self.connect,
                 Arc::clone(&self.account),
+                Arc::clone(&opening),
             );
             settings(&self.limits).build(connector)
         };
@@ -66,7 +70,7 @@ impl Pools {
         } else {
             http1.clone()
         };
-        Pair { both, http1 }
+        Pair { both, http1, opening }
     }
 }
 
@@ -77,8 +81,10 @@ fn settings(limits: &Limits) -> hyper_util::client::legacy::Builder {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(limits.idle_timeout)
         .pool_max_idle_per_host(limits.idle_connections)
-        // An upload is a write: whether to send it again is decided above, where its outcome can be looked up.
-        .retry_canceled_requests(false)
+        // An idle connection that the server has just closed gives the request back untouched, and another takes it. A
+        // request of which a byte was written never comes back: whether to send that again is decided above, where its
+        // outcome can be looked up.
+        .retry_canceled_requests(true)
         .set_host(true)
         .http1_max_headers(limits.response_headers)
         // hyper's own lower bound is 8,192.

@@ -27,9 +27,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use loadlock_egress::clock::Clock;
 use loadlock_egress::connect::Resolver;
-use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
+use loadlock_egress::credential::{Credential, HeaderSpec};
 use loadlock_egress::tls::Roots;
 use loadlock_egress::{Call, Transport, TransportBuilder};
+use loadlock_policy::credential::CredentialMode;
 use loadlock_policy::egress::{Allowed, Method, Origin};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -283,7 +284,7 @@ pub fn spec(name: &'static str, template: &str) -> HeaderSpec {
     HeaderSpec {
         name: http::HeaderName::from_static(name),
         template: template.parse().unwrap(),
-        mode: Mode::Plain,
+        mode: CredentialMode::Plain,
     }
 }
 

@@ -32,27 +32,27 @@ const DIGEST: usize = 32;
 const CHECK: usize = 8;
 const RECORD: usize = IDENTITY + DIGEST + CHECK;
 
-type Key = [u8; IDENTITY];
+type IdentityKey = [u8; IDENTITY];
 
 /// What is remembered. One gateway owns it.
 #[derive(Debug)]
 pub(crate) struct Digests {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<DigestTable>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    known: HashMap<Key, [u8; DIGEST]>,
+struct DigestTable {
+    known: HashMap<IdentityKey, [u8; DIGEST]>,
     /// Oldest first.
-    order: VecDeque<Key>,
+    order: VecDeque<IdentityKey>,
     /// Open once something was added.
     file: Option<File>,
     /// Records in the file.
     written: usize,
 }
 
-fn key(identity: &Identity) -> Key {
+fn key(identity: &Identity) -> IdentityKey {
     let mut key = [0; IDENTITY];
     let parts: [&[u8]; 5] = [
         &identity.device.to_le_bytes(),
@@ -69,7 +69,7 @@ fn key(identity: &Identity) -> Key {
     key
 }
 
-fn record(key: &Key, digest: &[u8; DIGEST]) -> [u8; RECORD] {
+fn record(key: &IdentityKey, digest: &[u8; DIGEST]) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[..IDENTITY].copy_from_slice(key);
     record[IDENTITY..IDENTITY + DIGEST].copy_from_slice(digest);
@@ -79,8 +79,8 @@ fn record(key: &Key, digest: &[u8; DIGEST]) -> [u8; RECORD] {
 }
 
 /// What a record says, if it is whole.
-fn read_record(bytes: &[u8]) -> Option<(Key, [u8; DIGEST])> {
-    let key: Key = bytes.get(..IDENTITY)?.try_into().ok()?;
+fn read_record(bytes: &[u8]) -> Option<(IdentityKey, [u8; DIGEST])> {
+    let key: IdentityKey = bytes.get(..IDENTITY)?.try_into().ok()?;
     let digest = bytes.get(IDENTITY..IDENTITY + DIGEST)?.try_into().ok()?;
     (record(&key, &digest) == bytes).then_some((key, digest))
 }
@@ -88,7 +88,7 @@ fn read_record(bytes: &[u8]) -> Option<(Key, [u8; DIGEST])> {
 impl Digests {
     /// Reads what an earlier process left at `path`. What cannot be read is computed again.
     pub(crate) fn open(path: &Path) -> Self {
-        let mut state = State::default();
+        let mut state = DigestTable::default();
         match std::fs::read(path) {
             Ok(bytes) => {
                 for (key, digest) in bytes.chunks(RECORD).filter_map(read_record) {
@@ -107,7 +107,7 @@ impl Digests {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DigestTable> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -161,8 +161,8 @@ fn settled(identity: &Identity, began: SystemTime) -> bool {
     identity.modified_ns <= limit && identity.changed_ns <= limit
 }
 
-impl State {
-    fn put(&mut self, key: Key, digest: [u8; DIGEST]) {
+impl DigestTable {
+    fn put(&mut self, key: IdentityKey, digest: [u8; DIGEST]) {
         if self.known.insert(key, digest).is_none() {
             self.order.push_back(key);
         }

@@ -7,8 +7,16 @@ use loadlock_config::Grant;
 use loadlock_policy::paths::PathGrant;
 use loadlock_sandbox::files::{GrantRoot, OpenedFile, Protected, RootError};
 
-use super::Cover;
 use crate::error::{Error, ErrorCode, Result};
+
+/// One root that shows the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Cover {
+    pub(crate) root: Arc<GrantRoot>,
+    pub(crate) relative: PathBuf,
+    /// Providers that may read beneath it; `None` is all.
+    pub(crate) providers: Option<Vec<String>>,
+}
 
 /// The path allowlist.
 #[derive(Debug, Default)]

@@ -12,7 +12,8 @@ use loadlock_policy::paths::{
 };
 use loadlock_sandbox::files::{OpenError, OpenedFile};
 
-use super::{Grants, Opened};
+use super::grants::Grants;
+use super::opened::Opened;
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Door, Principal};
 
@@ -114,6 +115,7 @@ fn admit(grants: &Grants, found: &[Resolved], file: OpenedFile, path: &Path) -> 
         .map(|resolved| resolved.relative.as_path())
         .unwrap_or(path);
     let name = relative.file_name().unwrap_or_default().as_bytes().to_vec();
+    let typed = path.file_name().map(|typed| typed.as_bytes().to_vec());
     let folder = relative
         .parent()
         .map(|folder| folder.as_os_str().as_bytes().to_vec())
@@ -121,6 +123,7 @@ fn admit(grants: &Grants, found: &[Resolved], file: OpenedFile, path: &Path) -> 
     Ok(Opened {
         file,
         covers,
+        typed: typed.filter(|typed| *typed != name),
         name,
         folder,
         declared_type: None,

@@ -6,49 +6,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use loadlock_sandbox::files::{GrantRoot, OpenError, OpenedFile};
-use sha2::{Digest, Sha256};
 
-use super::taking::{InMemory, Taking};
-use super::{Composed, Cover, Opened, Room, Space};
+use super::composed::Composed;
+use super::grants::Cover;
+use super::reservation::SpoolReservation;
+use super::space::Space;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;
-use crate::session::SessionBody;
-
-/// A request body.
-pub struct Body {
-    /// The bytes, in order. An error ends the upload; nothing is kept.
-    pub stream: BoxStream<'static, std::io::Result<Bytes>>,
-    /// The client's file name.
-    pub name: String,
-    /// The client's media type.
-    pub media_type: Option<String>,
-}
-
-/// What keeps a body while it is uploaded.
-#[derive(Debug)]
-pub(crate) enum Spooled {
-    /// A small one, in memory.
-    Memory(InMemory),
-    /// An entry of its own, which goes when the upload is over.
-    Entry(SpoolEntry),
-    /// A session, which its door closes.
-    Session(SessionBody),
-}
-
-impl Spooled {
-    /// Where the bytes are, or would be.
-    pub(crate) fn directory(&self) -> &Path {
-        match self {
-            Self::Memory(body) => body.directory(),
-            Self::Entry(entry) => &entry.directory,
-            Self::Session(session) => session.directory(),
-        }
-    }
-}
 
 /// One entry in the spool; dropping it removes the directory.
 #[derive(Debug)]
@@ -57,13 +22,13 @@ pub(crate) struct SpoolEntry {
     directory: PathBuf,
     bytes: u64,
     space: Space,
-    live: Live,
+    live: LiveEntries,
     /// False once a session has taken the directory over.
     owned: bool,
 }
 
 /// Directories of bodies that somebody holds.
-type Live = Arc<Mutex<HashSet<PathBuf>>>;
+type LiveEntries = Arc<Mutex<HashSet<PathBuf>>>;
 
 impl SpoolEntry {
     pub(crate) fn directory(&self) -> &Path {
@@ -76,7 +41,7 @@ impl SpoolEntry {
     }
 
     /// Takes over the room that was held for its bytes.
-    pub(super) fn hold(&mut self, room: &mut Room) {
+    pub(super) fn hold(&mut self, room: &mut SpoolReservation) {
         self.bytes += room.hand_over();
     }
 
@@ -110,10 +75,13 @@ pub(crate) struct Spool {
     path: PathBuf,
     root: Arc<GrantRoot>,
     space: Space,
-    live: Live,
+    live: LiveEntries,
     /// What names of entries begin with, so that ids of sessions say whose they are.
     tag: Arc<str>,
 }
+
+/// The file that makes an entry a session. No data file can have its name: theirs have no dot.
+pub(crate) const SESSION_RECORD: &str = "session.json";
 
 /// Name of the bytes within an entry.
 pub(crate) const BYTES: &str = "body";
@@ -134,7 +102,7 @@ impl Spool {
             path,
             root,
             space: Space::new(ceiling),
-            live: Live::default(),
+            live: LiveEntries::default(),
             tag: "".into(),
         }
     }
@@ -145,8 +113,8 @@ impl Spool {
     }
 
     /// A share of the ceiling, empty at first.
-    pub(crate) fn room(&self) -> Room {
-        Room::new(self.space.clone())
+    pub(crate) fn room(&self) -> SpoolReservation {
+        SpoolReservation::new(self.space.clone())
     }
 
     /// Bytes of all entries.
@@ -166,7 +134,7 @@ impl Spool {
             .into_iter()
             .filter(|path| path.exists())
             .map(|path| {
-                let held = live.contains(&path) || crate::session::is_session(&path);
+                let held = live.contains(&path) || path.join(SESSION_RECORD).exists();
                 (path, held)
             })
             .collect())
@@ -251,38 +219,6 @@ impl Spool {
             .map_err(|error| unavailable(&error))?;
         Ok(entry)
     }
-
-    /// Takes a body in whole. It is not synced: no upload goes on from it after a crash, its entry in the journal has
-    /// the digest, and the vendor is asked. Whoever promises more puts it on the disk and syncs it
-    /// ([`Gateway::keep`](crate::Gateway::keep)).
-    pub(crate) async fn take(&self, mut body: Body, max_bytes: u64) -> Result<Opened> {
-        let mut taking = Taking::new(self, max_bytes);
-        let mut hasher = Sha256::new();
-        while let Some(chunk) = body.stream.next().await {
-            let chunk = chunk.map_err(ended_early)?;
-            taking.add(&chunk).await?;
-            hasher.update(&chunk);
-        }
-        let taken = taking.end().await?;
-        Ok(Opened {
-            file: taken.file,
-            covers: vec![taken.cover],
-            name: body.name.into_bytes(),
-            folder: Vec::new(),
-            declared_type: body.media_type,
-            sha256: Some(hex::encode(hasher.finalize())),
-            spooled: Some(taken.spooled),
-        })
-    }
-}
-
-/// A body that stopped before its end, as its caller reads it: what stands in front of the gateway may put an [`Error`]
-/// of its own into the stream.
-pub fn ended_early(error: std::io::Error) -> Error {
-    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        return refusal.clone();
-    }
-    Error::new(ErrorCode::RequestInvalid, format!("the body ended early: {error}")).hint("send it again")
 }
 
 pub(crate) fn too_large(max_bytes: u64) -> Error {

@@ -113,8 +113,8 @@ impl DataWriter {
     /// Writes what is on its way, so that it can be read. It is not kept by that.
     ///
     /// # Errors
-    /// [`ErrorCode::StateUnavailable`], [`ErrorCode::SpoolFull`]: what was on its way is gone then, and what was written
-    /// before is as it was.
+    /// [`ErrorCode::StateUnavailable`], [`ErrorCode::SpoolFull`]: what was on its way is gone then, and what was
+    /// written before is as it was.
     pub async fn flush(&mut self) -> Result<()> {
         if self.buffer.is_empty() {
             return Ok(());

@@ -12,10 +12,10 @@
 //! | `stage` | data files as the source of an upload |
 //! | `join` | data files of other sessions |
 //! | `store` | all sessions: finding, bounding, expiring |
-//! | `door` | what the gateway offers to front doors |
+//!
+//! What the gateway offers to front doors is in `api/sessions.rs`.
 
 mod data;
-mod door;
 mod join;
 mod record;
 mod stage;
@@ -36,24 +36,18 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use self::data::{Mode, PARTIAL, check_name};
-use self::record::{Lasting, Record};
+use self::record::{Lasting, SessionRecord};
 use crate::admission::{Spool, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::Principal;
 
 pub use self::data::DataWriter;
-pub use self::door::{NewSession, STAGED_BODY};
-pub(crate) use self::stage::SessionBody;
+pub use self::store::{NewSession, STAGED_BODY};
 pub(crate) use self::store::{Sessions, remove_old_layout};
-
-/// Whether a spool entry is a session.
-pub(crate) fn is_session(directory: &Path) -> bool {
-    directory.join(record::RECORD).exists()
-}
 
 /// One open session. Cheap to clone; its directory is there while a clone lives, even after it was closed.
 #[derive(Debug, Clone)]
-pub struct Session(Arc<Live>);
+pub struct Session(Arc<OpenSession>);
 
 /// A session for oneself: who appends to it or closes it holds this.
 #[derive(Debug)]
@@ -66,14 +60,14 @@ pub struct Alone {
 pub struct InUse(Session);
 
 #[derive(Debug)]
-struct Live {
+struct OpenSession {
     id: String,
     kind: String,
     owner: Principal,
     created_at_ms: u64,
     directory: PathBuf,
     spool: Spool,
-    facts: Mutex<Facts>,
+    facts: Mutex<SessionFacts>,
     /// One change of the record at a time.
     changing: tokio::sync::Mutex<()>,
     /// One appending writer at a time.
@@ -84,8 +78,8 @@ struct Live {
 }
 
 #[derive(Debug)]
-struct Facts {
-    record: Record,
+struct SessionFacts {
+    record: SessionRecord,
     /// Length of each data file.
     data: BTreeMap<String, u64>,
     /// Over data files that this process wrote from their first byte on.
@@ -230,8 +224,16 @@ impl Session {
         self.remove_data().await
     }
 
+    /// Writes the record of a session that is new, so that it survives a loss of power.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`].
+    pub(crate) async fn establish(&self) -> Result<()> {
+        self.replace(Lasting::Power, |_| Ok(())).await
+    }
+
     /// Changes the record and writes it.
-    async fn replace<R>(&self, lasting: Lasting, change: impl FnOnce(&mut Record) -> Result<R>) -> Result<R> {
+    async fn replace<R>(&self, lasting: Lasting, change: impl FnOnce(&mut SessionRecord) -> Result<R>) -> Result<R> {
         let _turn = self.0.changing.lock().await;
         self.open_still()?;
         let (mut record, lasts) = {
@@ -283,8 +285,8 @@ impl Session {
         Ok(DataWriter::new(self.clone(), name, file, Mode::Create, max_bytes))
     }
 
-    /// Says that a data file will grow by [`Session::append`]. To be said before anything of the session is on the disk:
-    /// then a start knows that what it does not find committed is to be cut off.
+    /// Says that a data file will grow by [`Session::append`]. To be said before anything of the session is on the
+    /// disk: then a start knows that what it does not find committed is to be cut off.
     pub fn grows(&self, name: &str) {
         self.facts().record.lengths.entry(name.to_owned()).or_default();
     }
@@ -377,11 +379,11 @@ impl Session {
         self.0.spool.space()
     }
 
-    fn facts(&self) -> MutexGuard<'_, Facts> {
+    fn facts(&self) -> MutexGuard<'_, SessionFacts> {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted(&self, name: &str, len: u64, sha256: Option<Sha256>) {
+    pub(crate) fn noted(&self, name: &str, len: u64, sha256: Option<Sha256>) {
         let mut facts = self.facts();
         facts.data.insert(name.to_owned(), len);
         match sha256 {
@@ -422,7 +424,7 @@ impl Drop for InUse {
     }
 }
 
-impl Drop for Live {
+impl Drop for OpenSession {
     fn drop(&mut self) {
         let facts = self.facts.get_mut().unwrap_or_else(PoisonError::into_inner);
         // A session that is open is there at the next start.
@@ -442,7 +444,7 @@ fn no_session(id: &str) -> Error {
         .hint("it was never begun, was cancelled, or has expired: begin a new one")
 }
 
-fn changed<T, R>(record: &mut Record, change: impl FnOnce(&mut T) -> Result<R>) -> Result<R>
+fn changed<T, R>(record: &mut SessionRecord, change: impl FnOnce(&mut T) -> Result<R>) -> Result<R>
 where
     T: Serialize + DeserializeOwned,
 {
@@ -471,7 +473,9 @@ fn written_state<T: Serialize>(state: &T) -> Result<serde_json::Value> {
 }
 
 /// Runs what blocks on the disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(std::io::Error::other)
         .flatten()

@@ -9,18 +9,18 @@ use std::path::Path;
 use loadlock_sandbox::auth::Identified;
 use serde::{Deserialize, Serialize};
 
-/// The file that makes a spool entry a session. No data file can have its name: theirs have no dot.
-pub(super) const RECORD: &str = "session.json";
+pub(super) use crate::admission::SESSION_RECORD as RECORD;
+
 const NEXT: &str = "session.json.new";
 /// No record is larger; what is, is not ours.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Everything that is known about a session besides its data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct SessionRecord {
     /// Which door it belongs to.
     pub(super) kind: String,
-    pub(super) owner: Owner,
+    pub(super) owner: SessionOwner,
     pub(super) created_at_ms: u64,
     pub(super) expires_at_ms: Option<u64>,
     /// The door's own.
@@ -45,7 +45,7 @@ pub(super) enum Lasting {
 
 /// Who opened it: enough to go on for them after a restart, and no credential.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Owner {
+pub(super) struct SessionOwner {
     pub(super) tenant: String,
     pub(super) subject: String,
     pub(super) scopes: Vec<String>,
@@ -58,7 +58,7 @@ pub(super) struct Owner {
     pub(super) token_id: Option<String>,
 }
 
-impl From<&Identified> for Owner {
+impl From<&Identified> for SessionOwner {
     fn from(identity: &Identified) -> Self {
         Self {
             tenant: identity.tenant.clone(),
@@ -71,8 +71,8 @@ impl From<&Identified> for Owner {
     }
 }
 
-impl From<&Owner> for Identified {
-    fn from(owner: &Owner) -> Self {
+impl From<&SessionOwner> for Identified {
+    fn from(owner: &SessionOwner) -> Self {
         Self {
             subject: owner.subject.clone(),
             tenant: owner.tenant.clone(),
@@ -85,7 +85,7 @@ impl From<&Owner> for Identified {
     }
 }
 
-impl Record {
+impl SessionRecord {
     /// Replaces the record in `directory`. If it is to survive a power loss, that leaves the old one or the new one.
     pub(super) fn write(&self, directory: &Path, lasting: Lasting) -> std::io::Result<()> {
         let next = directory.join(NEXT);

@@ -6,21 +6,21 @@ use loadlock_sandbox::files::OpenedFile;
 use sha2::Digest;
 
 use super::{Session, blocking, check_name};
-use crate::admission::{Composed, Opened, Spooled, unavailable};
+use crate::admission::{Composed, KeptBody, Opened, Spooled, unavailable};
 use crate::error::{Error, ErrorCode, Result};
-use crate::pipeline::flights::hash;
+use crate::hash::hash;
 use crate::staged::Staged;
 
 /// A session whose data is being uploaded.
 #[derive(Debug)]
-pub(crate) struct SessionBody {
+struct SessionBody {
     session: Session,
     /// While it lives, several data files are one.
     _composed: Option<Composed>,
 }
 
-impl SessionBody {
-    pub(crate) fn directory(&self) -> &Path {
+impl KeptBody for SessionBody {
+    fn directory(&self) -> &Path {
         self.session.directory()
     }
 }
@@ -62,13 +62,14 @@ impl Session {
                 file,
                 covers: vec![self.0.spool.cover(relative)],
                 name: name.into().into_bytes(),
+                typed: None,
                 folder: Vec::new(),
                 declared_type: media_type,
                 sha256: Some(sha256),
-                spooled: Some(Spooled::Session(SessionBody {
+                spooled: Some(Spooled::KeptBody(Box::new(SessionBody {
                     session: self.clone(),
                     _composed: composed,
-                })),
+                }))),
             }),
         })
     }

@@ -8,37 +8,51 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 
 use super::data::PARTIAL;
-use super::door::NewSession;
-use super::record::{Owner, RECORD, Record};
-use super::{Facts, Live, Session, no_session, written_state};
-use crate::admission::{Spool, SpoolEntry, unavailable};
+use super::record::{RECORD, SessionOwner, SessionRecord};
+use super::{OpenSession, Session, SessionFacts, no_session, written_state};
+use crate::admission::{BYTES, Spool, SpoolEntry, unavailable};
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::Principal;
 
 /// Unfinished sessions that one tenant may have: each is a directory and a record in memory.
 const UNFINISHED: usize = 4_096;
-/// Sessions that one tenant may have, those included that are kept for their answer: beyond it the oldest of those goes.
+/// Sessions that one tenant may have, those included that are kept for their answer: beyond it the oldest of those
+/// goes.
 const KNOWN: usize = 10_000;
 /// Expired sessions that are remembered.
 const EXPIRED: usize = 10_000;
+
+/// The data file of a session that was made from a staged body.
+pub const STAGED_BODY: &str = BYTES;
+
+/// A session that is about to be opened.
+#[derive(Debug, Clone)]
+pub struct NewSession<T> {
+    /// The front door's own word: sessions of another door are not found by it.
+    pub kind: &'static str,
+    /// When it is removed, milliseconds since 1970.
+    pub expires_at_ms: Option<u64>,
+    /// What the door has to remember; up to 1 MiB of JSON.
+    pub state: T,
+}
 
 /// Sessions by tenant and id.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<Shelf>);
 
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     tenants: HashMap<String, HashMap<String, Session>>,
     /// Tenants and ids, the oldest first.
     expired: VecDeque<(String, String)>,
 }
 
 impl Shelf {
-    pub(super) fn all(&self) -> impl Iterator<Item = &Session> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
         self.tenants.values().flat_map(HashMap::values)
     }
 
-    pub(super) fn of(&self, tenant: &str) -> impl Iterator<Item = &Session> {
+    pub(crate) fn of(&self, tenant: &str) -> impl Iterator<Item = &Session> {
         self.tenants.get(tenant).into_iter().flat_map(HashMap::values)
     }
 
@@ -95,7 +109,7 @@ impl Sessions {
         for entry in entries {
             let directory = entry.path();
             let id = entry.file_name().to_string_lossy().into_owned();
-            match Record::read(&directory) {
+            match SessionRecord::read(&directory) {
                 Ok(Some(record)) if record.expires_at_ms.is_none_or(|end| now_ms < end) => {
                     match adopt(spool, &id, &directory, record, clean) {
                         Ok(session) => {
@@ -122,13 +136,13 @@ impl Sessions {
         Self(Mutex::new(shelf))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A session whose directory is there. What was appended and not committed is cut off.
-fn adopt(spool: &Spool, id: &str, directory: &Path, record: Record, clean: bool) -> std::io::Result<Session> {
+fn adopt(spool: &Spool, id: &str, directory: &Path, record: SessionRecord, clean: bool) -> std::io::Result<Session> {
     let mut data = BTreeMap::new();
     for file in std::fs::read_dir(directory)?.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
@@ -165,18 +179,18 @@ fn live(
     spool: &Spool,
     id: String,
     directory: &Path,
-    record: Record,
+    record: SessionRecord,
     data: BTreeMap<String, u64>,
     lasts: bool,
 ) -> Session {
-    Session(Arc::new(Live {
+    Session(Arc::new(OpenSession {
         id,
         kind: record.kind.clone(),
         owner: Principal::resumed((&record.owner).into()),
         created_at_ms: record.created_at_ms,
         directory: directory.to_owned(),
         spool: spool.clone(),
-        facts: Mutex::new(Facts {
+        facts: Mutex::new(SessionFacts {
             record,
             data,
             sha256: BTreeMap::new(),
@@ -192,7 +206,7 @@ fn live(
 
 impl Sessions {
     /// A session in a directory that is there. Nothing of it is on the disk yet.
-    pub(super) fn begin<T: Serialize>(
+    pub(crate) fn begin<T: Serialize>(
         &self,
         spool: &Spool,
         who: &Principal,
@@ -204,9 +218,9 @@ impl Sessions {
         if let Some(oldest) = oldest {
             self.close(&oldest)?;
         }
-        let record = Record {
+        let record = SessionRecord {
             kind: new.kind.to_owned(),
-            owner: Owner::from(who.identity()),
+            owner: SessionOwner::from(who.identity()),
             created_at_ms: now_ms,
             expires_at_ms: new.expires_at_ms,
             state: written_state(&new.state)?,
@@ -234,7 +248,7 @@ impl Sessions {
     }
 
     /// One of the tenant's own of this kind. One that is being used does not expire meanwhile.
-    pub(super) fn find(&self, tenant: &str, kind: &str, id: &str, now_ms: u64) -> Result<Session> {
+    pub(crate) fn find(&self, tenant: &str, kind: &str, id: &str, now_ms: u64) -> Result<Session> {
         let shelf = self.lock();
         shelf
             .tenants
@@ -247,7 +261,7 @@ impl Sessions {
     }
 
     /// Whether the tenant had such a session that expired, as far as that is remembered.
-    pub(super) fn has_expired(&self, tenant: &str, id: &str, now_ms: u64) -> bool {
+    pub(crate) fn has_expired(&self, tenant: &str, id: &str, now_ms: u64) -> bool {
         let shelf = self.lock();
         let known = shelf.tenants.get(tenant).and_then(|known| known.get(id));
         known.is_some_and(|session| overdue(session, now_ms))
@@ -257,15 +271,15 @@ impl Sessions {
                 .any(|(whose, which)| whose == tenant && which == id)
     }
 
-    pub(super) fn close(&self, session: &Session) -> Result<()> {
+    pub(crate) fn close(&self, session: &Session) -> Result<()> {
         self.lock().remove(session);
         if std::mem::replace(&mut session.facts().closed, true) {
             return Ok(());
         }
-        Record::remove(session.directory()).map_err(|error| unavailable(&error))
+        SessionRecord::remove(session.directory()).map_err(|error| unavailable(&error))
     }
 
-    pub(super) fn close_expired(&self, now_ms: u64) -> usize {
+    pub(crate) fn close_expired(&self, now_ms: u64) -> usize {
         let mut shelf = self.lock();
         let unused = |session: &&Session| Arc::strong_count(&session.0) == 1 && !busy(session);
         let over = shelf.all().filter(|session| overdue(session, now_ms));

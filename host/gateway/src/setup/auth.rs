@@ -4,13 +4,15 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use loadlock_config::{Algorithm as ConfigAlgorithm, Config, Part, Template};
-use loadlock_sandbox::auth::{Algorithm, AuthPolicy, Key, LegacyCredential};
+use loadlock_config::Config;
+use loadlock_policy::credential::{Reference, Template, TemplatePart};
+use loadlock_policy::model::SignatureAlgorithm;
+use loadlock_sandbox::auth::{AuthPolicy, Key, LegacyCredential};
 use rand::Rng;
 use zeroize::Zeroizing;
 
-use super::Environment;
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::live::Environment;
 
 /// Key id of the installation's own key.
 pub const LOCAL_KEY_ID: &str = "local";
@@ -66,7 +68,7 @@ pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
 pub(crate) fn policy(env: Environment, config: &Config, local_key: &[u8]) -> Result<AuthPolicy> {
     let mut keys = vec![Key {
         kid: LOCAL_KEY_ID.to_owned(),
-        algorithm: Algorithm::Hs256,
+        algorithm: SignatureAlgorithm::Hs256,
         material: local_key.to_vec(),
         issuers: vec![LOCAL_ISSUER.to_owned()],
         tenants: vec!["*".to_owned()],
@@ -74,12 +76,7 @@ pub(crate) fn policy(env: Environment, config: &Config, local_key: &[u8]) -> Res
     for key in &config.auth.keys {
         keys.push(Key {
             kid: key.kid.clone(),
-            algorithm: match key.algorithm {
-                ConfigAlgorithm::Hs256 => Algorithm::Hs256,
-                ConfigAlgorithm::Es256 => Algorithm::Es256,
-                ConfigAlgorithm::EdDsa => Algorithm::EdDsa,
-                ConfigAlgorithm::Rs256 => Algorithm::Rs256,
-            },
+            algorithm: key.algorithm,
             material: resolve(env, &key.value, &format!("{} ({})", key.key, key.origin))?,
             issuers: key.issuers.clone(),
             tenants: key.tenants.clone(),
@@ -122,13 +119,13 @@ fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>
     let mut value = Vec::new();
     for part in template.parts() {
         match part {
-            Part::Text(text) => value.extend_from_slice(text.as_bytes()),
-            Part::Env(name) => value.extend_from_slice(
+            TemplatePart::Text(text) => value.extend_from_slice(text.as_bytes()),
+            TemplatePart::Reference(Reference::Env(name)) => value.extend_from_slice(
                 env(name)
                     .ok_or_else(|| missing(format!("the variable `{name}` is not set")))?
                     .as_bytes(),
             ),
-            Part::File(path) => {
+            TemplatePart::Reference(Reference::File(path)) => {
                 let read =
                     std::fs::read(path).map_err(|error| missing(format!("cannot read {}: {error}", path.display())))?;
                 value.extend_from_slice(read.trim_ascii_end());

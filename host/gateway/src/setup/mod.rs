@@ -6,21 +6,21 @@ mod provider;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_config::{ComponentRef, ComponentSource, Config};
+use loadlock_egress::connect::Resolver;
 use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::live::Environment;
 
 pub(crate) use network::{Needs, network};
-pub(crate) use provider::{ProviderUnit, load_provider};
+pub(crate) use provider::load_provider;
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
-
-/// Looks environment variables up.
-pub type Environment = fn(&str) -> Option<String>;
 
 /// Everything that [`crate::Gateway::open`] needs.
 pub struct Setup {
@@ -34,13 +34,21 @@ pub struct Setup {
     pub engine: EngineOptions,
     /// Looks environment variables up for credentials and keys.
     pub env: Environment,
+    /// Turns the names of granted hosts into addresses; the operating system does if this is absent.
+    pub resolver: Option<Arc<dyn Resolver>>,
     /// Time.
     pub clock: crate::clock::Clock,
     /// Opens the gateway to look at: nothing that an earlier process left behind is settled, delivered or cleaned.
     pub look_only: bool,
     /// Longest that a start waits for a vendor that does not answer about what an earlier process left open.
     pub patience: Duration,
+    /// Called once the gateway can be asked, before what an earlier process left open is settled: that may wait for
+    /// vendors, and who only wants to look need not.
+    pub answering: Option<Answering>,
 }
+
+/// See [`Setup::answering`].
+pub type Answering = Box<dyn FnOnce(&crate::Gateway) + Send>;
 
 impl Setup {
     /// With the process's own environment and clock.
@@ -51,9 +59,11 @@ impl Setup {
             compiler: None,
             engine: EngineOptions::default(),
             env: |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+            resolver: None,
             clock: crate::clock::Clock::default(),
             look_only: false,
             patience: Duration::from_secs(10),
+            answering: None,
         }
     }
 

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loadlock_config::{Connection, CredentialKind, Part};
+use loadlock_config::{Connection, Egress};
 use loadlock_egress::clock::SystemClock;
-use loadlock_egress::credential::{Credential, HeaderSpec, Mode};
+use loadlock_egress::credential::{Credential, HeaderSpec};
 use loadlock_egress::tls::Roots;
 use loadlock_egress::{Timeouts, Transport};
-use loadlock_policy::egress::{EgressGrant, EgressPolicy, Method};
+use loadlock_policy::egress::{EgressGrant, EgressPolicy, declared};
 use loadlock_policy::model::{EgressNeed, Operation};
 use loadlock_sandbox::{Network, Outlet};
 
@@ -38,22 +38,35 @@ pub(crate) enum Needs<'a> {
     AsGranted,
 }
 
-fn as_granted(grant: &loadlock_config::EgressGrant) -> EgressNeed {
+fn as_granted(grant: &EgressGrant) -> EgressNeed {
     EgressNeed {
-        origin: origin(grant),
-        path_prefix: grant.path_prefix.clone(),
-        methods: grant.methods.clone(),
+        origin: grant.origin.to_string(),
+        path_prefix: grant.prefix.as_str().to_owned(),
+        methods: grant.methods.iter().map(ToString::to_string).collect(),
         operations: vec![Operation::Track],
     }
 }
 
-fn origin(grant: &loadlock_config::EgressGrant) -> String {
-    let host = if grant.host.contains(':') {
-        format!("[{}]", grant.host.trim_matches(['[', ']']))
-    } else {
-        grant.host.clone()
+/// What the operator lists, or what a built-in provider asks for where nothing is said.
+fn grants(name: &str, connection: &Connection, needs: &Needs<'_>) -> Result<Vec<EgressGrant>> {
+    let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
+    let asked = match (&connection.egress, needs) {
+        (Egress::Listed(rules), _) => return Ok(rules.iter().map(|rule| rule.grant.clone()).collect()),
+        (Egress::Declared, Needs::AsGranted) => return Ok(Vec::new()),
+        (Egress::Declared, Needs::Of { egress, .. }) => egress,
     };
-    format!("{}://{host}:{}", grant.scheme.as_str(), grant.port)
+    let grants = declared(asked).map_err(|error| invalid(error.to_string()))?;
+    let open = grants.iter().find(|grant| !grant.origin.may_carry_credential());
+    match (open, connection.credentials.first()) {
+        (Some(grant), Some(credential)) => {
+            let what = format!(
+                "asks for plain HTTP to {} while `{}` is set",
+                grant.origin, credential.key
+            );
+            Err(invalid(what).hint("use `https://`; a credential travels in the clear only to loopback"))
+        }
+        _ => Ok(grants),
+    }
 }
 
 /// Binds the network of one component. Nothing is bound without a grant.
@@ -65,15 +78,7 @@ pub(crate) fn network(
     installation_key: &[u8],
 ) -> Result<Bound> {
     let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
-    let grants = connection
-        .egress
-        .iter()
-        .map(|grant| {
-            let methods = grant.methods.iter().filter_map(|method| Method::parse(method));
-            EgressGrant::parse(&origin(grant), &grant.path_prefix, methods, grant.private)
-                .map_err(|error| invalid(format!("{}: {error}", grant.origin)))
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let grants = grants(name, connection, needs)?;
     if grants.is_empty() {
         return Ok(Bound {
             network: Network::Denied,
@@ -87,7 +92,7 @@ pub(crate) fn network(
     };
     let (needs, can_list) = match needs {
         Needs::Of { egress, can_list } => (egress.to_vec(), *can_list),
-        Needs::AsGranted => (connection.egress.iter().map(as_granted).collect(), false),
+        Needs::AsGranted => (grants.iter().map(as_granted).collect(), false),
     };
     let policy = EgressPolicy::new(name, &needs, can_list, grants).map_err(|error| invalid(error.to_string()))?;
     for unmet in policy.unmet() {
@@ -105,6 +110,9 @@ pub(crate) fn network(
     let mut builder = Transport::builder(name, origins).roots(roots).timeouts(timeouts);
     if let Some(credential) = credential {
         builder = builder.credential(credential);
+    }
+    if let Some(resolver) = &setup.resolver {
+        builder = builder.resolver(Arc::clone(resolver));
     }
     let transport = builder.build(&setup.env).map_err(|error| {
         Error::new(ErrorCode::ConfigInvalid, error.to_string()).hint("correct the provider's configuration")
@@ -124,32 +132,13 @@ fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Opti
         .credentials
         .iter()
         .map(|credential| {
-            let template: String = credential
-                .value
-                .parts()
-                .iter()
-                .map(|part| match part {
-                    Part::Text(text) => text.replace('$', "$$"),
-                    Part::Env(variable) => format!("${{env:{variable}}}"),
-                    Part::File(path) => format!("${{file:{}}}", path.display()),
-                })
-                .collect();
-            // GLM takes its signed tokens as bearer tokens; the configuration names the key alone.
-            let bare = !template.starts_with("Bearer ");
-            let template = match credential.kind {
-                CredentialKind::GlmSigned if bare => format!("Bearer {template}"),
-                _ => template,
-            };
             Ok(HeaderSpec {
                 name: credential
-                    .header()
+                    .header
                     .parse()
-                    .map_err(|_| invalid(format!("`{}` is not a header name", credential.header())))?,
-                template: template.parse().map_err(|error| invalid(format!("{error}")))?,
-                mode: match credential.kind {
-                    CredentialKind::Header(_) => Mode::Plain,
-                    CredentialKind::GlmSigned => Mode::GlmSigned,
-                },
+                    .map_err(|_| invalid(format!("`{}` is not a header name", credential.header)))?,
+                template: credential.value.clone(),
+                mode: credential.mode,
             })
         })
         .collect::<Result<Vec<_>>>()?;

@@ -3,21 +3,22 @@
 use redb::ReadableTable;
 
 use super::deletes::is_dying;
-use super::{free_key, indexed, leave, load, no_entry, settle, wrong_state};
-use crate::change::{Answer, Need, Verdict};
+use super::rows::{free_key, indexed, leave, load, no_entry, wrong_state};
+use super::settle;
+use crate::change::{ChangeAnswer, ChangeVerdict, Need};
 use crate::entry::{Begun, Entry, Outcome, State};
 use crate::error::JournalError;
 use crate::row;
-use crate::schema::Tables;
+use crate::schema::JournalTables;
 use crate::types::{Accepted, Attempt, EntryId, IDEMPOTENCY_MS, Intent};
 
 /// Begins an entry, or answers what its idempotency key answers. With `accepted` it needs no attempt, because its
 /// remote file is there already.
 pub(super) fn begin(
-    tables: &mut Tables<'_>,
+    tables: &mut JournalTables<'_>,
     intent: &Intent,
     accepted: Option<&Accepted>,
-) -> Result<Verdict, redb::Error> {
+) -> Result<ChangeVerdict, redb::Error> {
     let mut entry = Entry {
         intent: intent.clone(),
         attempts: vec![first_attempt(intent)],
@@ -26,19 +27,19 @@ pub(super) fn begin(
     };
     let bytes = match row::encode("the upload's intent", &entry) {
         Ok(bytes) => bytes,
-        Err(error) => return Verdict::refused(error),
+        Err(error) => return ChangeVerdict::refused(error),
     };
     if tables.entries.get(intent.id.as_str())?.is_some() {
-        return Verdict::refused(JournalError::Duplicate { id: intent.id.clone() });
+        return ChangeVerdict::refused(JournalError::Duplicate { id: intent.id.clone() });
     }
     let expired = match holder(tables, intent)? {
-        Holder::Answers(begun) => return Ok(Verdict::Applied(Answer::Begun(begun), Need::Nothing)),
+        Holder::Answers(begun) => return Ok(ChangeVerdict::Applied(ChangeAnswer::Begun(begun), Need::Nothing)),
         Holder::Expired(entry) => Some(entry),
         Holder::None => None,
     };
     if let Some(accepted) = accepted {
         if is_dying(tables, &accepted.account, &accepted.remote_id)? {
-            return Verdict::refused(JournalError::RemoteDying {
+            return ChangeVerdict::refused(JournalError::RemoteDying {
                 remote_id: accepted.remote_id.clone(),
             });
         }
@@ -47,7 +48,7 @@ pub(super) fn begin(
             order: u64::MAX,
         };
         if let Err(error) = row::encode("the provider's answer", &entry) {
-            return Verdict::refused(error);
+            return ChangeVerdict::refused(error);
         }
     }
 
@@ -68,8 +69,8 @@ pub(super) fn begin(
     if let Some(accepted) = accepted {
         settle::accepted(tables, &intent.id, accepted)?;
     }
-    Ok(Verdict::Applied(
-        Answer::Begun(Begun::New(intent.id.clone())),
+    Ok(ChangeVerdict::Applied(
+        ChangeAnswer::Begun(Begun::New(intent.id.clone())),
         Need::Durable,
     ))
 }
@@ -95,7 +96,7 @@ enum Holder {
     Answers(Begun),
 }
 
-fn holder(tables: &Tables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
+fn holder(tables: &JournalTables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
     let Some(idempotency) = &intent.idempotency else {
         return Ok(Holder::None);
     };
@@ -125,7 +126,11 @@ fn holder(tables: &Tables<'_>, intent: &Intent) -> Result<Holder, redb::Error> {
 }
 
 /// Notes another attempt. The same number again is a repetition.
-pub(super) fn sending(tables: &mut Tables<'_>, id: &str, attempt: &Attempt) -> Result<Verdict, redb::Error> {
+pub(super) fn sending(
+    tables: &mut JournalTables<'_>,
+    id: &str,
+    attempt: &Attempt,
+) -> Result<ChangeVerdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };
@@ -133,20 +138,20 @@ pub(super) fn sending(tables: &mut Tables<'_>, id: &str, attempt: &Attempt) -> R
         return wrong_state(&entry, "sent again");
     }
     if entry.attempts.contains(attempt) {
-        return Verdict::done(Need::Nothing);
+        return ChangeVerdict::done(Need::Nothing);
     }
     entry.attempts.push(attempt.clone());
     let bytes = match row::encode("the upload's attempts", &entry) {
         Ok(bytes) => bytes,
-        Err(error) => return Verdict::refused(error),
+        Err(error) => return ChangeVerdict::refused(error),
     };
     tables.entries.insert(id, bytes.as_slice())?;
-    Verdict::done(Need::Durable)
+    ChangeVerdict::done(Need::Durable)
 }
 
 /// Takes back entries whose `begin` was answered with an error although its commit may have reached the disk: nobody
 /// sent anything for them, and left alone they would hold their idempotency keys until the next start.
-pub(super) fn forget(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdict, redb::Error> {
+pub(super) fn forget(tables: &mut JournalTables<'_>, ids: &[EntryId]) -> Result<ChangeVerdict, redb::Error> {
     let mut need = Need::Nothing;
     for id in ids {
         let Some(entry) = load(tables, id)? else {
@@ -159,5 +164,5 @@ pub(super) fn forget(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdict
             need = Need::Lazy;
         }
     }
-    Verdict::done(need)
+    ChangeVerdict::done(need)
 }

@@ -2,14 +2,14 @@
 
 use redb::ReadableTable;
 
-use crate::change::{Answer, Need, Verdict};
+use crate::change::{ChangeAnswer, ChangeVerdict, Need};
 use crate::error::JournalError;
 use crate::row;
-use crate::schema::Tables;
+use crate::schema::JournalTables;
 use crate::types::{DeleteIntent, EntryId, PendingDelete};
 
 /// Whether the remote file is about to be deleted.
-pub(super) fn is_dying(tables: &Tables<'_>, account: &str, remote_id: &str) -> Result<bool, redb::Error> {
+pub(super) fn is_dying(tables: &JournalTables<'_>, account: &str, remote_id: &str) -> Result<bool, redb::Error> {
     Ok(tables
         .deletes
         .get(row::key(&[account, remote_id]).as_slice())?
@@ -17,7 +17,11 @@ pub(super) fn is_dying(tables: &Tables<'_>, account: &str, remote_id: &str) -> R
 }
 
 /// The first accepted and unrecorded entry that refers to the remote file.
-pub(super) fn held_by(tables: &Tables<'_>, account: &str, remote_id: &str) -> Result<Option<EntryId>, redb::Error> {
+pub(super) fn held_by(
+    tables: &JournalTables<'_>,
+    account: &str,
+    remote_id: &str,
+) -> Result<Option<EntryId>, redb::Error> {
     let key = row::key(&[account, remote_id]);
     let mut range = tables.remote.range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))?;
     let first = range.next().transpose()?;
@@ -26,7 +30,7 @@ pub(super) fn held_by(tables: &Tables<'_>, account: &str, remote_id: &str) -> Re
 
 /// Writes a pending delete unless there is one. True if it wrote; the inner error refuses.
 pub(super) fn put_delete(
-    tables: &mut Tables<'_>,
+    tables: &mut JournalTables<'_>,
     intent: &DeleteIntent,
 ) -> Result<Result<bool, JournalError>, redb::Error> {
     let key = row::key(&[&intent.account, &intent.remote_id]);
@@ -48,53 +52,57 @@ pub(super) fn put_delete(
 }
 
 /// A remote file is about to be deleted. The same again is a repetition.
-pub(super) fn deleting(tables: &mut Tables<'_>, intent: &DeleteIntent) -> Result<Verdict, redb::Error> {
+pub(super) fn deleting(tables: &mut JournalTables<'_>, intent: &DeleteIntent) -> Result<ChangeVerdict, redb::Error> {
     if let Some(holder) = held_by(tables, &intent.account, &intent.remote_id)? {
-        return Verdict::refused(JournalError::RemoteHeld {
+        return ChangeVerdict::refused(JournalError::RemoteHeld {
             remote_id: intent.remote_id.clone(),
             id: holder,
         });
     }
     match put_delete(tables, intent)? {
-        Ok(true) => Verdict::done(Need::Durable),
-        Ok(false) => Verdict::done(Need::Nothing),
-        Err(error) => Verdict::refused(error),
+        Ok(true) => ChangeVerdict::done(Need::Durable),
+        Ok(false) => ChangeVerdict::done(Need::Nothing),
+        Err(error) => ChangeVerdict::refused(error),
     }
 }
 
 /// The vendor refused or did not answer: it stays pending.
 pub(super) fn delete_failed(
-    tables: &mut Tables<'_>,
+    tables: &mut JournalTables<'_>,
     account: &str,
     remote_id: &str,
     error: &str,
     at_ms: u64,
-) -> Result<Verdict, redb::Error> {
+) -> Result<ChangeVerdict, redb::Error> {
     let key = row::key(&[account, remote_id]);
     let found: Option<PendingDelete> = {
         let bytes = tables.deletes.get(key.as_slice())?;
         bytes.map(|bytes| row::decode("delete", bytes.value())).transpose()?
     };
     let Some(mut pending) = found else {
-        return Verdict::done(Need::Nothing);
+        return ChangeVerdict::done(Need::Nothing);
     };
     pending.tries = pending.tries.saturating_add(1);
     pending.last_at_ms = at_ms;
     pending.last_error = Some(error.to_owned());
     let bytes = match row::encode("the delete's failure", &pending) {
         Ok(bytes) => bytes,
-        Err(error) => return Verdict::refused(error),
+        Err(error) => return ChangeVerdict::refused(error),
     };
     tables.deletes.insert(key.as_slice(), bytes.as_slice())?;
-    Verdict::done(Need::Lazy)
+    ChangeVerdict::done(Need::Lazy)
 }
 
 /// The vendor confirmed that it is gone.
-pub(super) fn deleted(tables: &mut Tables<'_>, account: &str, remote_id: &str) -> Result<Verdict, redb::Error> {
+pub(super) fn deleted(
+    tables: &mut JournalTables<'_>,
+    account: &str,
+    remote_id: &str,
+) -> Result<ChangeVerdict, redb::Error> {
     let removed = tables
         .deletes
         .remove(row::key(&[account, remote_id]).as_slice())?
         .is_some();
     let need = if removed { Need::Lazy } else { Need::Nothing };
-    Ok(Verdict::Applied(Answer::Removed(removed), need))
+    Ok(ChangeVerdict::Applied(ChangeAnswer::Removed(removed), need))
 }

@@ -3,26 +3,22 @@
 
 mod begin;
 mod deletes;
+mod rows;
 mod settle;
 mod sweep;
 
-use redb::ReadableTable;
-
-use crate::change::{Answer, Change, Need, Verdict};
-use crate::entry::{Entry, State};
-use crate::error::JournalError;
+use crate::change::{Change, ChangeAnswer, ChangeVerdict, Need};
 use crate::row;
-use crate::schema::Tables;
+use crate::schema::JournalTables;
 
-pub(crate) use sweep::FAILED_KEPT;
 #[cfg(test)]
-pub(crate) use sweep::SWEEP_LIMIT;
+pub(crate) use sweep::{FAILED_KEPT, SWEEP_LIMIT};
 
 /// Applies one change.
 ///
 /// # Errors
-/// Only the store's: the transaction must then be dropped. A refusal is a [`Verdict`].
-pub(crate) fn apply(tables: &mut Tables<'_>, change: &Change) -> Result<Verdict, redb::Error> {
+/// Only the store's: the transaction must then be dropped. A refusal is a [`ChangeVerdict`].
+pub(crate) fn apply(tables: &mut JournalTables<'_>, change: &Change) -> Result<ChangeVerdict, redb::Error> {
     match change {
         Change::Begin(intent) => begin::begin(tables, intent, None),
         Change::BeginAccepted(both) => begin::begin(tables, &both.0, Some(&both.1)),
@@ -44,93 +40,17 @@ pub(crate) fn apply(tables: &mut Tables<'_>, change: &Change) -> Result<Verdict,
         Change::RemoveState { key } => {
             let removed = tables.state.remove(key.as_str())?.is_some();
             let need = if removed { Need::Lazy } else { Need::Nothing };
-            Ok(Verdict::Applied(Answer::Removed(removed), need))
+            Ok(ChangeVerdict::Applied(ChangeAnswer::Removed(removed), need))
         }
-        Change::Flush => Verdict::done(Need::Durable),
+        Change::Flush => ChangeVerdict::done(Need::Durable),
         Change::Forget { ids } => begin::forget(tables, ids),
     }
 }
 
-fn put_state(tables: &mut Tables<'_>, key: &str, bytes: &[u8]) -> Result<Verdict, redb::Error> {
+fn put_state(tables: &mut JournalTables<'_>, key: &str, bytes: &[u8]) -> Result<ChangeVerdict, redb::Error> {
     if let Err(error) = row::within("a state key with its value", key.len() + bytes.len()) {
-        return Verdict::refused(error);
+        return ChangeVerdict::refused(error);
     }
     tables.state.insert(key, bytes)?;
-    Verdict::done(Need::Lazy)
-}
-
-/// Reads an entry.
-fn load(tables: &Tables<'_>, id: &str) -> Result<Option<Entry>, redb::Error> {
-    let found = tables.entries.get(id)?;
-    found.map(|bytes| row::decode("entry", bytes.value())).transpose()
-}
-
-/// Reads an entry that an index names: its absence is corruption.
-fn indexed(tables: &Tables<'_>, id: &str) -> Result<Entry, redb::Error> {
-    load(tables, id)?.ok_or_else(|| redb::Error::Corrupted(format!("an index names entry {id}, which is not there")))
-}
-
-/// Frees the entry's idempotency key, if it still holds one.
-fn free_key(tables: &mut Tables<'_>, entry: &Entry) -> Result<bool, redb::Error> {
-    let Some(idempotency) = &entry.intent.idempotency else {
-        return Ok(false);
-    };
-    let key = row::key(&[&entry.intent.tenant, &idempotency.key]);
-    let holds = tables
-        .keys
-        .get(key.as_slice())?
-        .is_some_and(|id| id.value() == entry.id());
-    if holds {
-        tables.keys.remove(key.as_slice())?;
-    }
-    tables.keyed.remove((entry.intent.created_at_ms, entry.id()))?;
-    Ok(holds)
-}
-
-/// Whether the entry's idempotency key still answers with this entry.
-fn holds_key(tables: &Tables<'_>, entry: &Entry) -> Result<bool, redb::Error> {
-    let Some(idempotency) = &entry.intent.idempotency else {
-        return Ok(false);
-    };
-    let key = row::key(&[&entry.intent.tenant, &idempotency.key]);
-    Ok(tables
-        .keys
-        .get(key.as_slice())?
-        .is_some_and(|id| id.value() == entry.id()))
-}
-
-fn wrong_state(entry: &Entry, wanted: &'static str) -> Result<Verdict, redb::Error> {
-    Verdict::refused(JournalError::State {
-        id: entry.intent.id.clone(),
-        state: entry.state.name(),
-        wanted,
-    })
-}
-
-fn no_entry(id: &str) -> Result<Verdict, redb::Error> {
-    Verdict::refused(JournalError::NoEntry { id: id.to_owned() })
-}
-
-/// Takes the entry out of the index of its state.
-fn leave(tables: &mut Tables<'_>, entry: &Entry) -> Result<(), redb::Error> {
-    match &entry.state {
-        State::Sent => {
-            tables.open.remove(entry.begun)?;
-        }
-        State::Unknown { .. } => {
-            tables.unknown.remove(entry.id())?;
-        }
-        State::Accepted { accepted, order } => {
-            tables.accepted.remove(*order)?;
-            let key = settle::content_of(entry, accepted);
-            tables.content.remove((key.as_slice(), *order))?;
-            let remote = row::key(&[&accepted.account, &accepted.remote_id]);
-            tables.remote.remove((remote.as_slice(), *order))?;
-        }
-        State::Failed(end) => {
-            tables.failed.remove((end.at_ms, entry.id()))?;
-        }
-        State::Recorded { .. } => {}
-    }
-    Ok(())
+    ChangeVerdict::done(Need::Lazy)
 }

@@ -1,28 +1,21 @@
 //! Ends: accepted, recorded, failed, outcome unknown.
 
 use super::deletes::{held_by, is_dying, put_delete};
-use super::{FAILED_KEPT, free_key, holds_key, leave, load, no_entry, wrong_state};
-use crate::change::{Need, Verdict};
-use crate::entry::{Entry, State};
+use super::rows::{content_of, free_key, holds_key, leave, load, no_entry, wrong_state};
+use super::sweep::FAILED_KEPT;
+use crate::change::{ChangeVerdict, Need};
+use crate::entry::State;
 use crate::error::JournalError;
 use crate::row;
-use crate::schema::Tables;
+use crate::schema::JournalTables;
 use crate::types::{Accepted, EntryId, FailedEnd};
 
-/// The dedup key of an accepted entry: where it really went, and the digest of what was really sent.
-pub(super) fn content_of(entry: &Entry, accepted: &Accepted) -> Vec<u8> {
-    let key = &entry.intent.key;
-    row::key(&[
-        &key.tenant,
-        &accepted.account,
-        &key.purpose,
-        &key.treatment,
-        &accepted.sha256,
-    ])
-}
-
 /// The provider took it. The same acceptance again is a repetition.
-pub(super) fn accepted(tables: &mut Tables<'_>, id: &str, accepted: &Accepted) -> Result<Verdict, redb::Error> {
+pub(super) fn accepted(
+    tables: &mut JournalTables<'_>,
+    id: &str,
+    accepted: &Accepted,
+) -> Result<ChangeVerdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };
@@ -31,14 +24,14 @@ pub(super) fn accepted(tables: &mut Tables<'_>, id: &str, accepted: &Accepted) -
         State::Accepted { accepted: before, .. } | State::Recorded { accepted: before }
             if before.account == accepted.account && before.remote_id == accepted.remote_id =>
         {
-            return Verdict::done(Need::Nothing);
+            return ChangeVerdict::done(Need::Nothing);
         }
         State::Accepted { .. } | State::Recorded { .. } | State::Failed(_) => {
             return wrong_state(&entry, "accepted");
         }
     }
     if is_dying(tables, &accepted.account, &accepted.remote_id)? {
-        return Verdict::refused(JournalError::RemoteDying {
+        return ChangeVerdict::refused(JournalError::RemoteDying {
             remote_id: accepted.remote_id.clone(),
         });
     }
@@ -52,7 +45,7 @@ pub(super) fn accepted(tables: &mut Tables<'_>, id: &str, accepted: &Accepted) -
     );
     let bytes = match row::encode("the provider's answer", &entry) {
         Ok(bytes) => bytes,
-        Err(error) => return Verdict::refused(error),
+        Err(error) => return ChangeVerdict::refused(error),
     };
     let after = std::mem::replace(&mut entry.state, before);
     leave(tables, &entry)?;
@@ -64,11 +57,11 @@ pub(super) fn accepted(tables: &mut Tables<'_>, id: &str, accepted: &Accepted) -
         .insert((content_of(&entry, accepted).as_slice(), order), id)?;
     let remote = row::key(&[&accepted.account, &accepted.remote_id]);
     tables.remote.insert((remote.as_slice(), order), id)?;
-    Verdict::done(Need::Durable)
+    ChangeVerdict::done(Need::Durable)
 }
 
 /// The tracker has them. Ids that are gone or recorded already are repetitions.
-pub(super) fn recorded(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdict, redb::Error> {
+pub(super) fn recorded(tables: &mut JournalTables<'_>, ids: &[EntryId]) -> Result<ChangeVerdict, redb::Error> {
     let mut entries = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(entry) = load(tables, id)? else {
@@ -102,24 +95,24 @@ pub(super) fn recorded(tables: &mut Tables<'_>, ids: &[EntryId]) -> Result<Verdi
         }
         need = Need::Lazy;
     }
-    Verdict::done(need)
+    ChangeVerdict::done(need)
 }
 
 /// It ended without a remote file, or with one that is about to be deleted. Frees the idempotency key, so that a stored
 /// failure poisons no repetition.
-pub(super) fn failed(tables: &mut Tables<'_>, id: &str, end: &FailedEnd) -> Result<Verdict, redb::Error> {
+pub(super) fn failed(tables: &mut JournalTables<'_>, id: &str, end: &FailedEnd) -> Result<ChangeVerdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };
     match &entry.state {
         State::Sent | State::Unknown { .. } => {}
-        State::Failed(_) => return Verdict::done(Need::Nothing),
+        State::Failed(_) => return ChangeVerdict::done(Need::Nothing),
         State::Accepted { .. } | State::Recorded { .. } => return wrong_state(&entry, "failed"),
     }
     if let Some(delete) = &end.delete
         && let Some(holder) = held_by(tables, &delete.account, &delete.remote_id)?
     {
-        return Verdict::refused(JournalError::RemoteHeld {
+        return ChangeVerdict::refused(JournalError::RemoteHeld {
             remote_id: delete.remote_id.clone(),
             id: holder,
         });
@@ -127,12 +120,12 @@ pub(super) fn failed(tables: &mut Tables<'_>, id: &str, end: &FailedEnd) -> Resu
     let before = std::mem::replace(&mut entry.state, State::Failed(end.clone()));
     let bytes = match row::encode("the upload's failure", &entry) {
         Ok(bytes) => bytes,
-        Err(error) => return Verdict::refused(error),
+        Err(error) => return ChangeVerdict::refused(error),
     };
     if let Some(delete) = &end.delete
         && let Err(error) = put_delete(tables, delete)?
     {
-        return Verdict::refused(error);
+        return ChangeVerdict::refused(error);
     }
     entry.state = before;
     free_key(tables, &entry)?;
@@ -145,7 +138,7 @@ pub(super) fn failed(tables: &mut Tables<'_>, id: &str, end: &FailedEnd) -> Resu
         };
         tables.entries.remove(oldest.value().1)?;
     }
-    Verdict::done(if end.delete.is_some() {
+    ChangeVerdict::done(if end.delete.is_some() {
         Need::Durable
     } else {
         Need::Lazy
@@ -153,13 +146,18 @@ pub(super) fn failed(tables: &mut Tables<'_>, id: &str, end: &FailedEnd) -> Resu
 }
 
 /// Nobody can tell. Kept, and its idempotency key keeps answering so.
-pub(super) fn unknown(tables: &mut Tables<'_>, id: &str, why: &str, at_ms: u64) -> Result<Verdict, redb::Error> {
+pub(super) fn unknown(
+    tables: &mut JournalTables<'_>,
+    id: &str,
+    why: &str,
+    at_ms: u64,
+) -> Result<ChangeVerdict, redb::Error> {
     let Some(mut entry) = load(tables, id)? else {
         return no_entry(id);
     };
     match &entry.state {
         State::Sent => {}
-        State::Unknown { .. } => return Verdict::done(Need::Nothing),
+        State::Unknown { .. } => return ChangeVerdict::done(Need::Nothing),
         State::Accepted { .. } | State::Recorded { .. } | State::Failed(_) => {
             return wrong_state(&entry, "outcome_unknown");
         }
@@ -173,11 +171,11 @@ pub(super) fn unknown(tables: &mut Tables<'_>, id: &str, why: &str, at_ms: u64) 
     );
     let bytes = match row::encode("why the outcome is unknown", &entry) {
         Ok(bytes) => bytes,
-        Err(error) => return Verdict::refused(error),
+        Err(error) => return ChangeVerdict::refused(error),
     };
     entry.state = before;
     leave(tables, &entry)?;
     tables.entries.insert(id, bytes.as_slice())?;
     tables.unknown.insert(id, at_ms)?;
-    Verdict::done(Need::Durable)
+    ChangeVerdict::done(Need::Durable)
 }

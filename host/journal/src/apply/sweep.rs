@@ -2,10 +2,10 @@
 
 use redb::ReadableTable;
 
-use super::{free_key, indexed};
-use crate::change::{Answer, Need, Verdict};
+use super::rows::{free_key, indexed};
+use crate::change::{ChangeAnswer, ChangeVerdict, Need};
 use crate::entry::{State, Swept};
-use crate::schema::Tables;
+use crate::schema::JournalTables;
 use crate::types::IDEMPOTENCY_MS;
 
 /// Rows that one sweep looks at: about 10 ms of work, so uploads queue no longer than for a slow sync.
@@ -15,13 +15,13 @@ pub(crate) const SWEEP_LIMIT: usize = 1000;
 pub(crate) const FAILED_KEPT: u64 = 10_000;
 
 /// Drops idempotency keys and clean failures that are 24 hours old, and recorded entries with their keys.
-pub(super) fn sweep(tables: &mut Tables<'_>, now_ms: u64) -> Result<Verdict, redb::Error> {
+pub(super) fn sweep(tables: &mut JournalTables<'_>, now_ms: u64) -> Result<ChangeVerdict, redb::Error> {
     let mut swept = Swept::default();
     let Some(before) = now_ms
         .checked_sub(IDEMPOTENCY_MS)
         .and_then(|before| before.checked_add(1))
     else {
-        return Ok(Verdict::Applied(Answer::Swept(swept), Need::Nothing));
+        return Ok(ChangeVerdict::Applied(ChangeAnswer::Swept(swept), Need::Nothing));
     };
     let mut keyed = Vec::new();
     for row in tables.keyed.range(..(before, ""))?.take(SWEEP_LIMIT) {
@@ -52,5 +52,5 @@ pub(super) fn sweep(tables: &mut Tables<'_>, now_ms: u64) -> Result<Verdict, red
     } else {
         Need::Lazy
     };
-    Ok(Verdict::Applied(Answer::Swept(swept), need))
+    Ok(ChangeVerdict::Applied(ChangeAnswer::Swept(swept), need))
 }

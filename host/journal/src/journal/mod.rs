@@ -13,12 +13,12 @@ use std::thread::JoinHandle;
 use redb::StorageBackend;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::change::{Answer, Change};
+use crate::change::{Change, ChangeAnswer};
 use crate::error::JournalError;
-use crate::place::{Directory, Place};
+use crate::place::{Directory, StorePlace};
 use crate::stats::{Meters, Stats};
-use crate::store::{Source, Store};
-use crate::writer::{Job, Message, Reply, Rules, Writer};
+use crate::store::{Store, StoreSource};
+use crate::writer::{JournalWriter, Reply, Rules, WriteJob, WriterMessage};
 
 /// Changes that may wait at once; more wait to get in. Bounds memory when the disk stalls.
 const QUEUE: usize = 4096;
@@ -26,19 +26,19 @@ const QUEUE: usize = 4096;
 /// The journal. A clone is another handle to the same.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    inner: Arc<Inner>,
+    inner: Arc<JournalInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct JournalInner {
     store: Arc<Store>,
     meters: Arc<Meters>,
     room: Arc<Semaphore>,
-    messages: Option<Sender<Message>>,
+    messages: Option<Sender<WriterMessage>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Drop for Inner {
+impl Drop for JournalInner {
     /// Makes what is lazy durable and releases the store: at most one commit's time.
     fn drop(&mut self) {
         self.messages = None;
@@ -69,23 +69,23 @@ impl Journal {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_with(backend: impl StorageBackend) -> Result<Self, JournalError> {
-        Self::start(Source::Once(Mutex::new(Some(Box::new(backend)))), Rules::default())
+        Self::start(StoreSource::Once(Mutex::new(Some(Box::new(backend)))), Rules::default())
     }
 
-    pub(crate) fn open_at(place: Box<dyn Place>, rules: Rules) -> Result<Self, JournalError> {
-        Self::start(Source::Place(place), rules)
+    pub(crate) fn open_at(place: Box<dyn StorePlace>, rules: Rules) -> Result<Self, JournalError> {
+        Self::start(StoreSource::StorePlace(place), rules)
     }
 
-    pub(crate) fn start(source: Source, rules: Rules) -> Result<Self, JournalError> {
+    pub(crate) fn start(source: StoreSource, rules: Rules) -> Result<Self, JournalError> {
         let store = Arc::new(Store::open(source)?);
         let meters = Arc::new(Meters::default());
         let (messages, received) = channel();
-        let writer = Writer::new(store.clone(), rules, meters.clone());
+        let writer = JournalWriter::new(store.clone(), rules, meters.clone());
         let thread = std::thread::Builder::new()
             .name("loadlock-journal".into())
             .spawn(move || writer.run(&received))
             .map_err(|error| JournalError::from_io(&error, "starting the journal's thread"))?;
-        let inner = Inner {
+        let inner = JournalInner {
             store,
             meters,
             room: Arc::new(Semaphore::new(QUEUE)),
@@ -101,7 +101,7 @@ impl Journal {
     /// What the last commit failed with.
     pub async fn close(self) -> Result<(), JournalError> {
         let (reply, closed) = oneshot::channel();
-        self.send(Message::Close(reply))?;
+        self.send(WriterMessage::Close(reply))?;
         closed.await.unwrap_or(Err(JournalError::Closed))
     }
 
@@ -119,11 +119,11 @@ impl Journal {
 
 impl Journal {
     /// Queues a change and waits for its commit.
-    pub(crate) async fn change(&self, change: Change) -> Result<Answer, JournalError> {
+    pub(crate) async fn change(&self, change: Change) -> Result<ChangeAnswer, JournalError> {
         let room = self.inner.room.clone();
         let permit = room.acquire_owned().await.map_err(|_| JournalError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Job(Box::new(Job {
+        self.send(WriterMessage::WriteJob(Box::new(WriteJob {
             change,
             reply,
             _permit: permit,
@@ -131,7 +131,7 @@ impl Journal {
         answer.await.map_or(Err(JournalError::Closed), Reply::take)
     }
 
-    fn send(&self, message: Message) -> Result<(), JournalError> {
+    fn send(&self, message: WriterMessage) -> Result<(), JournalError> {
         let messages = self.inner.messages.as_ref().ok_or(JournalError::Closed)?;
         messages.send(message).map_err(|_| JournalError::Closed)
     }
@@ -144,7 +144,7 @@ impl Journal {
     ) -> Result<T, JournalError> {
         if self.inner.store.is_worth_reviving() {
             let (reader, revived) = channel();
-            if self.send(Message::Revive(reader)).is_ok() {
+            if self.send(WriterMessage::Revive(reader)).is_ok() {
                 // Nothing is ever sent: it ends when the writer is done.
                 let _ = revived.recv();
             }
@@ -154,20 +154,20 @@ impl Journal {
 
     async fn done(&self, change: Change) -> Result<(), JournalError> {
         match self.change(change).await? {
-            Answer::Done => Ok(()),
+            ChangeAnswer::Done => Ok(()),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn removed(&self, change: Change) -> Result<bool, JournalError> {
         match self.change(change).await? {
-            Answer::Removed(removed) => Ok(removed),
+            ChangeAnswer::Removed(removed) => Ok(removed),
             other => Err(unexpected(&other)),
         }
     }
 }
 
-fn unexpected(answer: &Answer) -> JournalError {
+fn unexpected(answer: &ChangeAnswer) -> JournalError {
     JournalError::Io {
         what: format!("the journal's writer gave another change's answer ({answer:?}): this is a defect of Loadlock"),
     }

@@ -1,10 +1,11 @@
 //! Reading.
 
+use loadlock_policy::model::ContentKey;
+
 use super::Journal;
 use crate::entry::{Backlog, Counts, Entry};
 use crate::error::JournalError;
 use crate::read;
-use crate::types::ContentKey;
 
 /// Reading. Every call sees one snapshot, lazy changes included, and fails only with the storage's errors.
 impl Journal {

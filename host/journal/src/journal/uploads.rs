@@ -1,7 +1,7 @@
 //! Uploads: from the intent to the end.
 
 use super::{Journal, unexpected};
-use crate::change::{Answer, Change};
+use crate::change::{Change, ChangeAnswer};
 use crate::entry::{Begun, Swept};
 use crate::error::JournalError;
 use crate::types::{Accepted, Attempt, EntryId, FailedEnd, Intent};
@@ -18,7 +18,7 @@ impl Journal {
     /// Also [`JournalError::Duplicate`]. On any error nothing may be sent, and nothing of it stays.
     pub async fn begin(&self, intent: Intent) -> Result<Begun, JournalError> {
         match self.change(Change::Begin(Box::new(intent))).await? {
-            Answer::Begun(begun) => Ok(begun),
+            ChangeAnswer::Begun(begun) => Ok(begun),
             other => Err(unexpected(&other)),
         }
     }
@@ -30,7 +30,7 @@ impl Journal {
     /// As for both. After a storage error it may stay, as an accepted entry.
     pub async fn begin_accepted(&self, intent: Intent, accepted: Accepted) -> Result<Begun, JournalError> {
         match self.change(Change::BeginAccepted(Box::new((intent, accepted)))).await? {
-            Answer::Begun(begun) => Ok(begun),
+            ChangeAnswer::Begun(begun) => Ok(begun),
             other => Err(unexpected(&other)),
         }
     }
@@ -102,7 +102,7 @@ impl Journal {
     /// The storage's.
     pub async fn sweep(&self, now_ms: u64) -> Result<Swept, JournalError> {
         match self.change(Change::Sweep { now_ms }).await? {
-            Answer::Swept(swept) => Ok(swept),
+            ChangeAnswer::Swept(swept) => Ok(swept),
             other => Err(unexpected(&other)),
         }
     }

@@ -4,7 +4,7 @@
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::store::{Source, Store};
+use crate::store::{Store, StoreSource};
 use crate::tests::disk::{DiskPlace, SECTOR};
 use crate::tests::dump::{Dump, dump};
 use crate::tests::support::{accepted, delete, intent, keyed, on, still, wait};
@@ -41,7 +41,7 @@ fn sample(clean: bool) -> (Vec<u8>, Vec<Dump>) {
 
 fn open(content: Vec<u8>) -> Result<(Store, Dump), JournalError> {
     let names = [(crate::place::NAME.to_owned(), 0)].into();
-    let store = Store::open(Source::Place(Box::new(DiskPlace::with(names, vec![content]))))?;
+    let store = Store::open(StoreSource::StorePlace(Box::new(DiskPlace::with(names, vec![content]))))?;
     let found = store.read(dump)?;
     Ok((store, found))
 }

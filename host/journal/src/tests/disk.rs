@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use redb::StorageBackend;
 
-use crate::place::Place;
+use crate::place::StorePlace;
 
 pub(crate) const SECTOR: usize = 512;
 
@@ -128,7 +128,7 @@ impl DiskPlace {
     }
 }
 
-impl Place for DiskPlace {
+impl StorePlace for DiskPlace {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn StorageBackend>>> {
         Ok(self
             .disk(|disk| disk.names.get(name).copied())

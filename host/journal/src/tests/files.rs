@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::place::{Directory, Place};
+use crate::place::{Directory, StorePlace};
 use crate::tests::support::{accepted, intent, wait};
 use crate::{Journal, JournalError};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::JournalError;
-use crate::change::{Answer, Change, Need};
+use crate::change::{Change, ChangeAnswer, Need};
 use crate::entry::{Begun, Entry, Outcome, State, Swept};
 use crate::row::key;
 use crate::tests::dump::Dump;
@@ -20,19 +20,19 @@ pub(crate) struct Naive {
     state: BTreeMap<String, Vec<u8>>,
 }
 
-type Step = Result<(Answer, Need), JournalError>;
+type Step = Result<(ChangeAnswer, Need), JournalError>;
 
 impl Naive {
     /// What a change answers, and whether it must survive a power loss.
     pub(crate) fn apply(&mut self, change: &Change) -> Step {
-        let done = |need| Ok((Answer::Done, need));
+        let done = |need| Ok((ChangeAnswer::Done, need));
         let lazy_if = |changed| if changed { Need::Lazy } else { Need::Nothing };
         match change {
             Change::Begin(intent) => self.begin(intent),
             Change::BeginAccepted(both) => {
                 let mut after = self.clone();
                 let begun = after.begin(&both.0)?;
-                if let Answer::Begun(Begun::New(id)) = &begun.0 {
+                if let ChangeAnswer::Begun(Begun::New(id)) = &begun.0 {
                     after.accepted(id, &both.1)?;
                     *self = after;
                 }
@@ -78,7 +78,7 @@ impl Naive {
             }
             Change::Deleted { account, remote_id } => {
                 let removed = self.deletes.remove(&(account.clone(), remote_id.clone())).is_some();
-                Ok((Answer::Removed(removed), lazy_if(removed)))
+                Ok((ChangeAnswer::Removed(removed), lazy_if(removed)))
             }
             Change::Sweep { now_ms } => Ok(self.sweep(*now_ms)),
             Change::PutState { key, bytes } => {
@@ -87,7 +87,7 @@ impl Naive {
             }
             Change::RemoveState { key } => {
                 let removed = self.state.remove(key).is_some();
-                Ok((Answer::Removed(removed), lazy_if(removed)))
+                Ok((ChangeAnswer::Removed(removed), lazy_if(removed)))
             }
             Change::Flush => done(Need::Durable),
             Change::Forget { .. } => panic!("the writer's own"),
@@ -127,7 +127,7 @@ impl Naive {
                     } else {
                         Begun::Replay(Outcome::Unknown(Box::new(holder)))
                     };
-                    return Ok((Answer::Begun(answer), Need::Nothing));
+                    return Ok((ChangeAnswer::Begun(answer), Need::Nothing));
                 }
                 if matches!(holder.state, State::Recorded { .. }) {
                     self.entries.remove(holder.id());
@@ -154,7 +154,7 @@ impl Naive {
                 begun,
             },
         );
-        Ok((Answer::Begun(Begun::New(id)), Need::Durable))
+        Ok((ChangeAnswer::Begun(Begun::New(id)), Need::Durable))
     }
 
     fn sending(&mut self, id: &str, attempt: &Attempt) -> Step {
@@ -163,10 +163,10 @@ impl Naive {
             return Err(wrong(entry, "sent again"));
         }
         if entry.attempts.contains(attempt) {
-            return Ok((Answer::Done, Need::Nothing));
+            return Ok((ChangeAnswer::Done, Need::Nothing));
         }
         entry.attempts.push(attempt.clone());
-        Ok((Answer::Done, Need::Durable))
+        Ok((ChangeAnswer::Done, Need::Durable))
     }
 
     fn accepted(&mut self, id: &str, accepted: &Accepted) -> Step {
@@ -177,7 +177,7 @@ impl Naive {
         let entry = self.entry(id)?;
         if let Some(before) = entry.accepted() {
             if (&before.account, &before.remote_id) == (&accepted.account, &accepted.remote_id) {
-                return Ok((Answer::Done, Need::Nothing));
+                return Ok((ChangeAnswer::Done, Need::Nothing));
             }
             return Err(wrong(entry, "accepted"));
         }
@@ -193,7 +193,7 @@ impl Naive {
             accepted: accepted.clone(),
             order,
         };
-        Ok((Answer::Done, Need::Durable))
+        Ok((ChangeAnswer::Done, Need::Durable))
     }
 
     fn recorded(&mut self, ids: &[String]) -> Step {
@@ -216,13 +216,13 @@ impl Naive {
             }
             need = Need::Lazy;
         }
-        Ok((Answer::Done, need))
+        Ok((ChangeAnswer::Done, need))
     }
 
     fn failed(&mut self, id: &str, end: &FailedEnd) -> Step {
         let entry = self.entry(id)?;
         if matches!(entry.state, State::Failed(_)) {
-            return Ok((Answer::Done, Need::Nothing));
+            return Ok((ChangeAnswer::Done, Need::Nothing));
         }
         if entry.accepted().is_some() {
             return Err(wrong(entry, "failed"));
@@ -234,7 +234,7 @@ impl Naive {
         self.entry(id)?.state = State::Failed(end.clone());
         self.keys.retain(|_, holder| holder != id);
         Ok((
-            Answer::Done,
+            ChangeAnswer::Done,
             if end.delete.is_some() {
                 Need::Durable
             } else {
@@ -269,7 +269,7 @@ impl Naive {
         fresh
     }
 
-    fn sweep(&mut self, now_ms: u64) -> (Answer, Need) {
+    fn sweep(&mut self, now_ms: u64) -> (ChangeAnswer, Need) {
         let mut swept = Swept::default();
         let old = |at_ms: u64| at_ms + IDEMPOTENCY_MS <= now_ms;
         let entries = &self.entries;
@@ -289,7 +289,7 @@ impl Naive {
         } else {
             Need::Lazy
         };
-        (Answer::Swept(swept), need)
+        (ChangeAnswer::Swept(swept), need)
     }
 
     fn in_order(&self) -> BTreeMap<u64, &Entry> {

@@ -5,7 +5,7 @@
 use futures::future::join_all;
 
 use crate::change::{Change, Need};
-use crate::store::{Source, Store};
+use crate::store::{Store, StoreSource};
 use crate::tests::crash::{Choice, Cutter, Image};
 use crate::tests::disk::{DiskPlace, Event};
 use crate::tests::dump::{Dump, dump};
@@ -94,8 +94,8 @@ fn survives(run: &Run, forgotten: &[usize], random: u64) -> Result<usize, String
 /// Opens what is left and compares. With `again`, the power also fails during that opening, and after it.
 fn recovers(image: Image, allowed: &[Dump], again: bool) -> Result<(), String> {
     let place = DiskPlace::with(image.names.clone(), image.files.clone());
-    let store =
-        Store::open(Source::Place(Box::new(place.clone()))).map_err(|error| format!("does not open: {error}"))?;
+    let store = Store::open(StoreSource::StorePlace(Box::new(place.clone())))
+        .map_err(|error| format!("does not open: {error}"))?;
     let found = store.read(dump).map_err(|error| format!("cannot be read: {error}"))?;
     if !allowed.contains(&found) {
         return Err(format!(

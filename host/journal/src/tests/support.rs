@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::change::{Answer, Change};
+use crate::change::{Change, ChangeAnswer};
 use crate::tests::disk::DiskPlace;
 use crate::writer::Rules;
 use crate::{
@@ -28,7 +28,7 @@ pub(crate) fn on(place: &DiskPlace) -> Journal {
     Journal::open_at(Box::new(place.clone()), still()).unwrap()
 }
 
-pub(crate) fn apply(journal: &Journal, change: Change) -> Result<Answer, JournalError> {
+pub(crate) fn apply(journal: &Journal, change: Change) -> Result<ChangeAnswer, JournalError> {
     wait(journal.change(change))
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::apply::{FAILED_KEPT, SWEEP_LIMIT, apply};
-use crate::change::{Change, Need, Verdict};
+use crate::change::{Change, ChangeVerdict, Need};
 use crate::schema::pretend;
-use crate::store::{Phases, Source, Store};
+use crate::store::{Phases, Store, StoreSource};
 use crate::tests::disk::{DiskPlace, Event};
 use crate::tests::support::{accepted, end, intent, keyed, on, still, wait};
 use crate::types::IDEMPOTENCY_MS;
@@ -51,10 +51,10 @@ fn a_sweep_drops_what_is_a_day_old_and_keeps_what_still_matters() {
 
 /// A store with rows made wholesale.
 fn store_with(changes: impl Iterator<Item = Change>) -> Store {
-    let store = Store::open(Source::Place(Box::new(DiskPlace::default()))).unwrap();
+    let store = Store::open(StoreSource::StorePlace(Box::new(DiskPlace::default()))).unwrap();
     let write = store.write(Phases::One, |tables| {
         for change in changes {
-            assert!(matches!(apply(tables, &change)?, Verdict::Applied(..)));
+            assert!(matches!(apply(tables, &change)?, ChangeVerdict::Applied(..)));
         }
         Ok(Need::Lazy)
     });
@@ -147,7 +147,7 @@ fn an_idle_journal_seals_itself() {
             (!pending).then(|| DiskPlace::with(names, disk.files.clone()))
         });
         if let Some(left) = durable
-            && Store::open(Source::Place(Box::new(left)))
+            && Store::open(StoreSource::StorePlace(Box::new(left)))
                 .unwrap()
                 .read(|s| crate::read::state(s, "key"))
                 .unwrap()
@@ -164,7 +164,7 @@ fn an_idle_journal_seals_itself() {
 fn a_later_schema_is_left_alone() {
     let place = DiskPlace::default();
     drop(on(&place));
-    let store = Store::open(Source::Place(Box::new(place.clone()))).unwrap();
+    let store = Store::open(StoreSource::StorePlace(Box::new(place.clone()))).unwrap();
     store.raw(|transaction| pretend(transaction, 2));
     drop(store);
     assert_eq!(

@@ -7,7 +7,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::state::{Look, Probe, State};
+use super::state::{BreakerState, Look, ProbeSlot};
 use super::{Admission, Breaker, BreakerPolicy, Label, Outcome, Permit};
 use crate::Millis;
 
@@ -83,7 +83,7 @@ impl Clone for World {
 }
 
 /// What of a world matters for its future.
-type Key = (State, Option<Millis>, Vec<Option<[bool; 4]>>);
+type Key = (BreakerState, Option<Millis>, Vec<Option<[bool; 4]>>);
 
 impl World {
     fn new(policy: BreakerPolicy) -> Self {
@@ -98,26 +98,26 @@ impl World {
     fn key(&self) -> Key {
         let left = |at: Millis| at - self.now;
         let state = match self.breaker.state {
-            State::Closed { faults, look } => State::Closed {
+            BreakerState::Closed { faults, look } => BreakerState::Closed {
                 faults,
                 look: match look {
                     Look::Pending { after } => Look::Pending { after: left(after) },
-                    Look::UnderWay(probe) => Look::UnderWay(Probe {
+                    Look::UnderWay(probe) => Look::UnderWay(ProbeSlot {
                         id: 0,
                         lease_ends: left(probe.lease_ends),
                     }),
                     Look::Passed => Look::Passed,
                 },
             },
-            State::Open { until } => State::Open { until: left(until) },
-            State::HalfOpen {
+            BreakerState::Open { until } => BreakerState::Open { until: left(until) },
+            BreakerState::HalfOpen {
                 successes,
                 probe,
                 last_probe,
                 doubted,
-            } => State::HalfOpen {
+            } => BreakerState::HalfOpen {
                 successes,
-                probe: probe.map(|p| Probe {
+                probe: probe.map(|p| ProbeSlot {
                     id: 0,
                     lease_ends: left(p.lease_ends),
                 }),
@@ -148,7 +148,7 @@ impl World {
     /// Whether this permit is the probe that the breaker waits for.
     fn holds_place(&self, permit: &Permit) -> bool {
         matches!(self.breaker.state,
-            State::HalfOpen { probe: Some(p), .. } | State::Closed { look: Look::UnderWay(p), .. }
+            BreakerState::HalfOpen { probe: Some(p), .. } | BreakerState::Closed { look: Look::UnderWay(p), .. }
             if permit.epoch == self.breaker.epoch && permit.probe == Some(p.id))
     }
 
@@ -206,11 +206,11 @@ impl World {
         // A provider that is suspect or shut out is always going to be probed, and no other.
         let probe = self.breaker.next_probe_at(&self.policy);
         let well = match self.breaker.state {
-            State::Closed { faults, look } => {
+            BreakerState::Closed { faults, look } => {
                 assert!(faults < self.policy.opens_at(), "it should be open");
                 faults < self.policy.failures || look == Look::Passed
             }
-            State::Open { .. } | State::HalfOpen { .. } => false,
+            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => false,
         };
         assert_eq!(probe.is_none(), well);
         self.check_recovery();
@@ -247,10 +247,10 @@ impl World {
 /// What a step may do to the label, and why.
 fn check_step(before: &World, after: &World) {
     let (old, new) = (before.breaker.state, after.breaker.state);
-    if let (State::Closed { .. }, State::HalfOpen { .. }) = (old, new) {
+    if let (BreakerState::Closed { .. }, BreakerState::HalfOpen { .. }) = (old, new) {
         panic!("closed never becomes half-open");
     }
-    if let (State::Closed { faults, look }, State::Open { .. }) = (old, new) {
+    if let (BreakerState::Closed { faults, look }, BreakerState::Open { .. }) = (old, new) {
         let policy = &before.policy;
         let failed_look = matches!(look, Look::UnderWay(_)) && faults >= policy.failures;
         assert!(
@@ -258,10 +258,10 @@ fn check_step(before: &World, after: &World) {
             "opened after {faults} faults in a row"
         );
     }
-    if let (State::Open { .. }, State::Closed { .. }) = (old, new) {
+    if let (BreakerState::Open { .. }, BreakerState::Closed { .. }) = (old, new) {
         panic!("open never closes without probes");
     }
-    if let (State::HalfOpen { doubted, .. }, State::Open { .. }) = (old, new) {
+    if let (BreakerState::HalfOpen { doubted, .. }, BreakerState::Open { .. }) = (old, new) {
         let mut places = before.permits.iter().flatten();
         let monitor = places.any(|p| p.monitor && before.holds_place(p));
         assert!(
@@ -269,7 +269,7 @@ fn check_step(before: &World, after: &World) {
             "opened again by one upload"
         );
     }
-    if let (State::HalfOpen { successes, .. }, State::Closed { .. }) = (old, new) {
+    if let (BreakerState::HalfOpen { successes, .. }, BreakerState::Closed { .. }) = (old, new) {
         assert_eq!(successes + 1, before.policy.successes, "closed after too few successes");
     }
     if std::mem::discriminant(&old) != std::mem::discriminant(&new) {
@@ -317,7 +317,7 @@ fn late_results_are_ignored_everywhere() {
         explore(policy, |world, _| {
             for caller in 0..CALLERS {
                 let stale = world.permits[caller].as_ref().is_some_and(|p| {
-                    let probing = matches!(world.breaker.state, State::HalfOpen { .. });
+                    let probing = matches!(world.breaker.state, BreakerState::HalfOpen { .. });
                     p.epoch != world.breaker.epoch || ((probing || p.is_probe()) && !world.holds_place(p))
                 });
                 if !stale {

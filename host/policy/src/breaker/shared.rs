@@ -6,7 +6,7 @@
 //! reach the vendor keeps its own judgement. And only what a gateway found itself is told: two that told each other
 //! what they had heard would keep each other open.
 
-use super::state::State;
+use super::state::BreakerState;
 use super::{Breaker, BreakerPolicy, Label};
 use crate::Millis;
 
@@ -35,7 +35,7 @@ impl Breaker {
                 .map_or(Millis::ZERO, |until| until - now)
         };
         let open_until = match self.state {
-            State::Open { until } => Some(until),
+            BreakerState::Open { until } => Some(until),
             _ => None,
         };
         Word {
@@ -65,7 +65,7 @@ impl Breaker {
         }
         let open_until = now + word.open.min(policy.open_for);
         let longer = match self.state {
-            State::Open { until } => open_until > until.max(now),
+            BreakerState::Open { until } => open_until > until.max(now),
             _ => open_until > now,
         };
         if !policy.enabled || !longer {
@@ -74,7 +74,7 @@ impl Breaker {
         let before = self.label(now);
         // What was let in before says nothing about the time after.
         self.epoch += 1;
-        self.state = State::Open { until: open_until };
+        self.state = BreakerState::Open { until: open_until };
         heard.open_until = open_until;
         (before != Label::Open).then_some(Label::Open)
     }

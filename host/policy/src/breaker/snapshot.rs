@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{Look, State};
+use super::state::{BreakerState, Look};
 use super::{Breaker, BreakerPolicy};
 use crate::Millis;
 
@@ -43,9 +43,9 @@ impl Breaker {
     /// Takes a snapshot at `now` on the monotonic and `wall_ms` on the wall clock.
     pub fn snapshot(&self, now: Millis, wall_ms: u64) -> BreakerSnapshot {
         let state = match self.state {
-            State::Closed { faults, .. } => SnapshotState::Closed { faults },
-            State::Open { until } => SnapshotState::Open { left: until - now },
-            State::HalfOpen { successes, .. } => SnapshotState::HalfOpen { successes },
+            BreakerState::Closed { faults, .. } => SnapshotState::Closed { faults },
+            BreakerState::Open { until } => SnapshotState::Open { left: until - now },
+            BreakerState::HalfOpen { successes, .. } => SnapshotState::HalfOpen { successes },
         };
         let cooldown_left = self.cool_until.map(|until| until - now).filter(|l| *l > Millis::ZERO);
         BreakerSnapshot {
@@ -64,14 +64,14 @@ impl Breaker {
         let state = match snapshot.state {
             // One fault from opening at most, watched or not: a policy that became stricter must not open it without a
             // new fault.
-            SnapshotState::Closed { faults } => State::Closed {
+            SnapshotState::Closed { faults } => BreakerState::Closed {
                 faults: faults.min(policy.failures.saturating_mul(2).saturating_sub(1)),
                 look: Look::NEW,
             },
-            SnapshotState::Open { left } => State::Open {
+            SnapshotState::Open { left } => BreakerState::Open {
                 until: now + (left.min(policy.open_for) - passed),
             },
-            SnapshotState::HalfOpen { successes } => State::HalfOpen {
+            SnapshotState::HalfOpen { successes } => BreakerState::HalfOpen {
                 successes: successes.min(policy.successes.saturating_sub(1)),
                 probe: None,
                 last_probe: None,

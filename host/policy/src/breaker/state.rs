@@ -25,7 +25,7 @@ pub(super) enum Look {
     Pending {
         after: Millis,
     },
-    UnderWay(Probe),
+    UnderWay(ProbeSlot),
     /// It went well: no further one before a success.
     Passed,
 }
@@ -35,13 +35,13 @@ impl Look {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Probe {
+pub(super) struct ProbeSlot {
     pub(super) id: u64,
     pub(super) lease_ends: Millis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum State {
+pub(super) enum BreakerState {
     Closed {
         faults: u32,
         look: Look,
@@ -51,7 +51,7 @@ pub(super) enum State {
     },
     HalfOpen {
         successes: u32,
-        probe: Option<Probe>,
+        probe: Option<ProbeSlot>,
         last_probe: Option<Millis>,
         /// An upload failed as a probe, and nothing went well since.
         doubted: bool,
@@ -61,7 +61,7 @@ pub(super) enum State {
 /// The breaker of one provider. Instants are of one monotonic clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Breaker {
-    pub(super) state: State,
+    pub(super) state: BreakerState,
     pub(super) epoch: u64,
     pub(super) next_probe_id: u64,
     pub(super) cool_until: Option<Millis>,
@@ -77,7 +77,7 @@ impl Breaker {
     /// Closed, nothing counted.
     pub const fn new() -> Self {
         Self {
-            state: State::Closed {
+            state: BreakerState::Closed {
                 faults: 0,
                 look: Look::NEW,
             },
@@ -112,14 +112,14 @@ impl Breaker {
             }),
             Admission::Probe => {
                 let (successes, doubted) = match self.state {
-                    State::HalfOpen { successes, doubted, .. } => (successes, doubted),
-                    State::Open { .. } | State::Closed { .. } => {
+                    BreakerState::HalfOpen { successes, doubted, .. } => (successes, doubted),
+                    BreakerState::Open { .. } | BreakerState::Closed { .. } => {
                         self.epoch += 1;
                         (0, false)
                     }
                 };
                 let probe = self.new_probe(policy, now);
-                self.state = State::HalfOpen {
+                self.state = BreakerState::HalfOpen {
                     successes,
                     probe: Some(probe),
                     last_probe: Some(now),
@@ -147,7 +147,7 @@ impl Breaker {
         match self.look_at(policy) {
             Some((at, faults)) if at <= now => {
                 let probe = self.new_probe(policy, now);
-                self.state = State::Closed {
+                self.state = BreakerState::Closed {
                     faults,
                     look: Look::UnderWay(probe),
                 };
@@ -160,10 +160,10 @@ impl Breaker {
         }
     }
 
-    fn new_probe(&mut self, policy: &BreakerPolicy, now: Millis) -> Probe {
+    fn new_probe(&mut self, policy: &BreakerPolicy, now: Millis) -> ProbeSlot {
         let id = self.next_probe_id;
         self.next_probe_id += 1;
-        Probe {
+        ProbeSlot {
             id,
             lease_ends: now + policy.probe_lease,
         }
@@ -173,7 +173,7 @@ impl Breaker {
     /// well.
     fn look_at(&self, policy: &BreakerPolicy) -> Option<(Millis, u32)> {
         match self.state {
-            State::Closed { faults, look } if policy.enabled && faults >= policy.failures => match look {
+            BreakerState::Closed { faults, look } if policy.enabled && faults >= policy.failures => match look {
                 Look::Pending { after } => Some((after, faults)),
                 Look::UnderWay(probe) => Some((probe.lease_ends, faults)),
                 Look::Passed => None,
@@ -193,14 +193,14 @@ impl Breaker {
             return Admission::Ready;
         }
         match self.state {
-            State::Closed { .. } => Admission::Ready,
-            State::Open { until } if now < until => Admission::Refused(Refusal::Open { until }),
-            State::HalfOpen { probe: Some(probe), .. } if now < probe.lease_ends => {
+            BreakerState::Closed { .. } => Admission::Ready,
+            BreakerState::Open { until } if now < until => Admission::Refused(Refusal::Open { until }),
+            BreakerState::HalfOpen { probe: Some(probe), .. } if now < probe.lease_ends => {
                 Admission::Refused(Refusal::Probing {
                     until: probe.lease_ends,
                 })
             }
-            State::Open { .. } | State::HalfOpen { .. } => Admission::Probe,
+            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => Admission::Probe,
         }
     }
 
@@ -216,21 +216,23 @@ impl Breaker {
             return None;
         }
         match self.state {
-            State::Closed { faults, look } => match permit.probe {
+            BreakerState::Closed { faults, look } => match permit.probe {
                 Some(id) => self.looked(policy, (id, outcome), (faults, look), now),
                 None => self.counted(policy, outcome, (faults, look), now),
             },
             // No permit is given while open, and those from before are of an earlier epoch.
-            State::Open { .. } => None,
+            BreakerState::Open { .. } => None,
             // A probe whose lease ended was replaced: its place is another's.
-            State::HalfOpen { probe, .. } if permit.probe.is_none() || probe.map(|p| p.id) != permit.probe => None,
-            State::HalfOpen {
+            BreakerState::HalfOpen { probe, .. } if permit.probe.is_none() || probe.map(|p| p.id) != permit.probe => {
+                None
+            }
+            BreakerState::HalfOpen {
                 successes,
                 last_probe,
                 doubted,
                 ..
             } => {
-                let next = |successes, last_probe, doubted| State::HalfOpen {
+                let next = |successes, last_probe, doubted| BreakerState::HalfOpen {
                     successes,
                     probe: None,
                     last_probe,
@@ -274,7 +276,7 @@ impl Breaker {
                 if faults >= policy.opens_at() {
                     return Some(self.open(policy, now));
                 }
-                self.state = State::Closed { faults, look };
+                self.state = BreakerState::Closed { faults, look };
                 None
             }
             Outcome::Neutral | Outcome::RateLimited { .. } | Outcome::Cancelled => None,
@@ -299,7 +301,7 @@ impl Breaker {
                 after: now + policy.probe_interval,
             },
         };
-        self.state = State::Closed { faults, look };
+        self.state = BreakerState::Closed { faults, look };
         None
     }
 
@@ -312,10 +314,10 @@ impl Breaker {
             return None;
         }
         let at = match self.state {
-            State::Closed { .. } => self.look_at(policy)?.0,
-            State::Open { until } => until,
-            State::HalfOpen { probe: Some(probe), .. } => probe.lease_ends,
-            State::HalfOpen {
+            BreakerState::Closed { .. } => self.look_at(policy)?.0,
+            BreakerState::Open { until } => until,
+            BreakerState::HalfOpen { probe: Some(probe), .. } => probe.lease_ends,
+            BreakerState::HalfOpen {
                 probe: None,
                 last_probe,
                 ..
@@ -327,15 +329,15 @@ impl Breaker {
     /// The state's name now: an open breaker whose time is over is half-open.
     pub fn label(&self, now: Millis) -> Label {
         match self.state {
-            State::Closed { .. } => Label::Closed,
-            State::Open { until } if now < until => Label::Open,
-            State::Open { .. } | State::HalfOpen { .. } => Label::HalfOpen,
+            BreakerState::Closed { .. } => Label::Closed,
+            BreakerState::Open { until } if now < until => Label::Open,
+            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => Label::HalfOpen,
         }
     }
 
     fn open(&mut self, policy: &BreakerPolicy, now: Millis) -> Label {
         self.epoch += 1;
-        self.state = State::Open {
+        self.state = BreakerState::Open {
             until: now + policy.open_for,
         };
         Label::Open

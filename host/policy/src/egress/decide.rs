@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::denied::missing_grant;
-use super::grant::{Need, intersect};
+use super::grant::{ParsedNeed, intersect};
 use super::{
     CanonicalPath, Denied, DeniedReason, EffectiveGrant, EgressGrant, Method, Origin, canonical_query, scope,
     uri::MAX_URI_BYTES, uri::UriFault,
@@ -52,7 +52,7 @@ pub struct Allowed {
 #[derive(Clone, Debug)]
 pub struct EgressPolicy {
     provider: String,
-    needs: Vec<Need>,
+    needs: Vec<ParsedNeed>,
     grants: Vec<EgressGrant>,
     effective: Vec<EffectiveGrant>,
     can_list: bool,
@@ -70,7 +70,7 @@ impl EgressPolicy {
         can_list: bool,
         grants: Vec<EgressGrant>,
     ) -> Result<Self, ProfileError> {
-        let needs = needs.iter().map(Need::parse).collect::<Result<Vec<_>, _>>()?;
+        let needs = needs.iter().map(ParsedNeed::parse).collect::<Result<Vec<_>, _>>()?;
         let effective = intersect(&needs, &grants);
         Ok(Self {
             provider: provider.into(),

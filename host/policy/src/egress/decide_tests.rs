@@ -192,7 +192,7 @@ fn needs_without_a_grant_are_listed() {
             r#"{ url = "https://a.example/v1/files", methods = ["GET"] }"#,
             r#"{ url = "https://b.example/", methods = ["GET"] }"#,
             r#"{ url = "http://10.0.0.1:9000/v1", methods = ["GET"], private = true }"#,
-            r#"{ url = "http://127.0.0.1:9000/v1", methods = ["GET"] }"#,
+            r#"{ url = "http://127.0.0.1:9000/v1", methods = ["GET"], private = true }"#,
         ]
     );
 }

@@ -1,10 +1,8 @@
 //! A denial, and what would change it.
 
-use std::net::IpAddr;
-
 use thiserror::Error;
 
-use super::{EgressGrant, Host, Method, OriginError, ScopeFault, UriFault};
+use super::{EgressGrant, Method, OriginError, ScopeFault, UriFault};
 use crate::address;
 use crate::model::Operation;
 
@@ -69,19 +67,13 @@ impl Denied {
     }
 }
 
-/// The narrowest grant that covers a need for these methods. A literal address that is not public needs `private` too:
+/// The narrowest grant that covers a need for these methods. A host that is not public by itself needs `private` too:
 /// a line that leads to the next refusal is no help.
-pub(super) fn missing_grant(need: &super::grant::Need, methods: impl IntoIterator<Item = Method>) -> EgressGrant {
-    let address = match &need.origin.host {
-        Host::Name(_) => None,
-        Host::V4(address) => Some(IpAddr::V4(*address)),
-        Host::V6(address) => Some(IpAddr::V6(*address)),
-    };
-    let private = |address| address::check(address, &need.origin.host, false).is_err();
+pub(super) fn missing_grant(need: &super::grant::ParsedNeed, methods: impl IntoIterator<Item = Method>) -> EgressGrant {
     EgressGrant {
         origin: need.origin.clone(),
         prefix: need.prefix.clone(),
         methods: methods.into_iter().collect(),
-        private: address.is_some_and(private),
+        private: address::needs_private(&need.origin.host),
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Origin, OriginError, PathPrefix, UriFault};
+use crate::address;
 use crate::model::{EgressNeed, Operation, ProfileError};
 
 /// The methods that leave. CONNECT and TRACE are not among them.
@@ -141,6 +142,20 @@ impl EgressGrant {
     }
 }
 
+impl EgressGrant {
+    /// For a person: `GET, POST https://api.example/v1/files (private)`.
+    pub fn describe(&self) -> String {
+        let methods: Vec<&str> = self.methods.iter().map(|method| method.as_str()).collect();
+        let private = if self.private { " (private)" } else { "" };
+        format!(
+            "{} {}{}{private}",
+            methods.join(", "),
+            self.origin,
+            self.prefix.as_str()
+        )
+    }
+}
+
 impl fmt::Display for EgressGrant {
     /// As an entry of the configuration: `{ url = "https://a.example/v1", methods = ["GET"] }`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,14 +176,14 @@ impl fmt::Display for EgressGrant {
 
 /// A component's need with its texts parsed.
 #[derive(Clone, Debug)]
-pub(super) struct Need {
+pub(super) struct ParsedNeed {
     pub(super) origin: Origin,
     pub(super) prefix: PathPrefix,
     pub(super) methods: BTreeSet<Method>,
     pub(super) operations: BTreeSet<Operation>,
 }
 
-impl Need {
+impl ParsedNeed {
     pub(super) fn parse(need: &EgressNeed) -> Result<Self, ProfileError> {
         let origin = Origin::parse(&need.origin).map_err(|source| ProfileError::BadOrigin {
             origin: need.origin.clone(),
@@ -216,11 +231,35 @@ pub struct EffectiveGrant {
 /// # Errors
 /// [`ProfileError`] if a need cannot be parsed; [`crate::model::Profile::check`] says so earlier.
 pub fn effective(needs: &[EgressNeed], grants: &[EgressGrant]) -> Result<Vec<EffectiveGrant>, ProfileError> {
-    let needs = needs.iter().map(Need::parse).collect::<Result<Vec<_>, _>>()?;
+    let needs = needs.iter().map(ParsedNeed::parse).collect::<Result<Vec<_>, _>>()?;
     Ok(intersect(&needs, grants))
 }
 
-pub(super) fn intersect(needs: &[Need], grants: &[EgressGrant]) -> Vec<EffectiveGrant> {
+/// The grants that give a component exactly what it asks for: one for each origin and path, with the methods that are
+/// asked for there. A host that is not public by itself (`127.0.0.1`, `localhost`) is meant, so it is `private`; what a
+/// name resolves to must be public.
+///
+/// # Errors
+/// [`ProfileError`] if a need cannot be parsed; [`crate::model::Profile::check`] says so earlier.
+pub fn declared(needs: &[EgressNeed]) -> Result<Vec<EgressGrant>, ProfileError> {
+    let mut grants: Vec<EgressGrant> = Vec::new();
+    for need in needs {
+        let need = ParsedNeed::parse(need)?;
+        let same = |grant: &&mut EgressGrant| grant.origin == need.origin && grant.prefix == need.prefix;
+        match grants.iter_mut().find(same) {
+            Some(grant) => grant.methods.extend(need.methods),
+            None => grants.push(EgressGrant {
+                private: address::needs_private(&need.origin.host),
+                origin: need.origin,
+                prefix: need.prefix,
+                methods: need.methods,
+            }),
+        }
+    }
+    Ok(grants)
+}
+
+pub(super) fn intersect(needs: &[ParsedNeed], grants: &[EgressGrant]) -> Vec<EffectiveGrant> {
     let mut found = Vec::new();
     for (n, need) in needs.iter().enumerate() {
         for (g, grant) in grants.iter().enumerate() {
@@ -292,6 +331,26 @@ mod tests {
             assert_eq!(effective(&needs, &[grant.unwrap()]).unwrap(), []);
         }
         assert_eq!(effective(&needs, &[]).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_declared_is_all_that_is_asked_for_and_no_more() {
+        let needs = [
+            need("https://a.example", "/v1/files", &["POST"]),
+            need("https://a.example", "/v1/files", &["GET"]),
+            need("http://127.0.0.1:8000", "/v1/uploads", &["POST"]),
+        ];
+        let grants = declared(&needs).unwrap();
+        let lines: Vec<_> = grants.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{ url = "https://a.example/v1/files", methods = ["GET", "POST"] }"#,
+                r#"{ url = "http://127.0.0.1:8000/v1/uploads", methods = ["POST"], private = true }"#,
+            ]
+        );
+        assert_eq!(effective(&needs, &grants).unwrap().len(), 3);
+        assert!(declared(&[need("https://*", "/", &["GET"])]).is_err());
     }
 
     #[test]

@@ -38,10 +38,12 @@ mod grant;
 mod origin;
 mod scope;
 mod uri;
+mod url;
 
 pub use decide::{Allowed, EgressPolicy, RequestFacts};
 pub use denied::{Denied, DeniedReason};
-pub use grant::{EffectiveGrant, EgressGrant, GrantError, Method, effective};
+pub use grant::{EffectiveGrant, EgressGrant, GrantError, Method, declared, effective};
 pub use origin::{Host, Origin, OriginError, Scheme};
 pub use scope::ScopeFault;
 pub use uri::{CanonicalPath, MAX_URI_BYTES, PathPrefix, UriFault, canonical_query};
+pub use url::{UrlError, parse_url};

@@ -86,6 +86,9 @@ impl Host {
         if !text.is_ascii() {
             return Err(OriginError::NotAscii);
         }
+        if text.contains('*') {
+            return Err(OriginError::Wildcard);
+        }
         if text.ends_with('.') {
             return Err(OriginError::TrailingDot);
         }
@@ -243,6 +246,9 @@ pub enum OriginError {
     /// A host outside ASCII.
     #[error("the host is not ASCII; write an international name in its `xn--` form")]
     NotAscii,
+    /// `*.host`
+    #[error("the host is a pattern; write one rule for each host")]
+    Wildcard,
     /// `host.`
     #[error("the host ends in a dot; write it without")]
     TrailingDot,
@@ -290,6 +296,7 @@ mod tests {
             ("", E::EmptyHost),
             ("user@api.example", E::UserInfo),
             ("user:pass@api.example", E::UserInfo),
+            ("*.api.example", E::Wildcard),
             ("api.example.", E::TrailingDot),
             ("bücher.example", E::NotAscii),
             ("api。example", E::NotAscii),

@@ -115,6 +115,25 @@ impl fmt::Display for FailureKind {
     }
 }
 
+/// What the host itself knows about how far the requests of a failed call came, whatever the component says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Nothing that decides anything: the component is believed.
+    #[default]
+    Untold,
+    /// No byte of a request that may store something reached a connection.
+    NothingSent,
+    /// The same, because there was no connection: refused, no route, nobody at the address, no such name, no TLS.
+    Unreachable,
+}
+
+impl Reach {
+    const fn is_untold(&self) -> bool {
+        matches!(self, Self::Untold)
+    }
+}
+
 /// `failure` of the contract: a failed operation.
 ///
 /// `message` and `code` may come from the vendor: scrub them before anyone sees them, and call [`Failure::capped`].
@@ -132,6 +151,9 @@ pub struct Failure {
     pub retry_after: Option<Millis>,
     /// Whether the vendor may have stored the file although no success was seen.
     pub outcome_unknown: bool,
+    /// What the host saw of the call's requests. It outweighs `outcome_unknown`.
+    #[serde(default, skip_serializing_if = "Reach::is_untold")]
+    pub reach: Reach,
 }
 
 impl Failure {
@@ -144,8 +166,22 @@ impl Failure {
             message: message.into(),
             retry_after: None,
             outcome_unknown: false,
+            reach: Reach::Untold,
         }
         .capped()
+    }
+
+    /// A provider that could not be reached; `message` says why.
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self {
+            reach: Reach::Unreachable,
+            ..Self::new(FailureKind::Transport, message)
+        }
+    }
+
+    /// Whether there was no connection to send anything over.
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(self.reach, Reach::Unreachable)
     }
 
     /// The same failure with its texts cut to the contract's limits (message 1,024 bytes, code 128) and freed of
@@ -160,9 +196,10 @@ impl Failure {
     ///
     /// True if the component says so, and for `timeout` and `protocol` whatever it says: both mean that the request
     /// may have arrived whole while no usable answer did. A host that saw the whole body leave sets
-    /// `outcome_unknown` for a broken connection too.
+    /// `outcome_unknown` for a broken connection too. Never if the host knows that nothing was sent.
     pub const fn leaves_outcome_unknown(&self) -> bool {
-        self.outcome_unknown || matches!(self.kind, FailureKind::Timeout | FailureKind::Protocol)
+        self.reach.is_untold()
+            && (self.outcome_unknown || matches!(self.kind, FailureKind::Timeout | FailureKind::Protocol))
     }
 }
 
@@ -226,6 +263,20 @@ mod tests {
             ..Failure::new(FailureKind::Transport, "")
         };
         assert!(sent.leaves_outcome_unknown());
+    }
+
+    #[test]
+    fn what_was_not_sent_is_not_unknown_whatever_the_component_says() {
+        for kind in FailureKind::ALL {
+            for reach in [Reach::NothingSent, Reach::Unreachable] {
+                let failure = Failure {
+                    outcome_unknown: true,
+                    reach,
+                    ..Failure::new(kind, "")
+                };
+                assert!(!failure.leaves_outcome_unknown(), "{kind} {reach:?}");
+            }
+        }
     }
 
     #[test]

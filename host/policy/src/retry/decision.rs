@@ -74,6 +74,8 @@ pub enum Why {
     RetryAfterTooLong,
     /// An answer was lost and there was no way to find out what became of the file.
     OutcomeUnknown,
+    /// There is no connection to the provider: nothing was sent.
+    Unreachable,
     /// The breaker does not let it in.
     NotAdmitted(Refusal),
     /// The deadline passed, or the next wait would pass it.
@@ -90,6 +92,7 @@ impl fmt::Display for Why {
             Self::BudgetSpent => "too much of the provider's traffic are retries already",
             Self::RetryAfterTooLong => "the provider asks for a longer pause than is waited for",
             Self::OutcomeUnknown => "an answer was lost and it cannot be found out whether the file is stored",
+            Self::Unreachable => "the provider cannot be reached",
             Self::NotAdmitted(refusal) => return refusal.fmt(f),
             Self::Deadline => "the deadline does not allow another attempt",
             Self::Cancelled => "the upload was cancelled",

@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use super::{Decision, Event, Factor, Inputs, Leg, RetryLoop, RetryPolicy, RoutePolicy};
 use crate::Millis;
 use crate::breaker::Refusal;
-use crate::model::{Failure, FailureKind, VerifyMethod};
+use crate::model::{Failure, FailureKind, Reach, VerifyMethod};
 
 const DEADLINE: Millis = Millis(12);
 
@@ -20,6 +20,8 @@ const POLICY: RetryPolicy = RetryPolicy {
     retry_after_cap: Millis(5),
     verify_attempts: 2,
     outage_looks: 3,
+    look_for: Millis(8),
+    connect: Millis(3),
     resend_unknown: false,
 };
 
@@ -38,6 +40,10 @@ struct World {
     sends: [u32; 2],
     /// A file may be stored at this leg and nobody has looked since.
     unverified: [bool; 2],
+    /// When this leg was first sent to.
+    first: [Millis; 2],
+    /// By when a look that is under way has told something.
+    looked_for_until: Millis,
 }
 
 struct Scope {
@@ -59,6 +65,19 @@ fn failures() -> Vec<Failure> {
                 outcome_unknown: true,
                 ..Failure::new(kind, "")
             });
+        }
+        // The host knows that nothing left, whatever the component says.
+        if matches!(
+            kind,
+            FailureKind::Transport | FailureKind::Timeout | FailureKind::Protocol
+        ) {
+            for reach in [Reach::NothingSent, Reach::Unreachable] {
+                all.push(Failure {
+                    outcome_unknown: true,
+                    reach,
+                    ..Failure::new(kind, "")
+                });
+            }
         }
         if matches!(kind, FailureKind::RateLimited | FailureKind::Timeout) {
             for asked in [Millis(5), Millis(6)] {
@@ -84,6 +103,8 @@ impl World {
             told: Decision::NextProvider,
             sends: [0; 2],
             unverified: [false; 2],
+            first: [Millis::ZERO; 2],
+            looked_for_until: Millis::ZERO,
         }
     }
 
@@ -111,8 +132,19 @@ impl World {
                 world.told = world.retry.on(event.clone(), &mut inputs).expect("in order");
                 assert!(asked <= 1, "a retry is paid for once");
                 world.check(self, event, paid || asked == 0, scope);
+                world.forget();
                 next.push(world);
             }
+        }
+    }
+
+    /// What no later check asks for would only make one world look like several.
+    fn forget(&mut self) {
+        if !matches!(self.told, Decision::Verify { .. }) {
+            self.looked_for_until = Millis::ZERO;
+        }
+        if self.retry.leg() > 0 {
+            self.first[0] = Millis::ZERO;
         }
     }
 
@@ -122,7 +154,11 @@ impl World {
         match event {
             Event::AttemptFailed(failure) => {
                 // A failure that is known says nothing of an earlier send that is not.
-                self.unverified[leg] |= failure.leaves_outcome_unknown();
+                self.unverified[leg] |= match failure.reach {
+                    Reach::NothingSent | Reach::Unreachable => false,
+                    Reach::Untold => failure.leaves_outcome_unknown(),
+                };
+                self.looked_for_until = DEADLINE.min(self.now + POLICY.look_for);
             }
             Event::VerifyAbsent => self.unverified[leg] = false,
             Event::Cancelled | Event::DeadlinePassed => {
@@ -179,6 +215,9 @@ impl World {
             world.now = world.now + late;
             world.told = world.retry.start(world.now).expect("in order");
             if let Decision::Send { leg, attempt } = world.told {
+                if world.sends[leg] == 0 {
+                    world.first[leg] = world.now;
+                }
                 world.sends[leg] += 1;
                 assert_eq!(attempt, world.sends[leg]);
                 assert!(world.now < DEADLINE, "sent after the deadline");
@@ -205,6 +244,10 @@ impl World {
         }
     }
 
+    fn spent(&self, scope: &Scope) -> bool {
+        self.sends.iter().sum::<u32>() >= scope.route.total_attempts
+    }
+
     fn check(&self, before: &World, event: &Event, paid: bool, scope: &Scope) {
         let leg = before.retry.leg();
         match &self.told {
@@ -219,12 +262,25 @@ impl World {
                         assert!(failure.kind.is_retryable() || failure.kind == FailureKind::Protocol);
                         let asked = failure.retry_after.unwrap_or_default();
                         assert!(*after >= asked && asked <= scope.retry.retry_after_cap);
+                        if failure.is_unreachable() {
+                            let until = self.first[leg] + scope.retry.connect;
+                            assert!(self.now + *after < until, "waits for a provider that is not there");
+                            let elsewhere = scope.route.fallback && leg == 0;
+                            assert!(
+                                !elsewhere || self.unverified[leg] || self.spent(scope),
+                                "waits, with another to go to"
+                            );
+                        }
                     }
                     _ => {}
                 }
             }
             Decision::Verify { after } => {
-                assert!(self.now + *after < DEADLINE, "waits past the deadline");
+                assert!(self.now + *after < self.looked_for_until, "looks past its time");
+                assert_eq!(self.retry.look_until(), self.looked_for_until);
+                if let Event::AttemptFailed(failure) = event {
+                    assert_eq!(failure.reach, Reach::Untold, "looks for what was not sent");
+                }
                 assert!(self.unverified[leg], "looks for what was not lost");
                 assert!(matches!(scope.legs[leg], VerifyMethod::Mark | VerifyMethod::Digest));
             }

@@ -1,10 +1,12 @@
 //! Settings, and the waiting time.
 
+use std::fmt;
+
 use crate::Millis;
 use crate::model::VerifyMethod;
 
 /// By what a wait grows from one retry to the next, in thousandths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Factor(u32);
 
 impl Factor {
@@ -19,6 +21,13 @@ impl Factor {
             factor.clamp(1.0, 1_000.0)
         };
         Self((factor * 1_000.0).round() as u32)
+    }
+}
+
+impl fmt::Display for Factor {
+    /// As a decimal number: `2`, `1.5`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (f64::from(self.0) / 1_000.0).fmt(f)
     }
 }
 
@@ -39,17 +48,23 @@ pub struct RetryPolicy {
     pub retry_after_cap: Millis,
     /// Most looks for a lost upload, if they are answered and tell nothing, before its outcome counts as unknown.
     pub verify_attempts: u32,
-    /// Most looks in all, if the provider does not answer them. What loses an answer is often an outage, and a look
-    /// that comes after it tells everything: they last longer than the breaker stays open.
+    /// Most looks in all, if the provider does not answer them.
     pub outage_looks: u32,
+    /// How long a lost upload is looked for while its caller waits, from the lost answer on. What loses an answer is
+    /// often an outage, and a look that comes after it tells everything; but a caller wants to hear something. What is
+    /// unknown by then is looked for again when the journal is settled.
+    pub look_for: Millis,
+    /// How long after the first attempt another one may begin at a provider that cannot be reached: the longest time
+    /// that one attempt may spend on connecting.
+    pub connect: Millis,
     /// Send again although a lost upload may be stored and there is no way to look: at least once instead of at most
     /// once.
     pub resend_unknown: bool,
 }
 
 impl Default for RetryPolicy {
-    /// 3 attempts; waits of up to 1 s, 2 s, 4 s … 60 s; `Retry-After` up to 60 s; 3 looks
-    /// that tell nothing, 20 in an outage, which take six minutes and a half on average.
+    /// 3 attempts; waits of up to 1 s, 2 s, 4 s … 60 s; `Retry-After` up to 60 s; 3 looks that tell nothing, 20 in an
+    /// outage, all within five minutes; 10 s for a connection.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -60,6 +75,8 @@ impl Default for RetryPolicy {
             retry_after_cap: Millis::from_secs(60),
             verify_attempts: 3,
             outage_looks: 20,
+            look_for: Self::look_for(Millis::from_secs(1)),
+            connect: Millis::from_secs(10),
             resend_unknown: false,
         }
     }
@@ -94,6 +111,12 @@ pub struct Leg {
 }
 
 impl RetryPolicy {
+    /// How long a lost upload is looked for where the first retry waits up to `base`: 300 times that, from 30 s, which
+    /// a vendor's list may take to be up to date, to five minutes, which is longer than a breaker stays open.
+    pub fn look_for(base: Millis) -> Millis {
+        Millis(base.get().saturating_mul(300)).clamp(Millis::from_secs(30), Millis::from_secs(300))
+    }
+
     /// The longest wait before retry number `retry` (the first is 1): `base * factor^(retry - 1)`, at most `cap`.
     pub fn ceiling(&self, retry: u32) -> Millis {
         let cap = u128::from(self.cap.get());

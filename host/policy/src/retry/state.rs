@@ -21,9 +21,10 @@ enum Phase {
     /// Nothing is under way; the next is to send.
     Ready,
     Sending,
-    /// Looking for a lost upload, for the how-manieth time.
+    /// Looking for a lost upload, for the how-manieth time, and until when.
     Verifying {
         looks: u32,
+        until: Millis,
     },
     Over,
 }
@@ -36,6 +37,8 @@ pub struct RetryLoop {
     leg: usize,
     /// Sends to this leg's provider.
     sends: u32,
+    /// When the first of them began.
+    first: Millis,
     total_sends: u32,
     phase: Phase,
     deadline: Millis,
@@ -52,6 +55,7 @@ impl RetryLoop {
             legs: legs.into_iter().collect(),
             leg: 0,
             sends: 0,
+            first: Millis::ZERO,
             total_sends: 0,
             phase: Phase::Ready,
             deadline,
@@ -75,6 +79,15 @@ impl RetryLoop {
         self.deadline
     }
 
+    /// By when a look for a lost upload must have told something: it is cut short then, and told as
+    /// [`Event::VerifyUnanswered`].
+    pub const fn look_until(&self) -> Millis {
+        match self.phase {
+            Phase::Verifying { until, .. } => until,
+            Phase::Ready | Phase::Sending | Phase::Over => self.deadline,
+        }
+    }
+
     /// An attempt is about to be sent: the breaker has let it in. Answers [`Decision::Send`], or
     /// [`Decision::GiveUp`] if the deadline has passed.
     ///
@@ -89,6 +102,9 @@ impl RetryLoop {
         }
         if now >= self.deadline {
             return Ok(self.give_up(Why::Deadline));
+        }
+        if self.sends == 0 {
+            self.first = now;
         }
         self.sends += 1;
         self.total_sends += 1;
@@ -113,13 +129,13 @@ impl RetryLoop {
                 self.unknown = false;
                 Ok(self.again(inputs, true))
             }
-            (Phase::Verifying { looks }, Event::VerifyUnknown) => {
+            (Phase::Verifying { looks, until }, Event::VerifyUnknown) => {
                 let most = self.current().retry.verify_attempts;
-                Ok(self.look_again(looks, most, inputs))
+                Ok(self.look_again(looks, most, until, inputs))
             }
-            (Phase::Verifying { looks }, Event::VerifyUnanswered) => {
+            (Phase::Verifying { looks, until }, Event::VerifyUnanswered) => {
                 let most = self.current().retry.outage_looks;
-                Ok(self.look_again(looks, most, inputs))
+                Ok(self.look_again(looks, most, until, inputs))
             }
             (Phase::Ready | Phase::Sending | Phase::Verifying { .. }, Event::DeadlinePassed) => {
                 Ok(self.interrupted(Why::Deadline))
@@ -145,10 +161,11 @@ impl RetryLoop {
                 if inputs.now >= self.deadline {
                     return self.give_up(Why::Deadline);
                 }
-                self.phase = Phase::Verifying { looks: 1 };
+                let until = self.deadline.min(inputs.now + retry.look_for);
+                self.phase = Phase::Verifying { looks: 1, until };
                 let after = retry.wait(self.sends, asked, inputs.random);
                 // A look that comes early is better than none.
-                let fits = after.filter(|after| inputs.now + *after < self.deadline);
+                let fits = after.filter(|after| inputs.now + *after < until);
                 Decision::Verify {
                     after: fits.unwrap_or(Millis::ZERO),
                 }
@@ -160,12 +177,15 @@ impl RetryLoop {
         }
     }
 
-    fn look_again(&mut self, looks: u32, most: u32, inputs: &Inputs<'_>) -> Decision {
+    fn look_again(&mut self, looks: u32, most: u32, until: Millis, inputs: &Inputs<'_>) -> Decision {
         let after = self.current().retry.backoff(looks, inputs.random);
-        if looks >= most || inputs.now + after >= self.deadline {
+        if looks >= most || inputs.now + after >= until {
             return self.give_up(Why::OutcomeUnknown);
         }
-        self.phase = Phase::Verifying { looks: looks + 1 };
+        self.phase = Phase::Verifying {
+            looks: looks + 1,
+            until,
+        };
         Decision::Verify { after }
     }
 
@@ -177,6 +197,7 @@ impl RetryLoop {
             Some(failure) => (failure.kind, failure.retry_after),
             None => (FailureKind::Internal, None),
         };
+        let unreachable = self.last.as_ref().is_some_and(Failure::is_unreachable);
         // An unreadable answer is not retried blindly, but here somebody has looked, or sending again is safe.
         let retryable = kind.is_retryable() || kind == FailureKind::Protocol;
         // What the vendor refuses it would refuse elsewhere too; and a refusal by content is not to be shopped around.
@@ -187,6 +208,9 @@ impl RetryLoop {
             return self.give_up(Why::Deadline);
         } else if !retryable {
             Why::Refused
+        } else if unreachable && self.has_next() {
+            // Another provider takes the file sooner than this one comes back.
+            Why::Unreachable
         } else if !retry.enabled || self.sends >= retry.attempts || self.total_sends >= self.policy.total_attempts {
             Why::AttemptsSpent
         } else {
@@ -194,6 +218,7 @@ impl RetryLoop {
             match wait.map(|wait| if waited { Millis::ZERO } else { wait }) {
                 None => Why::RetryAfterTooLong,
                 Some(after) if inputs.now + after >= self.deadline => Why::Deadline,
+                Some(after) if unreachable && inputs.now + after >= self.first + retry.connect => Why::Unreachable,
                 Some(_) if !(inputs.budget)() => Why::BudgetSpent,
                 Some(after) => {
                     self.phase = Phase::Ready;
@@ -225,16 +250,22 @@ impl RetryLoop {
         }
     }
 
-    fn next_provider(&mut self, why: Why) -> Decision {
-        let more = self.policy.fallback
-            && self.leg + 1 < self.legs.len()
-            && self.total_sends < self.policy.total_attempts.max(1);
+    /// Whether the route may move on.
+    fn has_next(&self) -> bool {
         // With the file perhaps stored here, storing it elsewhere could make two of it.
-        if self.unknown || !more {
+        !self.unknown
+            && self.policy.fallback
+            && self.leg + 1 < self.legs.len()
+            && self.total_sends < self.policy.total_attempts.max(1)
+    }
+
+    fn next_provider(&mut self, why: Why) -> Decision {
+        if !self.has_next() {
             return self.give_up(why);
         }
         self.leg += 1;
         self.sends = 0;
+        self.first = Millis::ZERO;
         self.phase = Phase::Ready;
         Decision::NextProvider
     }

@@ -4,6 +4,8 @@ use super::*;
 
 #[path = "tests_lost_answers.rs"]
 mod lost_answers;
+#[path = "tests_unreachable.rs"]
+mod unreachable;
 
 const DEADLINE: Millis = Millis::from_secs(600);
 

@@ -52,31 +52,48 @@ fn looking_is_repeated_and_then_given_up() {
 }
 
 #[test]
-fn an_outage_is_looked_through() {
-    let most = RetryPolicy::default().outage_looks;
+fn an_outage_is_looked_through_for_as_long_as_a_caller_waits() {
+    let policy = RetryPolicy::default();
     let mut upload = Upload::over(&[MARK, MARK]);
     upload.fail(FailureKind::Timeout);
-    let mut waited = Millis::ZERO;
-    for _ in 1..most {
+    // Looks that are cut short at the end of their time, however long each takes.
+    assert_eq!(upload.retry.look_until(), policy.look_for);
+    let mut looks = 1;
+    let end = loop {
         match upload.on(Event::VerifyUnanswered) {
-            Decision::Verify { after } => waited = waited + after,
-            other => panic!("{other:?}"),
+            Decision::Verify { after } => upload.now = upload.now + after,
+            end => break end,
         }
-    }
-    assert!(
-        waited > Millis::from_secs(300),
-        "five minutes by half of the jitter: {waited}"
-    );
-    // The first one that is answered decides; the route may go on.
-    assert!(matches!(upload.on(Event::VerifyAbsent), Decision::Retry { .. }));
+        looks += 1;
+        assert!(upload.now < policy.look_for);
+    };
+    assert_eq!(given_up(end), (Why::OutcomeUnknown, true));
+    assert!(looks > 5, "{looks} looks");
+    // One that is answered decides; the route may go on.
+    let mut upload = Upload::over(&[MARK, MARK]);
     upload.fail(FailureKind::Timeout);
-    for _ in 1..most {
-        upload.on(Event::VerifyUnanswered);
+    upload.on(Event::VerifyUnanswered);
+    assert!(matches!(upload.on(Event::VerifyAbsent), Decision::Retry { .. }));
+}
+
+#[test]
+fn looks_end_in_time_even_without_waits_between_them() {
+    let policy = RetryPolicy {
+        base: Millis(5),
+        attempts: 2,
+        look_for: RetryPolicy::look_for(Millis(5)),
+        ..RetryPolicy::default()
+    };
+    let mut upload = Upload::with(policy, RoutePolicy::default(), &[MARK]);
+    upload.fail(FailureKind::Timeout);
+    let mut looks = 0;
+    while let Decision::Verify { after } = upload.on(Event::VerifyUnanswered) {
+        // Each takes a second.
+        upload.now = upload.now + after + Millis::from_secs(1);
+        looks += 1;
     }
-    assert_eq!(
-        given_up(upload.on(Event::VerifyUnanswered)),
-        (Why::OutcomeUnknown, true)
-    );
+    assert_eq!(policy.look_for, Millis::from_secs(30));
+    assert!(looks <= policy.outage_looks && upload.now <= policy.look_for + Millis::from_secs(2));
 }
 
 #[test]

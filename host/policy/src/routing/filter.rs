@@ -1,6 +1,7 @@
 //! Whether one provider may take one file.
 
-use super::{Candidate, Reason, RouteRequest};
+use super::candidate::{Candidate, RouteRequest};
+use super::reason::Reason;
 use crate::breaker::{Admission, Refusal};
 use crate::model::PurposeProfile;
 use crate::quota::{Limits, Usage};

@@ -5,11 +5,13 @@
 //! error lists every one of them with its reason. A pinned provider stands alone: it is used or refused, never
 //! replaced.
 
+mod candidate;
 mod filter;
 mod reason;
 mod route;
 mod threshold;
 
+pub use candidate::{Candidate, RouteRequest};
 pub use reason::{NoRoute, Reason, Refused, Verdict};
-pub use route::{Candidate, Ranked, Route, RouteRequest, route};
+pub use route::{Ranked, Route, route};
 pub use threshold::{SizeThreshold, ThresholdError, check_threshold};

@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::Millis;
 use crate::breaker::Refusal;
-use crate::model::{DeleteSemantics, PurposeProfile, Treatment, VerifyMethod};
-use crate::quota::QuotaExceeded;
+use crate::model::{DeleteSemantics, Profile, PurposeProfile, Treatment, VerifyMethod};
+use crate::quota::{QuotaExceeded, Usage};
 use crate::routing::Verdict;
 
 #[path = "tests_threshold.rs"]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Candidate;
+use super::candidate::Candidate;
 
 /// Files of at most `bytes` prefer one provider, larger ones another. It only reorders: a provider that cannot take a
 /// file is filtered out whatever this prefers.

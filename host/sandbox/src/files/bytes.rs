@@ -13,10 +13,10 @@ use super::root::{GrantRoot, Identity, OpenError};
 /// An upload that came in parts is read where its parts lie: nothing is copied to make one file of them. There may be
 /// ten thousand parts and fewer descriptors, so a segment is opened when it is read, and at most one is open.
 #[derive(Debug, Clone)]
-pub struct FileBytes(Kind);
+pub struct FileBytes(BytesKind);
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum BytesKind {
     One(Arc<File>),
     Segments(Arc<Segments>),
 }
@@ -51,13 +51,13 @@ pub struct Place {
 
 impl From<File> for FileBytes {
     fn from(file: File) -> Self {
-        Self(Kind::One(Arc::new(file)))
+        Self(BytesKind::One(Arc::new(file)))
     }
 }
 
 impl From<Arc<File>> for FileBytes {
     fn from(file: Arc<File>) -> Self {
-        Self(Kind::One(file))
+        Self(BytesKind::One(file))
     }
 }
 
@@ -89,7 +89,7 @@ impl FileBytes {
             all.modified_ns = all.modified_ns.max(identity.modified_ns);
             all.changed_ns = all.changed_ns.max(identity.changed_ns);
         }
-        Ok(Self(Kind::Segments(Arc::new(Segments {
+        Ok(Self(BytesKind::Segments(Arc::new(Segments {
             root: root.clone(),
             list,
             identity: all,
@@ -104,16 +104,16 @@ impl FileBytes {
     /// If `fstat` fails.
     pub fn identity(&self) -> Result<Identity> {
         match &self.0 {
-            Kind::One(file) => Identity::of(file),
-            Kind::Segments(segments) => Ok(segments.identity),
+            BytesKind::One(file) => Identity::of(file),
+            BytesKind::Segments(segments) => Ok(segments.identity),
         }
     }
 
     /// The one file that it is; `None` if it has segments.
     pub fn single(&self) -> Option<&Arc<File>> {
         match &self.0 {
-            Kind::One(file) => Some(file),
-            Kind::Segments(_) => None,
+            BytesKind::One(file) => Some(file),
+            BytesKind::Segments(_) => None,
         }
     }
 
@@ -123,12 +123,12 @@ impl FileBytes {
     /// A segment that cannot be opened, or is another file than the one that was admitted.
     pub fn locate(&self, offset: u64) -> Result<Option<Place>> {
         match &self.0 {
-            Kind::One(file) => Ok(Some(Place {
+            BytesKind::One(file) => Ok(Some(Place {
                 file: file.clone(),
                 offset,
                 left: u64::MAX - offset,
             })),
-            Kind::Segments(segments) => segments.locate(offset),
+            BytesKind::Segments(segments) => segments.locate(offset),
         }
     }
 

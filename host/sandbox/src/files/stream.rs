@@ -58,7 +58,7 @@ fn depth_for(open: usize) -> usize {
 
 /// A reading position in an admitted file.
 pub(crate) struct AdmittedStream {
-    shared: Arc<Shared>,
+    shared: Arc<SharedRead>,
     /// Offset of the first byte that the guest has not been given.
     position: u64,
     /// What is left of the chunk that the guest is being given.
@@ -66,7 +66,7 @@ pub(crate) struct AdmittedStream {
 }
 
 /// What the guest's side and the reading job share.
-struct Shared {
+struct SharedRead {
     file: FileBytes,
     watch: Watch,
     /// Nothing past this is shown: the file's size at admission. A file that grows meanwhile does not change its
@@ -90,13 +90,13 @@ struct Ahead {
 }
 
 /// The reading job, whose word that it reads is taken back however it ends.
-struct Reading {
-    shared: Arc<Shared>,
+struct ReadAhead {
+    shared: Arc<SharedRead>,
     /// Its word is taken back already, and may be another job's by now.
     over: bool,
 }
 
-impl Reading {
+impl ReadAhead {
     /// Reads and hashes until the guest does not keep up. Blocking.
     fn run(mut self) {
         while let Some((offset, want)) = self.shared.next() {
@@ -107,7 +107,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for ReadAhead {
     fn drop(&mut self) {
         if !self.over {
             self.shared.lock().reading = false;
@@ -116,7 +116,7 @@ impl Drop for Reading {
     }
 }
 
-impl Shared {
+impl SharedRead {
     fn lock(&self) -> MutexGuard<'_, Ahead> {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,7 +166,7 @@ impl AdmittedStream {
     pub(crate) fn new(file: FileBytes, watch: Watch, offset: u64, end: u64, resident: bool) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
         let stream = Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedRead {
                 file,
                 watch,
                 end,
@@ -194,7 +194,7 @@ impl AdmittedStream {
             return;
         }
         drop(ahead);
-        let reading = Reading {
+        let reading = ReadAhead {
             shared: self.shared.clone(),
             over: false,
         };

@@ -16,10 +16,10 @@ const MAX_ISLANDS: usize = 4_096;
 /// it. The digest runs over the contiguous bytes from the start; what was read ahead of them out of order, the host
 /// reads itself in [`Watch::finish`].
 #[derive(Debug, Clone)]
-pub struct Watch(Arc<Mutex<State>>);
+pub struct Watch(Arc<Mutex<WatchState>>);
 
 #[derive(Debug)]
-struct State {
+struct WatchState {
     hasher: Sha256,
     /// Bytes hashed: the contiguous run from 0.
     hashed: u64,
@@ -44,7 +44,7 @@ pub struct ReadReport {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(WatchState {
             hasher: Sha256::new(),
             hashed: 0,
             run: 0,
@@ -55,7 +55,7 @@ impl Default for Watch {
 }
 
 impl Watch {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WatchState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,7 +140,7 @@ impl Watch {
     }
 }
 
-impl State {
+impl WatchState {
     fn covered(&self) -> u64 {
         self.run + self.islands.iter().map(|(start, end)| end - start).sum::<u64>()
     }

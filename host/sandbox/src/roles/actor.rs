@@ -14,34 +14,35 @@ use loadlock_policy::model::{Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Store;
 
+use crate::contract::calls::Answered;
 use crate::error::CallError;
 use crate::limits::Exhausted;
 use crate::roles::absence::Absence;
-use crate::roles::live::{Live, Recipe, Thread};
+use crate::roles::live::{LiveInstance, Recipe, Thread};
 use crate::state::CallState;
 
 /// Calls that may wait for one actor.
 const QUEUE: usize = 1_024;
 
-type Job<B> = Box<dyn for<'a> FnOnce(&'a mut Slot<B>) -> BoxFuture<'a, ()> + Send>;
+type ActorJob<B> = Box<dyn for<'a> FnOnce(&'a mut ActorSlot<B>) -> BoxFuture<'a, ()> + Send>;
 
 /// The recipe and, if there is one, the instance.
-pub(crate) struct Slot<B> {
+pub(crate) struct ActorSlot<B> {
     recipe: Recipe<B>,
-    live: Option<Live<B>>,
+    live: Option<LiveInstance<B>>,
     absence: Absence,
 }
 
 /// A handle to the actor. Dropping the last one waits for the call under way: whoever opens the same store next must
 /// find it closed.
-pub(crate) struct Actor<B>(Arc<Handle<B>>);
+pub(crate) struct Actor<B>(Arc<ActorHandle<B>>);
 
-struct Handle<B> {
-    jobs: Option<mpsc::Sender<Job<B>>>,
+struct ActorHandle<B> {
+    jobs: Option<mpsc::Sender<ActorJob<B>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<B> Drop for Handle<B> {
+impl<B> Drop for ActorHandle<B> {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take()
@@ -60,7 +61,7 @@ impl<B> Clone for Actor<B> {
 
 impl<B: Send + Sync + 'static> Actor<B> {
     pub(crate) fn spawn(recipe: Recipe<B>) -> std::io::Result<Self> {
-        let (jobs, mut queue) = mpsc::channel::<Job<B>>(QUEUE);
+        let (jobs, mut queue) = mpsc::channel::<ActorJob<B>>(QUEUE);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name(format!(
@@ -69,7 +70,7 @@ impl<B: Send + Sync + 'static> Actor<B> {
             ))
             .spawn(move || {
                 runtime.block_on(async move {
-                    let mut slot = Slot {
+                    let mut slot = ActorSlot {
                         recipe,
                         live: None,
                         absence: Absence::default(),
@@ -79,7 +80,7 @@ impl<B: Send + Sync + 'static> Actor<B> {
                     }
                 });
             })?;
-        Ok(Self(Arc::new(Handle {
+        Ok(Self(Arc::new(ActorHandle {
             jobs: Some(jobs),
             thread: Some(thread),
         })))
@@ -87,17 +88,13 @@ impl<B: Send + Sync + 'static> Actor<B> {
 
     /// Runs one call in the instance, and takes note whether the store behind it answered: while that is away, calls
     /// are refused with [`CallError::NotReady`] instead of waiting for it.
-    pub(crate) async fn ask<T: Send + 'static, E: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<T, E>>>
-        + Send
-        + 'static,
-        failure: fn(E) -> Failure,
+        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> Answered<'s, T> + Send + 'static,
     ) -> Result<Result<T, Failure>, CallError> {
         self.run(move |slot| {
             Box::pin(async move {
                 let outcome = slot.run(call).await;
-                let outcome = outcome.map(|answer| answer.map_err(failure));
                 match &outcome {
                     Ok(answer) => slot.absence.heard(answer.as_ref().err(), Instant::now()),
                     Err(CallError::Exhausted(Exhausted::Wall)) => {
@@ -122,10 +119,10 @@ impl<B: Send + Sync + 'static> Actor<B> {
 
     async fn run<T: Send + 'static>(
         &self,
-        run: impl for<'s> FnOnce(&'s mut Slot<B>) -> BoxFuture<'s, Result<T, CallError>> + Send + 'static,
+        run: impl for<'s> FnOnce(&'s mut ActorSlot<B>) -> BoxFuture<'s, Result<T, CallError>> + Send + 'static,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
-        let job: Job<B> = Box::new(move |slot| {
+        let job: ActorJob<B> = Box::new(move |slot| {
             Box::pin(async move {
                 let outcome = run(slot).await;
                 // Nobody may be waiting any more; the call has been made all the same.
@@ -145,7 +142,7 @@ impl<B: Send + Sync + 'static> Actor<B> {
     }
 }
 
-impl<B: Send + Sync + 'static> Slot<B> {
+impl<B: Send + Sync + 'static> ActorSlot<B> {
     async fn run<T: Send>(
         &mut self,
         call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>,

@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::state::{CallState, StateParts};
 
 /// Instantiates and prepares: opens a store, sets a policy. The inner error is the component's own refusal.
-pub(crate) type Start<B> = Box<
+pub(crate) type StartInstance<B> = Box<
     dyn for<'s> Fn(&'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<Result<B, CallError>>> + Send + Sync,
 >;
 
@@ -26,7 +26,7 @@ pub(crate) struct Recipe<B> {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) state: Option<Arc<std::fs::File>>,
     pub(crate) network: Network,
-    pub(crate) start: Start<B>,
+    pub(crate) start: StartInstance<B>,
 }
 
 /// Where calls into an instance run.
@@ -39,7 +39,7 @@ pub(crate) enum Thread {
 }
 
 /// One instance.
-pub(crate) struct Live<B> {
+pub(crate) struct LiveInstance<B> {
     store: Store<CallState>,
     bindings: B,
     log: Log,
@@ -47,7 +47,7 @@ pub(crate) struct Live<B> {
 
 impl<B: Send + Sync> Recipe<B> {
     /// A fresh instance.
-    pub(crate) async fn start(&self, thread: Thread) -> Result<Live<B>, CallError> {
+    pub(crate) async fn start(&self, thread: Thread) -> Result<LiveInstance<B>, CallError> {
         let log = Log::new(self.limits.stderr_bytes);
         let mut store = armed_store(
             &self.loaded,
@@ -71,15 +71,15 @@ impl<B: Send + Sync> Recipe<B> {
             CallError::Host(reason) => CallError::Host(format!("{}: {reason}", self.loaded.name)),
             other => other,
         })?;
-        Ok(Live { store, bindings, log })
+        Ok(LiveInstance { store, bindings, log })
     }
 
     /// One call. After any trap or limit there is no instance any more, nor when the caller gives up on the way.
     pub(crate) async fn call<T: Send>(
         &self,
-        mut live: Live<B>,
+        mut live: LiveInstance<B>,
         call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> BoxFuture<'s, wasmtime::Result<T>>,
-    ) -> (Result<T, CallError>, Option<Live<B>>) {
+    ) -> (Result<T, CallError>, Option<LiveInstance<B>>) {
         let called = limited(&self.limits, call(&live.bindings, &mut live.store)).await;
         let (outcome, _) = settled(&live.store, called);
         let (lines, _) = live.log.lines();

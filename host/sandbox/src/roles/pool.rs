@@ -12,14 +12,14 @@ use tokio::sync::Semaphore;
 use wasmtime::Store;
 
 use crate::error::CallError;
-use crate::roles::live::{Live, Recipe, Thread};
+use crate::roles::live::{LiveInstance, Recipe, Thread};
 use crate::state::CallState;
 
 /// The instances of one component.
 pub(crate) struct Pool<B> {
     recipe: Recipe<B>,
     places: Semaphore,
-    idle: Mutex<Vec<(u64, Live<B>)>>,
+    idle: Mutex<Vec<(u64, LiveInstance<B>)>>,
     /// Instances of an earlier generation are not called again.
     generation: AtomicU64,
 }
@@ -35,7 +35,7 @@ impl<B: Send + Sync> Pool<B> {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(u64, Live<B>)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(u64, LiveInstance<B>)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

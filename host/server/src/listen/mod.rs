@@ -1,7 +1,9 @@
 //! Binds, accepts connections, and stops in a bounded time.
 
+mod linger;
 mod local;
 mod patient;
+mod proxy_protocol;
 mod tls;
 
 use std::net::SocketAddr;
@@ -16,6 +18,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use loadlock_gateway::Gateway;
+use loadlock_policy::forwarding::TrustedProxies;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
@@ -29,6 +32,7 @@ use crate::request_id::OnThisMachine;
 use crate::router::router;
 use crate::tus;
 use crate::{metrics, openai};
+use linger::{LINGERING, lend};
 use local::LocalListener;
 pub use local::SOCKET;
 use patient::Patient;
@@ -63,6 +67,10 @@ pub struct Options {
     /// Names that clients reach it by, besides its addresses and `localhost`; `/mcp` answers to no other, since
     /// browsers can be made to send requests under a name of an attacker's choosing.
     pub hosts: Vec<String>,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` name the client.
+    pub trusted_proxies: TrustedProxies,
+    /// Proxies whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: TrustedProxies,
 }
 
 impl Default for Options {
@@ -73,6 +81,8 @@ impl Default for Options {
             plain_http: false,
             drain: Duration::from_secs(30),
             hosts: Vec::new(),
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: TrustedProxies::default(),
         }
     }
 }
@@ -111,6 +121,8 @@ pub struct Server {
     local: Option<LocalListener>,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    trusted_proxies: TrustedProxies,
+    proxy_protocol: TrustedProxies,
     app: App,
     stopping: CancellationToken,
     drain: Duration,
@@ -140,6 +152,8 @@ impl Server {
             local,
             address,
             tls,
+            trusted_proxies: options.trusted_proxies,
+            proxy_protocol: options.proxy_protocol,
             app: App::new(gateway, stopping.clone(), Hosts::new(&options.hosts)),
             stopping,
             drain: options.drain,
@@ -171,8 +185,10 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let acceptance = Arc::new(Acceptance {
             http,
-            router: router(self.app.clone()),
+            router: router(self.app.clone(), self.trusted_proxies),
             tls: self.tls,
+            proxy_protocol: self.proxy_protocol,
+            lingering: Semaphore::new(LINGERING),
         });
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
@@ -253,15 +269,25 @@ struct Acceptance {
     http: Builder<TokioExecutor>,
     router: axum::Router,
     tls: Option<TlsAcceptor>,
+    proxy_protocol: TrustedProxies,
+    /// Room for connections that are being closed.
+    lingering: Semaphore,
 }
 
 impl Acceptance {
     async fn serve(&self, came: Came, watcher: Watcher) {
-        let (stream, peer) = match came {
+        let (mut stream, mut peer) = match came {
             Came::Network(stream, peer) => (stream, peer),
             Came::Local(stream) => return self.speak(stream, None, watcher).await,
         };
         let _ = stream.set_nodelay(true);
+        if self.proxy_protocol.trusts(peer.ip()) {
+            match tokio::time::timeout(HEAD, proxy_protocol::read(&mut stream)).await {
+                Ok(Ok(client)) => peer = client.unwrap_or(peer),
+                Ok(Err(error)) => return tracing::warn!(%peer, %error, "a proxy's connection is closed"),
+                Err(_) => return tracing::debug!(%peer, "a proxy's connection does not begin"),
+            }
+        }
         match &self.tls {
             None => self.speak(stream, Some(peer), watcher).await,
             Some(tls) => match tokio::time::timeout(HEAD, tls.accept(stream)).await {
@@ -289,12 +315,16 @@ impl Acceptance {
                 }
                 request
             });
-        let connection = self.http.serve_connection_with_upgrades(
-            TokioIo::new(Patient::new(stream, HEAD)),
-            TowerToHyperService::new(router),
-        );
+        let (lent, back) = lend(stream);
+        let connection = self
+            .http
+            .serve_connection_with_upgrades(TokioIo::new(Patient::new(lent, HEAD)), TowerToHyperService::new(router));
         if let Err(error) = watcher.watch(connection.into_owned()).await {
             tracing::debug!(?peer, error, "a connection ended early");
+        }
+        // At once, or when the protocol that the connection was upgraded to ends.
+        if let Ok(stream) = back.await {
+            linger::close(stream, &self.lingering).await;
         }
     }
 }

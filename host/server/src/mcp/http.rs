@@ -17,6 +17,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept;
 use super::body::{BODY_BYTES, Room};
 use super::server::{Caller, McpServer};
 use super::sessions::Sessions;
@@ -80,6 +81,8 @@ impl Door {
         let (mut parts, body) = request.into_parts();
         app.hosts().check(&parts)?;
         let who = authenticate(app, &parts.headers).await?;
+        crate::query::only(&parts.uri, &[])?;
+        accept::settle(&parts.method, &mut parts.headers);
         let named = match session_id(&parts.headers)? {
             Some(id) => {
                 self.check_session(&who, &id).await?;

@@ -37,7 +37,7 @@ pub(super) struct UploadPath {
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
     /// Delete it after so many seconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     pub(super) expires_in_s: Option<u64>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct UploadBytes {
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
     /// Delete it after so many seconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     pub(super) expires_in_s: Option<u64>,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct UploadMany {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListFiles {
     /// 1 to 100; 20 if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     #[schemars(range(min = 1, max = 100))]
     pub(super) limit: Option<u32>,
     /// `next` of the page before.
@@ -107,10 +107,10 @@ pub(super) struct ReadText {
     /// The file's id.
     pub(super) id: String,
     /// Where to begin, in bytes: 0, or `next_offset` of the page before.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     pub(super) offset: Option<u64>,
     /// Most bytes of text, 16 to 262144; 65536 if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     #[schemars(range(min = 16, max = 262_144))]
     pub(super) max_bytes: Option<u32>,
 }

@@ -3,6 +3,7 @@
 //! | module | one job |
 //! |---|---|
 //! | `http` | `/mcp`: authenticates every request, sessions belong to who opened them |
+//! | `accept` | clients that take anything |
 //! | `body` | bodies, which are held in memory: how many at once |
 //! | `origin` | which `Host` and `Origin` are answered: DNS rebinding |
 //! | `sessions` | who opened which session |
@@ -14,6 +15,7 @@
 //! | `text` | a page of text out of a stream of bytes |
 //! | `results` | results and errors as tools answer them |
 
+mod accept;
 mod body;
 mod catalog;
 #[cfg(feature = "fuzzing")]

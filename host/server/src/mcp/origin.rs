@@ -41,10 +41,7 @@ impl Hosts {
                 ErrorCode::Forbidden,
                 format!("this gateway does not answer to the name `{}`", host.host()),
             )
-            .hint(format!(
-                "use its address, or start it with `loadlock serve --host {}`",
-                host.host()
-            )));
+            .hint("use its address, or ask the operator to serve it under this name"));
         }
         let mut origins = request.headers.get_all(ORIGIN).iter();
         let allowed = match (origins.next(), origins.next()) {
@@ -61,7 +58,7 @@ impl Hosts {
         }
         Err(
             Error::new(ErrorCode::Forbidden, "pages of this `Origin` may not use this gateway")
-                .hint("start the gateway with `--host` and the page's host name, if the page may"),
+                .hint("ask the operator to serve under the page's host name, if the page may"),
         )
     }
 

@@ -109,6 +109,7 @@ impl Gauge {
                 }
             }
             What::Retry { provider, after_ms, .. } => format!("{provider} failed, trying again in {after_ms} ms"),
+            What::Fallback { provider, reason, next } => format!("{provider}: {reason}; {next} takes the file"),
             What::Circuit { provider, state } => format!("the breaker of {provider} is {state}"),
             What::Done { .. } => {
                 self.ended = true;

@@ -5,6 +5,8 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::advice;
+
 /// A success: structured, and the same as text for clients that read only that.
 pub(super) fn done(result: &impl Serialize) -> Result<CallToolResult, Error> {
     serde_json::to_value(result)
@@ -22,7 +24,7 @@ pub(super) fn failed(error: Error) -> CallToolResult {
 /// The gateway's general advice names commands; a model has tools.
 pub(super) fn advised(error: Error) -> Error {
     if error.hint != error.code.todo() {
-        return error;
+        return advice::for_client(error);
     }
     let hint = match error.code {
         ErrorCode::PathNotAllowed => {
@@ -37,7 +39,7 @@ pub(super) fn advised(error: Error) -> Error {
             "Ask the operator for a token with the scope that the message names."
         }
         ErrorCode::Cancelled => "Call the tool again if the file is still wanted.",
-        _ => return error,
+        _ => return advice::for_client(error),
     };
     error.hint(hint)
 }

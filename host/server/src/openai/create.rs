@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use futures::{FutureExt, TryStreamExt};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use loadlock_gateway::{Allotment, Principal, Scope, Source, Staged, UploadRequest};
 use serde::Deserialize;
 
@@ -54,17 +54,8 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
     } else {
         let (gateway, owner) = (app.gateway().clone(), who.clone());
         let store = move |body| async move { gateway.stage(&owner, body).await }.boxed();
-        let (body, allowance) = inflow(request);
-        let allotment = match allotment(&app, &who, &headers).await {
-            Ok(allotment) => allotment,
-            Err(full) => {
-                if headers.contains_key(EXPECT) {
-                    body.leave();
-                }
-                return Err(full);
-            }
-        };
-        let form = form::read(&headers, (body, allowance), "file", store).await?;
+        let allotment = allotment(&app, &who, &headers).await?;
+        let form = form::read(&headers, inflow(request), form::FILE, store).await?;
         let options = of_form(&headers, form.fields)?;
         let file = match allotment {
             Some(allotment) => form.file.allotted(allotment),

@@ -3,22 +3,25 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::Stream;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue};
-use loadlock_gateway::{Content, Error, ErrorCode, File, Result};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use loadlock_gateway::{File, Result};
 use serde_json::json;
 
-use super::failure::Answer;
-use super::object;
+use super::conditions::{self, Wanted};
+use super::failure::{Answer, Failure};
+use super::{object, reading};
 use crate::app::App;
 use crate::identity::Caller;
 use crate::percent::percent_encoded;
 
 pub(super) async fn get(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
     let file = app.gateway().get(&who, &id).await?;
+    app.gateway().ask_status(&file).await;
     Ok(Json(object::file(app.gateway(), &file)).into_response())
 }
 
@@ -28,59 +31,106 @@ pub(super) async fn delete(State(app): State<App>, Caller(who): Caller, Path(id)
 }
 
 /// What a GET would say about the file, without asking the vendor for it.
-pub(super) async fn content_head(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
-    let file = app.gateway().get(&who, &id).await?;
-    Ok((headers(&file), ()).into_response())
+pub(super) async fn content_head(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    request: HeaderMap,
+) -> Answer {
+    let (file, raw) = app.gateway().describe_content(&who, &id).await?;
+    if raw && let Some(early) = without_bytes(&file, &conditions::wanted(&request, &tag(&file), file.bytes)) {
+        return early;
+    }
+    // A stream has no length of its own: where nobody knows it, none is said.
+    let nothing = Body::from_stream(futures::stream::empty::<Result<Bytes>>());
+    Ok((headers(&file, raw), nothing).into_response())
 }
 
-pub(super) async fn content(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
-    let mut content = app.gateway().content(&who, &id).await?;
-    let headers = headers(&content.file);
-    // A failure before the first byte is an answer like any other.
-    let Some(first) = content.chunks.recv().await else {
-        end(content).await?;
-        return Ok((headers, ()).into_response());
-    };
-    Ok((headers, Body::from_stream(chunks(first, content))).into_response())
-}
-
-/// The chunks, and at the end an error if what came was not whole: the connection is aborted then, so that no client
-/// takes a part for the whole.
-fn chunks(first: Bytes, content: Content) -> impl Stream<Item = Result<Bytes>> {
-    futures::stream::unfold(Some((Some(first), content)), async |state| {
-        let (first, mut content) = state?;
-        if let Some(first) = first {
-            return Some((Ok(first), Some((None, content))));
+pub(super) async fn content(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Path(id): Path<String>,
+    request: HeaderMap,
+) -> Answer {
+    let mut part = None;
+    if conditions::any(&request) {
+        let (file, raw) = app.gateway().describe_content(&who, &id).await?;
+        // Of what the vendor makes of a file, nobody knows length and digest before it is read.
+        if raw {
+            let wanted = conditions::wanted(&request, &tag(&file), file.bytes);
+            if let Some(early) = without_bytes(&file, &wanted) {
+                return early;
+            }
+            if let Wanted::Part(range) = wanted {
+                part = Some(range);
+            }
         }
-        match content.chunks.recv().await {
-            Some(chunk) => Some((Ok(chunk), Some((None, content)))),
-            None => match end(content).await {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::warn!(%error, "content ended early; the connection is aborted");
-                    Some((Err(error), None))
-                }
-            },
+    }
+    let content = app.gateway().content(&who, &id).await?;
+    let (file, raw) = (content.file.clone(), content.raw);
+    let mut headers = headers(&file, raw);
+    let mut status = StatusCode::OK;
+    if let Some(part) = &part {
+        status = StatusCode::PARTIAL_CONTENT;
+        let range = format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), file.bytes);
+        headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
+        text(&mut headers, CONTENT_RANGE, &range);
+    }
+    let body = reading::body(content, part).await?;
+    Ok((status, headers, body).into_response())
+}
+
+/// An answer for which the vendor is not asked.
+fn without_bytes(file: &File, wanted: &Wanted) -> Option<Answer> {
+    let mut headers = headers(file, true);
+    headers.remove(CONTENT_LENGTH);
+    match wanted {
+        Wanted::Whole | Wanted::Part(_) => None,
+        Wanted::Known => Some(Ok((StatusCode::NOT_MODIFIED, headers).into_response())),
+        Wanted::Other => Some(refused(
+            StatusCode::PRECONDITION_FAILED,
+            "the content is another than `If-Match` names".to_owned(),
+        )),
+        Wanted::Beyond => {
+            let message = format!("nothing of the {} bytes lies in the range", file.bytes);
+            let mut answer = refused(StatusCode::RANGE_NOT_SATISFIABLE, message);
+            if let Ok(answer) = &mut answer {
+                text(answer.headers_mut(), CONTENT_RANGE, &format!("bytes */{}", file.bytes));
+            }
+            Some(answer)
         }
-    })
+    }
 }
 
-async fn end(content: Content) -> Result<()> {
-    let ended = content.end.await;
-    ended
-        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?
-        .map(|_| ())
+fn refused(status: StatusCode, message: String) -> Answer {
+    let mut response: Response = Failure::body(message).into_response();
+    *response.status_mut() = status;
+    Ok(response)
 }
 
-/// Bytes to be saved, never a page to be shown: the content is anybody's.
-fn headers(file: &File) -> HeaderMap {
+fn tag(file: &File) -> String {
+    conditions::tag(&file.sha256)
+}
+
+/// Bytes to be saved, never a page to be shown: the content is anybody's. Length and digest are known of the file's own
+/// bytes alone.
+fn headers(file: &File, raw: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(name) = HeaderValue::try_from(disposition(&file.filename)) {
-        headers.insert(CONTENT_DISPOSITION, name);
+    text(&mut headers, CONTENT_DISPOSITION, &disposition(&file.filename));
+    if raw {
+        headers.insert(CONTENT_LENGTH, file.bytes.into());
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        text(&mut headers, ETAG, &tag(file));
     }
     headers
+}
+
+fn text(headers: &mut HeaderMap, name: http::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
 }
 
 /// `Content-Disposition` of a file of this name (RFC 8187).

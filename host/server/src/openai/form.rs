@@ -8,8 +8,9 @@ use futures::future::BoxFuture;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use loadlock_gateway::{Body, Error, ErrorCode};
-use multer::Multipart;
+use multer::{Field, Multipart};
 
+use super::disposition::{Disposition, Filename};
 use super::failure::Failure;
 use super::inflow::{Allowance, Inflow};
 
@@ -19,6 +20,8 @@ pub(super) const PARTS: usize = 32;
 pub(super) const NAME: usize = 128;
 /// Bytes of a text field's value.
 pub(super) const VALUE: usize = 4 << 10;
+/// The part that is a file with a name of its own.
+pub(super) const FILE: &str = "file";
 /// Bytes of a boundary, RFC 2046 §5.1.1.
 const BOUNDARY: usize = 70;
 
@@ -34,7 +37,7 @@ pub(crate) struct Form<T> {
 /// Reads a form. `store` gets the part called `file`; its answer is dropped if anything after it is wrong.
 ///
 /// # Errors
-/// Whatever is wrong with the form, and what `store` answers. The body is drained in the background then.
+/// Whatever is wrong with the form, and what `store` answers.
 pub(crate) async fn read<T>(
     headers: &HeaderMap,
     (body, allowance): (Inflow, Allowance),
@@ -52,19 +55,14 @@ pub(crate) async fn read<T>(
         if count == PARTS {
             return Err(Failure::body(format!("the form has more than {PARTS} parts")));
         }
-        let name = match part.name() {
-            Some(name) if name.len() <= NAME => name.to_owned(),
-            Some(_) => {
-                return Err(Failure::body(format!("a field's name has more than {NAME} bytes")));
-            }
-            None => return Err(Failure::body("a part of the form has no name")),
-        };
+        let (name, filename) = named(&part)?;
+        not_encoded(&part, &name)?;
         if name == file {
             let Some(store) = store.take() else {
                 return Err(Failure::param(file, format!("the form has two `{file}`")));
             };
             let body = Body {
-                name: part.file_name().unwrap_or(file).to_owned(),
+                name: file_name(file, filename)?,
                 media_type: part.content_type().map(ToString::to_string),
                 stream: part
                     .map(|chunk| chunk.map_err(|error| std::io::Error::other(malformed(error).error)))
@@ -94,6 +92,54 @@ pub(crate) async fn read<T>(
         Some(file) => Ok(Form { fields, file }),
         None => Err(Failure::param(file, format!("the form has no part `{file}`"))),
     }
+}
+
+/// The field's name, and its file's.
+fn named(part: &Field<'_>) -> Result<(String, Filename), Failure> {
+    let Disposition { name, filename } = Disposition::of(part.headers()).map_err(Failure::body)?;
+    match name {
+        Some(name) if name.len() <= NAME => Ok((name, filename)),
+        Some(_) => Err(Failure::body(format!("a field's name has more than {NAME} bytes"))),
+        None => Err(Failure::body("a part of the form has no name")),
+    }
+}
+
+/// What the file is called. A part of an upload needs no name: the upload has one.
+fn file_name(file: &'static str, filename: Filename) -> Result<String, Failure> {
+    let why = match filename {
+        Filename::Given(name) => return Ok(name),
+        _ if file != FILE => return Ok(file.to_owned()),
+        Filename::Unreadable(why) => why,
+        Filename::Absent => "the part has none",
+    };
+    let mut failure = Failure::param(file, format!("the file's name cannot be read: {why}"));
+    failure.error.hint = "send it as `filename=\"…\"` of the part's `Content-Disposition`, in UTF-8".to_owned();
+    Err(failure)
+}
+
+/// Bytes are taken as they come (RFC 7578 §4.7): what says that they are encoded is not taken for the file.
+fn not_encoded(part: &Field<'_>, name: &str) -> Result<(), Failure> {
+    let headers = part.headers();
+    for (header, plain) in [
+        ("content-transfer-encoding", &["binary", "8bit", "7bit"][..]),
+        ("content-encoding", &["identity"]),
+    ] {
+        for value in headers.get_all(header) {
+            let value = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+            if !plain.contains(&value.as_str()) {
+                let error = Error::new(
+                    ErrorCode::EncodingUnsupported,
+                    format!(
+                        "the part `{}` has the {header} `{}`",
+                        name.escape_debug(),
+                        value.escape_debug()
+                    ),
+                );
+                return Err(error.hint("send the part's bytes as they are").into());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Failure> {

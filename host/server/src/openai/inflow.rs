@@ -1,11 +1,9 @@
-//! A request body on its way into a parser: paced, bounded where nothing is stored, and drained when the parser gives
-//! up.
+//! A request body on its way into a parser: paced, and bounded where nothing is stored.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -15,11 +13,6 @@ use loadlock_gateway::{Error, ErrorCode};
 /// Bytes that may arrive while no file is being stored: preamble, part headers and text fields. One read of a fast
 /// connection is up to 400 KiB, and may hold the file's first bytes too.
 pub(crate) const HEAD: u64 = 1 << 20;
-/// Once a request is refused, so many bytes of it are read still: a client that has no answer until it has sent
-/// everything would see its connection reset instead.
-const DRAIN_BYTES: u64 = 64 << 20;
-/// And for so long.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// How many bytes may arrive; shared by the body and who reads it.
 #[derive(Debug, Clone)]
@@ -40,7 +33,9 @@ impl Allowance {
 /// A request body. It yields one chunk per poll: a parser that reads until nothing is ready would else take a fast
 /// sender's whole body into memory.
 pub(crate) struct Inflow {
-    body: Option<BoxStream<'static, std::io::Result<Bytes>>>,
+    body: BoxStream<'static, std::io::Result<Bytes>>,
+    /// A broken body is not asked again.
+    ended: bool,
     allowance: Allowance,
     yielded: bool,
 }
@@ -49,16 +44,12 @@ impl Inflow {
     pub(crate) fn new(body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> (Self, Allowance) {
         let allowance = Allowance(Arc::new(AtomicU64::new(HEAD)));
         let inflow = Self {
-            body: Some(body.boxed()),
+            body: body.boxed(),
+            ended: false,
             allowance: allowance.clone(),
             yielded: false,
         };
         (inflow, allowance)
-    }
-
-    /// Lets go of the body without draining it: for a client that waits to be told before it sends it.
-    pub(crate) fn leave(mut self) {
-        self.body = None;
     }
 }
 
@@ -70,10 +61,10 @@ impl Stream for Inflow {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Some(body) = &mut self.body else {
+        if self.ended {
             return Poll::Ready(None);
-        };
-        match std::task::ready!(body.poll_next_unpin(cx)) {
+        }
+        match std::task::ready!(self.body.poll_next_unpin(cx)) {
             Some(Ok(chunk)) => {
                 let left = self.allowance.0.load(Ordering::Relaxed);
                 let Some(rest) = left.checked_sub(chunk.len() as u64) else {
@@ -86,28 +77,10 @@ impl Stream for Inflow {
                 self.yielded = true;
                 Poll::Ready(Some(Ok(chunk)))
             }
-            // A broken body cannot be drained.
             ended => {
-                self.body = None;
+                self.ended = true;
                 Poll::Ready(ended)
             }
         }
-    }
-}
-
-impl Drop for Inflow {
-    fn drop(&mut self) {
-        let (Some(mut body), Ok(runtime)) = (self.body.take(), tokio::runtime::Handle::try_current()) else {
-            return;
-        };
-        runtime.spawn(tokio::time::timeout(DRAIN, async move {
-            let mut left = DRAIN_BYTES;
-            while let Some(Ok(chunk)) = body.next().await {
-                left = left.saturating_sub(chunk.len() as u64);
-                if left == 0 {
-                    break;
-                }
-            }
-        }));
     }
 }

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
+use http::Uri;
 use loadlock_gateway::{Error, ErrorCode, File, FilePage, Gateway, ListRequest, Principal};
 use serde::Deserialize;
 use serde_json::json;
@@ -17,13 +18,15 @@ use serde_json::json;
 use super::failure::{Answer, Failure};
 use super::object;
 use crate::app::App;
-use crate::identity::Caller;
+use crate::query::{self, Asking};
 
 const MOST: u32 = 10_000;
 /// Files looked at in one step, where a page is put together from several.
 const STEP: u32 = 1_000;
 /// Remembered cursors, over all tenants: some 200 bytes each.
 const REMEMBERED: usize = 10_000;
+
+const PARAMETERS: [&str; 4] = ["purpose", "limit", "order", "after"];
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
@@ -53,15 +56,22 @@ impl Asked {
             Some("asc") => true,
             Some(_) => return Err(Failure::param("order", "`order` is not `asc` or `desc`")),
         };
+        for (param, value) in [("after", &self.after), ("purpose", &self.purpose)] {
+            if value.as_deref() == Some("") {
+                return Err(Failure::param(param, format!("`{param}` is empty; leave it out")));
+            }
+        }
         Ok(Wanted { limit, ascending })
     }
 }
 
 pub(super) async fn list(
     State(app): State<App>,
-    Caller(who): Caller,
+    Asking(who): Asking,
+    uri: Uri,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Answer {
+    query::only(&uri, &PARAMETERS)?;
     let Query(asked) = asked.map_err(|error| Failure::body(error.body_text()))?;
     let Wanted { limit, ascending } = asked.page()?;
     let listing = Listing {

@@ -4,12 +4,16 @@
 //! |---|---|
 //! | `create` | `POST /v1/files`: a form or a path becomes an upload |
 //! | `inflow`, `form`, `options` | a body in bounded memory; a form; what it asks for |
+//! | `disposition` | what the parts of a form are called |
 //! | `files`, `list` | look up, delete, content; pages by the id of the last file |
+//! | `conditions`, `reading` | which bytes of a content are wanted; how they reach a client |
 //! | `uploads`, `parts` | `/v1/uploads`: an upload in parts, and which of them it consists of |
 //! | `orders` | uploads that were answered before they were done |
 //! | `object`, `failure` | answers and refusals |
 
+mod conditions;
 mod create;
+mod disposition;
 mod failure;
 mod files;
 mod form;
@@ -23,6 +27,7 @@ mod object;
 mod options;
 mod orders;
 mod parts;
+mod reading;
 mod uploads;
 
 use axum::Router;
@@ -34,6 +39,7 @@ use serde::de::DeserializeOwned;
 
 use self::failure::Failure;
 use crate::app::App;
+use crate::query::NoQuery;
 
 pub(crate) use self::create::{Subject, order};
 pub(crate) use self::failure::Answer;
@@ -60,7 +66,7 @@ pub(crate) fn routes(_: &App) -> Router<App> {
         .route("/openapi.json", get(document))
 }
 
-async fn document() -> Response {
+async fn document(_: NoQuery) -> Response {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
 }
 

@@ -1,10 +1,17 @@
 //! The gateway's files as OpenAI's objects.
 
 use loadlock_gateway::{File, Gateway};
+use loadlock_policy::model::RemoteStatus;
 use serde_json::{Value, json};
 
 /// A `file` object, with ours beside it in `loadlock`.
 pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
+    // OpenAI's words: its SDKs wait until a file is one of the last two.
+    let (status, details) = match gateway.status(file) {
+        RemoteStatus::Processing => ("uploaded", None),
+        RemoteStatus::Ready => ("processed", None),
+        RemoteStatus::Failed => ("error", Some("the vendor could not process the file")),
+    };
     let mut object = json!({
         "id": file.id,
         "object": "file",
@@ -12,8 +19,8 @@ pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
         "created_at": unix_seconds(&file.created_at),
         "filename": file.filename,
         "purpose": client_purpose(gateway, file),
-        "status": "processed",
-        "status_details": null,
+        "status": status,
+        "status_details": details,
         "loadlock": {
             "provider": file.provider,
             "purpose": file.purpose,
@@ -38,15 +45,16 @@ fn unix_seconds(instant: &str) -> i64 {
 }
 
 /// The client's word for the vendor's purpose, where the configuration has exactly one; else the vendor's.
-fn client_purpose<'a>(gateway: &'a Gateway, file: &'a File) -> &'a str {
-    let provider = gateway.config().provider(&file.provider);
+fn client_purpose(gateway: &Gateway, file: &File) -> String {
+    let config = gateway.config();
+    let provider = config.provider(&file.provider);
     let mapped = provider.into_iter().flat_map(|provider| &provider.purposes);
     let mut words = mapped
         .filter(|(_, vendors)| **vendors == file.purpose)
         .map(|(clients, _)| clients.as_str());
     match (words.next(), words.next()) {
-        (Some(word), None) => word,
-        _ => &file.purpose,
+        (Some(word), None) => word.to_owned(),
+        _ => file.purpose.clone(),
     }
 }
 
@@ -57,8 +65,10 @@ pub(crate) fn has_purpose(gateway: &Gateway, file: &File, purpose: &str) -> bool
 
 /// What a client's purpose is called at any of the providers: what a list has to look for.
 pub(crate) fn vendor_purposes(gateway: &Gateway, purpose: &str) -> Vec<String> {
-    let providers = gateway.config().providers.iter();
-    let mut words: Vec<String> = providers
+    let config = gateway.config();
+    let mut words: Vec<String> = config
+        .providers
+        .iter()
         .map(|provider| {
             let mapped = provider.purposes.get(purpose).map(String::as_str);
             mapped.unwrap_or(purpose).to_owned()

@@ -13,6 +13,7 @@ use crate::upload_options::{BadOption, OptionField, UploadOptions};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpiresAfter {
     pub(crate) anchor: String,
+    #[serde(deserialize_with = "crate::integer::whole")]
     pub(crate) seconds: u64,
 }
 

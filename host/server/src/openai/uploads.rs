@@ -38,6 +38,7 @@ const PARTS: usize = 10_000;
 pub(super) struct Wanted {
     filename: String,
     purpose: String,
+    #[serde(deserialize_with = "crate::integer::whole")]
     bytes: u64,
     mime_type: String,
     expires_after: Option<ExpiresAfter>,

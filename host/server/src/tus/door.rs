@@ -66,6 +66,7 @@ impl Tus {
     async fn dispatch(self, request: Request) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
         let who = authenticate(&self.app, &parts.headers).await?;
+        crate::query::only(&parts.uri, &[])?;
         let method = match one(&parts.headers, &protocol::X_HTTP_METHOD_OVERRIDE)? {
             None => parts.method.clone(),
             // For clients and proxies that know no `PATCH`.

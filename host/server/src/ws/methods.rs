@@ -75,6 +75,7 @@ struct Start {
     purpose: Option<String>,
     name: Option<String>,
     idempotency_key: Option<String>,
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     expires_in_s: Option<u64>,
 }
 
@@ -85,6 +86,7 @@ struct Nothing {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListFiles {
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
     limit: Option<u32>,
     cursor: Option<String>,
     purpose: Option<String>,

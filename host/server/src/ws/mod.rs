@@ -36,6 +36,7 @@ use zeroize::Zeroizing;
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::identity::present;
+use crate::query;
 
 pub(crate) use sockets::Sockets;
 
@@ -70,6 +71,7 @@ async fn open(State(app): State<App>, request: Request) -> Result<Response, Refu
                 error
             }
         })?;
+    query::only(&parts.uri, &[])?;
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &app).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return Ok(rejection.into_response()),

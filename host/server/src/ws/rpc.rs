@@ -38,10 +38,11 @@ impl Fault {
     }
 
     fn with(code: i64, error: &Error) -> Self {
+        let error = crate::advice::for_client(error.clone());
         Self {
             code,
             message: error.message.clone(),
-            data: serde_json::to_value(error).unwrap_or(Value::Null),
+            data: serde_json::to_value(&error).unwrap_or(Value::Null),
         }
     }
 

@@ -70,11 +70,8 @@ pub(super) async fn run(
     };
     outbox.close(close);
     let _ = timeout(CLOSING, &mut writer).await;
-    if matches!(close, Close::TooBig | Close::Protocol) {
-        // The stream cannot be read any more. Dropped with unread bytes, the system would reset the connection and the
-        // client might lose the close frame.
-        tokio::time::sleep(CLOSING / 2).await;
-    } else {
+    // A stream that cannot be read any more is closed in stages below (`listen::linger`).
+    if !matches!(close, Close::TooBig | Close::Protocol) {
         let _ = timeout(CLOSING, async { while let Some(Ok(_)) = stream.next().await {} }).await;
     }
     drop(seat);
@@ -280,7 +277,7 @@ async fn heard(hearing: &mut Hearing) -> Result<Arc<Notice>, RecvError> {
 /// When the auth component would stop accepting the credential, clocks' difference included.
 fn ends(app: &App, who: &Principal) -> Option<Instant> {
     let ends = who.identity().expires_at?;
-    let ends = Duration::from_secs(ends) + app.gateway().latest_config().auth.leeway;
+    let ends = Duration::from_secs(ends) + app.gateway().config().auth.leeway;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // A century is never: an instant cannot hold every number.
     let left = ends.saturating_sub(now).min(Duration::from_secs(3_155_760_000));

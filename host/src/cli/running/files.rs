@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::Method;
 use hyper::body::Frame;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, ETAG};
 use loadlock::{Body, Content, Error, ErrorCode, File, FilePage, ListRequest, Result, Source, UploadRequest};
 use loadlock_policy::model::{ContentInfo, ContentKind};
 use loadlock_server::percent_encoded;
@@ -112,6 +112,8 @@ impl Running {
             return Err(refused(&read(response).await?));
         }
         let (sink, chunks) = mpsc::channel(CHUNKS);
+        // Of the file's own bytes alone the gateway knows the digest before.
+        let raw = response.headers().contains_key(ETAG);
         let (sha256, media_type) = (file.sha256.clone(), file.media_type.clone());
         let end = tokio::spawn(async move {
             let (mut body, mut hasher, mut bytes) = (response.into_body(), Sha256::new(), 0);
@@ -124,8 +126,8 @@ impl Running {
                     }
                 }
             }
-            let raw = hex::encode(hasher.finalize()) == sha256;
-            let (kind, media_type) = match raw {
+            let same = hex::encode(hasher.finalize()) == sha256;
+            let (kind, media_type) = match same {
                 true => (ContentKind::Raw, media_type),
                 false => (ContentKind::Extracted, EXTRACTED.to_owned()),
             };
@@ -135,7 +137,7 @@ impl Running {
                 kind,
             })
         });
-        Ok(Content { file, chunks, end })
+        Ok(Content { file, raw, chunks, end })
     }
 }
 
@@ -145,12 +147,13 @@ fn of(id: &str) -> String {
 
 /// A form with the file last; its type and its bytes as they come.
 fn form(fields: &[(&str, Option<String>)], body: Body) -> Result<(String, Sent)> {
-    if body.name.contains(['"', '\\']) || body.name.chars().any(char::is_control) {
+    // What stands before a separator would be taken for a folder, and dropped.
+    if body.name.contains(['/', '\\']) || body.name.chars().any(char::is_control) {
         return Err(Error::new(
             ErrorCode::RequestInvalid,
-            "the name has a character that cannot be said to a running gateway",
+            "the name has a slash, a backslash or a control character",
         )
-        .hint("choose a name without quotes, backslashes and control characters"));
+        .hint("choose a name without them"));
     }
     let boundary = hex::encode(rand::random::<[u8; 16]>());
     let mut head = String::new();
@@ -162,8 +165,8 @@ fn form(fields: &[(&str, Option<String>)], body: Body) -> Result<(String, Sent)>
         }
     }
     head.push_str(&format!(
-        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\r\n",
-        body.name
+        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename*=UTF-8''{}\r\n\r\n",
+        percent_encoded(&body.name)
     ));
     let tail = format!("\r\n--{boundary}--\r\n");
     let once = |text: String| futures::stream::once(async { Ok(Bytes::from(text)) });

@@ -31,7 +31,7 @@ type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
 impl Reload {
     pub(super) fn new(globals: Globals, gateway: Gateway, certificate: Option<Certificate>) -> Self {
-        let seen = look(&gateway.latest_config());
+        let seen = look(&gateway.config());
         Self {
             globals,
             gateway,
@@ -52,14 +52,14 @@ impl Reload {
                 _ = hangup.recv() => true,
                 _ = ticks.tick() => false,
             };
-            let now = look(&self.gateway.latest_config());
+            let now = look(&self.gateway.config());
             if !asked && now == self.seen {
                 continue;
             }
             self.seen = now;
             self.reload().await;
             // Other files may count from now on: those that are new were read just now.
-            let now = look(&self.gateway.latest_config());
+            let now = look(&self.gateway.config());
             self.seen.retain(|path, _| now.contains_key(path));
             for (path, stamp) in now {
                 self.seen.entry(path).or_insert(stamp);

@@ -153,6 +153,8 @@ impl Progress for Bar {
                 self.bar
                     .set_message(format!("{}: {} in {wait:.1?}", safe(&provider), safe(&reason)));
             }
+            // The log says it above the bars, and it stays there.
+            Event::Fallback { .. } => {}
             Event::Circuit { provider, state } => {
                 self.bar.set_message(format!("{} is {}", safe(&provider), safe(&state)));
             }

@@ -132,15 +132,20 @@ impl Wanted {
     /// Whether something below this directory, at this depth below the base, can match.
     fn may_enter(&self, entry: &DirEntry) -> bool {
         match self.directories.get(entry.depth().saturating_sub(1)) {
-            Some(pattern) => pattern.matches_path_with(Path::new(entry.file_name()), Self::OPTIONS),
+            Some(pattern) => matches_name(pattern, Path::new(entry.file_name())),
             None => !is_hidden(entry),
         }
     }
 
     fn matches(&self, path: &Path) -> bool {
         let below = path.strip_prefix(&self.base).unwrap_or(path);
-        self.whole.matches_path_with(below, Self::OPTIONS)
+        matches_name(&self.whole, below)
     }
+}
+
+/// A name that is not UTF-8 matches too: it is reported, as one in a directory is, and not passed over in silence.
+fn matches_name(pattern: &Pattern, name: &Path) -> bool {
+    pattern.matches_with(&name.to_string_lossy(), Wanted::OPTIONS)
 }
 
 fn matches(text: &str, skipped: &mut Skipped, each: &mut dyn FnMut(Item) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -325,6 +330,20 @@ mod tests {
         assert_eq!(of("d/a**"), ["request_invalid: d/a**"]);
         // A file of that very name is no pattern.
         assert_eq!(of("d/[1].txt"), ["d/[1].txt"]);
+    }
+
+    #[test]
+    fn a_pattern_finds_names_that_are_not_utf_8() {
+        use std::os::unix::ffi::OsStrExt;
+        let place = place();
+        std::fs::write(place.path().join(OsStr::from_bytes(b"d/r\xe9sum\xe9.txt")), "x").unwrap();
+        std::fs::create_dir(place.path().join(OsStr::from_bytes(b"d/\xff"))).unwrap();
+        std::fs::write(place.path().join(OsStr::from_bytes(b"d/\xff/y.pdf")), "x").unwrap();
+        let of = |pattern: &str| found(&place, &[pattern]).0;
+        assert_eq!(of("d/r*.txt"), ["d/r\u{fffd}sum\u{fffd}.txt"]);
+        assert_eq!(of("d/r?sum?.txt"), ["d/r\u{fffd}sum\u{fffd}.txt"]);
+        assert_eq!(of("d/*/y.pdf"), ["d/\u{fffd}/y.pdf"]);
+        assert_eq!(of("d/**/*.pdf"), ["d/\u{fffd}/y.pdf"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
-use loadlock::config::{Config, Origin};
+use loadlock::config::{Config, Provenance};
 use loadlock::{Body, CancellationToken, Error, ErrorCode, Source, Target, UploadRequest};
 use loadlock_server::UploadOptions;
 use tokio_util::io::ReaderStream;
@@ -108,7 +108,7 @@ pub(crate) fn advised(config: &Config, path: &Path, error: Error) -> Error {
         };
         return error.hint(why);
     }
-    if config.grants.iter().all(|grant| grant.origin == Origin::Default) {
+    if config.grants.iter().all(|grant| grant.origin == Provenance::Default) {
         return error.hint(
             "without `grants` in a configuration only the current directory is granted: change to the file's folder, \
              or send the bytes with `loadlock upload - --name NAME < FILE`",

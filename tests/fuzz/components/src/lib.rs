@@ -18,8 +18,14 @@ mod policy;
 #[path = "../../../../components/auth/src/token.rs"]
 mod token;
 
+#[path = "../../../../components/validator/src/archive.rs"]
+mod archive;
+#[path = "../../../../components/validator/src/compound.rs"]
+mod compound;
 #[path = "../../../../components/validator/src/content.rs"]
 mod content;
+#[path = "../../../../components/validator/src/der.rs"]
+mod der;
 #[path = "../../../../components/validator/src/glob.rs"]
 mod glob;
 #[path = "../../../../components/validator/src/inspect.rs"]
@@ -28,6 +34,8 @@ mod inspect;
 mod media;
 #[path = "../../../../components/validator/src/name.rs"]
 mod name;
+#[path = "../../../../components/validator/src/private_key.rs"]
+mod private_key;
 // Its list of all codes is for tests that run elsewhere.
 #[cfg_attr(test, allow(dead_code))]
 #[path = "../../../../components/validator/src/refuse.rs"]
@@ -38,6 +46,10 @@ mod search;
 mod secret_rules;
 #[path = "../../../../components/validator/src/secrets.rs"]
 mod secrets;
+#[path = "../../../../components/validator/src/signature.rs"]
+mod signature;
+#[path = "../../../../components/validator/src/text.rs"]
+mod text;
 
 #[path = "../../../../components/provider-glm/src/errors.rs"]
 mod glm;

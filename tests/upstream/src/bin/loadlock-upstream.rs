@@ -3,12 +3,12 @@
 //! The first line on standard output is `{"base_url": …, "origin": …, "ca_pem": …}`. Each line on standard input is a
 //! command and is answered by one line: `{"push": {"operation": "create", "fault": {"answer": {"status": 503}}}}`,
 //! `{"always": …}`, `{"chaos": {"seed": 1, "probability": 0.15, "faults": […]}}`, `"lift"`, `"clear"`, `"files"`,
-//! `"requests"`, `"injected"`, `"stop"`.
+//! `"requests"`, `"injected"`, `{"be": "refusing"}` (`black_hole`, `there`), `"stop"`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use loadlock_upstream::{Chaos, Fault, Operation, Options, Site, Upstream, Vendor};
+use loadlock_upstream::{Chaos, Fault, Operation, Options, Presence, Site, Upstream, Vendor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -76,6 +76,7 @@ enum Command {
     Files,
     Requests,
     Injected,
+    Be(Presence),
     Stop,
 }
 
@@ -129,7 +130,7 @@ async fn commands(upstream: &Upstream, until_eof: bool) {
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line) {
             Ok(Command::Stop) => return,
-            Ok(command) => println!("{}", obey(upstream, command)),
+            Ok(command) => println!("{}", obey(upstream, command).await),
             Err(error) => println!("{}", json!({ "error": error.to_string() })),
         }
     }
@@ -138,7 +139,7 @@ async fn commands(upstream: &Upstream, until_eof: bool) {
     }
 }
 
-fn obey(upstream: &Upstream, command: Command) -> Value {
+async fn obey(upstream: &Upstream, command: Command) -> Value {
     let faults = upstream.faults();
     match command {
         Command::Push(order) => faults.push(order.operation, order.fault),
@@ -149,6 +150,11 @@ fn obey(upstream: &Upstream, command: Command) -> Value {
         Command::Files => return json!(upstream.files().all()),
         Command::Requests => return json!(upstream.requests().all()),
         Command::Injected => return json!(faults.injected()),
+        Command::Be(presence) => {
+            if let Err(error) = upstream.be(presence).await {
+                return json!({ "error": error.to_string() });
+            }
+        }
         Command::Stop => {}
     }
     json!({ "ok": true })

@@ -12,7 +12,7 @@ const THIS: &str = "LOADLOCK_CALL";
 const OLDEST: &str = "LOADLOCK_OLDEST_CALL";
 
 /// The calls under way.
-pub(super) struct Running {
+pub(super) struct RunningCalls {
     run: u64,
     calls: Arc<Mutex<Calls>>,
 }
@@ -24,14 +24,14 @@ struct Calls {
 }
 
 /// One call, until it is dropped.
-pub(super) struct Call {
+pub(super) struct RunningCall {
     run: u64,
     number: u64,
     oldest: u64,
     calls: Arc<Mutex<Calls>>,
 }
 
-impl Default for Running {
+impl Default for RunningCalls {
     fn default() -> Self {
         Self {
             run: rand::random(),
@@ -40,15 +40,15 @@ impl Default for Running {
     }
 }
 
-impl Running {
+impl RunningCalls {
     /// Begins a call. Numbers grow in the order in which the oldest call is determined, so no call takes a later one's
     /// files for leftovers.
-    pub(super) fn begin(&self) -> Call {
+    pub(super) fn begin(&self) -> RunningCall {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.last += 1;
         let number = calls.last;
         calls.numbers.insert(number);
-        Call {
+        RunningCall {
             run: self.run,
             number,
             oldest: calls.numbers.first().copied().unwrap_or(number),
@@ -57,7 +57,7 @@ impl Running {
     }
 }
 
-impl Call {
+impl RunningCall {
     /// What the component is told.
     pub(super) fn environment(&self) -> [(String, String); 2] {
         let id = |number: u64| format!("{:016x}-{number}", self.run);
@@ -65,7 +65,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for RunningCall {
     fn drop(&mut self) {
         self.calls
             .lock()
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_oldest_is_the_smallest_that_is_under_way() {
-        let running = Running::default();
+        let running = RunningCalls::default();
         let (first, second) = (running.begin(), running.begin());
         assert_eq!((first.number, first.oldest), (1, 1));
         assert_eq!((second.number, second.oldest), (2, 1));

@@ -1,0 +1,16 @@
+//! What front doors call, each module one part of it. An upload's own door is in [`crate::upload`], what an operator
+//! asks for about everything in [`crate::maintenance`].
+
+mod authenticate;
+pub(crate) mod files;
+mod gateway;
+mod gauges;
+pub(crate) mod import;
+pub(crate) mod progress;
+mod providers;
+mod reload;
+pub(crate) mod request;
+mod route;
+mod sessions;
+pub(crate) mod stage;
+mod status;

@@ -1,0 +1,48 @@
+//! What the vendor says about a stored file.
+
+use std::time::Duration;
+
+use loadlock_policy::model::{RemoteRef, RemoteStatus};
+
+use crate::state::gateway::Gateway;
+use crate::state::provider::log_call;
+use crate::view::File;
+
+/// Longest that whoever asks for a file waits for its vendor.
+const ASKING: Duration = Duration::from_secs(5);
+
+impl Gateway {
+    /// What the vendor last said about a file.
+    pub fn status(&self, file: &File) -> RemoteStatus {
+        self.0.providers.statuses.of(file)
+    }
+
+    /// Asks the vendor about a file that it works on; one that does not answer says nothing new.
+    pub async fn ask_status(&self, file: &File) {
+        if self.status(file) != RemoteStatus::Processing {
+            return;
+        }
+        let Ok(unit) = self.0.providers.named(&file.provider) else {
+            return;
+        };
+        if !unit.profile.can_stat {
+            return;
+        }
+        let remote = RemoteRef {
+            id: file.remote_id.clone(),
+            purpose: file.purpose.clone(),
+        };
+        let Ok(report) = tokio::time::timeout(ASKING, unit.component.stat(&remote)).await else {
+            return;
+        };
+        log_call(&unit.name, &report);
+        if let Ok(Ok(described)) = &report.outcome
+            && described.id == file.remote_id
+        {
+            self.0
+                .providers
+                .statuses
+                .note(&unit.name, &file.remote_id, described.status);
+        }
+    }
+}

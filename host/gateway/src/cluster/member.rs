@@ -1,0 +1,179 @@
+//! This gateway among those that share its ledger: its name, and its attempts there.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use loadlock_journal::Journal;
+use loadlock_policy::Millis;
+use loadlock_policy::breaker::Heard;
+use loadlock_sandbox::coordination::{Coordination, PeerGateway};
+use loadlock_sandbox::tracker::Answer;
+use rand::RngExt;
+use tokio::sync::Notify;
+
+use crate::error::{Error, ErrorCode, Result, answered};
+use crate::metrics;
+
+/// Time between two heartbeats: what one gateway finds out, all know within two of them.
+pub(super) const HEARTBEAT: Millis = Millis::from_secs(1);
+
+/// How long a gateway is thought to live after it was heard of: some missed heartbeats, and a restart of the database.
+const LEASE: Millis = Millis::from_secs(10);
+
+/// Longest that an upload waits for the ledger to answer one question. Past it, it goes on without.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Key of the journal's note of who this gateway is.
+const NAME: &str = "together/gateway";
+
+/// Letters of a gateway's id that ids of its sessions begin with.
+pub(crate) const TAG: usize = 8;
+
+/// What this gateway has to do with others.
+pub(crate) struct Cluster {
+    pub(super) ledger: Coordination,
+    /// 32 characters `[0-9a-f]`, the same after a restart.
+    pub(super) id: String,
+    pub(super) lease_ms: u64,
+    pub(super) peers: RwLock<Vec<PeerGateway>>,
+    /// Of each account, what others told about it.
+    pub(super) heard: Mutex<HashMap<String, Heard>>,
+    attempts: Mutex<Attempts>,
+    /// Notified when an attempt may be over.
+    pub(super) over: Notify,
+    /// Notified when a gateway is gone that has left something.
+    pub(super) abandoned: Notify,
+    /// The ledger did not answer last time.
+    pub(super) away: AtomicBool,
+    /// Whether the ledger was told since the start what is still open here.
+    pub(super) resumed: AtomicBool,
+    /// Written while it is; read while the ledger is asked for a lease.
+    pub(super) resuming: tokio::sync::RwLock<()>,
+}
+
+/// This gateway's attempts in the ledger, by id.
+#[derive(Default)]
+pub(super) struct Attempts {
+    /// Of uploads under way.
+    pub(super) held: HashSet<String>,
+    /// Of uploads that are over, or settled later; with whether they still lead.
+    pub(super) left: HashMap<String, bool>,
+}
+
+impl Cluster {
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`] if the journal cannot keep the gateway's name.
+    pub(crate) async fn new(ledger: Coordination, journal: &Journal, clock: &crate::Clock) -> Result<Self> {
+        let lease = clock.real(LEASE);
+        Ok(Self {
+            ledger,
+            id: name(journal).await?,
+            lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+            peers: RwLock::default(),
+            heard: Mutex::default(),
+            attempts: Mutex::default(),
+            over: Notify::new(),
+            abandoned: Notify::new(),
+            away: AtomicBool::new(false),
+            resumed: AtomicBool::new(false),
+            resuming: tokio::sync::RwLock::default(),
+        })
+    }
+
+    /// What ids of this gateway's sessions begin with.
+    pub(crate) fn tag(&self) -> &str {
+        self.id.get(..TAG).unwrap_or(&self.id)
+    }
+
+    /// Asks the ledger, within bounds. A ledger that did not answer is not asked again by uploads until it answers a
+    /// heartbeat.
+    ///
+    /// # Errors
+    /// [`ErrorCode::TrackerFailed`].
+    pub(crate) async fn ask<T>(&self, question: impl Future<Output = Answer<T>>) -> Result<T> {
+        let answer = self.answer(question).await;
+        if let Err(error) = &answer
+            && !self.away.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(target: "loadlock::tracker", %error, "the ledger is away: uploads go on without what other \
+                 gateways do");
+        }
+        answer
+    }
+
+    /// [`Self::ask`] for what uploads do not depend on: nothing is concluded about the ledger.
+    pub(super) async fn answer<T>(&self, question: impl Future<Output = Answer<T>>) -> Result<T> {
+        let answer = match tokio::time::timeout(PATIENCE, question).await {
+            Ok(answer) => answered(answer),
+            Err(_) => Err(Error::new(
+                ErrorCode::TrackerFailed,
+                "the ledger gave no answer in time",
+            )),
+        };
+        if answer.is_err() {
+            metrics::coordination_failed();
+        }
+        answer
+    }
+
+    /// Whether the ledger answered last time.
+    pub(crate) fn answers(&self) -> bool {
+        !self.away.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An attempt that may be in the ledger from now on, until the guard is dropped.
+    pub(crate) fn attempt(self: &Arc<Self>, id: String) -> Attempting {
+        self.attempts().held.insert(id.clone());
+        Attempting {
+            cluster: self.clone(),
+            id,
+        }
+    }
+
+    /// An attempt of this gateway that no upload holds.
+    pub(super) fn leave(&self, id: String) {
+        let mut attempts = self.attempts();
+        attempts.held.remove(&id);
+        attempts.left.insert(id, true);
+        drop(attempts);
+        self.over.notify_one();
+    }
+
+    /// Whether an upload that is under way here holds this attempt.
+    pub(crate) fn holds(&self, id: &str) -> bool {
+        self.attempts().held.contains(id)
+    }
+}
+
+/// An upload's attempt in the ledger. Dropped, it is ended there as soon as the journal has its end.
+pub(crate) struct Attempting {
+    cluster: Arc<Cluster>,
+    id: String,
+}
+
+impl Drop for Attempting {
+    fn drop(&mut self) {
+        self.cluster.leave(std::mem::take(&mut self.id));
+    }
+}
+
+/// Who this gateway is: made once, kept with the journal, whose entries the id stands for.
+async fn name(journal: &Journal) -> Result<String> {
+    let kept = journal.get_state(NAME)?;
+    if let Some(kept) = kept.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        return Ok(kept);
+    }
+    let id = hex::encode(rand::rng().random::<[u8; 16]>());
+    let written = async {
+        journal.put_state(NAME, id.clone().into_bytes()).await?;
+        journal.flush().await
+    };
+    written.await?;
+    Ok(id)
+}

@@ -1,0 +1,155 @@
+//! The door to other gateways on the same ledger. Where there are none, every question is answered at once.
+
+use std::sync::{Arc, PoisonError};
+
+use loadlock_journal::Intent;
+use loadlock_sandbox::coordination::{Coordination, Leased};
+use loadlock_sandbox::tracker::{Answer, DedupKey, FileRecord, Tracker};
+
+use super::member::{Cluster, TAG};
+
+pub(crate) use super::lease::Claim;
+pub(crate) use super::member::Attempting as Lease;
+use crate::clock::Clock;
+use crate::error::{Result, answered};
+
+/// Attempts of other gateways that are read at once.
+const ROWS: u32 = 10_000;
+
+/// Another gateway, as a client is sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Its id.
+    pub gateway: String,
+    /// Where clients reach it, if its operator said so.
+    pub url: Option<String>,
+}
+
+/// Other gateways that share the ledger, if it can be shared.
+pub(crate) struct Peers(Option<Arc<Cluster>>);
+
+impl Peers {
+    /// Makes this gateway a member, if its tracker can coordinate several.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::StateUnavailable`] if the journal cannot keep the gateway's name.
+    pub(crate) async fn join(
+        ledger: Option<Coordination>,
+        journal: &loadlock_journal::Journal,
+        clock: &Clock,
+    ) -> Result<Self> {
+        Ok(Self(match ledger {
+            Some(ledger) => Some(Arc::new(Cluster::new(ledger, journal, clock).await?)),
+            None => None,
+        }))
+    }
+
+    /// For this folder alone.
+    pub(super) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.0.as_ref()
+    }
+
+    /// Whether nobody else can use the ledger.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether what is about to be sent needs a lease: there are others, and the ledger answered last time.
+    pub(crate) fn need_lease(&self) -> bool {
+        self.0.as_ref().is_some_and(|cluster| cluster.answers())
+    }
+
+    /// Takes the lease of a content, and waits while another gateway has it; at the upload's own deadline it goes on
+    /// without. `None` if it does.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::QuotaExceeded`], [`crate::ErrorCode::StateUnavailable`].
+    pub(crate) async fn lease(&self, claim: Claim<'_>) -> Result<Option<Lease>> {
+        match &self.0 {
+            Some(cluster) => cluster.lease(claim).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The lease of a remote file that is to be deleted, so that no other gateway stores the same content meanwhile:
+    /// some vendors give equal content the same id. `Ok(None)` where there are no others.
+    ///
+    /// # Errors
+    /// Another gateway has it, or the ledger cannot be asked.
+    pub(crate) async fn lease_delete(&self, key: DedupKey) -> Result<Option<Lease>> {
+        match &self.0 {
+            Some(cluster) => cluster.lease_delete(key).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Hands records to the ledger, which refuses those that another gateway was first with.
+    pub(crate) async fn record(&self, tracker: &Tracker, records: Vec<FileRecord>) -> Answer<Vec<Leased>> {
+        match &self.0 {
+            None => {
+                let answer = tracker.record_many(records).await;
+                answer.map(|said| said.map(|all| all.into_iter().map(Leased::Done).collect()))
+            }
+            Some(cluster) => cluster.ledger.record_leased(cluster.id.clone(), records).await,
+        }
+    }
+
+    /// Whether another gateway has taken an entry over while this one was thought to be gone; then it is none of this
+    /// one's business any more.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::TrackerFailed`] while the ledger cannot say.
+    pub(crate) async fn have_taken_over(&self, id: &str) -> Result<bool> {
+        let Some(cluster) = &self.0 else {
+            return Ok(false);
+        };
+        let lost = cluster.ledger.lost(cluster.id.clone(), vec![id.to_owned()]);
+        Ok(!cluster.ask(lost).await?.is_empty())
+    }
+
+    /// Marks of what other gateways have under way at this account, or have accepted and not recorded yet.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::TrackerFailed`].
+    pub(crate) async fn marks_at(&self, account: &str) -> Result<Vec<String>> {
+        let Some(cluster) = &self.0 else {
+            return Ok(Vec::new());
+        };
+        let (mut marks, mut after) = (Vec::new(), None);
+        loop {
+            let page = cluster.ledger.others(cluster.id.clone(), after.take(), ROWS);
+            let page = answered(page.await)?;
+            let of_account = page.iter().filter(|attempt| attempt.key.account == account);
+            marks.extend(of_account.filter_map(|attempt| {
+                let intent = serde_json::from_str::<Intent>(&attempt.entry).ok()?;
+                Some(intent.mark)
+            }));
+            match page.last() {
+                Some(last) if page.len() == ROWS as usize => after = Some(last.id.clone()),
+                _ => return Ok(marks),
+            }
+        }
+    }
+
+    /// This gateway's id among those that share its ledger.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.0.as_ref().map(|cluster| &*cluster.id)
+    }
+
+    /// What ids of this gateway's sessions begin with.
+    pub(crate) fn session_tag(&self) -> Option<&str> {
+        self.0.as_ref().map(|cluster| cluster.tag())
+    }
+
+    /// Which other gateway a session's id is of.
+    pub(crate) fn owner_of_session(&self, id: &str) -> Option<Elsewhere> {
+        let cluster = self.0.as_ref()?;
+        let tag = id.get(..TAG)?;
+        let peers = cluster.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = peers.iter().find(|peer| peer.gateway.starts_with(tag))?;
+        Some(Elsewhere {
+            gateway: owner.gateway.clone(),
+            url: owner.url.clone(),
+        })
+    }
+}

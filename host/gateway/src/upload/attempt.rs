@@ -1,0 +1,252 @@
+//! One attempt at one provider, and the receipt.
+
+use std::time::Duration;
+
+use loadlock_policy::model::{Failure, FailureKind, Reach, RemoteFile, Retention};
+use loadlock_sandbox::files::{AdmittedInput, ReadReport};
+use loadlock_sandbox::provider::UploadOptions;
+use loadlock_sandbox::{CallError, CallReport, EgressReport, Exhausted};
+
+use super::entry::Entry;
+use super::job::UploadJob;
+use super::route::RouteLeg;
+use crate::admission::AdmittedFile;
+use crate::api::progress::Event;
+use crate::error::{Error, ErrorCode};
+use crate::fault::{self, Point};
+use crate::state::provider::{ProviderUnit, log_call};
+
+/// Proof of success, built from the provider's answer and from what the host saw itself.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    pub(crate) remote: RemoteFile,
+    /// Digest of the very bytes that the provider read.
+    pub(crate) sha256: String,
+}
+
+/// How an attempt ended.
+pub(crate) enum AttemptEnd {
+    Stored(Receipt),
+    /// The provider failed; policy decides what follows.
+    Failed(Failure),
+    /// The call did not begin: too much is under way here, which is no fault of the provider's.
+    Crowded(Failure),
+    /// The caller gave up while the provider was at work; with what it had read of the file.
+    Cancelled(Option<ReadReport>),
+    /// Nothing can follow: the file changed, or the provider's answer contradicts what the host saw.
+    Fatal {
+        error: Error,
+        /// A remote file that was stored all the same and has to go.
+        unwanted: Option<RemoteFile>,
+    },
+}
+
+/// How often progress is reported.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+impl UploadJob<'_> {
+    /// Sends the bytes once.
+    pub(super) async fn call(&self, leg: &RouteLeg<'_>) -> AttemptEnd {
+        let (unit, file, progress) = (leg.unit, self.file, self.asked.progress);
+        let Some(input) = file.input_for(&unit.name) else {
+            return fatal(Error::new(
+                ErrorCode::PathNotAllowed,
+                format!("the provider `{}` is not granted the file", unit.name),
+            ));
+        };
+        let options = self.options(leg);
+        let wall = self.state.clock.real(self.deadline - self.state.clock.now());
+        let facts = file.facts(self.known_digest());
+        fault::at(Point::CallBefore);
+        let mut call = Box::pin(unit.component.upload(&input, &facts, &options, Some(wall)));
+        let mut ticks = tokio::time::interval(PROGRESS);
+        let report = loop {
+            tokio::select! {
+                biased;
+                report = &mut call => break report,
+                () = self.asked.cancel.cancelled() => {
+                    // Its connections close with it.
+                    drop(call);
+                    return AttemptEnd::Cancelled(read_so_far(input, file).await);
+                }
+                _ = ticks.tick() => progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) }),
+            }
+        };
+        fault::at(Point::CallAfter);
+        progress.event(Event::Sent {
+            bytes: input.watch.handed().min(file.size()),
+        });
+        log_call(&unit.name, &report);
+        receipt(unit, file, self.known_digest(), report)
+    }
+
+    /// What the provider is told beside the file.
+    fn options(&self, leg: &RouteLeg<'_>) -> UploadOptions {
+        let profile = leg.unit.profile.purpose(&leg.purpose);
+        let expires_in_s = match profile.map(|profile| profile.retention) {
+            Some(Retention::Chosen(min, max)) => self.asked.expires_in_s.map(|seconds| seconds.clamp(min, max)),
+            _ => None,
+        };
+        let entry = self.entry.as_ref();
+        UploadOptions {
+            purpose: leg.purpose.clone(),
+            mark: entry.map_or("", Entry::mark).to_owned(),
+            remote_name: entry.map_or("", Entry::remote_name).to_owned(),
+            expires_in_s,
+        }
+    }
+}
+
+async fn read_so_far(input: AdmittedInput, file: &AdmittedFile) -> Option<ReadReport> {
+    let (handle, size) = (file.opened().file.clone(), file.size());
+    tokio::task::spawn_blocking(move || input.watch.finish(&handle, size))
+        .await
+        .ok()
+        .and_then(std::result::Result::ok)
+}
+
+/// A provider that could not read to the end says so in its own words; if the file changed, that is the reason. A lost
+/// answer is looked for all the same.
+fn file_changed(file: &AdmittedFile, end: AttemptEnd) -> AttemptEnd {
+    match (&end, file.unchanged()) {
+        (AttemptEnd::Failed(failure), Err(changed)) if !failure.leaves_outcome_unknown() => fatal(changed),
+        _ => end,
+    }
+}
+
+fn fatal(error: Error) -> AttemptEnd {
+    AttemptEnd::Fatal { error, unwanted: None }
+}
+
+/// Compares what the provider says with what the host saw.
+fn receipt(
+    unit: &ProviderUnit,
+    file: &AdmittedFile,
+    known: Option<&str>,
+    report: CallReport<std::result::Result<RemoteFile, Failure>>,
+) -> AttemptEnd {
+    let remote = match &report.outcome {
+        Ok(Ok(remote)) => remote.clone(),
+        Ok(Err(failure)) => {
+            return match report.egress.denied.first() {
+                // The provider only sees that its request failed; the operator can do something about it.
+                Some(denied) if !failure.leaves_outcome_unknown() => {
+                    fatal(Error::new(ErrorCode::EgressDenied, denied.clone()))
+                }
+                _ => file_changed(file, AttemptEnd::Failed(failure.clone())),
+            };
+        }
+        Err(error) => {
+            return file_changed(file, call_failed(unit, error, &report.egress));
+        }
+    };
+    let networked = unit.component.grants().network.is_granted();
+    let seen = !networked || report.egress.saw(&remote.id);
+    let problem = match (&report.read, file.unchanged()) {
+        (_, Err(changed)) => Some(changed),
+        (None, Ok(())) => Some(mismatch(unit, "the host could not tell what it read")),
+        (Some(read), Ok(())) => check(unit, file, known, &remote, read)
+            .or_else(|| (!seen).then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))),
+    };
+    let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
+    match (problem, sha256) {
+        (None, Some(sha256)) => AttemptEnd::Stored(Receipt { remote, sha256 }),
+        (None, None) => fatal(mismatch(unit, "the host has no digest of what it read")),
+        // An id that no response held may be anybody's: it is not touched.
+        (Some(error), _) => AttemptEnd::Fatal {
+            error,
+            unwanted: seen.then_some(remote),
+        },
+    }
+}
+
+/// Everything that can be compared without the vendor.
+fn check(
+    unit: &ProviderUnit,
+    file: &AdmittedFile,
+    known: Option<&str>,
+    remote: &RemoteFile,
+    read: &loadlock_sandbox::files::ReadReport,
+) -> Option<Error> {
+    let size = file.size();
+    if read.covered != size {
+        return Some(mismatch(unit, &format!("it read {} of {size} bytes", read.covered)));
+    }
+    if remote.bytes != size {
+        return Some(mismatch(
+            unit,
+            &format!(
+                "it says that {} bytes are stored, but the file has {size}",
+                remote.bytes
+            ),
+        ));
+    }
+    if let (Some(theirs), Some(ours)) = (&remote.sha256, &read.sha256)
+        && !theirs.eq_ignore_ascii_case(ours)
+    {
+        return Some(mismatch(
+            unit,
+            "it says that another digest is stored than that of the bytes it read",
+        ));
+    }
+    if let (Some(known), Some(read)) = (known, &read.sha256)
+        && known != read
+    {
+        return Some(Error::new(
+            ErrorCode::FileChanged,
+            "the file's content is not what it was a moment ago",
+        ));
+    }
+    None
+}
+
+fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
+    Error::new(
+        ErrorCode::ReceiptMismatch,
+        format!("the provider `{}` gave a receipt that does not hold: {what}", unit.name),
+    )
+}
+
+/// A call that ended without an answer of the contract, in the words of policy.
+fn call_failed(unit: &ProviderUnit, error: &CallError, egress: &EgressReport) -> AttemptEnd {
+    let failure = |kind, unknown| {
+        let failure = Failure {
+            outcome_unknown: unknown,
+            ..Failure::new(kind, format!("{}: {error}", unit.name))
+        };
+        AttemptEnd::Failed(match error {
+            // What it did wrong is its own, whatever its requests met.
+            CallError::Trap(_) | CallError::Answer(_) | CallError::Exhausted(_) if egress.nothing_stored() => Failure {
+                outcome_unknown: false,
+                reach: Reach::NothingSent,
+                ..failure
+            },
+            _ => failure,
+        })
+    };
+    match error {
+        CallError::Exhausted(Exhausted::Wall) => failure(FailureKind::Timeout, true),
+        // Unless the host knows better: a component with a directory of its own may have stored it without a request.
+        CallError::Exhausted(_) | CallError::Trap(_) | CallError::Answer(_) => failure(FailureKind::Internal, true),
+        CallError::Overloaded => AttemptEnd::Crowded(Failure::new(
+            FailureKind::Unavailable,
+            format!("{}: {error}", unit.name),
+        )),
+        CallError::Host(_) | CallError::NotReady(_) => failure(FailureKind::Internal, false),
+        CallError::Input(input) => fatal(Error::new(
+            match input {
+                loadlock_sandbox::files::InputError::NotGranted(_) => ErrorCode::PathNotAllowed,
+                _ => ErrorCode::FileChanged,
+            },
+            input.to_string(),
+        )),
+    }
+}
+
+/// Equal content shares one remote file here, and a delete of it was under way: it may have taken this upload's along.
+pub(super) fn deleted_meanwhile() -> Failure {
+    Failure::new(
+        FailureKind::Unavailable,
+        "the remote file was deleted while it was stored, because the last file that referred to it went",
+    )
+}

@@ -1,0 +1,142 @@
+//! One upload on its way: what was asked for, and everything that it holds. Its phases are methods, one module each;
+//! `run` has them in order.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use loadlock_policy::Millis;
+use loadlock_policy::model::{ContentKey, DedupKey, RemoteFile};
+use loadlock_sandbox::coordination::TenantLimits;
+use loadlock_sandbox::files::ReadReport;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::cancel::unless_cancelled;
+use super::entry::Entry;
+use super::lead::Lead;
+use super::route::RouteLeg;
+use crate::admission::AdmittedFile;
+use crate::api::progress::Progress;
+use crate::api::request::Target;
+use crate::error::{Error, ErrorCode, Result};
+use crate::hash::hash;
+use crate::principal::Principal;
+use crate::records::treatment;
+use crate::state::gateway::GatewayState;
+use crate::state::live::Live;
+use crate::state::tenant_limits::HeldRoom;
+
+/// Ids under which an upload may be found: journal entries that it began, and files that it asked the ledger for. Kept
+/// outside of it, for whoever has to take them back when it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Traces(Mutex<Vec<String>>);
+
+impl Traces {
+    pub(super) fn add(&self, id: &str) {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.push(id.to_owned());
+    }
+
+    pub(super) fn into_ids(self) -> Vec<String> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was asked for, besides the bytes.
+pub(super) struct Terms<'a> {
+    pub(super) who: &'a Principal,
+    pub(super) target: &'a Target,
+    /// As it was asked for, if it was.
+    pub(super) purpose: Option<&'a str>,
+    pub(super) expires_in_s: Option<u64>,
+    pub(super) idempotency_key: Option<String>,
+    /// Cancelled when the caller gives up.
+    pub(super) cancel: &'a CancellationToken,
+    pub(super) progress: &'a dyn Progress,
+}
+
+/// One admitted upload. Dropped, it gives back what it holds, in the order of its fields.
+pub(super) struct UploadJob<'a> {
+    pub(super) state: &'a GatewayState,
+    /// The configuration that it is judged by to its end.
+    pub(super) live: Arc<Live>,
+    pub(super) asked: Terms<'a>,
+    pub(super) file: &'a AdmittedFile,
+    /// When it has to be over, by policy's clock.
+    pub(super) deadline: Millis,
+    pub(super) expires_at_ms: Option<u64>,
+    pub(super) traces: &'a Traces,
+    /// SHA-256 of the content, once it is known.
+    pub(super) digest: OnceCell<String>,
+    /// Where equal uploads wait for this one.
+    pub(super) leads: Vec<Lead>,
+    /// What the journal has of it, while that is open.
+    pub(super) entry: Option<Entry<'a>>,
+    /// Room within its tenant's limits. Given back last: by then the file is in the ledger or the journal, or there is
+    /// none.
+    pub(super) room: Option<HeldRoom>,
+    /// What the provider had read when the caller gave up in the middle of an attempt.
+    pub(super) read: Option<ReadReport>,
+    /// What the lost upload turned out to be.
+    pub(super) found: Option<RemoteFile>,
+    /// Deletes at the provider that came before the bytes left.
+    pub(super) deletes_before: u64,
+}
+
+impl UploadJob<'_> {
+    /// The digest of what is uploaded, computed unless it is known.
+    pub(super) async fn digest(&self) -> Result<String> {
+        if let Some(known) = self.digest.get() {
+            return Ok(known.clone());
+        }
+        let computed = self.digest.get_or_try_init(|| async {
+            let computed = self.hash().await.map_err(unreadable)?;
+            self.file.unchanged()?;
+            Ok::<_, Error>(computed)
+        });
+        let digest = unless_cancelled(self.asked.cancel, "while it was hashed", computed).await??;
+        Ok(digest.clone())
+    }
+
+    /// The digest, if it is known.
+    pub(super) fn known_digest(&self) -> Option<&str> {
+        self.digest.get().map(String::as_str)
+    }
+
+    /// Reads the file for its digest.
+    pub(super) async fn hash(&self) -> std::io::Result<String> {
+        hash(self.file.opened().file.clone(), self.file.size()).await
+    }
+
+    /// What the content is stored under at this leg of the route, before its digest is known.
+    pub(super) fn content_key(&self, leg: &RouteLeg<'_>) -> ContentKey {
+        ContentKey {
+            tenant: self.asked.who.tenant().to_owned(),
+            account: leg.unit.account.clone(),
+            purpose: leg.purpose.clone(),
+            treatment: treatment(leg.unit, self.file.extension(), self.file.media_type()),
+            sha256: None,
+        }
+    }
+
+    /// The same with the digest.
+    pub(super) fn dedup_key(&self, leg: &RouteLeg<'_>, sha256: impl Into<String>) -> DedupKey {
+        self.content_key(leg).with_digest(sha256)
+    }
+
+    /// Whether its entry was given up on the way here. What an idempotency key answers is in the journal first; another
+    /// one is begun when it is sent.
+    pub(super) fn lost_its_entry(&self) -> bool {
+        self.asked.idempotency_key.is_some() && self.entry.is_none()
+    }
+
+    /// What its tenant may store, if that is limited.
+    pub(super) fn limits(&self) -> Option<TenantLimits> {
+        let limits = self.state.quota_of(self.asked.who.tenant());
+        (limits != TenantLimits::default()).then_some(limits)
+    }
+}
+
+/// The file cannot be read to its end.
+pub(super) fn unreadable(error: std::io::Error) -> Error {
+    Error::new(ErrorCode::FileChanged, format!("cannot read the file: {error}"))
+}

@@ -1,0 +1,330 @@
+//! From an admitted file to a route.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use loadlock_config::Config;
+use loadlock_policy::breaker::Admission;
+use loadlock_policy::quota::Usage;
+use loadlock_policy::routing::{
+    Candidate, NoRoute, Reason, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold, route,
+};
+
+use loadlock_sandbox::tracker::AccountUsage;
+
+use crate::admission::AdmittedFile;
+use crate::api::request::Target;
+use crate::error::{Error, ErrorCode, Result, answered};
+use crate::state::gateway::GatewayState;
+use crate::state::provider::ProviderUnit;
+
+/// How often the ledger is read until no record arrives there meanwhile: one that does may be missed or counted twice.
+const READINGS: u32 = 3;
+
+/// What each account holds, by account and purpose.
+pub(crate) type Usages = BTreeMap<String, BTreeMap<String, Usage>>;
+
+/// A provider of a route, and the vendor's purpose there.
+pub(crate) struct RouteLeg<'a> {
+    pub(crate) unit: &'a ProviderUnit,
+    pub(crate) purpose: String,
+}
+
+/// The routes of one file. What never changes is put together once; health and quota are looked at when it is sent.
+pub(crate) struct Routing<'a> {
+    state: &'a GatewayState,
+    file: &'a AdmittedFile,
+    pinned: Option<&'a str>,
+    /// Providers may know the purpose by another word, so each group of equal words is routed together.
+    groups: Vec<(Option<String>, Vec<&'a ProviderUnit>)>,
+    threshold: Option<SizeThreshold>,
+}
+
+impl<'a> Routing<'a> {
+    pub(crate) fn new(
+        state: &'a GatewayState,
+        config: &Config,
+        file: &'a AdmittedFile,
+        target: &'a Target,
+        purpose: Option<&str>,
+    ) -> Self {
+        let pinned = match target {
+            Target::Auto => None,
+            Target::Pinned(name) => Some(name.as_str()),
+        };
+        let mut groups: Vec<(Option<String>, Vec<&ProviderUnit>)> = Vec::new();
+        for unit in state.providers.iter() {
+            if pinned.is_none() && unit.order.is_none() {
+                continue;
+            }
+            let word = purpose.map(|asked| unit.purposes.get(asked).map_or(asked, String::as_str).to_owned());
+            match groups.iter_mut().find(|(name, _)| *name == word) {
+                Some((_, units)) => units.push(unit),
+                None => groups.push((word, vec![unit])),
+            }
+        }
+        if groups.is_empty() {
+            groups.push((purpose.map(str::to_owned), Vec::new()));
+        }
+        Self {
+            state,
+            file,
+            pinned,
+            groups,
+            threshold: size_threshold(config),
+        }
+    }
+
+    /// Where it may have been stored before, the best first. Health and quota do not count.
+    ///
+    /// # Errors
+    /// Why no provider takes it.
+    pub(crate) fn findable(&self) -> Result<Vec<RouteLeg<'a>>> {
+        let route = self.route(None).map_err(|none| no_route(&none, self.file))?;
+        self.legs(&route)
+    }
+
+    /// Where it can be sent now, the best first.
+    ///
+    /// # Errors
+    /// Why no provider takes it now.
+    pub(crate) async fn sendable(&self) -> Result<Vec<RouteLeg<'a>>> {
+        let file = self.file;
+        let route = self.decide().await.map_err(|none| no_route(&none, file))?;
+        let mut legs = self.legs(&route)?;
+        legs.retain(|leg| file.size() <= leg.unit.max_upload_bytes);
+        if legs.is_empty() {
+            return Err(Error::new(
+                ErrorCode::FileTooLarge,
+                format!(
+                    "{} has {} bytes, more than the configured limit of every provider that could take it",
+                    file.name(),
+                    file.size()
+                ),
+            ));
+        }
+        Ok(legs)
+    }
+
+    /// What policy says now. Every provider that is not eligible has a reason.
+    pub(crate) async fn decide(&self) -> Result<Route, NoRoute> {
+        self.route(Some(&self.state.usages().await))
+    }
+
+    /// By what the accounts hold and by health, or by neither.
+    fn route(&self, usages: Option<&Usages>) -> Result<Route, NoRoute> {
+        let mut found: Option<Route> = None;
+        let mut refused: Vec<Refused> = Vec::new();
+        for (word, units) in &self.groups {
+            let request = RouteRequest {
+                size: self.file.size(),
+                media_type: self.file.media_type(),
+                extension: self.file.extension(),
+                purpose: word.as_deref(),
+                pinned: self.pinned,
+            };
+            match route(&request, &self.candidates(units, usages), self.threshold.as_ref()) {
+                Ok(more) => match &mut found {
+                    None => found = Some(more),
+                    Some(all) => {
+                        all.ranked.extend(more.ranked);
+                        all.refused.extend(more.refused);
+                    }
+                },
+                Err(none) => refused.extend(none.refused),
+            }
+        }
+        match found {
+            Some(mut found) => {
+                found.refused.extend(refused);
+                self.rank(&mut found);
+                Ok(found)
+            }
+            None => Err(self.none(refused)),
+        }
+    }
+
+    fn candidates<'b>(&self, units: &[&'b ProviderUnit], usages: Option<&'b Usages>) -> Vec<Candidate<'b>> {
+        let now = self.state.clock.now();
+        units
+            .iter()
+            .map(|unit| Candidate {
+                name: &unit.name,
+                profile: &unit.profile,
+                order: unit.order.unwrap_or(u32::MAX),
+                granted: self.file.granted_to(&unit.name),
+                health: match usages {
+                    None => Admission::Ready,
+                    Some(_) => unit.health(now),
+                },
+                in_flight: unit.in_flight.load(Ordering::Relaxed),
+                used: usages.and_then(|usages| usages.get(&unit.account)).unwrap_or(&NOTHING),
+            })
+            .collect()
+    }
+
+    /// Puts several groups into one order. Within one group policy has ranked already: by health, threshold, order and
+    /// load.
+    fn rank(&self, found: &mut Route) {
+        if self.groups.len() < 2 {
+            return;
+        }
+        let preferred = self
+            .threshold
+            .as_ref()
+            .map(|threshold| threshold.prefers(self.file.size()));
+        found.ranked.sort_by_key(|ranked| {
+            let order = self
+                .state
+                .providers
+                .named(&ranked.name)
+                .ok()
+                .and_then(|unit| unit.order);
+            (preferred != Some(ranked.name.as_str()), order)
+        });
+    }
+
+    fn none(&self, mut refused: Vec<Refused>) -> NoRoute {
+        // A group that does not hold the pinned provider calls it unknown; one that does knows better.
+        if let Some(name) = self.pinned
+            && refused.iter().any(|r| r.name == name && r.reason != Reason::Unknown)
+        {
+            refused.retain(|r| r.reason != Reason::Unknown);
+        }
+        refused.dedup_by(|a, b| a.name == b.name && a.reason == b.reason);
+        NoRoute {
+            pinned: self.pinned.map(str::to_owned),
+            refused,
+        }
+    }
+
+    /// The units of a route, in its order.
+    fn legs(&self, route: &Route) -> Result<Vec<RouteLeg<'a>>> {
+        let legs = route.ranked.iter().map(|ranked| {
+            Ok(RouteLeg {
+                unit: self.state.providers.named(&ranked.name)?,
+                purpose: ranked.purpose.clone(),
+            })
+        });
+        legs.collect()
+    }
+}
+
+/// An account that holds nothing.
+static NOTHING: BTreeMap<String, Usage> = BTreeMap::new();
+
+/// The predecessor's single threshold: small files to the first of the order, larger ones to the second.
+fn size_threshold(config: &Config) -> Option<SizeThreshold> {
+    let (size, _) = config.size_threshold.as_ref()?;
+    match config.order.as_slice() {
+        [first, second, ..] => Some(SizeThreshold {
+            bytes: size.0,
+            at_most: first.clone(),
+            above: second.clone(),
+        }),
+        _ => None,
+    }
+}
+
+impl GatewayState {
+    /// Refuses a threshold that would choose a provider for files that it cannot take.
+    pub(crate) fn check_threshold(&self) -> Result<()> {
+        let config = self.live().config.clone();
+        let (Some(threshold), Some((_, origin))) = (size_threshold(&config), &config.size_threshold) else {
+            return Ok(());
+        };
+        let candidates: Vec<Candidate<'_>> = self
+            .providers
+            .iter()
+            .map(|unit| Candidate {
+                name: &unit.name,
+                profile: &unit.profile,
+                order: unit.order.unwrap_or(u32::MAX),
+                granted: true,
+                health: Admission::Ready,
+                in_flight: 0,
+                used: &NOTHING,
+            })
+            .collect();
+        check_threshold(&threshold, &candidates).map_err(|error| {
+            Error::new(ErrorCode::ConfigInvalid, format!("{origin}: {error}"))
+                .hint("remove `router.size_threshold`, or change the first two of `order`")
+        })
+    }
+
+    /// What every account holds. A tracker that cannot answer leaves quotas to the vendor, who checks them too.
+    pub(crate) async fn usages(&self) -> Usages {
+        let limited = self.providers.iter().any(|unit| {
+            unit.profile
+                .purposes
+                .iter()
+                .any(|purpose| purpose.max_count.is_some() || purpose.max_total_bytes.is_some())
+        });
+        if !limited {
+            return Usages::new();
+        }
+        let mut usages = Usages::new();
+        for _ in 0..READINGS {
+            let arrived = self.ledger.outbox.arrived();
+            usages = match answered(self.ledger.tracker.usage().await) {
+                Ok(rows) => by_account(rows),
+                Err(error) => {
+                    tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone");
+                    return Usages::new();
+                }
+            };
+            self.ledger.outbox.each(|waiting| {
+                if waiting.stored {
+                    let account = usages.entry(waiting.account.clone()).or_default();
+                    let usage = account.entry(waiting.purpose.clone()).or_default();
+                    usage.count = usage.count.saturating_add(1);
+                    usage.bytes = usage.bytes.saturating_add(waiting.bytes);
+                }
+            });
+            if self.ledger.outbox.arrived() == arrived {
+                break;
+            }
+        }
+        usages
+    }
+}
+
+fn by_account(rows: Vec<AccountUsage>) -> Usages {
+    let mut usages = Usages::new();
+    for row in rows {
+        let usage = Usage {
+            count: row.remotes,
+            bytes: row.bytes,
+        };
+        usages.entry(row.account).or_default().insert(row.purpose, usage);
+    }
+    usages
+}
+
+/// No route, as a user reads it.
+pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
+    let (code, hint) = match none.verdict() {
+        Verdict::NoSuchProvider => (ErrorCode::ProviderUnknown, "`loadlock providers ls` lists the names"),
+        Verdict::NotGranted => (
+            ErrorCode::PathNotAllowed,
+            "name the provider in the grant's `providers`, or send the bytes",
+        ),
+        Verdict::NoSuchPurpose => (
+            ErrorCode::PurposeUnsupported,
+            "leave the purpose out, or choose one that the message names",
+        ),
+        Verdict::TooLarge => (
+            ErrorCode::FileTooLarge,
+            "split the file, or configure a provider with a larger limit",
+        ),
+        Verdict::NotAccepted | Verdict::QuotaExhausted | Verdict::Unavailable { .. } => (
+            ErrorCode::NoProviderAvailable,
+            "`loadlock route FILE` shows each provider's reason",
+        ),
+    };
+    Error::new(
+        code,
+        format!("{} ({} bytes, {}): {none}", file.name(), file.size(), file.media_type()),
+    )
+    .hint(hint)
+}

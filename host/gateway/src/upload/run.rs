@@ -1,0 +1,185 @@
+//! One upload, from request to record: its phases in order.
+
+use std::time::SystemTime;
+
+use loadlock_policy::Millis;
+use tokio::sync::OnceCell;
+
+use super::cancel::{cancelled, overdue, unless_cancelled};
+use super::expiry::expiry;
+use super::job::{Terms, Traces, UploadJob, unreadable};
+use super::route::{RouteLeg, Routing};
+use crate::api::progress::{Event, Progress};
+use crate::api::request::{Source, Target, UploadRequest};
+use crate::error::{Error, ErrorCode, Result};
+use crate::fault::{self, Point};
+use crate::principal::Principal;
+use crate::state::gateway::GatewayState;
+use crate::state::tenant_limits::HeldRoom;
+use crate::view;
+
+impl GatewayState {
+    /// The road itself; [`Gateway::upload`](crate::Gateway::upload) keeps its account.
+    pub(super) async fn carry_out(
+        &self,
+        who: &Principal,
+        request: UploadRequest,
+        progress: &dyn Progress,
+    ) -> Result<view::File> {
+        let cancel = request.cancel.clone();
+        let traces = Traces::default();
+        tokio::select! {
+            biased;
+            result = self.upload(who, request, progress, &traces) => return result,
+            () = overdue(&cancel) => {}
+        }
+        match self.cancel_uploads(who.tenant(), traces.into_ids()).await? {
+            Some(accepted) => Ok(accepted),
+            None => Err(cancelled("before its end could be settled; that is done later")),
+        }
+    }
+
+    async fn upload(
+        &self,
+        who: &Principal,
+        mut request: UploadRequest,
+        progress: &dyn Progress,
+        traces: &Traces,
+    ) -> Result<view::File> {
+        request.check()?;
+        if let Target::Pinned(name) = &request.target {
+            self.providers.named(name)?;
+        }
+        if request.cancel.is_cancelled() {
+            return Err(cancelled("before it was begun"));
+        }
+        let early = match &mut request.source {
+            Source::Staged(staged) => staged.allotment.take(),
+            Source::Path { .. } | Source::Body(_) => None,
+        };
+        let began = SystemTime::now();
+        let live = self.live();
+        let name = request.name.as_deref();
+        let file = self.admit(&live, who, request.source, name, &request.cancel).await?;
+        fault::at(Point::Admitted);
+        progress.event(Event::Admitted {
+            name: file.name().to_owned(),
+            bytes: file.size(),
+        });
+        let identity = &file.opened().identity;
+        let by_path = file.sha256().is_none();
+        let known = match file.sha256() {
+            Some(digest) => Some(digest.to_owned()),
+            None => self.intake.digests.known(identity),
+        };
+        let limit = Millis(u64::try_from(live.config.deadline.as_millis()).unwrap_or(u64::MAX));
+        let mut job = UploadJob {
+            state: self,
+            live,
+            asked: Terms {
+                who,
+                target: &request.target,
+                purpose: request.purpose.as_deref(),
+                expires_in_s: request.expires_in_s,
+                idempotency_key: request.idempotency_key,
+                cancel: &request.cancel,
+                progress,
+            },
+            file: &file,
+            deadline: self.clock.now() + limit,
+            expires_at_ms: expiry(self.clock.wall_ms(), request.expires_in_s),
+            traces,
+            digest: OnceCell::new_with(known),
+            leads: Vec::new(),
+            entry: None,
+            room: None,
+            read: None,
+            found: None,
+            deletes_before: 0,
+        };
+        let stored = job.run(early).await;
+        match &stored {
+            Ok(stored) if by_path && file.unchanged().is_ok() => {
+                self.intake.digests.remember(identity, began, &stored.sha256);
+            }
+            // Should a digest that was known be the reason, it is not the reason twice.
+            Err(error) if by_path && error.code == ErrorCode::FileChanged => {
+                self.intake.digests.forget(identity);
+            }
+            _ => {}
+        }
+        stored
+    }
+}
+
+impl<'a> UploadJob<'a> {
+    /// All phases, in order. `early` is room that is held for it already.
+    async fn run(&mut self, early: Option<HeldRoom>) -> Result<view::File> {
+        self.hash_for_key().await?;
+        if let Some(known) = self.answered_before()? {
+            return Ok(known);
+        }
+        match self.state.reserve(self.asked.who, self.file.size(), early).await {
+            Ok(room) => self.room = Some(room),
+            // What took the last room may have been this very upload.
+            Err(full) => return self.answered_before()?.ok_or(full),
+        }
+        let asked = &self.asked;
+        let routing = Routing::new(self.state, &self.live.config, self.file, asked.target, asked.purpose);
+        let findable = routing.findable()?;
+        if let Some(stored) = self.find(&findable).await? {
+            return Ok(stored);
+        }
+        let route = routing.sendable().await?;
+        // The entry that was begun is for the first provider that could be found; another may be the first that can be
+        // sent to.
+        let same = std::ptr::eq(route[0].unit, findable[0].unit);
+        if let Some(entry) = self.entry.take_if(|_| !same) {
+            entry.moved_on("the first provider takes nothing now").await;
+        }
+        self.send(&route).await
+    }
+
+    /// Whether it is the same upload again, under its key, depends on the content.
+    async fn hash_for_key(&self) -> Result<()> {
+        if self.asked.idempotency_key.is_none() {
+            return Ok(());
+        }
+        let hash = self.digest.get_or_try_init(|| self.hash());
+        unless_cancelled(self.asked.cancel, "while it was hashed", hash)
+            .await?
+            .map_err(unreadable)?;
+        Ok(())
+    }
+
+    /// Waits for equal uploads, and answers the file if its content is stored where it may go.
+    async fn find(&mut self, findable: &[RouteLeg<'a>]) -> Result<Option<view::File>> {
+        let Some(first) = findable.first() else {
+            return Err(Error::new(ErrorCode::Internal, "a route without providers"));
+        };
+        if !self.lead(first).await? {
+            return Err(Error::new(
+                ErrorCode::DeadlineExceeded,
+                "an equal upload was under way for as long as this one may take",
+            ));
+        }
+        // A key promises the same answer for the same content, a dedup hit included: such an upload is in the journal
+        // first.
+        if self.asked.idempotency_key.is_some()
+            && let Some(known) = self.begin(0, first).await?
+        {
+            return Ok(Some(known));
+        }
+        for leg in findable {
+            let own = self.dedup(leg).await?;
+            let hit = match own {
+                Some(hit) => Some(hit),
+                None => self.dedup_in_group(leg).await?,
+            };
+            if hit.is_some() {
+                return Ok(hit);
+            }
+        }
+        Ok(None)
+    }
+}
