@@ -43,7 +43,6 @@ impl ServerSection {
         let networks = |proxies: Vec<(bool, IpNet)>| proxies.into_iter().map(|(_, network)| network).collect();
         Self {
             tls,
-            drain: reader.get("server.drain"),
             trusted_proxies: networks(trusted_proxies),
             proxy_protocol: networks(proxy_protocol),
             drain: reader.get("server.drain"),

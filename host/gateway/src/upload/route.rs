@@ -138,10 +138,9 @@ impl<'a> Routing<'a> {
         let mut found: Option<Route> = None;
         let mut refused: Vec<Refused> = Vec::new();
         for (word, units) in &self.groups {
-            let (units, blocked) = self.unblocked(units, usages.is_some());
-            let none_left = units.is_empty() && !blocked.is_empty();
-            refused.extend(blocked);
-            if none_left {
+            let before = refused.len();
+            let units = self.unblocked(units, usages.is_some(), &mut refused);
+            if units.is_empty() && refused.len() > before {
                 continue;
             }
             let request = RouteRequest {
@@ -170,22 +169,6 @@ impl<'a> Routing<'a> {
             }
             None => Err(self.none(refused)),
         }
-    }
-
-    /// Those whose requests would leave. Who names a provider is told by the denial itself; nobody else's file is to fail
-    /// for it.
-    fn unblocked(&self, units: &[&'a ProviderUnit], sending: bool) -> (Vec<&'a ProviderUnit>, Vec<Refused>) {
-        let (mut left, mut blocked) = (Vec::new(), Vec::new());
-        for unit in units {
-            match &unit.blocked {
-                Some(why) if sending && self.pinned.is_none() => blocked.push(Refused {
-                    name: unit.name.clone(),
-                    reason: Reason::Blocked(why.clone()),
-                }),
-                _ => left.push(*unit),
-            }
-        }
-        (left, blocked)
     }
 
     fn candidates<'b>(&self, units: &[&'b ProviderUnit], usages: Option<&'b Usages>) -> Vec<Candidate<'b>> {
