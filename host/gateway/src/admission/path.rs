@@ -40,7 +40,10 @@ fn not_a_folder(opened: Opened, path: &Path) -> Result<Opened> {
     if text.ends_with(b"/") || text.ends_with(b"/.") {
         return Err(Error::new(
             ErrorCode::PathNotFound,
-            format!("{} does not exist: that is a folder's name, and a file lies there", path.display()),
+            format!(
+                "{} does not exist: that is a folder's name, and a file lies there",
+                path.display()
+            ),
         )
         .hint("write the path without the `/` at its end"));
     }
@@ -120,8 +123,15 @@ fn missing(absolute: &Path) -> Option<PathBuf> {
             }
             Ok(_) => reached = next,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let rest = left.iter().rev().filter(|part| *part != ".");
-                return Some(rest.fold(next, |path, part| path.join(part)));
+                // Behind what is missing, `..` is a word.
+                return Some(left.iter().rev().fold(next, |mut path, part| {
+                    if part == ".." {
+                        path.pop();
+                    } else if part != "." {
+                        path.push(part);
+                    }
+                    path
+                }));
             }
             Err(_) => return None,
         }
