@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Config, ConfigErrors, DiskPaths, Facts, Input};
+use loadlock_config::{Config, ConfigErrors, DiskPaths, Input, MachineFacts};
 use loadlock_gateway::{Builtins, Error, ErrorCode, Gateway, Result, Setup};
 use loadlock_sandbox::EngineOptions;
 
@@ -127,7 +127,7 @@ impl Builder {
 
     fn parse(&self) -> Result<Config> {
         let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, message);
-        let facts = Facts::of_this_process().map_err(|error| {
+        let facts = MachineFacts::of_this_process().map_err(|error| {
             invalid(format!("the current directory cannot be read: {error}")).hint("change to a folder that exists")
         })?;
         let (path, mut text) = match (&self.text, &self.file) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loadlock_policy::model::{Failure, RemoteFile};
 use loadlock_sandbox::files::{AdmittedInput, GrantRoot, Protected, Watch};
-use loadlock_sandbox::provider::{FileFacts, Provider, ProviderGrants, UploadOptions};
+use loadlock_sandbox::provider::{FileDescription, Provider, ProviderGrants, UploadOptions};
 use loadlock_sandbox::{CallReport, CompileOptions, EngineOptions, Limits, LoadError, Sandbox, Source};
 use tempfile::TempDir;
 
@@ -89,9 +89,9 @@ impl Cell {
     }
 
     /// What admission makes of a file beneath the root.
-    pub fn admit(&self, name: &str) -> (AdmittedInput, FileFacts) {
+    pub fn admit(&self, name: &str) -> (AdmittedInput, FileDescription) {
         let opened = self.root.open_file(name.as_ref()).unwrap();
-        let facts = FileFacts {
+        let facts = FileDescription {
             name: name.rsplit('/').next().unwrap().to_owned(),
             size: opened.identity.size,
             media_type: "application/octet-stream".to_owned(),

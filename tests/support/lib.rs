@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Config, ConfigErrors, Facts, load_with};
+use loadlock_config::{Config, ConfigErrors, MachineFacts, load_with};
 use loadlock_gateway::{
     Door, File, FilePage, Gateway, ListRequest, Principal, Result, Setup, Silent, Source, Target, UploadRequest,
 };
@@ -134,7 +134,7 @@ impl World {
         };
         let file = self.path("loadlock.toml");
         std::fs::write(&file, text).unwrap();
-        let facts = Facts {
+        let facts = MachineFacts {
             cwd: self.path("files"),
             user_home: None,
             data_dir: None,

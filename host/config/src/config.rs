@@ -14,7 +14,7 @@ use crate::error::{Code, ConfigError, ConfigErrors, Defect};
 use crate::explain::Explained;
 use crate::grants::{self, Grant};
 use crate::origin::Provenance;
-use crate::paths::{Facts, PathKind, Paths};
+use crate::paths::{MachineFacts, PathKind, Paths};
 use crate::provider::{self, ConfiguredProvider, Connection};
 use crate::read::source::{Document, ValueSource};
 use crate::read::{ConfigReader, ListItem, schema};
@@ -75,7 +75,7 @@ pub struct Input<'a> {
     /// The environment. Only `LOADLOCK_*` is looked at.
     pub env: &'a BTreeMap<String, String>,
     /// Directories of this process.
-    pub facts: &'a Facts,
+    pub facts: &'a MachineFacts,
     /// The disk.
     pub paths: &'a dyn Paths,
 }
@@ -84,12 +84,12 @@ pub struct Input<'a> {
 ///
 /// ```
 /// use std::collections::BTreeMap;
-/// use loadlock_config::{DiskPaths, Facts, Input, parse};
+/// use loadlock_config::{DiskPaths, MachineFacts, Input, parse};
 ///
-/// let facts = Facts {
+/// let facts = MachineFacts {
 ///     cwd: std::env::temp_dir(),
 ///     data_dir: Some(std::env::temp_dir().join("data")),
-///     ..Facts::default()
+///     ..MachineFacts::default()
 /// };
 /// let text = "[retry]\natempts = 4\n";
 /// let file = Some((std::path::Path::new("loadlock.toml"), text));

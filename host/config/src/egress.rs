@@ -88,27 +88,28 @@ fn rule<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<
     let methods = record.texts(reader, "methods");
     let url = record.text(reader, "url")?;
     let methods = parse_methods(reader, record, &methods?);
-    match parse_url(&url.text).map_err(url_defect) {
-        Err(defect) => reader.fail(record.key_of("url"), &url.origin, defect),
-        Ok((origin, prefix)) => match address::check_host(&origin.host, private).map_err(address_defect) {
-            Err(defect) => reader.fail(record.key_of("url"), &url.origin, defect),
-            Ok(()) => {
-                let grant = EgressGrant {
-                    origin,
-                    prefix,
-                    methods,
-                    private,
-                };
-                let rule = EgressRule {
-                    grant,
-                    origin: record.origin.clone(),
-                };
-                reader.explain(&record.key, rule.grant.describe(), &record.origin);
-                return Some(rule);
-            }
+    let parsed = parse_url(&url.text).map_err(url_defect).and_then(|(origin, prefix)| {
+        address::check_host(&origin.host, private).map_err(address_defect)?;
+        Ok((origin, prefix))
+    });
+    let (origin, prefix) = match parsed {
+        Ok(parsed) => parsed,
+        Err(defect) => {
+            reader.fail(record.key_of("url"), &url.origin, defect);
+            return None;
+        }
+    };
+    let rule = EgressRule {
+        grant: EgressGrant {
+            origin,
+            prefix,
+            methods,
+            private,
         },
-    }
-    None
+        origin: record.origin.clone(),
+    };
+    reader.explain(&record.key, rule.grant.describe(), &record.origin);
+    Some(rule)
 }
 
 fn parse_methods<'a>(

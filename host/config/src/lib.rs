@@ -1,6 +1,6 @@
 //! Loadlock's configuration: one TOML file and `LOADLOCK_*` variables, typed, with an origin for every value.
 //!
-//! [`parse`] is pure: text, variables, [`Facts`] and a look at [`Paths`] come in, a [`Config`] or every
+//! [`parse`] is pure: text, variables, [`MachineFacts`] and a look at [`Paths`] come in, a [`Config`] or every
 //! [`ConfigError`] comes out. [`load`] reads the real ones. [`SETTINGS`] is the one table that parsing, suggestions,
 //! [`explain`] and the [documentation] are made from.
 //!
@@ -39,7 +39,7 @@ pub use explain::{Explained, explain};
 pub use grants::Grant;
 pub use load::{MAX_FILE_BYTES, load, load_with};
 pub use origin::{FilePosition, Provenance};
-pub use paths::{DiskPaths, Facts, LookError, PathKind, Paths};
+pub use paths::{DiskPaths, LookError, MachineFacts, PathKind, Paths};
 pub use provider::{ConfiguredProvider, Connection};
 pub use sections::{SandboxLimits, UploadLimits, ValidatorSection};
 pub use server::{ServerSection, TlsPaths};

@@ -10,12 +10,12 @@ use directories::BaseDirs;
 use crate::config::{Config, Input, parse};
 use crate::error::{Code, ConfigErrors, Defect};
 use crate::origin::Provenance;
-use crate::paths::{DiskPaths, Facts};
+use crate::paths::{DiskPaths, MachineFacts};
 
 /// Largest configuration file. A file this big is not a configuration; reading has a bound.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
-impl Facts {
+impl MachineFacts {
     /// Those of this process.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Facts {
 /// # Errors
 /// All the defects.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
-    let facts = Facts::of_this_process().map_err(|error| {
+    let facts = MachineFacts::of_this_process().map_err(|error| {
         let what = format!("The current directory cannot be read: {error}");
         one(
             Defect::new(Code::Unreadable, what, "Change to a folder that exists."),
@@ -54,7 +54,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
 pub fn load_with(
     file: Option<&Path>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
-    facts: &Facts,
+    facts: &MachineFacts,
 ) -> Result<Config, ConfigErrors> {
     let env = variables(env)?;
     let (file, origin) = match (file, env.get("LOADLOCK_CONFIG")) {

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Directories of the running process and its user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct MachineFacts {
     /// Current directory, absolute.
     pub cwd: PathBuf,
     /// The user's home directory, for `~/`.
@@ -73,7 +73,7 @@ fn refused(error: std::io::Error) -> LookError {
 }
 
 /// Makes `written` absolute: `~/` is the user's home, anything relative continues `base`.
-pub(crate) fn absolute(written: &str, base: &Path, facts: &Facts) -> PathBuf {
+pub(crate) fn absolute(written: &str, base: &Path, facts: &MachineFacts) -> PathBuf {
     let rest = written.strip_prefix("~/").or((written == "~").then_some(""));
     match (rest, &facts.user_home) {
         (Some(rest), Some(home)) => home.join(rest),

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use loadlock_config::{Code, Config, ConfigErrors, Facts, Provenance, load_with};
+use loadlock_config::{Code, Config, ConfigErrors, MachineFacts, Provenance, load_with};
 use tempfile::TempDir;
 
 struct Place {
@@ -26,7 +26,7 @@ impl Place {
 
     fn load(&self, file: Option<&str>, env: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
         let root = self.dir.path();
-        let facts = Facts {
+        let facts = MachineFacts {
             cwd: root.join("work"),
             user_home: None,
             data_dir: Some(root.join("data")),
@@ -98,10 +98,10 @@ fn links_are_followed_before_folders_are_compared() {
 fn a_variable_that_is_not_text_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let place = Place::new();
-    let facts = Facts {
+    let facts = MachineFacts {
         cwd: place.dir.path().into(),
         data_dir: Some(place.dir.path().join("data")),
-        ..Facts::default()
+        ..MachineFacts::default()
     };
     let broken = OsString::from_vec(vec![0xff]);
     let errors = load_with(None, [("LOADLOCK_HOME".into(), broken.clone())], &facts).unwrap_err();

@@ -47,7 +47,7 @@ async fn a_grant_that_is_not_private_gets_no_connection_of_one_that_is() {
         if private {
             answer.unwrap().into_body().collect().await.unwrap();
         } else {
-            let refused = answer.err().expect("a connection of the private grant was used");
+            let refused = answer.expect_err("a connection of the private grant was used");
             assert!(matches!(refused, Error::AddressRefused { .. }), "{refused}");
         }
     }

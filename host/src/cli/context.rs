@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use loadlock::config::{Config, DiskPaths, Facts, load_with};
+use loadlock::config::{Config, DiskPaths, MachineFacts, load_with};
 use loadlock::gateway::Setup;
 use loadlock::{Door, Error, ErrorCode, Gateway, Principal, local};
 use zeroize::Zeroizing;
@@ -43,7 +43,7 @@ async fn asked(config: Config, output: &Output, look_only: bool) -> Result<Asked
 
 /// The configuration that the arguments and the environment name.
 pub(crate) fn configuration(globals: &Globals) -> Result<Config, Failure> {
-    let facts = Facts::of_this_process().map_err(|error| {
+    let facts = MachineFacts::of_this_process().map_err(|error| {
         Error::new(
             ErrorCode::ConfigInvalid,
             format!("the current directory cannot be read: {error}"),

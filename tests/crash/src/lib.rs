@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Facts, load_with};
+use loadlock_config::{MachineFacts, load_with};
 use loadlock_gateway::{
     Body, CancellationToken, Door, Error, Event, Gateway, Principal, Progress, Setup, Silent, Source, Target,
     UploadRequest,
@@ -120,7 +120,7 @@ impl Said {
 pub async fn open(config: &Path) -> Result<(Gateway, Principal), Error> {
     let place = config.parent().unwrap();
     let home = place.join("home");
-    let facts = Facts {
+    let facts = MachineFacts {
         cwd: place.join("files"),
         user_home: None,
         data_dir: None,

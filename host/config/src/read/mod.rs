@@ -18,7 +18,7 @@ use source::{FoundValue, Raw, ValueSource};
 use crate::error::{Code, ConfigError, Defect};
 use crate::explain::Explained;
 use crate::origin::Provenance;
-use crate::paths::{Facts, PathKind, Paths, absolute};
+use crate::paths::{MachineFacts, PathKind, Paths, absolute};
 use crate::settings::{self, SettingKind};
 
 /// One string of a list.
@@ -33,7 +33,7 @@ pub(crate) struct ListItem {
 /// Reads settings one after the other and keeps what went wrong.
 pub(crate) struct ConfigReader<'a> {
     pub(crate) source: &'a ValueSource<'a>,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: &'a MachineFacts,
     pub(crate) paths: &'a dyn Paths,
     /// Folder of the configuration file, absolute.
     pub(crate) base: PathBuf,

@@ -1,11 +1,12 @@
 //! The one table that parsing, `explain`, suggestions and the documentation are made from.
 
+mod fields;
 mod table;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-pub(crate) use table::COMPONENT;
+pub(crate) use fields::COMPONENT;
 pub use table::{ENVIRONMENT, SETTINGS};
 
 use loadlock_policy::model::Role;

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Code, Config, ConfigError, Explained, Facts, Input, LookError, PathKind, Paths, explain, parse};
+use loadlock_config::{
+    Code, Config, ConfigError, Explained, Input, LookError, MachineFacts, PathKind, Paths, explain, parse,
+};
 
 pub(crate) const FILE: &str = "/etc/loadlock.toml";
 
@@ -60,7 +62,7 @@ impl Machine {
     }
 
     pub(crate) fn parse_file(&self, text: Option<&str>) -> Result<Config, Vec<ConfigError>> {
-        let facts = Facts {
+        let facts = MachineFacts {
             cwd: self.cwd.into(),
             user_home: Some("/user".into()),
             data_dir: self.data_dir.map(PathBuf::from),

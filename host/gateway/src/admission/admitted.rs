@@ -120,8 +120,8 @@ impl AdmittedFile {
     }
 
     /// What a provider is told beside the bytes.
-    pub(crate) fn facts(&self, sha256: Option<&str>) -> provider::FileFacts {
-        provider::FileFacts {
+    pub(crate) fn facts(&self, sha256: Option<&str>) -> provider::FileDescription {
+        provider::FileDescription {
             name: self.name.clone(),
             size: self.size(),
             media_type: self.media_type.clone(),

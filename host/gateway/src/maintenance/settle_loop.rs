@@ -4,7 +4,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use loadlock_policy::upkeep::{SETTLE_INTERVAL, Waiting};
+use loadlock_policy::upkeep::{SETTLE_INTERVAL, SettleQueue};
 use loadlock_sandbox::tracker::{RemoteState, RemotesQuery};
 use rand::RngExt;
 
@@ -22,7 +22,7 @@ const EXPIRE: u32 = 1_000;
 /// What one round hands to the next.
 #[derive(Debug, Default)]
 struct Memory {
-    waiting: Waiting,
+    waiting: SettleQueue,
     /// Where the last round stopped among the dying remote files: those that cannot be deleted must not hide the
     /// others.
     dying: Option<String>,

@@ -19,4 +19,4 @@ pub use balance::{BalanceLine, Finding, JournalBalance, LedgerBalance, ProviderB
 pub use compare::{Comparison, JournalFacts, LedgerRow, LedgerRowState, Listed, Ownership, compare};
 pub use on_use::{AfterStat, Seen, Use, after_stat, on_use};
 pub use plan::{Action, MassChange, Plan, Reason, mass_limit, plan};
-pub use schedule::{HEALTH_INTERVAL, SETTLE_GRACE, SETTLE_INTERVAL, Waiting, next_probe, told};
+pub use schedule::{HEALTH_INTERVAL, SETTLE_GRACE, SETTLE_INTERVAL, SettleQueue, next_probe, told};

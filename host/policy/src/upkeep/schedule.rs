@@ -60,16 +60,16 @@ pub const fn told(decides: bool, outcome: Outcome) -> Outcome {
 
 /// Open entries that nobody holds any more, and since when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Waiting(BTreeMap<String, Millis>);
+pub struct SettleQueue(BTreeMap<String, Millis>);
 
-impl Waiting {
+impl SettleQueue {
     /// Takes the entries that are open and held by nobody now; answers those that were so for [`SETTLE_GRACE`], the
     /// longest waiting first, and else in the order given. What is not named any more is forgotten, so this grows no
     /// larger than what is open.
     ///
     /// ```
-    /// use loadlock_policy::{Millis, upkeep::{SETTLE_GRACE, Waiting}};
-    /// let mut waiting = Waiting::default();
+    /// use loadlock_policy::{Millis, upkeep::{SETTLE_GRACE, SettleQueue}};
+    /// let mut waiting = SettleQueue::default();
     /// assert!(waiting.due(["a".to_owned()], Millis(5)).is_empty());
     /// assert_eq!(waiting.due(["a".to_owned(), "b".to_owned()], Millis(5) + SETTLE_GRACE), ["a"]);
     /// ```
@@ -91,8 +91,8 @@ impl Waiting {
     /// An entry is looked at: if it stays open it waits anew, behind all that were not.
     ///
     /// ```
-    /// use loadlock_policy::{Millis, upkeep::{SETTLE_GRACE, Waiting}};
-    /// let (mut waiting, open) = (Waiting::default(), || ["a".to_owned(), "b".to_owned()]);
+    /// use loadlock_policy::{Millis, upkeep::{SETTLE_GRACE, SettleQueue}};
+    /// let (mut waiting, open) = (SettleQueue::default(), || ["a".to_owned(), "b".to_owned()]);
     /// waiting.due(open(), Millis(5));
     /// waiting.looked_at("a", Millis(6));
     /// assert_eq!(waiting.due(open(), Millis(6) + SETTLE_GRACE), ["b", "a"]);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_entry_that_somebody_holds_again_starts_anew() {
-        let mut waiting = Waiting::default();
+        let mut waiting = SettleQueue::default();
         let open = || ["a".to_owned()];
         assert!(waiting.due(open(), Millis::ZERO).is_empty());
         assert!(waiting.due([], Millis(1)).is_empty());

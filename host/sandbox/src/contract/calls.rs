@@ -12,7 +12,7 @@ use wasmtime::component::InstancePre;
 
 use crate::model::auth::{AuthPolicy, Denial, Identified};
 use crate::model::coordination::{Acquired, Attempt, AuditCount, Leased, News, ProviderState, TenantLimits};
-use crate::model::provider::{FileFacts, ListQuery, UploadOptions};
+use crate::model::provider::{FileDescription, ListQuery, UploadOptions};
 use crate::model::tracker::{
     AccountUsage, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
     RemotesQuery,
@@ -37,7 +37,7 @@ pub(crate) trait ProviderCalls: Send + Sync {
     fn upload<'s>(
         &'s self,
         store: &'s mut Store<CallState>,
-        file: &FileFacts,
+        file: &FileDescription,
         path: String,
         options: &UploadOptions,
     ) -> Answered<'s, RemoteFile>;

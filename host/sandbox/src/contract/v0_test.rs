@@ -47,7 +47,7 @@ impl ValidatorCalls for OldValidator {
 fn validator(pre: InstancePre<CallState>) -> wasmtime::Result<Instantiate<dyn ValidatorCalls>> {
     let component = pre.component();
     let interface = component
-        .get_export_index(None, &export_of("validator", VERSION))
+        .get_export_index(None, export_of("validator", VERSION))
         .ok_or_else(|| wasmtime::format_err!("no validator"))?;
     let function = component
         .get_export_index(Some(&interface), "longest-name")

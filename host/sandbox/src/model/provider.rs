@@ -2,7 +2,7 @@
 
 /// What a provider is told of the file beside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileFacts {
+pub struct FileDescription {
     /// Display name.
     pub name: String,
     /// Bytes.

@@ -8,7 +8,7 @@ use crate::bindings::provider::ProviderComponent;
 use crate::bindings::provider::exports::loadlock::upload::provider as w;
 use crate::bindings::provider::loadlock::upload::types as t;
 use crate::contract::calls::{Answered, ProviderCalls};
-use crate::model::provider::{FileFacts, ListQuery, UploadOptions};
+use crate::model::provider::{FileDescription, ListQuery, UploadOptions};
 use crate::state::CallState;
 
 impl ProviderCalls for ProviderComponent {
@@ -22,7 +22,7 @@ impl ProviderCalls for ProviderComponent {
     fn upload<'s>(
         &'s self,
         store: &'s mut Store<CallState>,
-        file: &FileFacts,
+        file: &FileDescription,
         path: String,
         options: &UploadOptions,
     ) -> Answered<'s, m::RemoteFile> {
@@ -222,7 +222,7 @@ fn remote_ref(remote: &m::RemoteRef) -> w::RemoteRef {
     }
 }
 
-fn admitted_file(file: &FileFacts, path: String) -> t::AdmittedFile {
+fn admitted_file(file: &FileDescription, path: String) -> t::AdmittedFile {
     t::AdmittedFile {
         path,
         name: file.name.clone(),

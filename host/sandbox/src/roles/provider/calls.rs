@@ -7,7 +7,7 @@ use bytes::Bytes;
 use loadlock_policy::model::{ContentInfo, Deletion, Failure, Operation, Profile, RemoteFile, RemotePage, RemoteRef};
 use tokio::sync::mpsc;
 
-use super::{CallSetup, FileFacts, ListQuery, Provider, UploadOptions};
+use super::{CallSetup, FileDescription, ListQuery, Provider, UploadOptions};
 use crate::call::CallReport;
 use crate::error::CallError;
 use crate::files::{AdmittedInput, FilesCtx};
@@ -41,7 +41,7 @@ impl Provider {
     pub async fn upload(
         &self,
         input: &AdmittedInput,
-        file: &FileFacts,
+        file: &FileDescription,
         options: &UploadOptions,
         wall: Option<Duration>,
     ) -> CallReport<Result<RemoteFile, Failure>> {

@@ -21,7 +21,7 @@ mod calls;
 mod grants;
 mod running;
 
-pub use crate::model::provider::{FileFacts, ListQuery, UploadOptions};
+pub use crate::model::provider::{FileDescription, ListQuery, UploadOptions};
 pub use grants::ProviderGrants;
 use running::RunningCalls;
 

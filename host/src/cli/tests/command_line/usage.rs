@@ -92,6 +92,52 @@ fn every_mistake_in_the_configuration_is_named_with_its_place() {
 }
 
 #[test]
+fn what_is_granted_by_default_is_shown() {
+    let place = Place::new();
+    let name = place.file("report.txt", "hello");
+    let file = place.files().join("loadlock.toml");
+    let base = "http://127.0.0.1:9/v1";
+    std::fs::write(
+        &file,
+        format!("[providers.kimi]\nsettings = {{ base_url = \"{base}\" }}\n"),
+    )
+    .unwrap();
+    let run = |arguments: &[&str]| {
+        place
+            .run(&[arguments, &["--config", "loadlock.toml"]].concat())
+            .expect(0)
+    };
+
+    let shown = "what builtin:kimi asks for at its base URL (granted by default)";
+    let checked = run(&["config", "check"]).out;
+    assert!(checked.contains(&format!("kimi reaches {shown}")), "{checked}");
+    assert_eq!(
+        run(&["config", "check", "--json"]).objects()[0]["egress"]["kimi"],
+        shown
+    );
+    let explained = run(&["config", "explain"]).out;
+    assert!(
+        explained.contains(&format!("providers.kimi.egress\t{shown}\tdefault\t")),
+        "{explained}"
+    );
+
+    let route = run(&["route", &name]).out;
+    assert!(
+        route.contains(base) && route.contains("(granted by default)"),
+        "{route}"
+    );
+    let egress = &run(&["route", &name, "--json"]).objects()[0]["eligible"][0]["egress"];
+    assert_eq!(egress["by_default"], true);
+    assert!(
+        egress["rules"][0]
+            .as_str()
+            .unwrap()
+            .contains("http://127.0.0.1:9/v1/files"),
+        "{egress}"
+    );
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
     for arguments in [
