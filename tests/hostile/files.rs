@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use loadlock_policy::model::FailureKind;
+use loadlock_sandbox::Limits;
 use loadlock_sandbox::provider::ProviderGrants;
 use loadlock_tests::{Cell, Upload};
 
@@ -187,6 +188,52 @@ async fn links_that_were_planted_in_state_are_not_followed() {
     let report = cell.upload(&guest, "folder/mine.txt").await;
     assert_nothing_was_gained(&report);
     assert_eq!(std::fs::read_to_string(outside).unwrap(), SECRET);
+}
+
+/// What a component keeps in its own directory has an end, however it gets there.
+#[tokio::test]
+pub(crate) async fn fills_state() {
+    for way in [
+        "write", "stream", "append", "hole", "length", "nameless", "again", "files", "renamed", "folders",
+    ] {
+        let cell = Cell::new().await;
+        cell.file(&format!("{way}.txt"), "mine");
+        let grants = cell.grants();
+        let limits = Limits {
+            state_bytes: Some(1 << 20),
+            ..grants.limits.clone()
+        };
+        let guest = cell
+            .guest_with("fills_state", ProviderGrants { limits, ..grants })
+            .await;
+        let report = cell.upload(&guest, &format!("{way}.txt")).await;
+        assert_nothing_was_gained(&report);
+        let used = guest.state_use().unwrap();
+        assert!(
+            used.refused > 0 && used.bytes <= 1 << 20 && used.names <= 1_000,
+            "{way}: {used:?}"
+        );
+        // The next call meets the same end, and room comes back when it is made.
+        assert!(walk(&cell.path("state")) <= 1 << 20, "{way}");
+        for entry in std::fs::read_dir(cell.path("state")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                std::fs::remove_dir(path).unwrap()
+            } else {
+                std::fs::remove_file(path).unwrap()
+            }
+        }
+        assert_nothing_was_gained(&cell.upload(&guest, &format!("{way}.txt")).await);
+    }
+}
+
+fn walk(directory: &Path) -> u64 {
+    std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap())
+        .filter(|m| m.is_file())
+        .map(|m| m.len())
+        .sum()
 }
 
 /// A provider without an own directory gets none, and still only its file.

@@ -89,12 +89,46 @@ async fn links_to_nothing_are_nothing() {
     for path in ["loop-a", "loop-b", "loop-a/x"] {
         assert_eq!(gate.refusal(path).await, ErrorCode::PathNotAllowed, "{path}");
     }
-    let error = gate.upload("dangling-out").await.unwrap_err();
-    assert!(
-        matches!(error.code, ErrorCode::PathNotFound | ErrorCode::PathNotAllowed),
-        "{error}"
-    );
-    assert!(!error.message.contains("nowhere"), "{error}");
+}
+
+/// Whether there is something outside is not told: what is missing there is refused as what is there.
+#[tokio::test]
+async fn a_link_does_not_tell_what_is_outside() {
+    let world = scene();
+    symlink("../outside/./nowhere/deeper", world.path("files/out-deep")).unwrap();
+    symlink("sub/nowhere", world.path("files/in-nowhere")).unwrap();
+    let gate = Gate::open(&world).await;
+    for (there, nowhere) in [
+        ("out-file", "dangling-out"),
+        ("out-file", "out-deep"),
+        ("out-folder/secret.txt", "out-folder/nowhere.txt"),
+        (
+            "out-folder-relative/secret.txt",
+            "out-folder-relative/nowhere/deeper.txt",
+        ),
+    ] {
+        let refused = async |path: &str| {
+            let error = gate.upload(path).await.unwrap_err();
+            (error.code, error.message.replace(path, "PATH"), error.hint)
+        };
+        let (there, nowhere) = (refused(there).await, refused(nowhere).await);
+        assert_eq!(there, nowhere);
+        assert_eq!(nowhere.0, ErrorCode::PathNotAllowed);
+    }
+    for inside in ["in-nowhere", "in-folder/nowhere", "in-folder/nowhere/deeper"] {
+        assert_eq!(gate.refusal(inside).await, ErrorCode::PathNotFound, "{inside}");
+    }
+}
+
+/// A name with a `/` at its end is a folder's.
+#[tokio::test]
+async fn a_file_is_not_opened_as_a_folder() {
+    let world = scene();
+    let gate = Gate::open(&world).await;
+    for path in ["sub/a.txt/", "sub/a.txt/.", "sub/a.txt//", "in-file/"] {
+        assert_eq!(gate.refusal(path).await, ErrorCode::PathNotFound, "{path}");
+    }
+    assert!(gate.upload("sub/./a.txt").await.is_ok());
 }
 
 /// `/proc` gives every open file a name that no directory has.

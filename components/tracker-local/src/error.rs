@@ -11,7 +11,10 @@ pub(crate) enum LedgerError {
     NotOpen,
     #[error("the ledger cannot be read or written: {0}; check free space and permissions of the state directory")]
     Io(#[source] io::Error),
-    #[error("the ledger is damaged: {0}; restore it from a backup, or move it away and reconcile")]
+    #[error(
+        "the ledger is damaged: {0}; restore the files of its directory from a backup, or move all of them away \
+         and run `loadlock reconcile`"
+    )]
     Damaged(String),
     #[error(
         "the ledger has schema version {found}, but this component knows versions up to {known}; use the component \

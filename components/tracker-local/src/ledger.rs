@@ -2,7 +2,9 @@
 
 use crate::error::LedgerError;
 use crate::rows::{RemoteEntry, decode, encode};
-use crate::schema::{self, ClaimKey, META, Sums, VERSION, VERSION_KEY};
+use crate::schema::{self, ClaimKey, IDENTITY_KEY, META, Sums, VERSION, VERSION_KEY};
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 use redb::{
     Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table,
     WriteTransaction,
@@ -31,22 +33,46 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Reads all of the ledger against its checksums. redb itself does not look at them when it reads.
+    pub(crate) fn verify(&mut self) -> Result<(), LedgerError> {
+        // Every commit is in two phases, so a page that does not agree is damage and no commit that was cut off: redb
+        // refuses then, and changes nothing.
+        self.database.check_integrity()?;
+        Ok(())
+    }
+
+    /// A number that no other ledger has.
+    pub(crate) fn identity(&self) -> Result<u64, LedgerError> {
+        self.meta(IDENTITY_KEY)?
+            .ok_or_else(|| LedgerError::Damaged("it does not say which ledger it is".into()))
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<u64>, LedgerError> {
+        match self.database.begin_read()?.open_table(META) {
+            Ok(meta) => Ok(meta.get(key)?.map(|found| found.value())),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Brings an empty or older ledger to the current schema. A newer one is left alone.
     fn migrate(&self) -> Result<(), LedgerError> {
-        let found = match self.database.begin_read()?.open_table(META) {
-            Ok(meta) => meta.get(VERSION_KEY)?.map(|version| version.value()),
-            Err(redb::TableError::TableDoesNotExist(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        match found {
-            Some(version) if version == u64::from(VERSION) => Ok(()),
-            // There is no version before 1 but the empty ledger. The next version migrates here, in one transaction.
-            None => self.write(|tables| {
-                tables.meta.insert(VERSION_KEY, u64::from(VERSION))?;
-                Ok(())
-            }),
-            Some(found) => Err(LedgerError::NewerSchema { found, known: VERSION }),
+        // There is no version before 1 but the empty ledger. The next version migrates here, in one transaction.
+        let found = self.meta(VERSION_KEY)?;
+        if let Some(found) = found.filter(|found| *found != u64::from(VERSION)) {
+            return Err(LedgerError::NewerSchema { found, known: VERSION });
         }
+        // Ledgers had no identity at first.
+        if found.is_some() && self.meta(IDENTITY_KEY)?.is_some() {
+            return Ok(());
+        }
+        self.write(|tables| {
+            tables.meta.insert(VERSION_KEY, u64::from(VERSION))?;
+            tables
+                .meta
+                .insert(IDENTITY_KEY, RandomState::new().build_hasher().finish())?;
+            Ok(())
+        })
     }
 
     /// A consistent view of what is committed.

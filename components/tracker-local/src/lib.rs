@@ -41,16 +41,19 @@ use bindings::exports::loadlock::upload::tracker::{
 };
 use error::LedgerError;
 use ledger::Ledger;
+use place::Check;
 use std::sync::{Mutex, PoisonError};
 
 /// The one ledger of this instance. `None` until `open`, and after a storage error until the next call opens it again.
 static LEDGER: Mutex<Slot> = Mutex::new(Slot {
     opened: false,
+    check: Check::Small,
     ledger: None,
 });
 
 struct Slot {
     opened: bool,
+    check: Check,
     ledger: Option<Ledger>,
 }
 
@@ -65,8 +68,8 @@ fn with<T>(operation: impl FnOnce(&Ledger) -> Result<T, LedgerError>) -> Result<
     let outcome = match &slot.ledger {
         Some(ledger) => operation(ledger),
         None => {
-            let ledger = slot.ledger.insert(place::open()?);
-            operation(ledger)
+            let opened = place::open(slot.check)?;
+            operation(slot.ledger.insert(opened))
         }
     };
     outcome.map_err(|error| {
@@ -80,8 +83,16 @@ fn with<T>(operation: impl FnOnce(&Ledger) -> Result<T, LedgerError>) -> Result<
 
 impl Guest for Component {
     fn open() -> Result<u32, Failure> {
-        LEDGER.lock().unwrap_or_else(PoisonError::into_inner).opened = true;
-        with(|_| Ok(schema::VERSION))
+        let mut slot = LEDGER.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.opened {
+            // Called again, it checks all of the ledger; one that was found damaged is never opened without.
+            slot.check = Check::Whole;
+            slot.ledger = None;
+        }
+        slot.opened = true;
+        slot.ledger = Some(place::open(slot.check)?);
+        slot.check = Check::Small;
+        Ok(schema::VERSION)
     }
 
     fn find(key: DedupKey, now_ms: u64) -> Result<Option<RemoteRow>, Failure> {

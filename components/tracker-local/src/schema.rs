@@ -12,6 +12,9 @@ pub(crate) const VERSION: u32 = 1;
 /// Key of the version in [`META`].
 pub(crate) const VERSION_KEY: &str = "schema-version";
 
+/// Key in [`META`] of a number that no other ledger has.
+pub(crate) const IDENTITY_KEY: &str = "identity";
+
 /// Facts about the ledger itself.
 pub(crate) const META: Table<'_, &str, u64> = Table::new("meta");
 

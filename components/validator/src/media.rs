@@ -8,7 +8,7 @@ pub(crate) const UNKNOWN: &str = "application/octet-stream";
 
 /// Extensions that the library takes for something else than what people mean by them. [`UNKNOWN`] is for those that
 /// mean several things: the content says which.
-const CORRECTIONS: [(&str, &str); 19] = [
+const CORRECTIONS: [(&str, &str); 20] = [
     ("ts", "text/x-typescript"),
     ("mts", "text/x-typescript"),
     ("cts", "text/x-typescript"),
@@ -26,8 +26,9 @@ const CORRECTIONS: [(&str, &str); 19] = [
     ("bat", "application/x-bat"),
     ("cmd", "application/x-bat"),
     ("m3u8", "application/vnd.apple.mpegurl"),
-    // A screen saver of Windows is a program.
+    // A screen saver of Windows is a program, as is an add-in of Excel.
     ("scr", "application/x-msdownload"),
+    ("xll", "application/x-msdownload"),
     // A video, a piece of music, a module of GRUB.
     ("mod", UNKNOWN),
 ];

@@ -191,6 +191,8 @@ pub struct SandboxLimits {
     pub cpu: Duration,
     /// Time, waiting included.
     pub timeout: Duration,
+    /// What may be in the component's own directory. `None`: no limit for a built-in component, 1 GiB for another.
+    pub state: Option<Size>,
 }
 
 impl SandboxLimits {
@@ -199,6 +201,7 @@ impl SandboxLimits {
             memory: reader.get("sandbox.memory"),
             cpu: reader.get("sandbox.cpu"),
             timeout: reader.get("sandbox.timeout"),
+            state: reader.optional("sandbox.state").map(|(size, _)| size),
         }
     }
 
@@ -207,6 +210,9 @@ impl SandboxLimits {
             memory: reader.or(&format!("{section}.sandbox.memory"), self.memory),
             cpu: reader.or(&format!("{section}.sandbox.cpu"), self.cpu),
             timeout: reader.or(&format!("{section}.sandbox.timeout"), self.timeout),
+            state: reader
+                .written(&format!("{section}.sandbox.state"))
+                .map_or(self.state, |(size, _)| Some(size)),
         }
     }
 }

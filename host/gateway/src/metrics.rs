@@ -10,6 +10,7 @@ use std::time::Duration;
 use ::metrics::{Unit, counter, gauge, histogram};
 use loadlock_policy::breaker::Label;
 use loadlock_sandbox::CallUsage;
+use loadlock_sandbox::files::StateUse;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +144,12 @@ metrics! {
         "Questions about what other gateways do that the ledger did not answer; uploads went on without.";
     SPOOL = "loadlock_spool_bytes", Gauge, Bytes, [], &[],
         "Bytes of request bodies that are kept, on the disk or in memory.";
+    STATE_BYTES = "loadlock_provider_state_bytes", Gauge, Bytes, ["provider"], &[],
+        "Bytes in the provider's own directory since it wrote there, where `sandbox.state` limits it.";
+    STATE_NAMES = "loadlock_provider_state_names", Gauge, Count, ["provider"], &[],
+        "Files and folders in the provider's own directory, likewise.";
+    STATE_REFUSALS = "loadlock_provider_state_refusals_total", Counter, Count, ["provider"], &[],
+        "Changes of the provider's own directory that were refused, because it is full.";
     AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
         "Records written into the audit log by this process.";
     AUDIT_FAILURES = "loadlock_audit_write_failures_total", Counter, Count, [], &[],
@@ -192,6 +199,13 @@ pub(crate) fn breaker(provider: &str, label: Label) {
 /// Attempts under way at a provider.
 pub(crate) fn provider_in_flight(provider: &str, attempts: u32) {
     gauge!(PROVIDER_IN_FLIGHT, "provider" => provider.to_owned()).set(f64::from(attempts));
+}
+
+/// What a provider's component keeps in its own directory.
+pub(crate) fn provider_state(provider: &str, used: &StateUse) {
+    gauge!(STATE_BYTES, "provider" => provider.to_owned()).set(used.bytes as f64);
+    gauge!(STATE_NAMES, "provider" => provider.to_owned()).set(used.names as f64);
+    counter!(STATE_REFUSALS, "provider" => provider.to_owned()).absolute(used.refused);
 }
 
 /// Bytes of bodies that are kept.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use loadlock_config::ComponentSource;
 use loadlock_journal::Journal;
 use loadlock_sandbox::auth::Auth;
 use loadlock_sandbox::coordination::Coordination;
@@ -152,7 +153,7 @@ async fn components(
             settings: config.tracker.settings.clone().into_iter().collect(),
             state: Some(home.component_state("tracker", "ledger")?),
             network: network(setup, "tracker", &config.tracker, &Needs::AsGranted, &local_key)?.network,
-            limits: tracker_limits(),
+            limits: tracker_limits(&config.tracker.component.source),
         })
     };
     let (tracker_grants, coordination_grants) = (tracker_grants()?, tracker_grants()?);
@@ -190,8 +191,13 @@ async fn providers(
 }
 
 /// One call of a tracker: a transaction on its own disk.
-fn tracker_limits() -> Limits {
+fn tracker_limits(source: &ComponentSource) -> Limits {
     Limits {
+        // The embedded ledger may grow as the disk lets it.
+        state_bytes: match source {
+            ComponentSource::Builtin(_) => None,
+            ComponentSource::File(_) => Some(16 << 30),
+        },
         memory_bytes: 256 << 20,
         cpu: std::time::Duration::from_secs(30),
         wall: std::time::Duration::from_secs(60),

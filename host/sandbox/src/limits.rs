@@ -31,6 +31,9 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes that one host call may hand from the guest to the host.
     pub hostcall_bytes: usize,
+    /// Bytes that may be in the component's own directory, holes included, and that one call may write there; a name for
+    /// each 16 KiB of it, and at least 1,000. `None`: what the disk holds, and it is not counted.
+    pub state_bytes: Option<u64>,
     /// Entries in the resource table: descriptors, streams, pollables, requests.
     pub resources: usize,
     /// Calls into this component at once; further ones wait within their own `wall`.
@@ -53,6 +56,7 @@ impl Default for Limits {
             stdout_bytes: 8 << 30,
             header_bytes: 64 << 10,
             hostcall_bytes: 16 << 20,
+            state_bytes: Some(1 << 30),
             resources: 1_024,
             concurrency: 8,
         }

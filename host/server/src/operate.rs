@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::request::Parts;
-use loadlock_gateway::{Door, Principal, ProviderView, Reconcile, Scope};
+use loadlock_gateway::{Door, Error, ErrorCode, Principal, ProviderView, Reconcile, Scope};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer::Refusal;
@@ -121,6 +121,18 @@ async fn reconcile(State(app): State<App>, Operator(who): Operator, request: Req
 }
 
 /// Books that do not agree are an answer, not a failure of asking.
-async fn fsck(State(app): State<App>, Operator(who): Operator) -> Answer {
-    Ok(Json(app.gateway().fsck(&who).await?).into_response())
+async fn fsck(State(app): State<App>, Operator(who): Operator, request: Request) -> Answer {
+    let gateway = app.gateway();
+    let sheet = match request.uri().query() {
+        None | Some("" | "deep=false") => gateway.fsck(&who).await?,
+        Some("deep=true") => gateway.fsck_deep(&who).await?,
+        Some(_) => {
+            let error = Error::new(
+                ErrorCode::RequestInvalid,
+                "the query is not `deep=true` or `deep=false`",
+            );
+            return Err(error.into());
+        }
+    };
+    Ok(Json(sheet).into_response())
 }

@@ -78,13 +78,18 @@ pub(crate) enum Command {
              that has
 a list was read. Unknown outcomes have a line of their own and do not unbalance it. With --json the
 sheet is one object: {\"lines\":[{\"name\",\"provider\",\"count\",\"expected\",\"finding\"}],\"not_listed\",
-\"balanced\"}.
+\"damaged\":[{\"provider\",\"remote_id\",\"sha256\"}],\"balanced\"}.
 
 Examples:
   loadlock fsck
+  loadlock fsck --deep
   loadlock fsck --json | jq '.lines[] | select(.finding == \"unbalanced\")'"
     )]
-    Fsck,
+    Fsck {
+        /// Also read every stored file and compare it with its digest, where its vendor gives the bytes back
+        #[arg(long)]
+        deep: bool,
+    },
     /// Serve one MCP client on standard input and output
     #[command(
         after_help = "For MCP clients that start their servers themselves. Messages go over standard input and output,

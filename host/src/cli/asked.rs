@@ -78,10 +78,11 @@ impl Asked {
         }
     }
 
-    pub(crate) async fn fsck(&self) -> Result<BalanceSheet> {
+    pub(crate) async fn fsck(&self, deep: bool) -> Result<BalanceSheet> {
         match self {
+            Self::Own(own) if deep => own.gateway.fsck_deep(&own.who).await,
             Self::Own(own) => own.gateway.fsck(&own.who).await,
-            Self::Running(running) => running.fsck().await,
+            Self::Running(running) => running.fsck(deep).await,
         }
     }
 }

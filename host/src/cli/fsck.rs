@@ -10,9 +10,9 @@ use super::output::{BAD, DIM, GOOD, Output, styled};
 use super::table::Table;
 use super::text::safe;
 
-pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Failure> {
+pub(crate) async fn run(globals: &Globals, output: &Output, deep: bool) -> Result<Status, Failure> {
     let gateway = ask_to_look(configuration(globals)?, output).await?;
-    let sheet = patiently(output, "comparing", gateway.fsck()).await?;
+    let sheet = patiently(output, "comparing", gateway.fsck(deep)).await?;
     if output.json {
         output.object(&sheet)?;
     } else {
@@ -43,6 +43,17 @@ pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Fa
             output.note(styled(
                 DIM,
                 format_args!("{} is not compared: {}", safe(&one.provider), safe(why)),
+            ));
+        }
+        for one in &sheet.damaged {
+            output.note(styled(
+                BAD,
+                format_args!(
+                    "{} of {} is not what was uploaded: upload the content with SHA-256 {} again",
+                    safe(&one.remote_id),
+                    safe(&one.provider),
+                    safe(&one.sha256)
+                ),
             ));
         }
         output.note(if sheet.balanced {

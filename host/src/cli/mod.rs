@@ -93,7 +93,7 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
         Command::Route(command) => asynchronous(route::run(&globals, output, command)),
         Command::Reconcile(command) => asynchronous(reconcile::run(&globals, output, command)),
         Command::Tracker(command) => asynchronous(tracker::run(&globals, output, command)),
-        Command::Fsck => asynchronous(fsck::run(&globals, output)),
+        Command::Fsck { deep } => asynchronous(fsck::run(&globals, output, deep)),
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         taken("a", &exe, pe),
         taken("a.dll", &exe, "application/x-msdownload"),
         taken("a.scr", &exe, "application/x-msdownload"),
+        taken("a.xll", &exe, "application/x-msdownload"),
         taken("a.sys", &exe, pe),
         taken("a.cpl", &exe, pe),
         taken("font.fon", &exe, pe),

@@ -305,6 +305,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "Most time that one call may take, waiting included.",
     },
     Setting {
+        places: &["sandbox.state", "providers.<name>.sandbox.state"],
+        kind: size(64 * KIB, 64 * TIB),
+        default: Preset::Described("no limit for built-in components, 1 GiB for others"),
+        meaning: "Most bytes in the component's own directory, holes in files included, and most that one call writes \
+                  there; a file or folder for each 16 KiB of it, and at least 1,000.",
+    },
+    Setting {
         places: &["router.size_threshold"],
         kind: size(1, 64 * TIB),
         default: Preset::Described("none: providers are chosen by what they can take"),

@@ -4,6 +4,7 @@
 //! learns nothing about the disk, and is then opened beneath the grant's handle, where no link is followed. A path that
 //! goes through a link inside the grant is resolved once and judged again as the path that it leads to.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use crate::principal::{Door, Principal};
 pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
     // A decision is one line of the log, whatever the path says.
     let shown = path.display().to_string().escape_debug().to_string();
-    match open(grants, who, path, current_dir) {
+    match open(grants, who, path, current_dir).and_then(|opened| not_a_folder(opened, path)) {
         Ok(opened) => {
             tracing::info!(target: "loadlock::path", subject = who.subject(), tenant = who.tenant(), "[PATH] allowed \
                  {shown}");
@@ -32,6 +33,19 @@ pub(crate) fn open_path(grants: &Grants, who: &Principal, path: &Path, current_d
             Err(error)
         }
     }
+}
+
+/// A file is not opened by the name of a folder, as no program opens it.
+fn not_a_folder(opened: Opened, path: &Path) -> Result<Opened> {
+    let text = path.as_os_str().as_bytes();
+    if text.ends_with(b"/") || text.ends_with(b"/.") {
+        return Err(Error::new(
+            ErrorCode::PathNotFound,
+            format!("{} does not exist: that is a folder's name, and a file lies there", path.display()),
+        )
+        .hint("write the path without the `/` at its end"));
+    }
+    Ok(opened)
 }
 
 fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path>) -> Result<Opened> {
@@ -62,31 +76,58 @@ fn open(grants: &Grants, who: &Principal, path: &Path, current_dir: Option<&Path
         }
     }
     // A link or `..` on the way: judge the path that it leads to.
+    // A `/` at its end is left out until it is known what is there.
     let absolute = current_dir.map_or_else(|| path.to_owned(), |dir| dir.join(path));
+    let absolute: PathBuf = absolute.components().collect();
     let real: PathBuf = match absolute.canonicalize() {
         Ok(real) => real,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && lexically_granted(&absolute, &ask) => {
-            return Err(open_error(path, OpenError::NotFound));
+        // "Not found" gives nothing away only where what is missing would lie in a grant.
+        Err(_) => {
+            let is_granted = missing(&absolute).is_some_and(|missing| ask(&missing).is_ok());
+            return Err(match is_granted {
+                true => open_error(path, OpenError::NotFound),
+                false => not_allowed(path, direct.err()),
+            });
         }
-        Err(_) => return Err(not_allowed(path, direct.err())),
     };
     let found = ask(&real).map_err(|denied| not_allowed(path, Some(denied)))?;
     let file = first(grants, &found).map_err(|error| open_error(path, error))?;
     admit(grants, &found, file, path)
 }
 
-/// Whether the path, with `..` taken as words, lies in a grant: then "not found" gives nothing away.
-fn lexically_granted(absolute: &Path, ask: &dyn Fn(&Path) -> std::result::Result<Vec<Resolved>, PathDenied>) -> bool {
-    let mut plain = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            std::path::Component::ParentDir => {
-                plain.pop();
+/// Links that are followed on one path; Linux follows as many.
+const MAX_LINKS: usize = 40;
+
+/// Where a path leads to at which there is nothing, links and `..` followed as the kernel does. None if something is
+/// there, or nobody can say.
+fn missing(absolute: &Path) -> Option<PathBuf> {
+    let owned = |path: &Path| -> Vec<OsString> { path.iter().rev().map(OsString::from).collect() };
+    let mut left = owned(absolute);
+    let mut reached = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            reached.pop();
+            continue;
+        }
+        let next = reached.join(&part);
+        match std::fs::symlink_metadata(&next) {
+            Ok(found) if found.is_symlink() => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return None;
+                }
+                left.extend(owned(&std::fs::read_link(&next).ok()?));
             }
-            other => plain.push(other),
+            Ok(_) => reached = next,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let rest = left.iter().rev().filter(|part| *part != ".");
+                return Some(rest.fold(next, |path, part| path.join(part)));
+            }
+            Err(_) => return None,
         }
     }
-    ask(&plain).is_ok()
+    None
 }
 
 fn first(grants: &Grants, found: &[Resolved]) -> std::result::Result<OpenedFile, OpenError> {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorCode, Result, answered, call_error};
 use crate::principal::{Principal, Scope};
 use crate::records::record_of;
 use crate::state::gateway::Gateway;
+use crate::upload::content_check::follow;
 use crate::view::{File, FilePage};
 
 /// Which files to list.
@@ -80,24 +81,23 @@ impl Gateway {
     async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
         let now = self.0.clock.wall_ms();
         self.0.flush_for(|waiting, _| waiting == id).await;
-        match answered(
-            self.0
-                .ledger
-                .tracker
-                .get(who.tenant().to_owned(), id.to_owned(), now)
-                .await,
-        ) {
+        let tracker = &self.0.ledger.tracker;
+        let away = match answered(tracker.get(who.tenant().to_owned(), id.to_owned(), now).await) {
             Ok(Some(found)) => return Ok(found),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the tracker is away; asking the journal"),
-        }
+            Ok(None) => not_found(id),
+            // Nobody can say then that there is no such file.
+            Err(error) => {
+                tracing::warn!(%error, "the tracker is away; asking the journal");
+                error
+            }
+        };
         // Accepted and not recorded yet: the file is there all the same.
         let row = self.0.journal.entry(id)?;
         row.filter(|row| {
             row.intent.tenant == who.tenant() && matches!(row.state, loadlock_journal::State::Accepted { .. })
         })
         .and_then(|row| record_of(&row))
-        .ok_or_else(|| not_found(id))
+        .ok_or(away)
     }
 
     /// Streams a file's content: the bytes, or the text that the vendor extracted from them.
@@ -163,9 +163,12 @@ impl Gateway {
             purpose: record.key.purpose.clone(),
         };
         let bytes = record.bytes;
+        let (account, sha256) = (record.key.account.clone(), record.key.sha256.clone());
         let read = async move {
             let unit = gateway.0.providers.named(&name)?;
-            let report = unit.component.content(&remote, sink).await;
+            let (through, arriving) = Provider::content_channel();
+            let (report, followed) =
+                tokio::join!(unit.component.content(&remote, through), follow(arriving, Some(&sink)));
             crate::state::provider::log_call(&name, &report);
             match report.outcome {
                 // An empty success would let a model make the file's content up.
@@ -181,7 +184,18 @@ impl Gateway {
                     ErrorCode::ProviderFailed,
                     format!("`{name}` promised the file's bytes and answered with something else"),
                 )),
-                Ok(Ok(info)) => Ok(info),
+                Ok(Ok(info)) if info.kind == ContentKind::Raw && !followed.agrees(&sha256) => {
+                    gateway.0.damaged(&name, &account, &remote.id).await;
+                    Err(Error::new(
+                        ErrorCode::ProviderFailed,
+                        format!("what `{name}` has stored is not what was uploaded: its digest is another one"),
+                    )
+                    .hint("upload the content again, which stores it anew"))
+                }
+                Ok(Ok(info)) => {
+                    followed.finish(&sink).await;
+                    Ok(info)
+                }
                 Ok(Err(failure)) => Err(content_failure(&name, &failure)),
                 Err(error) => Err(call_error(&name, &error)),
             }

@@ -1,6 +1,8 @@
 //! Loading one provider: component, profile, network, account, resilience.
 
-use loadlock_config::{ConfiguredProvider, Egress};
+use std::sync::Arc;
+
+use loadlock_config::{ComponentSource, ConfiguredProvider, Egress};
 use loadlock_policy::Millis;
 use loadlock_policy::model::Profile;
 use loadlock_policy::retry::RetryPolicy;
@@ -36,6 +38,12 @@ pub(crate) async fn load_provider(
         cpu: configured.sandbox.cpu,
         wall: configured.sandbox.timeout,
         concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
+        state_bytes: match (&configured.sandbox.state, &configured.connection.component.source) {
+            (Some(size), _) => Some(size.0),
+            // Files on this machine are for its disk to hold.
+            (None, ComponentSource::Builtin(_)) => None,
+            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
+        },
         ..Limits::default()
     };
     let mut component = Provider::load(

@@ -7,6 +7,7 @@ use loadlock_policy::model::RemoteRef;
 use loadlock_policy::upkeep::{AfterStat, Seen, Use, after_stat, on_use};
 use loadlock_sandbox::tracker::{DedupKey, RemoteRow, RemoteState};
 
+use super::content_check::ReadThrough;
 use crate::error::{Result, answered};
 use crate::state::gateway::GatewayState;
 use crate::state::provider::ProviderUnit;
@@ -43,6 +44,7 @@ impl GatewayState {
             let seen = match self.ask(unit, &row).await {
                 AfterStat::Unasked => return Ok(DedupHit::Usable(Box::new(row))),
                 AfterStat::Undecided => return Ok(DedupHit::Undecided),
+                AfterStat::Confirmed if self.is_damaged(unit, &row).await => RemoteState::Missing,
                 AfterStat::Confirmed => RemoteState::Live,
                 AfterStat::Lost => RemoteState::Missing,
             };
@@ -58,6 +60,12 @@ impl GatewayState {
                  is uploaded again");
         }
         Ok(DedupHit::Nothing)
+    }
+
+    /// Whether a file that lies on this machine is not what was uploaded any more. A vendor is believed: reading there
+    /// costs what sending does.
+    async fn is_damaged(&self, unit: &ProviderUnit, row: &RemoteRow) -> bool {
+        !unit.component.grants().network.is_granted() && self.read_through(unit, row, STAT).await == ReadThrough::Differs
     }
 
     /// Asks the vendor about one remote file.

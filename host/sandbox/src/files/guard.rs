@@ -93,7 +93,11 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
         self.writable(&fd)?;
-        self.own().set_size(fd, size).await
+        let freed = self.cut(&fd, size);
+        self.spend(&fd, 0, size)?;
+        self.own().set_size(fd, size).await?;
+        self.ctx.spending.freed(freed, 0);
+        Ok(())
     }
 
     async fn set_times(
@@ -128,6 +132,8 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
         self.writable(&fd)?;
+        let length = bytes.len() as u64;
+        self.spend(&fd, length, offset.saturating_add(length))?;
         self.own().write(fd, bytes, offset).await
     }
 
@@ -169,7 +175,12 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         self.writable(&fd)?;
-        self.own().create_directory_at(fd, path).await
+        self.ctx.spending.name()?;
+        let made = self.own().create_directory_at(fd, path).await;
+        if made.is_err() {
+            self.ctx.spending.no_name();
+        }
+        made
     }
 
     async fn stat(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorStat> {
@@ -226,9 +237,7 @@ impl HostDescriptor for FilesView<'_> {
         let admitted = match self.visible(&fd) {
             Some(Visible::Root(admitted)) => admitted,
             Some(Visible::File(_)) => return Err(ErrorCode::NotDirectory.into()),
-            None => {
-                return self.own().open_at(fd, path_flags, path, open_flags, flags).await;
-            }
+            None => return self.open_own(fd, path_flags, path, open_flags, flags).await,
         };
         let changes = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
         let writes = DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY;
@@ -264,7 +273,9 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         self.writable(&fd)?;
-        self.own().remove_directory_at(fd, path).await
+        self.own().remove_directory_at(fd, path).await?;
+        self.ctx.spending.freed(0, 1);
+        Ok(())
     }
 
     async fn rename_at(
@@ -276,7 +287,13 @@ impl HostDescriptor for FilesView<'_> {
     ) -> FsResult<()> {
         self.writable(&fd)?;
         self.writable(&new_fd)?;
-        self.own().rename_at(fd, path, new_fd, new_path).await
+        let (is_there, length) = self.look_up(&new_fd, &new_path).await;
+        let replaces = is_there && !self.is_same(&fd, &path, &new_fd, &new_path).await;
+        self.own().rename_at(fd, path, new_fd, new_path).await?;
+        if replaces {
+            self.ctx.spending.removed(length.unwrap_or_default());
+        }
+        Ok(())
     }
 
     async fn symlink_at(&mut self, _fd: Resource<Descriptor>, _target: String, _path: String) -> FsResult<()> {
@@ -285,7 +302,10 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         self.writable(&fd)?;
-        self.own().unlink_file_at(fd, path).await
+        let (_, length) = self.look_up(&fd, &path).await;
+        self.own().unlink_file_at(fd, path).await?;
+        self.ctx.spending.removed(length.unwrap_or_default());
+        Ok(())
     }
 
     fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
@@ -309,12 +329,16 @@ impl HostDescriptor for FilesView<'_> {
 
     fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         self.writable(&fd)?;
-        self.own().write_via_stream(fd, offset)
+        let file = Resource::new_borrow(fd.rep());
+        let stream = self.own().write_via_stream(fd, offset)?;
+        self.metered(&file, stream, Some(offset))
     }
 
     fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
         self.writable(&fd)?;
-        self.own().append_via_stream(fd)
+        let file = Resource::new_borrow(fd.rep());
+        let stream = self.own().append_via_stream(fd)?;
+        self.metered(&file, stream, None)
     }
 
     async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> wasmtime::Result<bool> {

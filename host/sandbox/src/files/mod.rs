@@ -11,15 +11,19 @@ mod admitted;
 mod bytes;
 mod guard;
 mod held;
+mod quota;
 mod root;
 mod stream;
 mod visible;
 mod watch;
+mod written;
 
 pub use admitted::{AdmittedInput, InputError};
 pub use bytes::{FileBytes, Place};
+pub use quota::StateUse;
 pub use root::{GrantRoot, Identity, OpenError, OpenedFile, Protected, RootError};
 pub use watch::{ReadReport, Watch};
 
+pub(crate) use quota::{Quota, Spending};
 pub(crate) use stream::pipe_depth;
 pub(crate) use visible::{FILES, FilesCtx, FilesView, GuardedFiles};

@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 
 use super::admitted::AdmittedInput;
+use super::quota::Spending;
 
 /// Guest path of the grant root that holds the admitted file.
 pub(crate) const FILES: &str = "/files";
@@ -27,6 +28,8 @@ pub(crate) struct FilesCtx {
     pub(crate) admitted: Option<(AdmittedInput, String)>,
     /// The component's own directory, writable.
     pub(crate) state: Option<Arc<std::fs::File>>,
+    /// How much may be in it.
+    pub(crate) spending: Spending,
     /// Run file operations on the calling thread: for an actor that has a thread of its own.
     pub(crate) blocking: bool,
 }

@@ -9,7 +9,7 @@ use crate::call::{armed_store, limited, settled};
 use crate::component::Loaded;
 use crate::egress::Network;
 use crate::error::CallError;
-use crate::files::FilesCtx;
+use crate::files::{FilesCtx, Quota, Spending};
 use crate::limits::Limits;
 use crate::log::Log;
 use crate::state::{CallState, StateParts};
@@ -57,6 +57,7 @@ impl<B: Send + Sync> Recipe<B> {
                 environment: &self.environment,
                 files: FilesCtx {
                     state: self.state.clone(),
+                    spending: Spending::of(Quota::of(self.state.as_ref(), &self.limits).as_ref()),
                     blocking: thread == Thread::Own,
                     ..FilesCtx::default()
                 },

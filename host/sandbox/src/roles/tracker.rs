@@ -57,6 +57,9 @@ macro_rules! calls {
 }
 
 calls! {
+    /// Checks all that is stored, where the store can: the contract's second `open`.
+    verify() -> u32
+        = call_open, |version| version;
     /// The live, unexpired remote file for a key.
     find(key: DedupKey, now_ms: u64) -> Option<RemoteRow>;
     /// Whether a live remote file of this tenant and account has this size.

@@ -51,8 +51,8 @@ impl Running {
     }
 
     /// Checks the books against each other.
-    pub(crate) async fn fsck(&self) -> Result<BalanceSheet> {
-        let answer = self.get("/v1/loadlock/fsck").await?;
+    pub(crate) async fn fsck(&self, deep: bool) -> Result<BalanceSheet> {
+        let answer = self.get(&format!("/v1/loadlock/fsck?deep={deep}")).await?;
         typed(answer, "a balance sheet")
     }
 }
@@ -64,7 +64,7 @@ fn typed<T: DeserializeOwned>(answer: Value, wanted: &str) -> Result<T> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use loadlock::gateway::{NotListed, ProviderReconciled, Step, StepEnd, Unlisted, Verdict};
+    use loadlock::gateway::{Damaged, NotListed, ProviderReconciled, Step, StepEnd, Unlisted, Verdict};
     use loadlock_policy::upkeep::{Action, BalanceLine, Finding, Listed, MassChange, Reason};
     use serde::Serialize;
 
@@ -155,6 +155,11 @@ mod tests {
                 line(Finding::Unbalanced, None, Some(2)),
             ],
             not_listed: vec![none(Unlisted::CannotList), none(Unlisted::Failed("because".into()))],
+            damaged: vec![Damaged {
+                provider: "local".into(),
+                remote_id: "loc_1".into(),
+                sha256: "1".into(),
+            }],
             balanced: false,
         };
         assert_eq!(said(&sheet), sheet);

@@ -12,7 +12,7 @@ use crate::component::{Loaded, Sandbox, Source};
 use crate::contract::calls::{Called, Instantiate, ProviderCalls};
 use crate::egress::Network;
 use crate::error::{CallError, LoadError};
-use crate::files::{FilesCtx, GrantRoot};
+use crate::files::{FilesCtx, GrantRoot, Quota, Spending, StateUse};
 use crate::inspect::Inspection;
 use crate::log::{ContentPipe, Log};
 use crate::state::{CallState, StateParts};
@@ -36,6 +36,8 @@ pub struct Provider {
     roots: RwLock<Vec<Weak<GrantRoot>>>,
     permits: Arc<Semaphore>,
     running: RunningCalls,
+    /// Of its own directory.
+    quota: Option<Arc<Quota>>,
 }
 
 /// What one call may use.
@@ -73,6 +75,7 @@ impl Provider {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
             running: RunningCalls::default(),
             roots: RwLock::new(std::mem::take(&mut grants.roots).iter().map(Arc::downgrade).collect()),
+            quota: Quota::of(grants.state.as_ref(), &grants.limits),
             loaded,
             instantiate,
             environment,
@@ -88,6 +91,11 @@ impl Provider {
     /// What the component says about itself.
     pub fn inspection(&self) -> &Inspection {
         &self.loaded.inspection
+    }
+
+    /// What is in its own directory: nothing before it has written, or where there is no limit.
+    pub fn state_use(&self) -> Option<StateUse> {
+        self.quota.as_ref()?.used()
     }
 
     /// What it was granted.
@@ -141,6 +149,7 @@ impl Provider {
                 environment: &environment,
                 files: FilesCtx {
                     state: self.grants.state.clone(),
+                    spending: Spending::of(self.quota.as_ref()),
                     ..setup.files
                 },
                 hooks,

@@ -1,0 +1,106 @@
+//! Stored content against the digest of what was uploaded, on its way to whoever reads it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use loadlock_policy::model::{ContentKind, RemoteRef};
+use loadlock_sandbox::provider::Provider;
+use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::{Receiver, Sender};
+
+use crate::error::answered;
+use crate::state::gateway::GatewayState;
+use crate::state::provider::{ProviderUnit, log_call};
+
+/// What came through, and the last of it, which waits until the rest is known to be right.
+pub(crate) struct Followed {
+    last: Option<Bytes>,
+    digest: Sha256,
+}
+
+/// Passes content on, one chunk behind. Ends with the source, or when nobody reads any more.
+pub(crate) async fn follow(mut from: Receiver<Bytes>, to: Option<&Sender<Bytes>>) -> Followed {
+    let mut followed = Followed {
+        last: None,
+        digest: Sha256::new(),
+    };
+    while let Some(chunk) = from.recv().await {
+        followed.digest.update(&chunk);
+        let ready = followed.last.replace(chunk);
+        if let (Some(ready), Some(to)) = (ready, to)
+            && to.send(ready).await.is_err()
+        {
+            break;
+        }
+    }
+    followed
+}
+
+impl Followed {
+    /// Whether all of it has this digest.
+    pub(crate) fn agrees(&self, sha256: &str) -> bool {
+        hex::encode(self.digest.clone().finalize()) == sha256
+    }
+
+    /// Passes the last chunk on.
+    pub(crate) async fn finish(self, to: &Sender<Bytes>) {
+        if let Some(last) = self.last {
+            // Whoever has gone has no use for it.
+            let _ = to.send(last).await;
+        }
+    }
+}
+
+/// What reading a stored file shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadThrough {
+    /// It is what was uploaded.
+    Agrees,
+    /// It is not.
+    Differs,
+    /// It could not be read, or not in time.
+    Unread,
+    /// Its vendor gives back something else than the bytes, or nothing.
+    NotRaw,
+}
+
+impl GatewayState {
+    /// Reads all of a stored file and compares it with its digest.
+    pub(crate) async fn read_through(&self, unit: &ProviderUnit, row: &RemoteRow, within: Duration) -> ReadThrough {
+        let raw = |purpose: &loadlock_policy::model::PurposeProfile| purpose.content == ContentKind::Raw;
+        if !unit.profile.purpose(&row.key.purpose).is_some_and(raw) {
+            return ReadThrough::NotRaw;
+        }
+        let remote = RemoteRef {
+            id: row.remote_id.clone(),
+            purpose: row.key.purpose.clone(),
+        };
+        let (sink, arriving) = Provider::content_channel();
+        let reading = async { tokio::join!(unit.component.content(&remote, sink), follow(arriving, None)) };
+        let Ok((report, followed)) = tokio::time::timeout(within, reading).await else {
+            return ReadThrough::Unread;
+        };
+        log_call(&unit.name, &report);
+        match report.outcome {
+            Ok(Ok(_)) if followed.agrees(&row.key.sha256) => ReadThrough::Agrees,
+            Ok(Ok(_)) => ReadThrough::Differs,
+            _ => ReadThrough::Unread,
+        }
+    }
+
+    /// Takes note that a stored file is not what was uploaded: it is not given out again, and an upload of the content
+    /// stores it anew.
+    pub(crate) async fn damaged(&self, provider: &str, account: &str, remote_id: &str) {
+        tracing::error!(%provider, %remote_id, "a stored file is not what was uploaded; upload its content again");
+        let noted = self.ledger.tracker.observe(
+            account.to_owned(),
+            remote_id.to_owned(),
+            RemoteState::Missing,
+            self.clock.wall_ms(),
+        );
+        if let Err(error) = answered(noted.await) {
+            tracing::warn!(%error, "that could not be noted in the ledger");
+        }
+    }
+}
