@@ -41,7 +41,10 @@ fn not_a_folder(opened: Opened, path: &Path) -> Result<Opened> {
     if text.ends_with(b"/") || text.ends_with(b"/.") {
         return Err(Error::new(
             ErrorCode::PathNotFound,
-            format!("{} does not exist: that is a folder's name, and a file lies there", path.display()),
+            format!(
+                "{} does not exist: that is a folder's name, and a file lies there",
+                path.display()
+            ),
         )
         .hint("write the path without the `/` at its end"));
     }

@@ -8,7 +8,6 @@ use loadlock_policy::model::Profile;
 use loadlock_policy::retry::RetryPolicy;
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{Limits, Network, Sandbox};
-use std::sync::Arc;
 
 use super::{Needs, Setup, network, refused};
 use crate::admission::Grants;

@@ -65,7 +65,8 @@ impl GatewayState {
     /// Whether a file that lies on this machine is not what was uploaded any more. A vendor is believed: reading there
     /// costs what sending does.
     async fn is_damaged(&self, unit: &ProviderUnit, row: &RemoteRow) -> bool {
-        !unit.component.grants().network.is_granted() && self.read_through(unit, row, STAT).await == ReadThrough::Differs
+        !unit.component.grants().network.is_granted()
+            && self.read_through(unit, row, STAT).await == ReadThrough::Differs
     }
 
     /// Asks the vendor about one remote file.

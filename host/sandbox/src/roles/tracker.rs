@@ -56,10 +56,17 @@ macro_rules! calls {
     };
 }
 
-calls! {
+impl Tracker {
     /// Checks all that is stored, where the store can: the contract's second `open`.
-    verify() -> u32
-        = call_open, |version| version;
+    ///
+    /// # Errors
+    /// [`CallError`] if there is no answer.
+    pub async fn verify(&self) -> Answer<()> {
+        self.actor.ask(move |calls, store| calls.open(store)).await
+    }
+}
+
+calls! {
     /// The live, unexpired remote file for a key.
     find(key: DedupKey, now_ms: u64) -> Option<RemoteRow>;
     /// Whether a live remote file of this tenant and account has this size.
