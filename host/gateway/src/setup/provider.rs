@@ -32,19 +32,7 @@ pub(crate) async fn load_provider(
     let source = setup.source(&configured.connection.component, sandbox)?;
     let mut roots = grants.roots_of(&name);
     roots.push(spool);
-    let limits = Limits {
-        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
-        cpu: configured.sandbox.cpu,
-        wall: configured.sandbox.timeout,
-        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
-        state_bytes: match (&configured.sandbox.state, &configured.connection.component.source) {
-            (Some(size), _) => Some(size.0),
-            // Files on this machine are for its disk to hold.
-            (None, ComponentSource::Builtin(_)) => None,
-            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
-        },
-        ..Limits::default()
-    };
+    let limits = call_limits(setup, configured);
     let mut component = Provider::load(
         sandbox,
         &source,
@@ -103,6 +91,23 @@ pub(crate) async fn load_provider(
         name,
     };
     Ok(ProviderUnit::new(loaded, setup.clock.now()))
+}
+
+/// What one call of it may use.
+fn call_limits(setup: &Setup, configured: &ConfiguredProvider) -> Limits {
+    Limits {
+        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
+        cpu: configured.sandbox.cpu,
+        wall: configured.sandbox.timeout,
+        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
+        state_bytes: match (&configured.sandbox.state, &configured.connection.component.source) {
+            (Some(size), _) => Some(size.0),
+            // Files on this machine are for its disk to hold.
+            (None, ComponentSource::Builtin(_)) => None,
+            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
+        },
+        ..Limits::default()
+    }
 }
 
 /// Asks for the profile in two fresh instances: a component whose answer depends on anything but its settings could
