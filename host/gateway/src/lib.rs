@@ -13,7 +13,6 @@ mod api;
 mod audit;
 mod clock;
 mod cluster;
-mod content_check;
 mod error;
 mod fault;
 mod hash;

@@ -207,6 +207,13 @@ pub(crate) fn provider_in_flight(provider: &str, attempts: u32) {
     gauge!(PROVIDER_IN_FLIGHT, "provider" => provider.to_owned()).set(f64::from(attempts));
 }
 
+/// What a provider's component keeps in its own directory.
+pub(crate) fn provider_state(provider: &str, used: &StateUse) {
+    gauge!(STATE_BYTES, "provider" => provider.to_owned()).set(used.bytes as f64);
+    gauge!(STATE_NAMES, "provider" => provider.to_owned()).set(used.names as f64);
+    counter!(STATE_REFUSALS, "provider" => provider.to_owned()).absolute(used.refused);
+}
+
 /// Bytes of bodies that are kept.
 pub(crate) fn spool(bytes: u64) {
     gauge!(SPOOL).set(bytes as f64);

@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::audit::PendingAudit;
-use crate::content_check::follow;
 use crate::error::{Error, ErrorCode, Result, answered, call_error};
 use crate::principal::{Principal, Scope};
 use crate::records::record_of;
 use crate::state::gateway::Gateway;
+use crate::upload::content_check::follow;
 use crate::view::{File, FilePage};
 
 /// Which files to list.
@@ -82,13 +82,8 @@ impl Gateway {
     async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
         let now = self.0.clock.wall_ms();
         self.0.flush_for(|waiting, _| waiting == id).await;
-        let away = match answered(
-            self.0
-                .ledger
-                .tracker
-                .get(who.tenant().to_owned(), id.to_owned(), now)
-                .await,
-        ) {
+        let tracker = &self.0.ledger.tracker;
+        let away = match answered(tracker.get(who.tenant().to_owned(), id.to_owned(), now).await) {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => not_found(id),
             // Nobody can say then that there is no such file.

@@ -11,10 +11,10 @@ use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
 use serde::{Deserialize, Serialize};
 
 use super::inventory::Unlisted;
-use crate::content_check::Reading;
 use crate::error::{Error, ErrorCode, Result, answered};
 use crate::principal::{Principal, Scope};
 use crate::state::gateway::{Gateway, GatewayState};
+use crate::upload::content_check::ReadThrough;
 
 /// Journal, ledger, lists and spool, side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ impl Gateway {
         let state = &*self.0;
         // Nothing is settled while it is counted. Uploads may go on.
         let _one_at_a_time = state.open_entries.settling().await;
-        // Books that are damaged are not compared: what is missing in them would look like what never was.
+        // What is damaged is not compared: what is missing in it would look like what never was.
         answered(state.ledger.tracker.verify().await)?;
         let mut providers = Vec::new();
         let mut not_listed = Vec::new();
@@ -130,10 +130,10 @@ impl GatewayState {
                 continue;
             }
             match self.read_through(unit, &row, READ_TIME).await {
-                Reading::NotRaw => continue,
-                Reading::Agrees => read += 1,
-                Reading::Unread => {}
-                Reading::Differs => damaged.push(Damaged {
+                ReadThrough::NotRaw => continue,
+                ReadThrough::Agrees => read += 1,
+                ReadThrough::Unread => {}
+                ReadThrough::Differs => damaged.push(Damaged {
                     provider: unit.name.clone(),
                     remote_id: row.remote_id,
                     sha256: row.key.sha256,

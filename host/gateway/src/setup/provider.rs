@@ -1,12 +1,13 @@
 //! Loading one provider: component, profile, network, account, resilience.
 
+use std::sync::Arc;
+
 use loadlock_config::{ComponentSource, ConfiguredProvider, Egress};
 use loadlock_policy::Millis;
 use loadlock_policy::model::Profile;
 use loadlock_policy::retry::RetryPolicy;
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
 use loadlock_sandbox::{Limits, Network, Sandbox};
-use std::sync::Arc;
 
 use super::{Needs, Setup, network, refused};
 use crate::admission::Grants;
@@ -16,22 +17,6 @@ use crate::state::provider::{LoadedProvider, ProviderUnit};
 
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
 const OTHER_CALLS: usize = 8;
-
-fn limits(setup: &Setup, configured: &ConfiguredProvider) -> Limits {
-    Limits {
-        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
-        cpu: configured.sandbox.cpu,
-        wall: configured.sandbox.timeout,
-        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
-        state_bytes: match (&configured.sandbox.state, &configured.connection.component.source) {
-            (Some(size), _) => Some(size.0),
-            // Files on this machine are for its disk to hold.
-            (None, ComponentSource::Builtin(_)) => None,
-            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
-        },
-        ..Limits::default()
-    }
-}
 
 /// What a provider's configuration makes of it, without anything being opened or sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +39,7 @@ pub async fn judge(setup: &Setup, sandbox: &Sandbox, configured: &ConfiguredProv
         roots: Vec::new(),
         state: None,
         network: Network::Denied,
-        limits: limits(setup, configured),
+        limits: call_limits(setup, configured),
     };
     let component = Provider::load(sandbox, &source, grants).await;
     let component = component.map_err(|error| refused(&error))?;
@@ -85,7 +70,7 @@ pub(crate) async fn load_provider(
     let source = setup.source(&configured.connection.component, sandbox)?;
     let mut roots = grants.roots_of(&name);
     roots.push(spool);
-    let limits = limits(setup, configured);
+    let limits = call_limits(setup, configured);
     let mut component = Provider::load(
         sandbox,
         &source,
@@ -149,6 +134,23 @@ pub(crate) async fn load_provider(
         name,
     };
     Ok(ProviderUnit::new(loaded, setup.clock.now()))
+}
+
+/// What one call of it may use.
+fn call_limits(setup: &Setup, configured: &ConfiguredProvider) -> Limits {
+    Limits {
+        memory_bytes: usize::try_from(configured.sandbox.memory.0).unwrap_or(usize::MAX),
+        cpu: configured.sandbox.cpu,
+        wall: configured.sandbox.timeout,
+        concurrency: configured.concurrency.unwrap_or(setup.config.limits.concurrency) as usize + OTHER_CALLS,
+        state_bytes: match (&configured.sandbox.state, &configured.connection.component.source) {
+            (Some(size), _) => Some(size.0),
+            // Files on this machine are for its disk to hold.
+            (None, ComponentSource::Builtin(_)) => None,
+            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
+        },
+        ..Limits::default()
+    }
 }
 
 /// Asks for the profile in two fresh instances: a component whose answer depends on anything but its settings could

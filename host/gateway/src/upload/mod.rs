@@ -13,6 +13,7 @@
 //! | `route` | providers that may have it, and those that take it now |
 //! | `single_flight` | equal uploads wait for the one that leads |
 //! | `dedup`, `dedup_group`, `revalidate` | it is stored already, and the vendor still holds it |
+//! | `content_check` | stored content against the digest of what was uploaded |
 //! | `send` | the retry driver: attempts along the route |
 //! | `permits` | waits for a permit at a provider, and between two attempts |
 //! | `begin`, `entry` | its entry in the journal, before anything is sent |
@@ -27,6 +28,7 @@ mod adopt;
 mod attempt;
 mod begin;
 mod cancel;
+pub(crate) mod content_check;
 mod dedup;
 mod dedup_group;
 mod end;

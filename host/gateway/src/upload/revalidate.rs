@@ -7,7 +7,7 @@ use loadlock_policy::model::RemoteRef;
 use loadlock_policy::upkeep::{AfterStat, Seen, Use, after_stat, on_use};
 use loadlock_sandbox::tracker::{DedupKey, RemoteRow, RemoteState};
 
-use crate::content_check::Reading;
+use super::content_check::ReadThrough;
 use crate::error::{Result, answered};
 use crate::state::gateway::GatewayState;
 use crate::state::provider::ProviderUnit;
@@ -65,7 +65,8 @@ impl GatewayState {
     /// Whether a file that lies on this machine is not what was uploaded any more. A vendor is believed: reading there
     /// costs what sending does.
     async fn is_damaged(&self, unit: &ProviderUnit, row: &RemoteRow) -> bool {
-        !unit.component.grants().network.is_granted() && self.read_through(unit, row, STAT).await == Reading::Differs
+        !unit.component.grants().network.is_granted()
+            && self.read_through(unit, row, STAT).await == ReadThrough::Differs
     }
 
     /// Asks the vendor about one remote file.

@@ -9,8 +9,9 @@ use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use crate::error::answered;
 use crate::state::gateway::GatewayState;
-use crate::state::provider::ProviderUnit;
+use crate::state::provider::{ProviderUnit, log_call};
 
 /// What came through, and the last of it, which waits until the rest is known to be right.
 pub(crate) struct Followed {
@@ -53,7 +54,7 @@ impl Followed {
 
 /// What reading a stored file shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum ReadThrough {
     /// It is what was uploaded.
     Agrees,
     /// It is not.
@@ -66,10 +67,10 @@ pub(crate) enum Reading {
 
 impl GatewayState {
     /// Reads all of a stored file and compares it with its digest.
-    pub(crate) async fn read_through(&self, unit: &ProviderUnit, row: &RemoteRow, within: Duration) -> Reading {
+    pub(crate) async fn read_through(&self, unit: &ProviderUnit, row: &RemoteRow, within: Duration) -> ReadThrough {
         let raw = |purpose: &loadlock_policy::model::PurposeProfile| purpose.content == ContentKind::Raw;
         if !unit.profile.purpose(&row.key.purpose).is_some_and(raw) {
-            return Reading::NotRaw;
+            return ReadThrough::NotRaw;
         }
         let remote = RemoteRef {
             id: row.remote_id.clone(),
@@ -78,13 +79,13 @@ impl GatewayState {
         let (sink, arriving) = Provider::content_channel();
         let reading = async { tokio::join!(unit.component.content(&remote, sink), follow(arriving, None)) };
         let Ok((report, followed)) = tokio::time::timeout(within, reading).await else {
-            return Reading::Unread;
+            return ReadThrough::Unread;
         };
-        crate::state::provider::log_call(&unit.name, &report);
+        log_call(&unit.name, &report);
         match report.outcome {
-            Ok(Ok(_)) if followed.agrees(&row.key.sha256) => Reading::Agrees,
-            Ok(Ok(_)) => Reading::Differs,
-            _ => Reading::Unread,
+            Ok(Ok(_)) if followed.agrees(&row.key.sha256) => ReadThrough::Agrees,
+            Ok(Ok(_)) => ReadThrough::Differs,
+            _ => ReadThrough::Unread,
         }
     }
 
@@ -98,7 +99,7 @@ impl GatewayState {
             RemoteState::Missing,
             self.clock.wall_ms(),
         );
-        if let Err(error) = crate::error::answered(noted.await) {
+        if let Err(error) = answered(noted.await) {
             tracing::warn!(%error, "that could not be noted in the ledger");
         }
     }
