@@ -197,12 +197,6 @@ pub(crate) fn breaker(provider: &str, label: Label) {
 }
 
 /// Attempts under way at a provider.
-pub(crate) fn provider_state(provider: &str, used: &StateUse) {
-    gauge!(STATE_BYTES, "provider" => provider.to_owned()).set(used.bytes as f64);
-    gauge!(STATE_NAMES, "provider" => provider.to_owned()).set(used.names as f64);
-    counter!(STATE_REFUSALS, "provider" => provider.to_owned()).absolute(used.refused);
-}
-
 pub(crate) fn provider_in_flight(provider: &str, attempts: u32) {
     gauge!(PROVIDER_IN_FLIGHT, "provider" => provider.to_owned()).set(f64::from(attempts));
 }

@@ -14,9 +14,6 @@ impl Gateway {
         let now = state.clock.now();
         for unit in state.providers.iter() {
             metrics::breaker(&unit.name, unit.breaker().label(now));
-            if let Some(used) = unit.component.state_use() {
-                metrics::provider_state(&unit.name, &used);
-            }
             metrics::provider_in_flight(&unit.name, unit.in_flight.load(Ordering::Relaxed));
             if let Some(used) = unit.component.state_use() {
                 metrics::provider_state(&unit.name, &used);
