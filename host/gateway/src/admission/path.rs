@@ -124,8 +124,15 @@ fn missing(absolute: &Path) -> Option<PathBuf> {
             }
             Ok(_) => reached = next,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let rest = left.iter().rev().filter(|part| *part != ".");
-                return Some(rest.fold(next, |path, part| path.join(part)));
+                // Behind what is missing, `..` is a word.
+                return Some(left.iter().rev().fold(next, |mut path, part| {
+                    if part == ".." {
+                        path.pop();
+                    } else if part != "." {
+                        path.push(part);
+                    }
+                    path
+                }));
             }
             Err(_) => return None,
         }
