@@ -67,10 +67,10 @@ pub(super) struct UploadJob<'a> {
     pub(super) traces: &'a Traces,
     /// SHA-256 of the content, once it is known.
     pub(super) digest: OnceCell<String>,
-    /// Where equal uploads wait for this one.
-    pub(super) leads: Vec<Lead>,
     /// What the journal has of it, while that is open.
     pub(super) entry: Option<Entry<'a>>,
+    /// Where equal uploads wait for this one. Given back after the entry: what is still held of that keeps a lease.
+    pub(super) leads: Vec<Lead>,
     /// Room within its tenant's limits. Given back last: by then the file is in the ledger or the journal, or there is
     /// none.
     pub(super) room: Option<HeldRoom>,
