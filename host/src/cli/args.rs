@@ -89,7 +89,7 @@ Examples:
   loadlock fsck --json | jq '.lines[] | select(.finding == \"unbalanced\")'")
     )]
     Fsck {
-        /// Also read every stored file and compare it with its digest, where its vendor gives the bytes back
+        /// Also read every stored file and compare it with its digest, where its vendor returns the bytes
         #[arg(long)]
         deep: bool,
     },
