@@ -67,7 +67,7 @@ pub(crate) async fn profile_changes() {
     let guest = cell.guest("profile_changes").await;
     let (first, second) = (guest.profile().await, guest.profile().await);
     assert_ne!(first.outcome.unwrap().unwrap(), second.outcome.unwrap().unwrap());
-    refused_at_start("profile_changes", "its profile is another at every call").await;
+    refused_at_start("profile_changes", "its profile changes from call to call").await;
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn nothing_is_nothing() {
         assert_eq!(
             error.message.replace(name, "X"),
             format!(
-                "{}: it lies in no directory that is granted to this caller",
+                "{}: it is in no directory that is granted to this caller",
                 world.path("outside/X").display()
             )
         );

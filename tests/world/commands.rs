@@ -286,7 +286,7 @@ async fn while_it_leaves_a_server_serves_and_is_not_ready() {
     let client = served.client(&place.token("acme", &["write"]).await);
     served.stranger().get("/readyz").await.expect(200);
     served.signal(Signal::TERM);
-    served.log.wait_for(0, "leaving: still serving").await;
+    served.log.wait_for(0, "draining: still serving").await;
     served.stranger().get("/readyz").await.expect(503);
     served.stranger().get("/healthz").await.expect(200);
     client.upload("a.txt", b"a", &[("purpose", "store")]).await.expect(200);

@@ -255,7 +255,7 @@ async fn a_certificate_for_another_name() {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority() {
-    is_left_at_once(Down::certified(named("127.0.0.1"), false, "nobody who is trusted").await).await;
+    is_left_at_once(Down::certified(named("127.0.0.1"), false, "an authority that is not trusted").await).await;
 }
 
 #[tokio::test]

@@ -161,9 +161,9 @@ async fn a_list_on_80_columns_has_names_and_dates_on_one_line_a_row() {
 async fn help_is_wrapped_once() {
     let place = place();
     let screen = on_a_terminal(&place, 80, "upload --help").await;
-    let (_, text) = screen.split_once("A directory stands for").expect(&screen);
+    let (_, text) = screen.split_once("A directory means").expect(&screen);
     let (text, _) = text.split_once("Examples:").unwrap();
-    let text = format!("A directory stands for{text}");
+    let text = format!("A directory means{text}");
     for paragraph in text.split("\n\n") {
         let mut lines: Vec<&str> = paragraph.lines().collect();
         lines.pop();

@@ -24,7 +24,7 @@ pub(crate) enum PolicyDefect {
         "key number {0} has no usable kid; give it a name of 1 to {MAX_NAME_BYTES} bytes without control characters"
     )]
     BadKid(usize),
-    #[error("key {0:?} is there twice; give each key its own kid")]
+    #[error("key {0:?} occurs twice; give each key its own kid")]
     DuplicateKid(String),
     #[error("key {kid:?}: {defect}")]
     Key { kid: String, defect: KeyDefect },
@@ -34,7 +34,7 @@ pub(crate) enum PolicyDefect {
         "legacy credential number {0}: sha256 is not 64 lower-case hexadecimal characters; compute it with `sha256sum`"
     )]
     LegacyDigest(usize),
-    #[error("legacy credential number {0} is there twice; remove one")]
+    #[error("legacy credential number {0} occurs twice; remove one")]
     LegacyDuplicate(usize),
     #[error(
         "legacy credential number {0}: subject and tenant must be 1 to {MAX_NAME_BYTES} bytes without control \

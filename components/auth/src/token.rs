@@ -108,7 +108,7 @@ fn verify(key: &VerifyingKey, token: &str) -> Result<Claims, Denial> {
         .map_err(|error| match error.kind() {
             ErrorKind::InvalidSignature => denied(
                 DenialCode::BadSignature,
-                format!("the signature is not one of key {:?}", key.kid),
+                format!("the signature was not made with key {:?}", key.kid),
             ),
             ErrorKind::InvalidAlgorithm => denied(
                 DenialCode::WrongAlgorithm,

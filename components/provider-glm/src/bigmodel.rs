@@ -64,7 +64,7 @@ pub(crate) fn list(api: &Api, purposes: &[PurposeProfile], query: &ListQuery) ->
 fn split(cursor: &str) -> Result<(&str, Option<&str>), Failure> {
     let (purpose, after) = cursor
         .split_once(':')
-        .ok_or_else(|| Failure::new(FailureKind::Rejected, "the cursor is not one of ours"))?;
+        .ok_or_else(|| Failure::new(FailureKind::Rejected, "the cursor was not issued by this provider"))?;
     Ok((purpose, Some(after).filter(|after| !after.is_empty())))
 }
 

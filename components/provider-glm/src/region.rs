@@ -42,7 +42,7 @@ pub(crate) fn read(settings: &Settings) -> Result<(Base, Region), Failure> {
         None => {
             return Err(wrong(
                 "region",
-                "is missing: `base_url` is neither z.ai nor bigmodel.cn, so say which of them it stands for, `zai` or \
+                "is missing: `base_url` is neither z.ai nor bigmodel.cn, so say which of them it belongs to, `zai` or \
                  `bigmodel`",
             ));
         }

@@ -13,7 +13,7 @@ pub(crate) fn of(code: ErrorCode, what: &str) -> Failure {
         }
         ErrorCode::Loop => (
             FailureKind::Internal,
-            "a symbolic link lies in the provider's directory; remove it",
+            "the provider's directory contains a symbolic link; remove it",
         ),
         ErrorCode::Io | ErrorCode::Busy | ErrorCode::Interrupted => (FailureKind::Unavailable, "the disk failed"),
         _ => (FailureKind::Internal, "see the provider's directory"),

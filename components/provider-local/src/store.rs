@@ -106,7 +106,7 @@ impl Store {
         let after = cursor
             .map(Digest::of_id)
             .transpose()
-            .map_err(|_| Failure::new(FailureKind::Rejected, "the cursor is not one of ours"))?;
+            .map_err(|_| Failure::new(FailureKind::Rejected, "the cursor was not issued by this provider"))?;
         let limit = limit.max(1) as usize;
         let mut files: Vec<RemoteFile> = Vec::new();
         for shard_name in self.objects.names()? {

@@ -35,7 +35,7 @@ fn parse(cursor: &str) -> Result<(u32, u32), Failure> {
         .split_once(':')
         .and_then(|(size, number)| Some((size.parse().ok()?, number.parse().ok()?)))
         .filter(|(size, _)| (1..=PAGE).contains(size))
-        .ok_or_else(|| Failure::new(FailureKind::Rejected, "the cursor is not one of ours"))
+        .ok_or_else(|| Failure::new(FailureKind::Rejected, "the cursor was not issued by this provider"))
 }
 
 #[cfg(test)]

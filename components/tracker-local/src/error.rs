@@ -23,7 +23,7 @@ pub(crate) enum LedgerError {
     NewerSchema { found: u64, known: u32 },
     #[error("limit is {0}; use 1 to {max}", max = crate::list::MAX_LIMIT)]
     Limit(u32),
-    #[error("the cursor is not one of this list; start again without a cursor")]
+    #[error("the cursor does not belong to this list; start again without a cursor")]
     Cursor,
     #[error("a remote file cannot be observed as dying; say `live` or `missing`")]
     ObservedDying,

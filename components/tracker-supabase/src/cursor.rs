@@ -44,7 +44,7 @@ impl Cursor {
 fn foreign() -> Failure {
     Failure::new(
         FailureKind::Rejected,
-        "the cursor is not one of this list; start again without a cursor",
+        "the cursor does not belong to this list; start again without a cursor",
     )
     .with_code("bad_cursor")
 }

@@ -32,7 +32,7 @@ pub(crate) fn clean(raw: &[u8]) -> Result<String, Refusal> {
     }
     check_characters(&name)?;
     if name == "." || name == ".." {
-        return Err(Code::NameDotSegment.because("The name stands for a folder."));
+        return Err(Code::NameDotSegment.because("The name is that of a folder."));
     }
     if name.trim() != name || name.ends_with('.') {
         return Err(Code::NameEdge

@@ -94,8 +94,8 @@ impl Code {
             Self::NameTooLong => ("name_too_long", "Shorten the name to at most 255 bytes."),
             Self::SecretName => (
                 "secret_name",
-                "Do not upload credentials; if it is none, rename it or ask the operator to put `secrets` into \
-                 `validator.skip`.",
+                "Do not upload credentials; if the file is not one, rename it or ask the operator to put `secrets` \
+                 into `validator.skip`.",
             ),
             Self::SecretContent => (
                 "secret_content",

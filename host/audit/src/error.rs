@@ -29,7 +29,7 @@ pub enum AuditError {
     #[error("the audit log cannot be written")]
     Unwritable,
     /// The queue did not move for too long.
-    #[error("the audit log does not keep up")]
+    #[error("the audit log cannot keep up")]
     Busy,
 }
 

@@ -215,7 +215,7 @@ impl Walk<'_> {
             self.broken(
                 last_file,
                 0,
-                "the anchor `head.json` is missing or cannot be read, so nobody can tell whether records are missing",
+                "the anchor `head.json` is missing or cannot be read, so missing records cannot be detected",
             );
         }
     }

@@ -21,7 +21,7 @@ pub struct AuthSection {
     pub component: ComponentRef,
     /// A token's `aud` must hold one.
     pub audiences: Vec<String>,
-    /// By how much clocks may differ; whole seconds.
+    /// How far clocks may differ; whole seconds.
     pub leeway: Duration,
     /// Keys besides Loadlock's own.
     pub keys: Vec<AuthKey>,
@@ -168,7 +168,7 @@ fn key<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<A
     let (issuers, tenants) = (issuers?, tenants?);
     for (name, items) in [("issuers", &issuers), ("tenants", &tenants)] {
         if items.is_empty() {
-            let what = "is empty, so the key speaks for nobody";
+            let what = "is empty, so no token of the key is accepted";
             let defect = Defect::new(Code::BadValue, what, "Name at least one, or remove the key.");
             let origin = record.origin_of(reader, name);
             reader.fail(record.key_of(name), &origin, defect);

@@ -152,7 +152,7 @@ fn template_defect(error: TemplateError) -> Defect {
         TemplateError::Literal => (
             Code::LiteralSecret,
             "Put the secret into a variable or a file and write `${env:NAME}` or `${file:PATH}`; only a word such as \
-             `Bearer ` may stand around it.",
+             `Bearer ` may surround it.",
         ),
         TemplateError::Unclosed | TemplateError::Unknown | TemplateError::Relative => {
             (Code::BadValue, "Write `${env:NAME}` or `${file:PATH}`.")

@@ -10,26 +10,28 @@ const INTRODUCTION: &str = "\
 
 This page is made from the table of settings that the program itself reads; a test keeps it so.
 
-Loadlock reads one TOML file: the one that `--config` names, else `LOADLOCK_CONFIG`, else `loadlock/loadlock.toml` in the
-platform's configuration directory. Environment variables win over the file. Without any file it works: state in the
-platform's data directory, the provider `local`, and the current directory as the only grant, for the local command line.
+Loadlock reads one TOML file: the one that `--config` names, else `LOADLOCK_CONFIG`, else `loadlock/loadlock.toml` in
+the platform's configuration directory. Environment variables override the file. No file is needed: then the state is
+in the platform's data directory, the provider is `local`, and the current directory is the only grant, for the local
+command line.
 
 - `loadlock config check` names every defect with file, line and key.
 - `loadlock config explain` shows each value, who set it (default, line, variable) and what it means.
 
-An unknown key, an unknown `LOADLOCK_*` variable or a bad value refuses to start.
+With an unknown key, an unknown `LOADLOCK_*` variable or a bad value, Loadlock refuses to start.
 
 ## How values are written
 
 - **Paths** are relative to the folder of the file, in a variable to the current directory. `~/` is your home directory.
-- **Sizes** are a whole number of bytes, or a string with a unit: `\"100 MB\"` is 100,000,000 bytes, `\"64 MiB\"` is \
-     67,108,864.
-- **Durations** are a string of one number and one unit: `\"250ms\"`, `\"60s\"`, `\"10m\"`, `\"1h\"`, `\"30d\"`. A \
-     bare number is refused.
+- **Sizes** are a whole number of bytes, or a string with a unit: `\"100 MB\"` is 100,000,000 bytes, `\"64 MiB\"` is
+  67,108,864.
+- **Durations** are a string of one number and one unit: `\"250ms\"`, `\"60s\"`, `\"10m\"`, `\"1h\"`, `\"30d\"`. A bare
+  number is refused.
 - **Lists** in a variable are separated by commas.
-- **Secrets** are never written down: a `value` is a template of `${env:NAME}` and `${file:PATH}`, with at most a word such as
-  `Bearer ` around it. The variables that templates name may start with `LOADLOCK_`.
-- `limits`, `retry`, `breaker` and `sandbox` hold for every provider; the same keys below `providers.<name>` override them for one.
+- **Secrets** are never written down: a `value` is a template of `${env:NAME}` and `${file:PATH}`, with at most a word
+  such as `Bearer ` around it. The variables that templates name may start with `LOADLOCK_`.
+- `limits`, `retry`, `breaker` and `sandbox` apply to every provider; the same keys below `providers.<name>` override
+  them for one.
 
 ";
 
@@ -69,6 +71,29 @@ pub fn documentation() -> String {
     page
 }
 
+/// Longest line of prose. Rows of tables are longer: they cannot be broken.
+const WIDTH: usize = 120;
+
+/// Breaks prose at spaces, and continues after `indent`.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > WIDTH {
+            lines.push('\n');
+            lines.push_str(indent);
+            width = indent.len();
+        } else if width > 0 {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += length;
+    }
+    lines
+}
+
 fn describe(page: &mut String, setting: &Setting) {
     let places: Vec<String> = setting.places.iter().map(|place| format!("`{place}`")).collect();
     let variables: Vec<String> = setting
@@ -79,14 +104,17 @@ fn describe(page: &mut String, setting: &Setting) {
         .collect();
     let _ = write!(
         page,
-        "### {}\n\n{}\n\n- Type: {}\n- Default: {}\n",
+        "### {}\n\n{}\n\n",
         places.join(", "),
-        setting.meaning,
-        setting.kind.describe(),
-        setting.default.text()
+        wrapped(setting.meaning, "")
     );
+    let mut item = |name: &str, text: &str| {
+        let _ = writeln!(page, "{}", wrapped(&format!("- {name}: {text}"), "  "));
+    };
+    item("Type", &setting.kind.describe());
+    item("Default", &setting.default.text());
     if !variables.is_empty() {
-        let _ = writeln!(page, "- Variable: {}", variables.join(", "));
+        item("Variable", &variables.join(", "));
     }
     page.push('\n');
     match setting.kind {

@@ -82,18 +82,18 @@ impl Code {
         match self {
             Self::Unreadable => "The file, the home or a variable cannot be read.",
             Self::Syntax => "The file is not TOML in UTF-8.",
-            Self::UnknownKey => "The key is no setting. The nearest known one is suggested.",
-            Self::UnknownVariable => "A `LOADLOCK_*` variable is no setting. The nearest known one is suggested.",
-            Self::WrongType => "The value has another type than the setting.",
+            Self::UnknownKey => "The key is not a setting. The nearest known one is suggested.",
+            Self::UnknownVariable => "A `LOADLOCK_*` variable is not a setting. The nearest known one is suggested.",
+            Self::WrongType => "The value does not have the setting's type.",
             Self::BadValue => "The value cannot be understood.",
             Self::OutOfRange => "The value is outside the setting's bounds.",
-            Self::Missing => "A field that must be there is not.",
+            Self::Missing => "A required field is missing.",
             Self::Conflict => "Two values contradict each other.",
             Self::BadPath => "A path does not exist or is not what it must be.",
             Self::ForbiddenGrant => "A grant of `/`, or of a folder at or below `home`.",
-            Self::LiteralSecret => "A secret stands in the file, or where a component would see it.",
+            Self::LiteralSecret => "A secret is in the file itself, or where a component would see it.",
             Self::Insecure => "A credential would travel over plain HTTP.",
-            Self::CredentialMissing => "The variable or file of a credential is not there.",
+            Self::CredentialMissing => "The variable or file of a credential is missing.",
         }
     }
 }

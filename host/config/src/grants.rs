@@ -191,7 +191,7 @@ fn checked_providers<'a>(
 ) -> Vec<String> {
     let key = record.key_of("providers");
     if items.is_empty() {
-        let what = "names no provider, so the grant is of no use";
+        let what = "names no provider, so the grant has no effect";
         let defect = Defect::new(Code::BadValue, what, "Name some, or leave it out for all.");
         let origin = record.origin_of(reader, "providers");
         reader.fail(&key, &origin, defect);

@@ -80,12 +80,12 @@ fn network(text: &str) -> Result<IpNet, Defect> {
     };
     if network.trunc() != network {
         return refuse(
-            "has an address beside its prefix",
+            "has address bits beyond its prefix",
             "Write the network's first address, or the address without a prefix.",
         );
     }
     if network.prefix_len() == 0 {
-        return refuse("trusts everybody", "Name the proxies' own addresses or networks.");
+        return refuse("trusts every address", "Name the proxies' own addresses or networks.");
     }
     Ok(network)
 }

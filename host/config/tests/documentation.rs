@@ -8,7 +8,7 @@ use support::Machine;
 
 #[test]
 fn the_page_is_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/configuration.md");
     let page = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         page == documentation(),

@@ -237,7 +237,7 @@ async fn stays_open(origin: &Origin, tcp: &TcpStream) -> Result<(), Error> {
         reason,
     };
     match tokio::time::timeout(FIRST_LOOK, tcp.peek(&mut [0])).await {
-        Ok(Ok(0)) => Err(closed("the connection was taken and closed at once".to_owned())),
+        Ok(Ok(0)) => Err(closed("the connection was accepted and closed at once".to_owned())),
         Ok(Err(error)) => Err(closed(plainly(&error))),
         // An HTTP server does not speak first: whatever this is, HTTP has a name for it.
         Ok(Ok(_)) | Err(_) => Ok(()),

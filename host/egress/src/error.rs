@@ -90,7 +90,7 @@ impl std::fmt::Display for Stage {
         f.write_str(match self {
             Self::Name => "the resolver gave no answer for the name",
             Self::Tcp => "nothing answered at the address",
-            Self::Tls => "the connection was taken, and the TLS handshake was not answered",
+            Self::Tls => "the connection was accepted, but the TLS handshake was not answered",
         })
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn handshake_error(origin: &Origin, error: &std::io::Error) -> Error 
     let (fault, reason) = match rustls {
         Some(rustls::Error::InvalidCertificate(fault)) => (TlsFault::Certificate, certificate(fault)),
         Some(rustls::Error::NoCertificatesPresented) => {
-            (TlsFault::Certificate, "the server showed no certificate".to_owned())
+            (TlsFault::Certificate, "the server presented no certificate".to_owned())
         }
         Some(rustls::Error::AlertReceived(alert)) => (
             TlsFault::Alert,
@@ -112,7 +112,7 @@ pub(crate) fn handshake_error(origin: &Origin, error: &std::io::Error) -> Error 
         ),
         Some(rustls::Error::InvalidMessage(_)) => (
             TlsFault::Protocol,
-            "what answers at this port does not speak TLS".to_owned(),
+            "the server at this port does not speak TLS".to_owned(),
         ),
         Some(other) => (TlsFault::Protocol, other.to_string()),
         None => (
@@ -143,7 +143,9 @@ fn certificate(fault: &CertificateError) -> String {
             let names: Vec<_> = presented.iter().take(NAMES).map(String::as_str).collect();
             format!("its certificate is for another name: {}", names.join(", "))
         }
-        CertificateError::UnknownIssuer => "its certificate is signed by nobody who is trusted here".to_owned(),
+        CertificateError::UnknownIssuer => {
+            "its certificate is signed by an authority that is not trusted here".to_owned()
+        }
         CertificateError::BadSignature => "the signature of its certificate is not valid".to_owned(),
         CertificateError::Revoked => "its certificate is revoked".to_owned(),
         other => format!("its certificate is not valid: {other}"),

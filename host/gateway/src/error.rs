@@ -41,17 +41,17 @@ macro_rules! codes {
 }
 
 codes! {
-    PathNotAllowed = "path_not_allowed", 403, "The path lies in no directory that is granted to this caller, or \
-         leaves it by a link.",
+    PathNotAllowed = "path_not_allowed", 403, "The path is in no directory that is granted to this caller, or \
+        leaves it through a link.",
         "Move the file into a granted directory, grant its directory with `[[grants]]`, or send the bytes instead of \
          the path.";
-    PathNotFound = "path_not_found", 404, "The path lies in a granted directory, but there is nothing there.",
+    PathNotFound = "path_not_found", 404, "The path is in a granted directory, but does not exist.",
         "Check the spelling; on this file system upper and lower case may differ.";
     NotARegularFile = "not_a_regular_file", 400, "The path is a directory, FIFO, socket or device.",
         "Name a file; `loadlock upload DIR` takes the files of a directory.";
     PathNotReadable = "path_not_readable", 403, "The file exists and is granted, but the system does not let Loadlock \
          read it.",
-        "Give the user that runs Loadlock the right to read it.";
+        "Give the user that runs Loadlock permission to read it.";
     FileRejected = "file_rejected", 422, "The validator refused the file: its name, type or content.",
         "Read the reason; rename the file, or change the rules under `[validator]`.";
     FileTooLarge = "file_too_large", 413, "The file is larger than a limit of Loadlock or of every provider that \
@@ -61,7 +61,7 @@ codes! {
         "Upload it again when nothing writes to it.";
     NoProviderAvailable = "no_provider_available", 503, "No configured provider can take this file now.",
         "`loadlock route FILE` shows each provider's reason.";
-    ProviderUnknown = "provider_unknown", 400, "There is no provider of that name.",
+    ProviderUnknown = "provider_unknown", 400, "There is no provider with that name.",
         "`loadlock providers ls` lists the names.";
     PurposeUnsupported = "purpose_unsupported", 400, "No provider that may take the file has this purpose.",
         "Leave the purpose out, or choose one that `loadlock providers inspect` shows.";
@@ -96,15 +96,15 @@ codes! {
     SessionElsewhere = "session_elsewhere", 421, "The unfinished upload is at another gateway that shares the ledger.",
         "Send all requests of an upload to the gateway that began it; with `gateway_url` in its `tracker.settings` \
          clients are sent there.";
-    FileNotFound = "file_not_found", 404, "The caller has no file of that id.",
+    FileNotFound = "file_not_found", 404, "The caller has no file with that id.",
         "`loadlock files ls` lists the ids.";
-    ContentUnavailable = "content_unavailable", 409, "The provider does not give this file's content back.",
+    ContentUnavailable = "content_unavailable", 409, "The provider does not return this file's content.",
         "Keep your own copy, or upload with a purpose whose content can be read.";
     IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for another upload within the \
          last 24 hours.",
         "Use a new key for a new upload.";
     UploadConflict = "upload_conflict", 409, "The resumable upload is at another offset than the request, or a newer \
-         request took it over.",
+        request took over.",
         "Ask for the offset and go on from there.";
     UploadExpired = "upload_expired", 410, "The resumable upload was not finished in time and is gone.",
         "Start a new upload.";
@@ -120,7 +120,7 @@ codes! {
     RateLimited = "rate_limited", 429, "The caller asks too often, has too many uploads under way, or failed to \
          authenticate too often.",
         "Wait as long as `Retry-After` says.";
-    RequestInvalid = "request_invalid", 400, "The request does not make sense.",
+    RequestInvalid = "request_invalid", 400, "The request is not valid.",
         "Read the message.";
     EncodingUnsupported = "encoding_unsupported", 415, "The body, or a part of it, is encoded, such as with gzip or \
          base64.",
@@ -129,7 +129,7 @@ codes! {
         "Check the URL.";
     MethodNotAllowed = "method_not_allowed", 405, "The path exists, but not for this method.",
         "Check the method.";
-    Overloaded = "overloaded", 503, "Too much is under way.",
+    Overloaded = "overloaded", 503, "Too many requests are under way.",
         "Try again later.";
     SpoolFull = "spool_full", 507, "There is no room to keep the body until it is uploaded.",
         "Try again later, raise `limits.spool_size`, or free space on the disk.";
@@ -137,9 +137,9 @@ codes! {
         "Free space on the disk and check the permissions of `$LOADLOCK_HOME`.";
     HomeInUse = "home_in_use", 409, "Another process owns `$LOADLOCK_HOME`.",
         "Stop the other one, or use another `--home`.";
-    AddressUnavailable = "address_unavailable", 500, "The address to serve at cannot be bound.",
+    AddressUnavailable = "address_unavailable", 500, "The address to listen on cannot be bound.",
         "Stop what listens there, or choose another with `--listen`.";
-    EgressDenied = "egress_denied", 502, "The provider wanted to reach something that the operator did not grant it.",
+    EgressDenied = "egress_denied", 502, "The provider tried to reach something that the operator has not granted.",
         "Add the line that the message names to the provider's configuration, if it may.";
     ComponentRefused = "component_refused", 500, "A component is not loaded: it is missing, does not match its pin, \
          or imports what it may not.",

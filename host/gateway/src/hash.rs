@@ -23,7 +23,7 @@ pub(crate) async fn hash(file: FileBytes, bytes: u64) -> std::io::Result<String>
             if read == 0 {
                 return Err(std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,
-                    "the file became shorter",
+                    "the file became shorter while it was read",
                 ));
             }
             hasher.update(&buffer[..read]);

@@ -105,7 +105,7 @@ metrics! {
     RETRIES = "loadlock_retries_total", Counter, Count, ["provider"], &[],
         "Waits before another attempt, or before looking for a lost one.";
     UNKNOWN = "loadlock_outcome_unknown_total", Counter, Count, ["provider"], &[],
-        "Uploads of which nobody can tell whether the vendor stored them.";
+        "Uploads with an unknown outcome: the vendor may have stored them.";
     BREAKER = "loadlock_breaker_state", Gauge, Count, ["provider"], &[],
         "0 closed, 1 half open, 2 open.";
     TRANSITIONS = "loadlock_breaker_transitions_total", Counter, Count, ["provider", "state"], &[],
@@ -125,7 +125,7 @@ metrics! {
     LEGACY = "loadlock_legacy_authentications_total", Counter, Count, ["tenant", "subject"], &[],
         "Acceptances of credentials from before tokens: who still has to move before `auth.legacy_until`.";
     AUTH_BLOCKED = "loadlock_authentications_blocked_total", Counter, Count, ["by"], &[],
-        "Credentials that were refused unseen after too many failures, by `address` or `key`.";
+        "Credentials that were refused without a check after too many failures, by `address` or `key`.";
     TENANT_BYTES = "loadlock_tenant_used_bytes", Gauge, Bytes, ["tenant"], &[],
         "Bytes of the files of a tenant with limits.";
     TENANT_FILES = "loadlock_tenant_used_files", Gauge, Count, ["tenant"], &[],
@@ -141,7 +141,7 @@ metrics! {
     BACKLOG_AGE = "loadlock_tracker_backlog_age_seconds", Gauge, Seconds, [], &[],
         "Age of the oldest of them.";
     COORDINATION_FAILURES = "loadlock_coordination_failures_total", Counter, Count, [], &[],
-        "Questions about what other gateways do that the ledger did not answer; uploads went on without.";
+        "Questions about other gateways that the ledger did not answer; uploads went on without an answer.";
     SPOOL = "loadlock_spool_bytes", Gauge, Bytes, [], &[],
         "Bytes of request bodies that are kept, on the disk or in memory.";
     STATE_BYTES = "loadlock_provider_state_bytes", Gauge, Bytes, ["provider"], &[],

@@ -176,7 +176,7 @@ pub(crate) async fn authenticate(
                 code: "no_decision",
                 error: Error::new(
                     ErrorCode::Unauthenticated,
-                    "the auth component gave no decision, so nobody is let in",
+                    "the auth component gave no decision, so the request is refused",
                 )
                 .hint("look at the log for `[AUTH]`"),
             })

@@ -208,7 +208,7 @@ impl RefusedView {
         Self {
             provider,
             reason: Cow::Borrowed("not_in_order"),
-            detail: "it is not in `order`, so it takes only files that name it".to_owned(),
+            detail: "it is not in `order`, so it takes only uploads that name it".to_owned(),
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
         (None, None) => {}
         (Some(host), None) => {
             let host: Option<Authority> = host.to_str().ok().and_then(|host| host.parse().ok());
-            let host = host.filter(names_a_server).ok_or("the `Host` header makes no sense")?;
+            let host = host.filter(names_a_server).ok_or("the `Host` header is malformed")?;
             if uri.authority().is_some_and(|target| *target != host) {
                 return Err("the request's target and its `Host` header name different servers");
             }

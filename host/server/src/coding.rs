@@ -17,7 +17,7 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     }
     let error = Error::new(
         ErrorCode::EncodingUnsupported,
-        "the body has a `Content-Encoding` that is not taken here",
+        "the body has a `Content-Encoding` that is not accepted here",
     );
     let mut response = Refusal(error).into_response();
     let headers = response.headers_mut();

@@ -42,9 +42,8 @@ pub(crate) fn routes() -> Router<App> {
 
 async fn render(State(app): State<App>, Caller(who): Caller) -> Result<Response, Refusal> {
     who.require(Scope::Admin)?;
-    let recorder = install().ok_or_else(|| -> Error {
-        Error::new(ErrorCode::Internal, "another recorder of this program has the metrics")
-    })?;
+    let recorder = install()
+        .ok_or_else(|| -> Error { Error::new(ErrorCode::Internal, "this program has a metrics recorder already") })?;
     app.gateway().publish_gauges().await;
     recorder.run_upkeep();
     let kind = "text/plain; version=0.0.4; charset=utf-8";

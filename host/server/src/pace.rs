@@ -111,7 +111,7 @@ impl http_body::Body for Paced {
 
 /// The client sends too slowly.
 #[derive(Debug, thiserror::Error)]
-#[error("less than {STEP} bytes came within {} s", PATIENCE.as_secs())]
+#[error("fewer than {STEP} bytes arrived within {} s", PATIENCE.as_secs())]
 struct TooSlow;
 
 #[cfg(test)]

@@ -45,6 +45,6 @@ async fn nowhere() -> Refusal {
 async fn wrong_method(method: Method) -> Refusal {
     Refusal(Error::new(
         ErrorCode::MethodNotAllowed,
-        format!("this path does not know the method {method}"),
+        format!("this path does not accept the method {method}"),
     ))
 }

@@ -46,16 +46,16 @@ pub(crate) struct Globals {
     /// State directory [default: `LOADLOCK_HOME`, else `home` of the configuration, else the platform's data directory]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) home: Option<PathBuf>,
-    /// One JSON object a line on standard output, errors included
+    /// Print one JSON object a line on standard output, errors included
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Fail at once while another command changes something at the same home, instead of waiting for it
     #[arg(long, global = true)]
     pub(crate) no_wait: bool,
-    /// Log decisions to standard error (a filter in `LOADLOCK_LOG` says more precisely what)
+    /// Log decisions to standard error (`LOADLOCK_LOG` takes a filter)
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// No progress and no notes; of what succeeds only the ids
+    /// Print no progress and no notes; of what succeeds, only the ids
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
@@ -70,11 +70,11 @@ pub(crate) enum Command {
     /// Look at providers and their components
     #[command(subcommand, arg_required_else_help = true)]
     Providers(Providers),
-    /// Say where a file would go and why, without sending anything
+    /// Show where a file would go and why, without sending anything
     Route(Route),
     /// Serve many clients over HTTP
     Serve(Serve),
-    /// Compare the vendors' lists with the ledger, and put right what is ours
+    /// Compare the vendors' lists with the ledger, and correct what belongs to this installation
     Reconcile(ReconcileArgs),
     /// Check journal, ledger, vendors and spool against each other; changes nothing
     #[command(
@@ -89,14 +89,14 @@ Examples:
   loadlock fsck --json | jq '.lines[] | select(.finding == \"unbalanced\")'")
     )]
     Fsck {
-        /// Also read every stored file and compare it with its digest, where its vendor gives the bytes back
+        /// Also read every stored file and compare it with its digest, where its vendor returns the bytes
         #[arg(long)]
         deep: bool,
     },
     /// Serve one MCP client on standard input and output
     #[command(
         after_help = once("For MCP clients that start their servers themselves. Messages go over standard input and output,
-the log goes to standard error. Calls are those of the user of this machine, or of the token in
+the log goes to standard error. Calls act for the user of this machine, or for the token in
 LOADLOCK_TOKEN; relative paths are relative to the directory in which it is started. Beside a running
 gateway it uses that one. It ends when the client closes standard input.
 
@@ -108,16 +108,16 @@ Examples:
     /// Look at the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
-    /// Make and look at tokens
+    /// Create and inspect tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
     /// Look at the audit log and check it
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
-    /// Look after the shared ledger
+    /// Maintain the shared ledger
     #[command(subcommand, arg_required_else_help = true)]
     Tracker(super::tracker::Tracker),
-    /// The table of error codes: what leads to each, what to do
+    /// Show the table of error codes: the cause of each, and what to do
     #[command(after_help = once("Examples:
   loadlock errors
   loadlock errors --json | jq -r 'select(.http_status == 503).code'"))]
@@ -133,8 +133,8 @@ Examples:
 /// `loadlock upload`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = once("A directory stands for the files in it and below it, sorted by name; hidden files and
-symbolic links are passed over and counted. A pattern in quotes (`*`, `?`, `[a-z]`, `**` for any depth) is matched as a
+    after_help = once("A directory means the files in it and below it, sorted by name; hidden files and
+symbolic links are skipped and counted. A pattern in quotes (`*`, `?`, `[a-z]`, `**` for any depth) is matched as a
 shell would, and names files only. A directory or a pattern without a file is a failed item.
 
 There is one result for each file, in the order given. A file that is named twice is reported twice,
@@ -163,18 +163,18 @@ pub(crate) struct Upload {
     /// Files, directories and quoted patterns; `-` is standard input and needs --name
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<OsString>,
-    /// Most files under way at a time; a provider may be limited to fewer (`limits.concurrency`)
+    /// Upload at most this many files at a time; a provider may be limited to fewer (`limits.concurrency`)
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
     #[command(flatten)]
     pub(crate) choice: Choice,
-    /// Another name than the file's own; for one file
+    /// Store it under this name instead of its own; for one file
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Delete it after this time, such as `90m` or `30d`; a vendor may delete it sooner
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expires_in: Option<Duration>,
-    /// The same key and content within 24 hours answer the same file; for one file
+    /// The same key with the same content within 24 hours returns the same file; for one file
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
 }
@@ -194,13 +194,13 @@ Examples:
     -F purpose=batch -F file=@a.jsonl http://127.0.0.1:8420/v1/files")
 )]
 pub(crate) struct Serve {
-    /// Address or name, and port; `:8420` is that port of this machine alone, port 0 takes a free one
+    /// Address or name, and port; `:8420` is that port on loopback only, port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
     pub(crate) listen: super::listen::Listen,
     /// Serve plain HTTP beyond loopback: only behind a proxy that speaks TLS
     #[arg(long)]
     pub(crate) plain_http: bool,
-    /// A name that clients of /mcp reach it by, besides its addresses and localhost; repeat it for more
+    /// A host name by which clients of /mcp reach it, besides its addresses and localhost; may be repeated
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
 }
@@ -208,7 +208,7 @@ pub(crate) struct Serve {
 /// Which provider and what for.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Choice {
-    /// A provider's name; `auto` takes the best that can take the file, a name never falls back to another
+    /// A provider's name; `auto` takes the best one that can take the file, a name never falls back to another
     #[arg(long, value_name = "PROVIDER", default_value = AUTO)]
     pub(crate) to: String,
     /// What the file is for: the vendor's word, or one that the configuration maps [default: the provider's first]
@@ -248,8 +248,8 @@ Examples:
         ids: Vec<String>,
     },
     /// Write a file's content: its bytes, or the text that the vendor extracted from them
-    #[command(after_help = once("Nothing is left at FILE if the content does not arrive whole. A new FILE is yours
-alone to read; one that is there keeps its mode.
+    #[command(after_help = once("Nothing is left at FILE if the content does not arrive completely. Only you can
+read a new FILE; an existing one keeps its mode.
 
 Examples:
   id=$(loadlock upload -q report.pdf)
@@ -268,10 +268,10 @@ Examples:
 /// `loadlock files ls`.
 #[derive(Debug, Args)]
 pub(crate) struct FilesLs {
-    /// Most files, 1 to 10000
+    /// List at most this many files, 1 to 10000
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
-    /// Go on where the page before ended
+    /// Continue after the previous page
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
     /// Only this purpose
@@ -290,9 +290,9 @@ pub(crate) enum Providers {
   loadlock providers ls
   loadlock providers ls --json | jq .profile.purposes"))]
     Ls,
-    /// Show what a component is, imports and takes, and which imports are refused and why
+    /// Show what a component is, what it imports and takes, and which imports are refused and why
     #[command(
-        after_help = once("Imports are read without running or compiling anything of the component. Only one that would
+        after_help = once("Imports are read without running or compiling any part of the component. Only one that would
 be loaded is then asked for its profile, without files and without network. Exit status 1 if the
 component would be refused.
 
@@ -306,7 +306,7 @@ Examples:
         #[arg(value_name = "COMPONENT")]
         component: String,
     },
-    /// Ask the vendors for something cheap: is each one there, does it accept the credential
+    /// Ask each vendor, with a cheap request, whether it answers and accepts the credential
     #[command(after_help = once("Exit status 1 if a provider is not healthy.
 
 Examples:
@@ -337,7 +337,7 @@ pub(crate) struct Route {
 /// `loadlock reconcile`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = once("Stored files that a vendor lost are marked and never given out again. What is left of our own
+    after_help = once("Stored files that a vendor lost are marked and never reused. What is left of this installation's
 uploads and deletes is deleted. Files that were never recorded here are reported and left alone:
 accounts are shared with other programs. Prints one line for each action and a summary for each
 provider; exit status 1 if something failed or was refused. Nothing is changed if the ledger or a
@@ -352,10 +352,10 @@ pub(crate) struct ReconcileArgs {
     /// Only this provider [default: all]
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) provider: Option<String>,
-    /// Say what would be done, and change nothing
+    /// Show what would be done, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Go on even if much of an account would be marked or deleted at once
+    /// Continue even if much of an account would be marked or deleted at once
     #[arg(long)]
     pub(crate) allow_mass: bool,
 }
@@ -382,7 +382,7 @@ Examples:
 /// `loadlock token`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Make a token that this installation accepts
+    /// Create a token that this installation accepts
     #[command(
         after_help = once("Signed (HS256) with the key of this installation, which is made at first use. Prints
 the token alone.
@@ -406,20 +406,20 @@ Examples:
 /// `loadlock token issue`.
 #[derive(Debug, Args)]
 pub(crate) struct TokenIssue {
-    /// Who it speaks for [default: your user name]
+    /// Its subject: who it speaks for [default: your user name]
     #[arg(long, value_name = "NAME")]
     pub(crate) subject: Option<String>,
-    /// Whose data it reaches
+    /// The tenant whose data it reaches
     #[arg(long, value_name = "TENANT", default_value = loadlock::local::TENANT)]
     pub(crate) tenant: String,
-    /// read, write, delete or admin; repeat it or separate by commas
+    /// read, write, delete or admin; may be repeated, or separated by commas
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_values = ["read", "write"],
           value_parser = clap::builder::PossibleValuesParser::new(loadlock::config::SCOPES))]
     pub(crate) scopes: Vec<String>,
-    /// How long it is good
+    /// How long it is valid
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
     pub(crate) ttl: Duration,
-    /// Whom it is meant for [default: the first of `auth.audiences`]
+    /// Its audience [default: the first of `auth.audiences`]
     #[arg(long, value_name = "AUDIENCE")]
     pub(crate) audience: Option<String>,
 }
@@ -438,24 +438,24 @@ Examples:
   loadlock audit verify --contains \"$last\"")
     )]
     Verify {
-        /// Older files were moved away: begin with the oldest that is here
+        /// Older files were moved away: start with the oldest one present
         #[arg(long)]
         archived: bool,
-        /// The record of this number must be there and have this hash
+        /// The record with this number must exist and have this hash
         #[arg(long, value_name = "NUMBER:HASH", value_parser = position)]
         contains: Option<loadlock::audit::Position>,
     },
     /// Show the newest records
-    #[command(after_help = once("With --json the records are printed as they stand in the file.
+    #[command(after_help = once("With --json the records are printed exactly as they are in the file.
 
 Examples:
   loadlock audit tail -n 100
   loadlock audit tail -f --json | jq 'select(.outcome == \"denied\")'"))]
     Tail {
-        /// How many
+        /// How many records
         #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
         lines: usize,
-        /// Go on with those that come
+        /// Keep printing records as they are written
         #[arg(short, long)]
         follow: bool,
     },
@@ -468,7 +468,7 @@ fn position(text: &str) -> Result<loadlock::audit::Position, String> {
         return Err("a hash is 64 hexadecimal digits".to_owned());
     }
     Ok(loadlock::audit::Position {
-        seq: seq.parse().map_err(|_| "the number is not one")?,
+        seq: seq.parse().map_err(|_| "the part before `:` is not a number")?,
         hash: hash.to_lowercase(),
     })
 }

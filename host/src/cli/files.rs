@@ -253,7 +253,7 @@ impl TargetFile {
         }
         let name = to
             .file_name()
-            .ok_or_else(|| std::io::Error::other("it is no file name"))?;
+            .ok_or_else(|| std::io::Error::other("it is not a file name"))?;
         let mut temporary = std::ffi::OsString::from(".");
         temporary.push(name);
         temporary.push(format!(".{:08x}", rand::random::<u32>()));

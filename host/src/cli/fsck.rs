@@ -59,9 +59,9 @@ pub(crate) async fn run(globals: &Globals, output: &Output, deep: bool) -> Resul
             ));
         }
         output.note(if sheet.balanced {
-            styled(GOOD, "the books agree")
+            styled(GOOD, "the counts agree")
         } else {
-            styled(BAD, "the books do not agree")
+            styled(BAD, "the counts do not agree")
         });
     }
     Ok(if sheet.balanced { Status::Done } else { Status::Failed })

@@ -253,7 +253,7 @@ fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &Verdic
         Verdict::Loadable(None) => output.line(styled(GOOD, "would be loaded"))?,
         Verdict::Loadable(Some(Err(why))) => {
             output.line(format_args!(
-                "{}, but gives no profile without its settings: {}",
+                "{}, but has no profile without its settings: {}",
                 styled(GOOD, "would be loaded"),
                 safe(why)
             ))?;

@@ -52,7 +52,7 @@ impl Listen {
         let unknown = |why: String| {
             Error::new(
                 ErrorCode::AddressUnavailable,
-                format!("{host} is no name of this machine: {why}"),
+                format!("{host} is not a name of this machine: {why}"),
             )
             .hint("listen on an address, such as 127.0.0.1:8420")
         };

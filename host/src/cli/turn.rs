@@ -118,7 +118,7 @@ fn given_up(error: Error, patience: Duration) -> Error {
             .hint("another command has it: leave `--no-wait` out to wait for its end, or use another `--home`");
     }
     let hint = format!(
-        "another command has had it for {}: look what it does, or use another `--home`",
+        "another command has had it for {}: see what it is doing, or use another `--home`",
         human(patience)
     );
     error.hint(hint)

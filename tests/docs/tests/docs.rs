@@ -61,3 +61,40 @@ fn the_readme_is_short() {
         .count();
     assert!(lines <= 120, "README.md has {lines} lines; at most 120");
 }
+
+/// A public report is kept by a test only while that test exists.
+#[test]
+fn every_test_that_keeps_a_report_exists() {
+    let tests = sources(&root().join("tests"));
+    let page = std::fs::read_to_string(root().join("docs/reference/reports.md")).unwrap();
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("| kept by |"));
+    let kept_by: Vec<&str> = rows
+        .filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next())
+        .collect();
+    assert!(kept_by.len() > 30, "only {} reports were found", kept_by.len());
+    let names = kept_by.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let missing: Vec<&str> = names
+        .map(|name| name.rsplit("::").next().unwrap_or_default())
+        .filter(|name| name.contains('_') && !name.contains('/') && !tests.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/reference/reports.md names tests that do not exist: {missing:?}"
+    );
+}
+
+/// All Rust sources below a folder, one after the other.
+fn sources(folder: &std::path::Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+    text
+}

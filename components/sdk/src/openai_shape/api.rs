@@ -59,7 +59,9 @@ impl Api {
         let mut answer = self.call(request)?;
         let found: FileObject = self.read(&mut answer, JSON_BYTES)?;
         if found.id != id {
-            return Err(Failure::protocol("the vendor described another file than asked for"));
+            return Err(Failure::protocol(
+                "the vendor described a different file than the one asked for",
+            ));
         }
         found.remote_file(0)
     }

@@ -44,7 +44,7 @@ fn parse(cursor: &str) -> Result<(Reverse<u64>, &str), Failure> {
     cursor
         .split_once(':')
         .and_then(|(at, id)| Some((Reverse(at.parse().ok()?), id)))
-        .ok_or_else(|| Failure::new(FailureKind::Rejected, "the cursor is not one of ours"))
+        .ok_or_else(|| Failure::new(FailureKind::Rejected, "the cursor was not issued by this provider"))
 }
 
 #[cfg(test)]

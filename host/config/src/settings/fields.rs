@@ -107,7 +107,7 @@ pub(super) const TENANT: &[Field] = &[
     optional(
         "dedup_group",
         "Any word. Tenants with the same one share remote files: equal content is stored once for all of them. \
-         Absent: it is shared with nobody. Not for `*`.",
+         Absent: nothing is shared. Not for `*`.",
     ),
 ];
 

@@ -78,11 +78,11 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         places: &["server.trusted_proxies"],
         kind: SettingKind::Texts,
-        default: Preset::Described("none: whoever connects is the client"),
+        default: Preset::Described("none: the client is the peer of the connection"),
         meaning: "Addresses and networks of proxies in front. From them `Forwarded` or `X-Forwarded-For` names the \
-             client, by whose address failed logins are limited and requests are audited; from everybody else these \
-             headers mean nothing. `proxy-protocol:` before an address: its connections begin with a header of the \
-             PROXY protocol, version 1 or 2.",
+             client, by whose address failed logins are limited and requests are audited; from any other \
+             address these headers mean nothing. `proxy-protocol:` before an address: its connections begin with a \
+             header of the PROXY protocol, version 1 or 2.",
     },
     Setting {
         places: &["server.drain"],
@@ -203,7 +203,7 @@ pub static SETTINGS: &[Setting] = &[
         places: &["auth.leeway"],
         kind: milliseconds(0, 600_000),
         default: Preset::Value("60s"),
-        meaning: "By how much clocks may differ; whole seconds.",
+        meaning: "How far clocks may differ; whole seconds.",
     },
     Setting {
         places: &["auth.keys"],
@@ -252,13 +252,13 @@ pub static SETTINGS: &[Setting] = &[
         places: &["retry.cap", "providers.<name>.retry.cap"],
         kind: milliseconds(1, HOUR),
         default: Preset::Of(|| time(RetryPolicy::default().cap)),
-        meaning: "Most that a bound grows to, and the longest `Retry-After` that is waited for.",
+        meaning: "The largest bound of a wait, and the longest `Retry-After` that is honoured.",
     },
     Setting {
         places: &["retry.factor", "providers.<name>.retry.factor"],
         kind: SettingKind::Ratio { min: 1, max: 10 },
         default: Preset::Of(|| RetryPolicy::default().factor.to_string()),
-        meaning: "By what the bound grows from wait to wait.",
+        meaning: "The factor by which the bound grows from one wait to the next.",
     },
     Setting {
         places: &["retry.deadline"],
@@ -270,16 +270,16 @@ pub static SETTINGS: &[Setting] = &[
         places: &["dedup.verify_after"],
         kind: milliseconds(0, 400 * 24 * HOUR),
         default: Preset::Value("24h"),
-        meaning: "A stored file that was last seen at the vendor longer ago than this is looked for there before it \
-             is given out again. `0s`: always. A vendor that cannot be asked about a single file is believed.",
+        meaning: "A stored file that was last seen at the vendor longer ago than this is looked up there before it is \
+             reused. `0s`: always. A vendor that cannot be asked about a single file is trusted.",
     },
     Setting {
         places: &["breaker.failures", "providers.<name>.breaker.failures"],
         kind: SettingKind::Integer { min: 0, max: 1_000 },
         default: Preset::Of(|| BreakerPolicy::default().failures.to_string()),
-        meaning: "Provider faults in a row that open the breaker; in a server they make the provider suspect: it is \
-             looked at at once, and the breaker opens if that fails too, or at twice as many faults. 0 switches it \
-             off.",
+        meaning: "Provider faults in a row that open the breaker; in a server they make the provider suspect: \
+             it is probed at once, and the breaker opens if that fails too, or at twice as many faults. 0 switches \
+             it off.",
     },
     Setting {
         places: &["breaker.open", "providers.<name>.breaker.open"],

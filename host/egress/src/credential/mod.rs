@@ -376,7 +376,7 @@ fn render(
             let reference = used.unwrap_or_else(|| Reference::Env(String::new()));
             invalid(
                 &reference,
-                "it holds a character that no header may hold, such as a line break in the middle",
+                "it contains a character that a header may not contain, such as a line break in the middle",
             )
         })?;
         value.set_sensitive(true);

@@ -25,7 +25,7 @@ pub(super) fn judge(
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Error::Protocol {
             origin: origin(),
-            reason: "it switches protocols although nobody asked for it".to_owned(),
+            reason: "it switches protocols without being asked to".to_owned(),
         });
     }
     for coding in head.headers.get_all(header::CONTENT_ENCODING) {

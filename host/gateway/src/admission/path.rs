@@ -61,7 +61,7 @@ fn not_a_folder(opened: Opened, path: &Path) -> Result<Opened> {
         return Err(Error::new(
             ErrorCode::PathNotFound,
             format!(
-                "{} does not exist: that is a folder's name, and a file lies there",
+                "{} does not exist: the path ends as a folder's does, but a file is there",
                 path.display()
             ),
         )
@@ -205,7 +205,7 @@ fn admit(grants: &Grants, found: &[Resolved], file: OpenedFile, path: &Path) -> 
 fn not_allowed(path: &Path, denied: Option<PathDenied>) -> Error {
     let why = match denied {
         Some(PathDenied::NotGranted | PathDenied::NotThisTenant | PathDenied::Relative | PathDenied::Parent) | None => {
-            "it lies in no directory that is granted to this caller".to_owned()
+            "it is in no directory that is granted to this caller".to_owned()
         }
         Some(other) => other.to_string(),
     };

@@ -31,7 +31,7 @@ impl Space {
         self.give_back(bytes);
         Err(Error::new(
             ErrorCode::SpoolFull,
-            format!("the spool holds its limit of {} bytes", self.ceiling),
+            format!("the spool is full: its limit is {} bytes", self.ceiling),
         ))
     }
 

@@ -79,15 +79,21 @@ impl Gateway {
         let Some(code) = self.0.callers.auth.withdrawn(who.identity()) else {
             return Ok(());
         };
-        tracing::warn!(target: "loadlock::auth", code, subject = who.subject(), tenant = who.tenant(), "[AUTH] withdrawn: what it ordered ends");
+        tracing::warn!(
+            target: "loadlock::auth",
+            code,
+            subject = who.subject(),
+            tenant = who.tenant(),
+            "[AUTH] credential withdrawn: the background uploads that it started end"
+        );
         let mut pending = self.0.audit.begin_for(who, Event::Denial).await?;
         pending.what().detail = Some("the credential was withdrawn meanwhile".into());
         pending.finish(Outcome::Denied, Some(code)).await;
         Err(Error::new(
             ErrorCode::Unauthenticated,
-            format!("the credential that ordered this is no longer accepted ({code})"),
+            format!("the credential that started this upload is no longer accepted ({code})"),
         )
-        .hint("order it again with one that is"))
+        .hint("start it again with one that is"))
     }
 }
 

@@ -136,7 +136,7 @@ impl Gateway {
         let unit = unit.ok_or_else(|| {
             Error::new(
                 ErrorCode::ContentUnavailable,
-                format!("no provider has the account `{account}` any more, where it is stored"),
+                format!("it is stored in the account `{account}`, which no provider has any more"),
             )
             .hint("`account` in a provider's section names it")
         })?;
@@ -145,7 +145,7 @@ impl Gateway {
             return Err(Error::new(
                 ErrorCode::ContentUnavailable,
                 format!(
-                    "`{}` does not give the content of `{}` files back",
+                    "`{}` does not return the content of `{}` files",
                     record.provider, record.key.purpose
                 ),
             ));
@@ -195,9 +195,9 @@ impl Gateway {
                     gateway.0.damaged(&name, &account, &remote.id).await;
                     Err(Error::new(
                         ErrorCode::ProviderFailed,
-                        format!("what `{name}` has stored is not what was uploaded: its digest is another one"),
+                        format!("what `{name}` has stored is not what was uploaded: its digest differs"),
                     )
-                    .hint("upload the content again, which stores it anew"))
+                    .hint("upload the content again to replace it"))
                 }
                 Ok(Ok(info)) => {
                     followed.finish(&sink).await;

@@ -85,8 +85,10 @@ impl Cluster {
                 }
                 Ok(Acquired::Held(holder)) => {
                     if started.elapsed() >= claim.patience {
-                        tracing::warn!(gateway = %holder.gateway, "another gateway takes long with the same content; \
-                             going on beside it");
+                        tracing::warn!(
+                            gateway = %holder.gateway,
+                            "another gateway is slow with the same content; uploading it in parallel"
+                        );
                         return Ok(false);
                     }
                     match self.held_by(holder, claim.journal, started.elapsed())? {

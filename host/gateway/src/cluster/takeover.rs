@@ -35,7 +35,7 @@ pub(super) async fn takeovers(gateway: Weak<GatewayState>) {
             return;
         };
         if let Err(error) = state.take_over(&cluster).await {
-            tracing::debug!(%error, "what a gateway left that is gone is taken over later");
+            tracing::debug!(%error, "uploads of a gateway that is gone are taken over later");
         }
     }
 }

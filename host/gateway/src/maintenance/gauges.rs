@@ -12,7 +12,7 @@ impl GatewayState {
     pub(crate) async fn usage_rows(&self) -> Vec<AccountUsage> {
         self.flush_for(|_, _| true).await;
         answered(self.ledger.tracker.usage().await).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the tracker gives no usage");
+            tracing::warn!(%error, "the tracker reports no usage");
             Vec::new()
         })
     }

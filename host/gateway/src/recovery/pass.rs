@@ -41,7 +41,7 @@ impl std::fmt::Display for Settled {
         let phrases = [
             (self.adopted, "upload", "found at the vendor and recorded"),
             (self.failed, "upload", "that left nothing behind"),
-            (self.unknown, "upload", "that nobody can tell about"),
+            (self.unknown, "upload", "with an unknown outcome"),
             (self.open, "upload", "to be looked for again"),
             (self.delivered, "record", "delivered late"),
             (self.deleted, "remote file", "deleted late"),

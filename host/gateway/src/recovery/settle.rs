@@ -99,7 +99,7 @@ impl GatewayState {
             Ok(_) => format!("the provider `{provider}` has another account than `{account}` now"),
             Err(_) => format!("the provider `{provider}` is not configured any more"),
         };
-        tracing::warn!(id = %row.id(), account, "{why}, so nobody can be asked about an upload; `account` in a \
+        tracing::warn!(id = %row.id(), account, "{why}, so an open upload cannot be looked up; `account` in a \
              provider's section names it");
         why
     }

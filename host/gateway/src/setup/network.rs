@@ -137,11 +137,8 @@ pub(crate) fn network(
 /// vendor, but a proxy that may have one, or a test's.
 fn no_credential(name: &str, connection: &Connection, public: bool) -> Option<String> {
     let vendors = matches!(connection.component.source, ComponentSource::Builtin(_));
-    (vendors && public && connection.credentials.is_empty()).then(|| {
-        format!(
-            "it has no credential, and the vendor lets nobody in without one; give [providers.{name}] a `credential`"
-        )
-    })
+    (vendors && public && connection.credentials.is_empty())
+        .then(|| format!("it has no credential, and the vendor requires one; add a `credential` to [providers.{name}]"))
 }
 
 fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Option<Arc<Credential>>> {

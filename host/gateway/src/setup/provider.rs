@@ -169,13 +169,13 @@ async fn stable_profile(component: &Provider, name: &str) -> Result<Profile> {
         profiles.push(match report.outcome {
             Ok(Ok(profile)) => profile,
             Ok(Err(failure)) => {
-                return Err(failed(format!("it gives no profile: {}", failure.message)));
+                return Err(failed(format!("it has no usable profile: {}", failure.message)));
             }
-            Err(error) => return Err(failed(format!("it gives no profile: {error}"))),
+            Err(error) => return Err(failed(format!("it has no usable profile: {error}"))),
         });
     }
     match profiles.as_slice() {
         [first, second] if first == second => Ok(first.clone()),
-        _ => Err(failed("its profile is another at every call".into())),
+        _ => Err(failed("its profile changes from call to call".into())),
     }
 }

@@ -144,7 +144,7 @@ fn receipt(
     let seen = !networked || report.egress.saw(&remote.id);
     let problem = match (&report.read, file.unchanged()) {
         (_, Err(changed)) => Some(changed),
-        (None, Ok(())) => Some(mismatch(unit, "the host could not tell what it read")),
+        (None, Ok(())) => Some(mismatch(unit, "the host could not determine what it read")),
         (Some(read), Ok(())) => check(unit, file, known, &remote, read)
             .or_else(|| (!seen).then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))),
     };
@@ -194,7 +194,7 @@ fn check(
     {
         return Some(Error::new(
             ErrorCode::FileChanged,
-            "the file's content is not what it was a moment ago",
+            "the file's content changed since it was hashed",
         ));
     }
     None
@@ -203,7 +203,7 @@ fn check(
 fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
     Error::new(
         ErrorCode::ReceiptMismatch,
-        format!("the provider `{}` gave a receipt that does not hold: {what}", unit.name),
+        format!("the provider `{}` gave an invalid receipt: {what}", unit.name),
     )
 }
 

@@ -96,9 +96,9 @@ impl<'a> Entry<'a> {
             // The vendor has it, so this is no refusal that could be answered by sending again.
             return Err(Error::new(
                 ErrorCode::OutcomeUnknown,
-                format!("the provider took it, and that could not be written down: {error}"),
+                format!("the provider stored it, but that could not be recorded: {error}"),
             )
-            .hint("mend the state first: it is looked for then, and `loadlock files ls` shows it"));
+            .hint("repair the state directory first; the upload is then recovered, and `loadlock files ls` shows it"));
         }
         fault::at(Point::AcceptedAfter);
         self.state.deliver(&record).await;

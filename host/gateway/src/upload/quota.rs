@@ -186,7 +186,7 @@ impl GatewayState {
                 metrics::quota_refused("concurrent_uploads");
                 return Err(Error::new(
                     ErrorCode::RateLimited,
-                    format!("tenant `{}` has as many uploads under way as it may", who.tenant()),
+                    format!("tenant `{}` has reached its limit of concurrent uploads", who.tenant()),
                 )
                 .retry_after(u64::try_from(NEXT_TURN.as_millis()).ok()));
             }
@@ -229,7 +229,7 @@ impl Gateway {
         let wait = until.wait_time_from(DefaultClock::default().now());
         Err(Error::new(
             ErrorCode::RateLimited,
-            format!("tenant `{}` asks more often than it may", who.tenant()),
+            format!("tenant `{}` has reached its limit of requests", who.tenant()),
         )
         .retry_after(u64::try_from(wait.as_millis().max(1)).ok()))
     }

@@ -296,7 +296,7 @@ impl GatewayState {
             usages = match answered(self.ledger.tracker.usage().await) {
                 Ok(rows) => by_account(rows),
                 Err(error) => {
-                    tracing::warn!(%error, "the tracker gives no usage; quotas are the vendor's alone");
+                    tracing::warn!(%error, "the tracker reports no usage; only the vendor's own quotas apply");
                     return Usages::new();
                 }
             };

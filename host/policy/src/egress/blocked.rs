@@ -45,10 +45,7 @@ fn refusal(grant: &EffectiveGrant) -> Option<String> {
         Host::V6(address) => IpAddr::V6(*address),
     };
     let refused = address::check(address, &grant.origin.host, grant.private).err()?;
-    Some(format!(
-        "`{}` is granted and refused all the same: {refused}",
-        grant.origin
-    ))
+    Some(format!("`{}` is granted, but refused anyway: {refused}", grant.origin))
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub enum ProfileError {
         field: &'static str,
     },
     /// A retention of nothing, an inverted range or more than a century.
-    #[error("purpose `{purpose}`: the retention of {min} to {max} seconds makes no sense")]
+    #[error("purpose `{purpose}`: the retention of {min} to {max} seconds is not a range")]
     BadRetention {
         /// Of which purpose.
         purpose: String,

@@ -35,7 +35,7 @@ pub struct FileFacts {
 pub enum HardLinkRefused {
     /// More than one name, under [`HardLinks::Refuse`].
     #[error(
-        "the file has {links} names (hard links), of which some may lie outside of the granted root; copy it, or send \
+        "the file has {links} names (hard links), some of which may be outside the granted root; copy it, or send \
          its bytes"
     )]
     Linked {

@@ -89,9 +89,9 @@ impl fmt::Display for Why {
         f.write_str(match self {
             Self::Refused => "the provider refused it",
             Self::AttemptsSpent => "all attempts are used up",
-            Self::BudgetSpent => "too much of the provider's traffic are retries already",
+            Self::BudgetSpent => "too much of the provider's traffic is retries already",
             Self::RetryAfterTooLong => "the provider asks for a longer pause than is waited for",
-            Self::OutcomeUnknown => "an answer was lost and it cannot be found out whether the file is stored",
+            Self::OutcomeUnknown => "an answer was lost, and whether the file is stored cannot be found out",
             Self::Unreachable => "the provider cannot be reached",
             Self::NotAdmitted(refusal) => return refusal.fmt(f),
             Self::Deadline => "the deadline does not allow another attempt",

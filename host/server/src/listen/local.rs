@@ -52,8 +52,11 @@ impl LocalListener {
             if user == 0 || user == rustix::process::geteuid().as_raw() {
                 return Ok(stream);
             }
-            tracing::warn!(target: "loadlock::auth", user, "[AUTH] another user's connection to the local socket is \
-                 closed");
+            tracing::warn!(
+                target: "loadlock::auth",
+                user,
+                "[AUTH] closed another user's connection to the local socket"
+            );
         }
     }
 }

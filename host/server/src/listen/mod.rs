@@ -250,7 +250,7 @@ async fn told_to_stop(stop: Stop, app: App, leave: Duration) {
     }
     tracing::info!(
         seconds = leave.as_secs_f64(),
-        "leaving: still serving, and not ready any more"
+        "draining: still serving, but no longer ready"
     );
     tokio::select! {
         () = stop.now.cancelled() => {}
@@ -334,14 +334,14 @@ impl Acceptance {
             match tokio::time::timeout(HEAD, proxy_protocol::read(&mut stream)).await {
                 Ok(Ok(client)) => peer = client.unwrap_or(peer),
                 Ok(Err(error)) => return tracing::warn!(%peer, %error, "a proxy's connection is closed"),
-                Err(_) => return tracing::debug!(%peer, "a proxy's connection does not begin"),
+                Err(_) => return tracing::debug!(%peer, "a proxy's connection did not begin in time"),
             }
         }
         match &self.tls {
             None => self.speak(stream, Some(peer), watcher).await,
             Some(tls) => match tokio::time::timeout(HEAD, tls.accept(stream)).await {
                 Ok(Ok(stream)) => self.speak(stream, Some(peer), watcher).await,
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
         }

@@ -63,7 +63,7 @@ impl<S> Patient<S> {
 }
 
 fn too_slow() -> Error {
-    Error::new(ErrorKind::TimedOut, "the client neither speaks nor listens")
+    Error::new(ErrorKind::TimedOut, "the client neither sends nor reads")
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {

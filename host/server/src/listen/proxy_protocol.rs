@@ -114,7 +114,7 @@ fn version_1(line: &[u8]) -> Result<Option<SocketAddr>, Malformed> {
                 _ => Err(Malformed::Unreadable("its addresses do not fit its family")),
             }
         }
-        _ => Err(Malformed::Unreadable("its line has other words")),
+        _ => Err(Malformed::Unreadable("its line has unexpected fields")),
     }
 }
 

@@ -28,21 +28,21 @@ pub(super) fn tools() -> Vec<Tool> {
                 "upload_path",
                 "Upload a file",
                 Effect::Adds,
-                "Uploads a file of the gateway's disk to a provider and waits until it is stored. Equal bytes are \
+                "Uploads a file from the gateway's disk to a provider and waits until it is stored. Equal bytes are \
                  stored once.",
             ),
             tool::<input::UploadBytes, output::File>(
                 "upload_bytes",
                 "Upload inline bytes",
                 Effect::Adds,
-                "Uploads content that is given in base64, at most 8 MiB, and waits until it is stored. Use \
+                "Uploads content given in base64, at most 8 MiB, and waits until it is stored. Use \
                  upload_path for files on the gateway's disk.",
             ),
             tool::<input::UploadMany, output::Many>(
                 "upload_many",
                 "Upload many files",
                 Effect::Adds,
-                "Uploads 1 to 100 files of the gateway's disk, a few at a time. Each has its own result; isError is \
+                "Uploads 1 to 100 files from the gateway's disk, a few at a time. Each has its own result; isError is \
                  set if any failed, and the others are stored all the same.",
             ),
             tool::<input::ListFiles, output::Files>(

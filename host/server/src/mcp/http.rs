@@ -136,7 +136,7 @@ impl Door {
         let _ = self.0.manager.close_session(&id.into()).await;
         Err(
             Error::new(ErrorCode::Overloaded, "the tenant has too many MCP sessions")
-                .hint("end one with DELETE, or wait for one to end by itself")
+                .hint("end one with DELETE, or wait until one expires")
                 .retry_after(Some(60_000)),
         )
     }

@@ -33,7 +33,7 @@ impl Hosts {
         let Some(host) = host else {
             return Err(Error::new(
                 ErrorCode::RequestInvalid,
-                "the `Host` header is missing or makes no sense",
+                "the `Host` header is missing or malformed",
             ));
         };
         if !self.answers_to(&host) {

@@ -67,11 +67,11 @@ impl Window {
             Err(_) => return Err(not_text("it is not UTF-8")),
         };
         if text.contains('\0') {
-            return Err(not_text("it holds NUL bytes"));
+            return Err(not_text("it contains NUL bytes"));
         }
         let text = &text[..text.floor_char_boundary(self.limit)];
         if !more && self.offset == 0 && text.trim().is_empty() {
-            return Err(unavailable("there is nothing but white space in it"));
+            return Err(unavailable("it contains only white space"));
         }
         Ok(Page {
             next: more.then_some(self.offset + text.len() as u64),
@@ -88,7 +88,7 @@ impl Window {
 }
 
 fn invalid(message: String) -> Error {
-    Error::new(ErrorCode::RequestInvalid, message).hint("read from 0, and go on with `next_offset` while there is one")
+    Error::new(ErrorCode::RequestInvalid, message).hint("start at 0 and continue with `next_offset` while it is given")
 }
 
 fn unavailable(why: &str) -> Error {
@@ -97,7 +97,7 @@ fn unavailable(why: &str) -> Error {
 }
 
 fn not_text(why: &str) -> Error {
-    Error::new(ErrorCode::ContentUnavailable, format!("the content is no text: {why}")).hint(
+    Error::new(ErrorCode::ContentUnavailable, format!("the content is not text: {why}")).hint(
         "upload the file with a purpose whose text the vendor extracts (`provider_health` shows them), and read that",
     )
 }

@@ -56,7 +56,7 @@ pub(super) async fn call(
         "provider_health" => provider_health(server, &who, input::read(arguments)?).await,
         unknown => Err(Error::new(
             ErrorCode::Internal,
-            format!("the tool `{unknown}` does nothing"),
+            format!("the tool `{unknown}` is not implemented"),
         )),
     }
 }
@@ -132,7 +132,7 @@ async fn upload_many(
     if !(1..=input::MANY).contains(&count) {
         return Err(Error::new(
             ErrorCode::RequestInvalid,
-            format!("`paths` has {count} paths; 1 to {} are possible", input::MANY),
+            format!("`paths` has {count} paths; 1 to {} are allowed", input::MANY),
         )
         .hint("split them over several calls"));
     }

@@ -71,7 +71,7 @@ fn filename(plain: Option<Vec<u8>>, extended: Option<Vec<u8>>, pieces: bool) -> 
     match (extended, plain) {
         (Some(Ok(name)), _) | (_, Some(Ok(name))) => Filename::Given(name),
         (Some(Err(why)), _) | (None, Some(Err(why))) => Filename::Unreadable(why),
-        (None, None) if pieces => Filename::Unreadable("it is cut into pieces (RFC 2231), which forms do not have"),
+        (None, None) if pieces => Filename::Unreadable("it is split into pieces (RFC 2231), which forms do not use"),
         (None, None) => Filename::Absent,
     }
 }
@@ -103,7 +103,7 @@ fn parameters(mut rest: &[u8]) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>)
             }
             None => {
                 rest = &[];
-                Some(Err("the quotes of a part's `Content-Disposition` do not fit together"))
+                Some(Err("the quotes of a part's `Content-Disposition` are unbalanced"))
             }
         }
     })
@@ -136,7 +136,7 @@ fn take_value(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 fn from_plain(value: &[u8]) -> Result<String, &'static str> {
     let text = text(value).ok_or("it is neither UTF-8 nor Latin-1")?;
     if text.starts_with("=?") && text.ends_with("?=") {
-        return Err("it is an encoded word of mail (RFC 2047), which forms do not have");
+        return Err("it is an encoded word (RFC 2047), which forms do not use");
     }
     Ok(text)
 }
@@ -164,10 +164,10 @@ fn from_extended(value: &[u8]) -> Result<String, &'static str> {
     };
     let bytes = decoded(coded).ok_or("`filename*` is not percent-encoded")?;
     if charset.eq_ignore_ascii_case(b"utf-8") {
-        return String::from_utf8(bytes).map_err(|_| "`filename*` is not the UTF-8 that it says");
+        return String::from_utf8(bytes).map_err(|_| "`filename*` says UTF-8, but is not valid UTF-8");
     }
     if charset.eq_ignore_ascii_case(b"iso-8859-1") {
-        return latin_1(&bytes).ok_or("`filename*` is not the ISO-8859-1 that it says");
+        return latin_1(&bytes).ok_or("`filename*` says ISO-8859-1, but is not valid ISO-8859-1");
     }
     Err("the charset of `filename*` is neither UTF-8 nor ISO-8859-1")
 }

@@ -89,10 +89,10 @@ fn without_bytes(file: &File, wanted: &Wanted) -> Option<Answer> {
         Wanted::Known => Some(Ok((StatusCode::NOT_MODIFIED, headers).into_response())),
         Wanted::Other => Some(refused(
             StatusCode::PRECONDITION_FAILED,
-            "the content is another than `If-Match` names".to_owned(),
+            "the content's `ETag` is not one that `If-Match` names".to_owned(),
         )),
         Wanted::Beyond => {
-            let message = format!("nothing of the {} bytes lies in the range", file.bytes);
+            let message = format!("the range is outside the file's {} bytes", file.bytes);
             let mut answer = refused(StatusCode::RANGE_NOT_SATISFIABLE, message);
             if let Ok(answer) = &mut answer {
                 text(answer.headers_mut(), CONTENT_RANGE, &format!("bytes */{}", file.bytes));

@@ -59,7 +59,7 @@ pub(crate) async fn read<T>(
         not_encoded(&part, &name)?;
         if name == file {
             let Some(store) = store.take() else {
-                return Err(Failure::param(file, format!("the form has two `{file}`")));
+                return Err(Failure::param(file, format!("the form has two parts named `{file}`")));
             };
             let body = Body {
                 name: file_name(file, filename)?,
@@ -85,7 +85,10 @@ pub(crate) async fn read<T>(
         let value = String::from_utf8(value)
             .map_err(|_| Failure::body(format!("the field `{}` is not UTF-8", name.escape_debug())))?;
         if fields.insert(name.clone(), value).is_some() {
-            return Err(Failure::body(format!("the form has two `{}`", name.escape_debug())));
+            return Err(Failure::body(format!(
+                "the form has two fields named `{}`",
+                name.escape_debug()
+            )));
         }
     }
     match stored {
@@ -152,14 +155,17 @@ fn boundary(headers: &HeaderMap) -> Result<String, Failure> {
         .map_err(|_| multer::Error::NoMultipart)
         .and_then(multer::parse_boundary)
         .map_err(|error| {
-            let mut failure = Failure::body(format!("the body is no form: {error}"));
+            let mut failure = Failure::body(format!("the body is not multipart/form-data: {error}"));
             failure.error.hint = "send `multipart/form-data` with a boundary".to_owned();
             failure
         })?;
     if (1..=BOUNDARY).contains(&boundary.len()) {
         return Ok(boundary);
     }
-    Err(Failure::body(format!("the boundary has not 1 to {BOUNDARY} bytes")))
+    let bytes = boundary.len();
+    Err(Failure::body(format!(
+        "the boundary has {bytes} bytes; 1 to {BOUNDARY} are allowed"
+    )))
 }
 
 /// What the parser says, or the reason below it.

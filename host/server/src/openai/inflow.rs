@@ -70,7 +70,7 @@ impl Stream for Inflow {
                 let Some(rest) = left.checked_sub(chunk.len() as u64) else {
                     return Poll::Ready(Some(Err(std::io::Error::other(Error::new(
                         ErrorCode::RequestInvalid,
-                        format!("the form has more than {HEAD} bytes beside its file"),
+                        format!("the form has more than {HEAD} bytes besides its file"),
                     )))));
                 };
                 self.allowance.0.store(rest, Ordering::Relaxed);

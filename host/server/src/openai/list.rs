@@ -50,7 +50,7 @@ impl Asked {
             None => MOST,
             Some(Ok(limit @ 1..=MOST)) => limit,
             Some(_) => {
-                return Err(Failure::param("limit", format!("`limit` is not 1 to {MOST}")));
+                return Err(Failure::param("limit", format!("`limit` must be 1 to {MOST}")));
             }
         };
         let ascending = match self.order.as_deref() {
@@ -84,10 +84,7 @@ pub(super) async fn list(
     };
     let cursor = match (&asked.after, &asked.cursor) {
         (Some(_), Some(_)) => {
-            return Err(Failure::param(
-                "cursor",
-                "`cursor` and `after` are two places to go on from",
-            ));
+            return Err(Failure::param("cursor", "`cursor` and `after` cannot be used together"));
         }
         (None, Some(cursor)) => Some(Place::After(cursor.clone())),
         (Some(after), None) => listing.place_of(after).await?,

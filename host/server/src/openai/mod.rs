@@ -75,8 +75,7 @@ pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Fai
     let bytes = axum::body::to_bytes(request.into_body(), JSON)
         .await
         .map_err(|_| Failure::body(format!("the body ended early or has more than {JSON} bytes")))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::body(format!("the body is not the JSON that is expected: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| Failure::body(format!("the body is not the expected JSON: {error}")))
 }
 
 /// Whole seconds since 1970.

@@ -123,7 +123,7 @@ fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Failu
         (None, _) => Ok(None),
         (Some(Ok(value)), None) => Ok(Some(value.trim().to_owned())),
         _ => Err(Failure::body(format!(
-            "the header `{name}` must be there once, in plain ASCII"
+            "the header `{name}` must occur once, in plain ASCII"
         ))),
     }
 }

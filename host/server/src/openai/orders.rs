@@ -32,7 +32,7 @@ const KIND: &str = "order";
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// How long an order can be asked about after its end.
 const KEPT: Duration = Duration::from_secs(3_600);
-/// First wait before an order is tried again that nothing was wrong with; doubled each time.
+/// First wait before a background upload is tried again that nothing was wrong with; doubled each time.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Longest wait.
 const AGAIN_MOST: Duration = Duration::from_secs(60);
@@ -110,7 +110,7 @@ pub(crate) fn resume(app: &App) {
         match session.state::<Order>() {
             Ok(Order { end: None, .. }) => start(app, session),
             Ok(_) => {}
-            Err(error) => tracing::error!(%error, id = session.id(), "an order cannot be read"),
+            Err(error) => tracing::error!(%error, id = session.id(), "a background upload cannot be read"),
         }
     }
 }
@@ -119,7 +119,11 @@ fn start(app: &App, session: Session) {
     let app = app.clone();
     tokio::spawn(async move {
         if let Err(error) = carry_out(&app, &session).await {
-            tracing::error!(%error, id = session.id(), "an order's end cannot be kept; the next start goes on with it");
+            tracing::error!(
+                %error,
+                id = session.id(),
+                "the end of a background upload cannot be saved; the next start resumes it"
+            );
         }
     });
 }
@@ -131,12 +135,12 @@ async fn carry_out(app: &App, session: &Session) -> Result<()> {
         let result = attempt(app, session).await;
         match &result {
             Err(error) if app.stopping().is_cancelled() => {
-                tracing::info!(%error, id = session.id(), "an order waits for the next start");
+                tracing::info!(%error, id = session.id(), "a background upload waits for the next start");
                 return Ok(());
             }
             // Nothing was sent, and the reason may pass.
             Err(error) if answer::again(error.code) => {
-                tracing::warn!(%error, id = session.id(), "an order is tried again");
+                tracing::warn!(%error, id = session.id(), "a background upload is tried again");
             }
             _ => break result,
         }

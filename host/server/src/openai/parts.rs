@@ -22,7 +22,7 @@ pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u6
             return Err(Failure::param("part_ids", format!("the upload has no part `{id}`")));
         };
         if !seen.insert(id) {
-            return Err(Failure::param("part_ids", format!("the part `{id}` is named twice")));
+            return Err(Failure::param("part_ids", format!("the part `{id}` is listed twice")));
         }
         sum += len;
     }
@@ -31,7 +31,7 @@ pub(super) fn check(part_ids: &[String], data: &BTreeMap<String, u64>, bytes: u6
     }
     Err(Failure::param(
         "part_ids",
-        format!("the parts have {sum} bytes together, but {bytes} were announced"),
+        format!("the parts have {sum} bytes in total, but {bytes} were announced"),
     ))
 }
 

@@ -98,7 +98,7 @@ impl Upload {
     fn require_pending(&self) -> Result<(), Failure> {
         match self.stage {
             Stage::Pending => Ok(()),
-            _ => Err(Failure::body("the upload is being completed, or is completed already")),
+            _ => Err(Failure::body("the upload is being completed, or is already complete")),
         }
     }
 }
@@ -188,7 +188,7 @@ pub(super) async fn part(
     let session = find(&app, &who, &id)?;
     session.state::<Upload>()?.require_pending()?;
     if session.data().len() >= PARTS {
-        return Err(Failure::body(format!("the upload has {PARTS} parts already")));
+        return Err(Failure::body(format!("the upload already has {PARTS} parts")));
     }
     let part = format!("part_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
     let headers = request.headers().clone();
@@ -226,7 +226,7 @@ pub(super) async fn cancel(State(app): State<App>, Caller(who): Caller, Path(id)
     let _alone = session.exclusively().await;
     let upload: Upload = session.state()?;
     if let Stage::Completed { .. } = upload.stage {
-        return Err(Failure::body("the upload is completed already"));
+        return Err(Failure::body("the upload is already complete"));
     }
     app.gateway().close_session(&session)?;
     Ok(Json(upload.object(&session, Some("cancelled"))).into_response())

@@ -127,10 +127,10 @@ fn declare(tus: &Tus, info: &mut Info, length: u64) -> Result<bool, Problem> {
     match info.length {
         Some(known) if known == length => Ok(false),
         Some(known) => Err(Problem::invalid(format!(
-            "`Upload-Length` is {length}, and {known} was declared before"
+            "`Upload-Length` is {length}, but {known} was declared earlier"
         ))),
         None if length < info.offset => Err(Problem::invalid(format!(
-            "`Upload-Length` is {length}, and {} bytes are here already",
+            "`Upload-Length` is {length}, but {} bytes have arrived already",
             info.offset
         ))),
         None => {

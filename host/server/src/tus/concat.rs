@@ -43,7 +43,7 @@ impl Kind {
             .strip_prefix("final;")
             .ok_or_else(|| wrong("neither `partial` nor `final;` and URLs"))?;
         let parts: Option<Vec<_>> = urls.split_ascii_whitespace().map(id_of).collect();
-        let parts = parts.ok_or_else(|| wrong("a URL is not that of an upload here"))?;
+        let parts = parts.ok_or_else(|| wrong("a URL does not name an upload of this gateway"))?;
         if parts.is_empty() || parts.len() > PARTS {
             return Err(wrong("there must be between 1 and 256 parts"));
         }
@@ -51,7 +51,7 @@ impl Kind {
         sorted.sort_unstable();
         sorted.dedup();
         if sorted.len() != parts.len() {
-            return Err(wrong("a part is named twice"));
+            return Err(wrong("a part is listed twice"));
         }
         Ok(Self::Final { parts })
     }

@@ -71,7 +71,7 @@ impl Tus {
             None => parts.method.clone(),
             // For clients and proxies that know no `PATCH`.
             Some(name) => Method::from_bytes(name.to_ascii_uppercase().as_bytes())
-                .map_err(|_| Problem::invalid("`X-HTTP-Method-Override` is no method"))?,
+                .map_err(|_| Problem::invalid("`X-HTTP-Method-Override` is not an HTTP method"))?,
         };
         if method == Method::OPTIONS {
             return Ok(self.options());

@@ -42,7 +42,7 @@ pub(crate) async fn join(
     let length = measure(&found)?;
     if length > tus.most() {
         return Err(Problem::too_large(format!(
-            "the parts have {length} bytes together; at most {} are allowed",
+            "the parts have {length} bytes in total; at most {} are allowed",
             tus.most()
         )));
     }
@@ -118,7 +118,7 @@ fn joined_before(
     };
     let used = || {
         Problem::from(
-            Error::new(ErrorCode::UploadConflict, "a part went into another upload already")
+            Error::new(ErrorCode::UploadConflict, "a part is already used by another upload")
                 .hint("send the part again"),
         )
     };
@@ -141,7 +141,7 @@ fn measure(parts: &[Session]) -> Result<u64, Problem> {
             )));
         }
         if !info.complete() {
-            return Err(Problem::invalid(format!("the part {} lacks bytes", part.id())));
+            return Err(Problem::invalid(format!("the part {} is incomplete", part.id())));
         }
         length = length.saturating_add(info.offset);
     }

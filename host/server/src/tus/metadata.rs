@@ -35,7 +35,7 @@ impl Metadata {
                 return Err(wrong("a key is empty or not plain ASCII"));
             }
             if pairs.iter().any(|(known, _)| known == key) {
-                return Err(wrong("a key is there twice"));
+                return Err(wrong("a key occurs twice"));
             }
             if pairs.len() == PAIRS {
                 return Err(wrong("more than 64 pairs"));

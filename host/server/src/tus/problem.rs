@@ -46,7 +46,7 @@ impl Problem {
 
     /// The path knows other methods: 405.
     pub(crate) fn method(asked: &Method, known: &'static str) -> Self {
-        let message = format!("this path does not know the method {asked}");
+        let message = format!("this path does not accept the method {asked}");
         Self {
             allow: Some(known),
             ..Error::new(ErrorCode::MethodNotAllowed, message).into()
@@ -73,7 +73,7 @@ impl Problem {
     pub(crate) fn version(asked: Option<&str>) -> Self {
         let message = match asked {
             None => "`Tus-Resumable` is missing".to_owned(),
-            Some(_) => format!("only version {VERSION} of tus is spoken here"),
+            Some(_) => format!("only version {VERSION} of tus is supported"),
         };
         Self::with(ErrorCode::RequestInvalid, StatusCode::PRECONDITION_FAILED, message)
     }
@@ -86,7 +86,7 @@ impl Problem {
 
     /// A final upload takes no bytes: 403, as the protocol says.
     pub(crate) fn final_upload() -> Self {
-        let message = "a final upload consists of its parts; it takes no bytes";
+        let message = "a final upload consists of its parts and accepts no bytes";
         Self::with(ErrorCode::RequestInvalid, StatusCode::FORBIDDEN, message)
     }
 
@@ -124,7 +124,7 @@ impl Problem {
 
     /// The client sent nothing for too long: 408. What came is kept.
     pub(crate) fn idle(seconds: u64) -> Self {
-        let message = format!("no byte arrived for {seconds} s; what came before is kept");
+        let message = format!("no byte arrived for {seconds} s; what had arrived is kept");
         Self::with(ErrorCode::RequestInvalid, StatusCode::REQUEST_TIMEOUT, message)
     }
 

@@ -49,7 +49,7 @@ pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Optio
     match (value.to_str(), values.next()) {
         (Ok(text), None) => Ok(Some(text.trim())),
         (Err(_), _) => Err(Problem::invalid(format!("`{name}` is not plain text"))),
-        (_, Some(_)) => Err(Problem::invalid(format!("`{name}` is there twice"))),
+        (_, Some(_)) => Err(Problem::invalid(format!("`{name}` occurs twice"))),
     }
 }
 

@@ -66,8 +66,9 @@ impl Ends<'_> {
     async fn next(&self, body: &mut Body) -> Next {
         let frame = tokio::select! {
             biased;
-            () = self.taken_over.cancelled() => return Next::Cut(Problem::locked("a newer request took the \
-                 upload over")),
+            () = self.taken_over.cancelled() => {
+                return Next::Cut(Problem::locked("a newer request took over the upload"));
+            }
             () = self.stopping.cancelled() => return Next::Cut(stopping()),
             frame = tokio::time::timeout(self.idle, body.frame()) => frame,
         };
@@ -84,9 +85,12 @@ impl Ends<'_> {
 }
 
 fn stopping() -> Problem {
-    Error::new(ErrorCode::Overloaded, "the gateway is stopping; what came is kept")
-        .retry_after(Some(5_000))
-        .into()
+    Error::new(
+        ErrorCode::Overloaded,
+        "the gateway is stopping; what has arrived is kept",
+    )
+    .retry_after(Some(5_000))
+    .into()
 }
 
 /// Appends a body. Answers when everything that stays is kept, and synced with the offset if that was promised.
@@ -118,7 +122,9 @@ pub(crate) async fn receive(
                     if synced > start {
                         commit(session, expiry()).await?;
                     }
-                    return Err(Problem::too_large("the body holds more bytes than are missing"));
+                    return Err(Problem::too_large(
+                        "the body has more bytes than the upload still needs",
+                    ));
                 }
                 if let Some(hasher) = &mut hasher {
                     hasher.update(&data);
@@ -181,7 +187,7 @@ async fn holds(
     let (checksum, hasher) = match (check, hasher) {
         (Check::Known(checksum), Some(hasher)) => (checksum.clone(), hasher),
         _ => {
-            let none = || Problem::invalid("the trailers hold no `Upload-Checksum`");
+            let none = || Problem::invalid("the trailers contain no `Upload-Checksum`");
             let trailers = trailers.ok_or_else(none)?;
             let checksum = Checksum::parse(one(trailers, &UPLOAD_CHECKSUM)?.ok_or_else(none)?)?;
             writer.flush().await?;

@@ -72,7 +72,7 @@ pub(crate) async fn take(session: &Session) -> Result<Turn, Problem> {
     before.cancel();
     let alone = tokio::select! {
         alone = session.exclusively() => alone,
-        () = mine.cancelled() => return Err(Problem::locked("a newer request took the upload over")),
+        () = mine.cancelled() => return Err(Problem::locked("a newer request took over the upload")),
         () = tokio::time::sleep(PATIENCE) => return Err(Problem::locked("an earlier request still holds the \
              upload")),
     };

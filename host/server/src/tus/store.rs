@@ -87,7 +87,7 @@ async fn run(app: &App, who: Principal, session: &Session, cancel: CancellationT
         }
     };
     if let Err(error) = kept {
-        tracing::warn!(id = session.id(), %error, "what became of an upload cannot be kept");
+        tracing::warn!(id = session.id(), %error, "the outcome of an upload cannot be saved");
     }
     result
 }

@@ -84,7 +84,7 @@ async fn open(State(app): State<App>, request: Request) -> Result<Response, Refu
     // A client that offers subprotocols and is answered none has to hang up (RFC 6455 §4.1).
     if upgrade.requested_protocols().next().is_some() && upgrade.selected_protocol().is_none() {
         return Err(Refusal::invalid(format!(
-            "the only subprotocol that is spoken here is `{PROTOCOL}`"
+            "the only supported subprotocol is `{PROTOCOL}`"
         )));
     }
     let seat = app.sockets().sit(who.tenant());

@@ -77,7 +77,7 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
             return refuse(Value::Null, fault);
         }
         Ok(_) => {
-            return refuse(Value::Null, Fault::new(INVALID_REQUEST, "a call is a JSON object"));
+            return refuse(Value::Null, Fault::new(INVALID_REQUEST, "a call must be a JSON object"));
         }
         Err(error) => {
             return refuse(Value::Null, Fault::new(PARSE_ERROR, format!("not JSON: {error}")));
@@ -92,7 +92,7 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
         Some(_) => {
             let fault = Fault::new(
                 INVALID_REQUEST,
-                format!("`id` is a whole number of 64 bits or a text of at most {ID_BYTES} bytes"),
+                format!("`id` must be a 64-bit integer or a string of at most {ID_BYTES} bytes"),
             );
             return refuse(Value::Null, fault);
         }
@@ -102,7 +102,10 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
         return refuse(known, Fault::new(INVALID_REQUEST, "`jsonrpc` must be \"2.0\""));
     }
     let Some(Value::String(method)) = message.remove("method") else {
-        return refuse(known, Fault::new(INVALID_REQUEST, "`method` is missing or not a text"));
+        return refuse(
+            known,
+            Fault::new(INVALID_REQUEST, "`method` is missing or not a string"),
+        );
     };
     let params = match message.remove("params") {
         None => Map::new(),
@@ -110,7 +113,7 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
         Some(_) => {
             return refuse(
                 known,
-                Fault::invalid_params("`params` is an object of named parameters"),
+                Fault::invalid_params("`params` must be an object of named parameters"),
             );
         }
     };

@@ -118,7 +118,7 @@ impl Running {
                     hasher.update(&chunk);
                     bytes += chunk.len() as u64;
                     if sink.send(chunk).await.is_err() {
-                        return Err(Error::new(ErrorCode::Cancelled, "nobody reads on"));
+                        return Err(Error::new(ErrorCode::Cancelled, "the reader went away"));
                     }
                 }
             }

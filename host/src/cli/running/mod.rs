@@ -112,7 +112,7 @@ impl Running {
         let request = request.body(body).map_err(|error| {
             Error::new(
                 ErrorCode::RequestInvalid,
-                format!("cannot be said to the running gateway: {error}"),
+                format!("the request to the running gateway cannot be made: {error}"),
             )
         })?;
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| {

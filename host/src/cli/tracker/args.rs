@@ -9,7 +9,7 @@ use super::super::help::once;
 pub(crate) enum Tracker {
     /// Bring the shared ledger's schema to the version that this gateway needs
     #[command(
-        after_help = once("Of a ledger in PostgreSQL (`tracker.component = \"builtin:tracker-supabase\"`). The script
+        after_help = once("For a ledger in PostgreSQL (`tracker.component = \"builtin:tracker-supabase\"`). The script
 may run any number of times and does what is still to be done; migrations only add, so gateways can be replaced one by one.
 
 The connection is made with --database or LOADLOCK_DATABASE, by a role that may create schemas; its password is
@@ -22,7 +22,7 @@ Examples:
   loadlock tracker migrate --apply")
     )]
     Migrate(Migrate),
-    /// Take over the records of the system that Loadlock replaces
+    /// Import the records of the system that Loadlock replaces
     #[command(
         after_help = once("Reads the table `provider_file_uploads` of EX-AI-MCP-Server, in either of its forms, and
 records every completed upload that has the vendor's id, a SHA-256 and a size as a file of --tenant, with whichever tracker is configured. Providers
@@ -40,7 +40,7 @@ Examples:
 /// `loadlock tracker import`.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Whose files they become: the table does not say it reliably
+    /// The tenant that gets the files: the table does not name it reliably
     #[arg(long, value_name = "NAME")]
     pub(crate) tenant: String,
     /// Where the table is: a PostgreSQL connection string
@@ -49,7 +49,7 @@ pub(crate) struct Import {
     /// The table, with its schema if that is not `public`
     #[arg(long, value_name = "NAME", default_value = "provider_file_uploads")]
     pub(crate) table: String,
-    /// Count what would be taken over, and record nothing
+    /// Count what would be imported, and record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

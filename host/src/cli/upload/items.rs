@@ -230,7 +230,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
 
 fn nothing(path: &Path, what: &str) -> Error {
     Error::new(ErrorCode::PathNotFound, format!("{}: {what}", path.display()))
-        .hint("hidden files and symbolic links are passed over: name them to upload them")
+        .hint("hidden files and symbolic links are skipped: name them to upload them")
 }
 
 fn unreadable(kind: Option<ErrorKind>, error: &dyn std::error::Error) -> Error {

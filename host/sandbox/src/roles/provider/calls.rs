@@ -99,7 +99,7 @@ impl Provider {
         .await
         .and_then(|answer| match answer {
             Ok(page) if page.files.len() > limit => Err(CallError::Answer(format!(
-                "{} files on a page of {limit}",
+                "the page has {} files; at most {limit} were asked for",
                 page.files.len()
             ))),
             Ok(page) => {
