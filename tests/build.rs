@@ -36,7 +36,8 @@ fn run() -> Result<(), String> {
         let _ = writeln!(
             code,
             "        {name:?} => {{\n            static BINARY: std::sync::LazyLock<Vec<u8>> = \
-             std::sync::LazyLock::new(|| wat::parse_str(include_str!({path:?})).unwrap());\n            &BINARY\n        }}"
+             std::sync::LazyLock::new(|| wat::parse_str(include_str!({path:?})).unwrap());\n            \
+             &BINARY\n        }}"
         );
     }
     code.push_str("        other => panic!(\"there is no guest `{other}`\"),\n    }\n}\n\n");

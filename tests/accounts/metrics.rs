@@ -79,7 +79,7 @@ async fn acceptances_in_the_grace_period_name_who_still_has_to_move() {
 
 fn docs(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs")
+        .join("../docs/reference")
         .join(name);
     std::fs::read_to_string(path).unwrap()
 }

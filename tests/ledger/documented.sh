@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs docs/explanation/ledger.md: its commands, its configuration, its programs and its queries, as they are written there. run.sh
-# starts the servers; PostgREST's protocol is spoken for the schema `loadlock`, which the page's own first command
-# makes.
+# Runs docs/explanation/ledger.md: its commands, its configuration, its programs and its queries, as they are written
+# there. run.sh starts the servers; PostgREST's protocol is spoken for the schema `loadlock`, which the page's own first
+# command makes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 CACHE="$here/../../.cache/ledger"

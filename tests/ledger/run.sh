@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts PostgreSQL and a PostgREST-compatible server, migrates, and runs the suites that need them and the page
-# docs/explanation/ledger.md; with arguments, which go to cargo, the suites alone. LOADLOCK: the binary that migrates, or
-# target/release/loadlock. Everything lives below .cache and a temporary directory, and ends with this script.
+# docs/explanation/ledger.md; with arguments, which go to cargo, the suites alone. LOADLOCK: the binary that migrates,
+# or target/release/loadlock. Everything lives below .cache and a temporary directory, and ends with this script.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 loadlock=$(realpath "${LOADLOCK:-$root/target/release/loadlock}")

@@ -357,11 +357,8 @@ credential = {{ header = "Authorization", value = "Bearer ${{env:KIMI_API_KEY}}"
 
 /// One that was built for the program itself.
 fn component() -> PathBuf {
-    let target = Path::new(env!("CARGO_BIN_EXE_loadlock"))
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap();
+    // Where the program's build script has it built, whichever folder the program itself is in.
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target");
     let wanted = |path: &Path| path.file_name().is_some_and(|name| name == "provider_kimi.wasm");
     let mut found = walk(&target.join("components"), &wanted);
     found

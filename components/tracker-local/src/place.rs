@@ -11,8 +11,8 @@ use std::path::Path;
 /// The component's writable preopen.
 const STATE: &str = "/state";
 
-/// Largest ledger that is checked whole at every opening, in bytes: some 50,000 files, and a tenth of a second. A larger
-/// one is checked by `loadlock fsck`.
+/// Largest ledger that is checked whole at every opening, in bytes: some 50,000 files, and a tenth of a second. A
+/// larger one is checked by `loadlock fsck`.
 const SMALL: u64 = 32 << 20;
 
 /// How much of a ledger is checked before it is used.

@@ -65,7 +65,8 @@ pub(crate) fn is_next_line(after: &[u8]) -> bool {
     is_new_line && is_line_end(behind) && is_of_key(word, behind.is_empty())
 }
 
-/// Skips quotes, indentation, line ends and what stands for them in strings. Whether a line ended, and where it goes on.
+/// Skips quotes, indentation, line ends and what stands for them in strings. Whether a line ended, and where it goes
+/// on.
 fn skip_between(after: &[u8]) -> (bool, usize) {
     let mut is_new_line = false;
     let mut at = 0;

@@ -99,8 +99,8 @@ pub(crate) fn look(head: &[u8]) -> Option<Content> {
     (!media.starts_with("text/")).then(|| named(Cow::Owned(media.to_owned())))
 }
 
-/// Whether `MZ` begins a program: by the header of DOS, or by the one of Windows whose offset it tells. Windows does not
-/// look at what else stands in the header of DOS, so neither does this: only that the offset cannot be text.
+/// Whether `MZ` begins a program: by the header of DOS, or by the one of Windows whose offset it tells. Windows does
+/// not look at what else stands in the header of DOS, so neither does this: only that the offset cannot be text.
 fn is_windows(head: &[u8]) -> bool {
     let byte = |at: usize| head.get(at).copied().unwrap_or_default();
     let last_page = u16::from_le_bytes([byte(2), byte(3)]);

@@ -43,8 +43,8 @@ impl Account {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Requests that may store something (all but GET, HEAD and OPTIONS) and that a connection took, in whole or in part.
-    /// While this is zero, nothing can have been stored upstream.
+    /// Requests that may store something (all but GET, HEAD and OPTIONS) and that a connection took, in whole or in
+    /// part. While this is zero, nothing can have been stored upstream.
     pub fn storing_requests(&self) -> u64 {
         self.storing.load(Ordering::SeqCst)
     }

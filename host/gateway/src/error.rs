@@ -79,7 +79,8 @@ codes! {
          wait.",
         "Try again later.";
     ProviderUnreachable = "provider_unreachable", 503, "There is no connection to the provider; nothing was sent.",
-        "Check what the message names: the host name and its DNS, the port, the certificate; and whether the vendor has \
+        "Check what the message names: the host name and its DNS, the port, the certificate; and whether the vendor \
+         has \
          an outage.";
     ReceiptMismatch = "receipt_mismatch", 502, "What the provider says it stored is not what the host saw it read; \
          the remote file is deleted.",

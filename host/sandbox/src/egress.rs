@@ -112,8 +112,8 @@ impl EgressReport {
     }
 
     /// Whether the host knows that nothing can be stored upstream: no byte of a request that may store something left,
-    /// and the component was given the network to store things with. One without may have stored the file in a directory
-    /// of its own.
+    /// and the component was given the network to store things with. One without may have stored the file in a
+    /// directory of its own.
     pub fn nothing_stored(&self) -> bool {
         self.networked && self.storing == 0
     }

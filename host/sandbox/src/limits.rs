@@ -31,8 +31,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes that one host call may hand from the guest to the host.
     pub hostcall_bytes: usize,
-    /// Bytes that may be in the component's own directory, holes included, and that one call may write there; a name for
-    /// each 16 KiB of it, and at least 1,000. `None`: what the disk holds, and it is not counted.
+    /// Bytes that may be in the component's own directory, holes included, and that one call may write there; a name
+    /// for each 16 KiB of it, and at least 1,000. `None`: what the disk holds, and it is not counted.
     pub state_bytes: Option<u64>,
     /// Entries in the resource table: descriptors, streams, pollables, requests.
     pub resources: usize,

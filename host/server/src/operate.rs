@@ -21,6 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::identity::Caller;
+use crate::query::{Asking, only};
 use crate::openai::{Answer, Subject, json, order, upload_options};
 
 /// The routes below their prefix.
@@ -41,6 +42,12 @@ impl FromRequestParts<App> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let Caller(who) = Caller::from_request_parts(parts, app).await?;
+        Self::of(who)
+    }
+}
+
+impl Operator {
+    fn of(who: Principal) -> Result<Self, Refusal> {
         if who.door() == Door::Network {
             who.require(Scope::Admin)?;
         }
@@ -121,7 +128,9 @@ async fn reconcile(State(app): State<App>, Operator(who): Operator, request: Req
 }
 
 /// Books that do not agree are an answer, not a failure of asking.
-async fn fsck(State(app): State<App>, Operator(who): Operator, request: Request) -> Answer {
+async fn fsck(State(app): State<App>, Asking(who): Asking, request: Request) -> Answer {
+    let Operator(who) = Operator::of(who)?;
+    only(request.uri(), &["deep"])?;
     let gateway = app.gateway();
     let sheet = match request.uri().query() {
         None | Some("" | "deep=false") => gateway.fsck(&who).await?,

@@ -1,4 +1,5 @@
-//! What can be written on the command line. The help texts are the manual: `docs/reference/command-line.md` is made from them.
+//! What can be written on the command line. The help texts are the manual: `docs/reference/command-line.md` is made
+//! from them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,6 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::duration::parse_duration;
 use super::help::once;
+
+/// The hidden command by which the gateway has components compiled, see [`loadlock::sandbox::compile_child`].
+pub(crate) const COMPILE_COMMAND: &str = "compile-component";
 
 /// The word that leaves the choice of the provider to the gateway.
 pub(crate) use loadlock_server::AUTO;
@@ -95,7 +99,8 @@ Examples:
     },
     /// Serve one MCP client on standard input and output
     #[command(
-        after_help = once("For MCP clients that start their servers themselves. Messages go over standard input and output,
+        after_help = once("For MCP clients that start their servers themselves. Messages go over standard input and \
+             output,
 the log goes to standard error. Calls act for the user of this machine, or for the token in
 LOADLOCK_TOKEN; relative paths are relative to the directory in which it is started. Beside a running
 gateway it uses that one. It ends when the client closes standard input.
@@ -116,7 +121,7 @@ Examples:
     Audit(Audit),
     /// Maintain the shared ledger
     #[command(subcommand, arg_required_else_help = true)]
-    Tracker(super::tracker::Tracker),
+    Tracker(super::tracker_args::Tracker),
     /// Show the table of error codes: the cause of each, and what to do
     #[command(after_help = once("Examples:
   loadlock errors
@@ -126,7 +131,7 @@ Examples:
     #[command(hide = true)]
     Manual,
     /// Compile a component from standard input to standard output; the gateway runs this under limits
-    #[command(hide = true, name = super::COMPILE_COMMAND)]
+    #[command(hide = true, name = COMPILE_COMMAND)]
     CompileComponent,
 }
 
@@ -147,7 +152,8 @@ same command again, after that or after a crash, finishes the rest: what is stor
 reported as already stored.
 
 With --json a result is {\"id\", \"filename\", \"bytes\", \"sha256\", \"media_type\", \"purpose\",
-\"provider\", \"remote_id\", \"deduplicated\", \"attempts\", \"created_at\", \"path\"} (and \"expires_at\" if it expires) or
+\"provider\", \"remote_id\", \"deduplicated\", \"attempts\", \"created_at\", \
+     \"path\"} (and \"expires_at\" if it expires) or
 {\"error\": {\"code\", \"message\", \"hint\"}, \"path\"}. Unless one file alone was named, the last line is
 {\"summary\": {\"stored\", \"deduplicated\", \"failed\", \"cancelled\", \"skipped\"}}.
 
@@ -365,7 +371,8 @@ pub(crate) struct ReconcileArgs {
 pub(crate) enum ConfigCommand {
     /// Find every mistake: file, line, key and what to do
     #[command(
-        after_help = once("Also looks for the variables and files that credentials name. Exit status 2 if there is a mistake.
+        after_help = once("Also looks for the variables and files that credentials name. Exit status 2 if there is a \
+             mistake.
 
 Examples:
   loadlock config check
@@ -429,7 +436,8 @@ pub(crate) struct TokenIssue {
 pub(crate) enum Audit {
     /// Check every record of every file, and say where the chain breaks
     #[command(
-        after_help = once("Works beside a running gateway. Exit status 1 if something is wrong. Keep the last number and hash
+        after_help = once("Works beside a running gateway. Exit status 1 if something is wrong. Keep the last number \
+             and hash
 elsewhere: with --contains they show later that nothing before them was changed.
 
 Examples:

@@ -1,8 +1,8 @@
 //! From an MCP client on standard input and output to the gateway that runs on the same home, over its socket.
 //!
-//! Messages are passed on as they are, with two exceptions: relative paths are made absolute, since the gateway works in
-//! another folder, and a session that the gateway has lost is opened again with what the client said when it opened its
-//! own. If the gateway goes, whoever serves next is asked, or a gateway of this process.
+//! Messages are passed on as they are, with two exceptions: relative paths are made absolute, since the gateway works
+//! in another folder, and a session that the gateway has lost is opened again with what the client said when it opened
+//! its own. If the gateway goes, whoever serves next is asked, or a gateway of this process.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -134,8 +134,8 @@ impl Inner {
         self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One message of the client. Requests are answered beside each other; what opens a session, and notifications, keep
-    /// their order.
+    /// One message of the client. Requests are answered beside each other; what opens a session, and notifications,
+    /// keep their order.
     async fn message(self: Arc<Self>, line: &[u8], sink: &mpsc::Sender<String>) {
         let Ok(mut message) = serde_json::from_slice::<Value>(line) else {
             if !line.trim_ascii().is_empty() {

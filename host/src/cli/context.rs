@@ -13,7 +13,7 @@ use loadlock::{Door, Error, ErrorCode, Gateway, Principal, local};
 use loadlock_server::{Beside, COMMAND_SOCKET};
 use zeroize::Zeroizing;
 
-use super::args::{AUTO, Globals};
+use super::args::{AUTO, COMPILE_COMMAND, Globals};
 use super::failure::Failure;
 use super::output::Output;
 
@@ -51,7 +51,7 @@ pub(crate) fn missing_credentials(config: &Config) -> Vec<loadlock::config::Conf
 pub(crate) fn setup(config: Config) -> Result<Setup, Failure> {
     let mut builder = loadlock::builder().config(config);
     if let Some(program) = this_program() {
-        builder = builder.compiler(program, [super::COMPILE_COMMAND.to_owned()]);
+        builder = builder.compiler(program, [COMPILE_COMMAND.to_owned()]);
     }
     Ok(builder.setup()?)
 }

@@ -1,7 +1,7 @@
 //! Help texts are wrapped once, where they are shown.
 //!
-//! In the source they are wrapped for whoever reads that. A terminal has another width: wrapped again at that one, every
-//! other line would be a word long.
+//! In the source they are wrapped for whoever reads that. A terminal has another width: wrapped again at that one,
+//! every other line would be a word long.
 
 /// Joins the lines of each paragraph. Examples stay as they are, one a line, to be pasted.
 pub(crate) fn once(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! `loadlock mcp`: the MCP tools on standard input and output, for the user of this machine.
 //!
-//! Where a gateway serves on the same home its tools are used, through `bridge`. Else this process opens one, and serves
-//! other commands as `loadlock serve` does for as long as its client stays.
+//! Where a gateway serves on the same home its tools are used, through `bridge`. Else this process opens one, and
+//! serves other commands as `loadlock serve` does for as long as its client stays.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! | module | one job |
 //! |---|---|
-//! | `args` | what can be written |
+//! | `args`, `tracker_args` | what can be written |
 //! | `context` | configuration, open gateway, principal |
 //! | `turn` | several commands, one home: whom a command asks, and how long it waits |
 //! | `asked` | the questions, whoever answers them |
@@ -44,6 +44,7 @@ mod terminal;
 mod text;
 mod token;
 mod tracker;
+mod tracker_args;
 mod turn;
 mod upload;
 
@@ -51,12 +52,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{COMPILE_COMMAND, Cli, Command};
 use failure::{Failure, Status};
 use output::Output;
-
-/// The hidden command by which the gateway has components compiled, see [`loadlock::sandbox::compile_child`].
-const COMPILE_COMMAND: &str = "compile-component";
 
 /// Runs one command.
 pub(crate) fn main() -> ExitCode {

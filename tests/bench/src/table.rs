@@ -28,7 +28,8 @@ pub(crate) fn markdown(results: &Results) -> String {
     let setting = &results.setting;
     let _ = write!(
         text,
-        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap; a ratio above 1 is more of what its \
+        "\n`make bench{}`, {} cores, {:.0} s; medians with their 95 % intervals by bootstrap; a ratio above 1 is more \
+         of what its \
          line\nnames.",
         if setting.quick { " QUICK=1" } else { "" },
         setting.cores,

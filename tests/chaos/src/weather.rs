@@ -127,8 +127,8 @@ impl Kind {
 }
 
 /// The spells of a seed, one after another without end: outages of one vendor at a time, of every kind, from one minute
-/// to three; in between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have something
-/// of each.
+/// to three; in between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have
+/// something of each.
 pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
     let mut random = StdRng::seed_from_u64(seed ^ 0x5eed_5eed);
     (0_usize..).map(move |index| {

@@ -1,6 +1,7 @@
 #!/bin/sh
-# OpenAI's SDKs for Python and Node, and schemathesis over docs/reference/openapi.json, against a gateway with nothing configured.
-# LOADLOCK is the binary, BIG the bytes of the large file (1 GiB), EXAMPLES what schemathesis tries of each operation.
+# OpenAI's SDKs for Python and Node, and schemathesis over docs/reference/openapi.json, against a gateway with nothing
+# configured. LOADLOCK is the binary, BIG the bytes of the large file (1 GiB), EXAMPLES what schemathesis tries of each
+# operation.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"

@@ -64,7 +64,8 @@ pub fn margins(title: &str, bars: &[Bar]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
          font-size=\"12\" role=\"img\" aria-label=\"{0}\">\n<title>{0}</title>\n\
-         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n<text x=\"8\" y=\"18\" font-weight=\"bold\">{0}</text>\n",
+         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n<text x=\"8\" y=\"18\" \
+              font-weight=\"bold\">{0}</text>\n",
         escaped(title)
     );
     let foot = height - LINE * 0.6;

@@ -51,7 +51,8 @@ fn keys() -> Vec<Sample> {
         secret("b.txt", &pem("EC PRIVATE KEY", "MHcCAQEEI", "\n")),
         secret(
             "c.txt",
-            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END \
+             PRIVATE KEY-----\n",
         ),
         secret("d.txt", &pem("OPENSSH PRIVATE KEY", "b3BlbnNzaC1rZXktdjEAAAAA", "\n")),
         secret("e.txt", &pem("ENCRYPTED PRIVATE KEY", "MIIFLTBXBgkqhkiG9w0BBQ0w", "\n")),
@@ -353,7 +354,8 @@ fn mentions() -> Vec<Sample> {
         ),
         text(
             "k.log",
-            "WARN refused: contains -----BEGIN PRIVATE KEY----- sha256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n",
+            "WARN refused: contains -----BEGIN PRIVATE KEY----- \
+             sha256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n",
             plain,
         ),
         text("l.sh", "grep -r \"BEGIN PRIVATE KEY\" .\n", "application/x-sh"),

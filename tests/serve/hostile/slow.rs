@@ -162,6 +162,11 @@ async fn whoever_does_not_finish_a_body_is_let_go_and_leaves_nothing() {
     }
     let listed = client.get("/v1/files").await.expect(200).json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 0);
+    // What is kept to be resumed is in the spool, until its client takes it back.
+    client
+        .send("DELETE", &tus, &[("tus-resumable", "1.0.0")], "")
+        .await
+        .expect(204);
     assert_clean(&place);
     still_serves(&served).await;
 }

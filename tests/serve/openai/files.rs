@@ -42,7 +42,8 @@ async fn a_file_goes_in_is_found_read_and_deleted() {
     let list = client.get("/v1/files").await.expect(200).json();
     assert_eq!(
         list,
-        json!({ "object": "list", "data": [file], "first_id": id, "last_id": id, "has_more": false })
+        json!({ "object": "list", "data": [file], "first_id": id, "last_id": id, "has_more": false,
+            "loadlock": { "next": null } })
     );
     let deleted = client.delete(&format!("/v1/files/{id}")).await.expect(200).json();
     assert_eq!(deleted, json!({ "id": id, "object": "file", "deleted": true }));

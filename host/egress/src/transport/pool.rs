@@ -37,7 +37,8 @@ pub(super) struct Pair {
 }
 
 impl Pools {
-    /// The pool for a request, and what its connections wait for; `http1` asks for the one that never negotiates HTTP/2.
+    /// The pool for a request, and what its connections wait for; `http1` asks for the one that never negotiates
+    /// HTTP/2.
     pub(super) fn get(&self, allowed: &Allowed, http1: bool) -> (PooledClient, Arc<Opening>) {
         let target = Target {
             origin: allowed.origin.clone(),

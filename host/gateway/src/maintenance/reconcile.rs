@@ -107,8 +107,8 @@ impl Gateway {
     ///
     /// # Errors
     /// [`crate::ErrorCode::Forbidden`] without the scope `admin`, [`crate::ErrorCode::ProviderUnknown`]; and
-    /// [`crate::ErrorCode::TrackerFailed`] or [`crate::ErrorCode::StateUnavailable`] if ledger or journal cannot be read: then
-    /// nothing more is changed.
+    /// [`crate::ErrorCode::TrackerFailed`] or [`crate::ErrorCode::StateUnavailable`] if ledger or journal cannot be
+    /// read: then nothing more is changed.
     pub async fn reconcile(&self, who: &Principal, request: Reconcile) -> Result<Reconciled> {
         who.require(Scope::Admin)?;
         let state = &*self.0;

@@ -91,7 +91,8 @@ pub(crate) fn remove_old_layout(directory: &Path) {
         Ok(()) => tracing::warn!(
             uploads,
             path = %directory.display(),
-            "removed the resumable uploads of an earlier version; their clients start those again that were not finished"
+            "removed the resumable uploads of an earlier version; their clients start those again that were not \
+             finished"
         ),
         Err(error) => tracing::warn!(
             %error,

@@ -1,6 +1,6 @@
 //! Files that their vendors have stored and not (or not yet) made usable, by what the vendors said last. A vendor that
-//! works on a file is asked again when somebody asks for the file; everything else is ready. It is kept in memory: after
-//! a restart a file counts as ready until its vendor says otherwise.
+//! works on a file is asked again when somebody asks for the file; everything else is ready. It is kept in memory:
+//! after a restart a file counts as ready until its vendor says otherwise.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

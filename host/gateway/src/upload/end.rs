@@ -42,7 +42,8 @@ fn gave_up(unit: &ProviderUnit, end: &GiveUp) -> Error {
         let error = Error::new(ErrorCode::OutcomeUnknown, what);
         return match unit.has_evidence() {
             true => error.hint(
-                "it is looked for again while the gateway runs and at each start, and appears among the files once it is \
+                "it is looked for again while the gateway runs and at each start, and appears among the files once it \
+                 is \
                  found; look at the vendor's side before sending it again",
             ),
             false => error,

@@ -148,7 +148,8 @@ impl<'a> UploadJob<'a> {
             }
             AttemptEnd::Failed(failure) => {
                 breaker.report(Outcome::of(&failure), progress).await;
-                tracing::warn!(target: "loadlock::retry", provider = %unit.name, attempt, %failure, "[RETRY] attempt {attempt} at {} failed: {failure}", unit.name);
+                tracing::warn!(target: "loadlock::retry", provider = %unit.name, attempt, %failure, "[RETRY] attempt \
+                     {attempt} at {} failed: {failure}", unit.name);
                 RetryEvent::AttemptFailed(failure)
             }
             AttemptEnd::Crowded(failure) => {
@@ -175,7 +176,8 @@ impl<'a> UploadJob<'a> {
     fn fall_back(&self, from: &ProviderUnit, to: &ProviderUnit, why: &str) {
         let (from, to) = (&from.name, &to.name);
         // A target of its own: a command that leaves the retries' log out still says this.
-        tracing::warn!(target: "loadlock::fallback", provider = %from, next = %to, "[FALLBACK] {from}: {why}; {to} takes the \
+        tracing::warn!(target: "loadlock::fallback", provider = %from, next = %to, "[FALLBACK] {from}: {why}; {to} \
+             takes the \
              file");
         self.asked.progress.event(Event::Fallback {
             provider: from.clone(),

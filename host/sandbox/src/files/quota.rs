@@ -1,8 +1,8 @@
 //! How much a component may keep in its own directory.
 //!
 //! Counted are names (files and directories) and the length of files, holes included: what a hole does not take now, it
-//! may take by the next write. The count is made by a walk when something is first written, and kept by addition; before
-//! a refusal it is made anew, so what was removed behind the component's back is room again.
+//! may take by the next write. The count is made by a walk when something is first written, and kept by addition;
+//! before a refusal it is made anew, so what was removed behind the component's back is room again.
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -48,8 +48,8 @@ impl Reload {
         self.certificate.is_some()
     }
 
-    /// Reloads whenever there is a reason, until the terminal of a server in the foreground has gone: then it is told to
-    /// stop. A configuration with a mistake changes nothing and is reported.
+    /// Reloads whenever there is a reason, until the terminal of a server in the foreground has gone: then it is told
+    /// to stop. A configuration with a mistake changes nothing and is reported.
     pub(super) async fn run(mut self, mut hangup: Signal, terminal: Terminal, stop: Stop) {
         let mut ticks = tokio::time::interval(LOOK);
         let mut hung_up = 0;

@@ -12,7 +12,7 @@ use super::super::context::{Session, configuration};
 use super::super::failure::{Failure, Status};
 use super::super::output::Output;
 use super::super::turn::{Whom, Wish, take};
-use super::args::Import;
+use super::super::tracker_args::Import;
 use super::database::{connect, failed};
 use super::predecessor::read;
 

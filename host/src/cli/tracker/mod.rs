@@ -1,6 +1,5 @@
 //! `loadlock tracker`: the shared ledger's schema, and records of an earlier system.
 
-mod args;
 mod database;
 mod import;
 mod predecessor;
@@ -8,12 +7,11 @@ mod predecessor;
 use loadlock::{Error, ErrorCode};
 use serde_json::json;
 
-pub(crate) use args::Tracker;
-
 use super::args::Globals;
 use super::context::configuration;
 use super::failure::{Failure, Status};
 use super::output::Output;
+use super::tracker_args::{self as args, Tracker};
 use crate::ledger_schema::{Names, VERSION, schema_name, script};
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: Tracker) -> Result<Status, Failure> {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::super::help::once;
+use super::help::once;
 
 /// `loadlock tracker`.
 #[derive(Debug, Subcommand)]
