@@ -48,3 +48,5 @@ mod send;
 mod single_flight;
 mod verify;
 mod withdraw;
+
+pub(crate) use attempt::in_vain;
