@@ -22,6 +22,7 @@ pub(crate) mod intake;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod open_entries;
+pub(crate) mod out_of_service;
 pub(crate) mod outbox;
 pub(crate) mod provider;
 pub(crate) mod single_flight;

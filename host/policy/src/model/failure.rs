@@ -293,7 +293,12 @@ mod tests {
 
     #[test]
     fn nobody_is_told_to_wait_for_ever() {
-        for (asked, told) in [(0, 0), (86_400_000, 86_400_000), (86_400_001, 86_400_000), (u64::MAX, 86_400_000)] {
+        for (asked, told) in [
+            (0, 0),
+            (86_400_000, 86_400_000),
+            (86_400_001, 86_400_000),
+            (u64::MAX, 86_400_000),
+        ] {
             let failure = Failure {
                 retry_after: Some(Millis(asked)),
                 ..Failure::new(FailureKind::RateLimited, "")
