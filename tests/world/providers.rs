@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 const BESIDE: &str = "order = [\"kimi\", \"broken\", \"local\"]\n[providers.local]\n";
 /// What is here is no component, and the credential of the vendor is nowhere.
 const BAD: &str = "[providers.broken]\ncomponent = \"{files}/broken.wasm\"\n\
-                   [providers.kimi]\ncredential = { header = \"Authorization\", value = \"Bearer ${env:NOT_SET_HERE}\" }\n";
+                   [providers.kimi]\n\
+                   credential = { header = \"Authorization\", value = \"Bearer ${env:NOT_SET_HERE}\" }\n";
 
 fn place(toml: &str) -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_loadlock"), env!("CARGO_TARGET_TMPDIR"));

@@ -32,6 +32,7 @@ use crate::state::open_entries::OpenEntries;
 use crate::state::out_of_service::{OutOfService, is_its_own, nobody_left};
 use crate::state::outbox::Outbox;
 use crate::state::provider::{ProviderUnit, ProviderUnits};
+use crate::state::read_pool::ReadPool;
 use crate::state::single_flight::SingleFlight;
 use crate::state::tenant_limits::Tenants;
 
@@ -96,6 +97,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
             auth: components.auth,
             failures: FailureLimiter::new(components.key_ids, AcceptedCredentials::open(&home.accepted())),
             tenants: Tenants::default(),
+            readers: ReadPool::new(setup.engine.slots),
         },
         intake: Intake {
             validator: components.validator,

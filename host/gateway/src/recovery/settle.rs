@@ -12,7 +12,7 @@ use crate::fault::{self, Point};
 use crate::hash::hash;
 use crate::records::accepted_as;
 use crate::state::gateway::GatewayState;
-use crate::upload::in_vain;
+use crate::upload::attempt::in_vain;
 
 /// How an entry ended, as the audit log names it.
 type Ended<'a> = std::result::Result<&'a str, ErrorCode>;

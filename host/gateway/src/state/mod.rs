@@ -25,6 +25,7 @@ pub(crate) mod open_entries;
 pub(crate) mod out_of_service;
 pub(crate) mod outbox;
 pub(crate) mod provider;
+pub(crate) mod read_pool;
 pub(crate) mod single_flight;
 pub(crate) mod statuses;
 pub(crate) mod tenant_limits;

@@ -25,7 +25,7 @@
 
 mod admit;
 mod adopt;
-mod attempt;
+pub(crate) mod attempt;
 mod begin;
 mod cancel;
 pub(crate) mod content_check;
@@ -48,5 +48,3 @@ mod send;
 mod single_flight;
 mod verify;
 mod withdraw;
-
-pub(crate) use attempt::in_vain;
