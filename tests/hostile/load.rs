@@ -6,7 +6,7 @@ use loadlock_gateway::ErrorCode;
 use loadlock_sandbox::{
     CallError, CompileOptions, EngineOptions, ImportVerdict, InspectError, LoadError, Role, Source, digest, inspect,
 };
-use loadlock_tests::{Cell, World, compile_options, guest, source};
+use loadlock_tests::{Cell, Logs, World, compile_options, guest, source};
 
 fn bytes(name: &str, bytes: Vec<u8>) -> Source {
     Source {
@@ -17,15 +17,49 @@ fn bytes(name: &str, bytes: Vec<u8>) -> Source {
     }
 }
 
-/// The gateway does not start with it, and says why.
+/// The gateway does not start with it alone, and says why; beside another it alone is out of service.
 async fn refused_at_start(guest: &str, part: &str) {
-    let world = World::new()
-        .config("[providers.local]")
-        .with_guest("odd", guest, "sandbox = { cpu = \"300ms\" }");
+    const LITTLE: &str = "sandbox = { cpu = \"300ms\" }";
+    let world = World::new().with_guest("odd", guest, LITTLE);
     let error = world.try_open().await.err().expect("the gateway started");
     assert_eq!(error.code, ErrorCode::ComponentRefused, "{error}");
     assert!(error.message.contains(part), "{error}");
     assert!(!error.hint.is_empty());
+
+    let logs = Logs::start();
+    let world = World::new()
+        .config("order = [\"odd\", \"local\"]\nrouter.size_threshold = \"1 MiB\"\n[providers.local]")
+        .with_guest("odd", guest, LITTLE);
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let log = logs.take();
+    assert!(
+        log.contains("[PROVIDER] odd is out of service") && log.contains(part),
+        "{log}"
+    );
+    assert!(log.contains("ERROR"), "{log}");
+    let shown = gateway.gateway.providers(&gateway.who).await.unwrap();
+    let names: Vec<_> = shown.iter().map(|one| (one.name.as_str(), one.order)).collect();
+    assert_eq!(names, [("local", Some(2)), ("odd", Some(1))]);
+    assert!(shown[0].out_of_service.is_none());
+    assert!(shown[1].out_of_service.as_ref().unwrap().contains(part), "{shown:?}");
+    let route = gateway
+        .gateway
+        .route(&gateway.who, gateway.request(&path))
+        .await
+        .unwrap();
+    assert_eq!(route.eligible.len(), 1, "{route:?}");
+    assert!(
+        route
+            .refused
+            .iter()
+            .any(|one| one.reason == "out_of_service" && one.detail.contains(part)),
+        "{route:?}"
+    );
+    assert!(!gateway.gateway.probe(&gateway.who, "odd").await.unwrap().healthy);
+    assert_eq!(gateway.upload(&path).await.unwrap().provider, "local");
+    let error = gateway.upload_pinned("odd", &path).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::ProviderOutOfService, "{error}");
 }
 
 #[tokio::test]

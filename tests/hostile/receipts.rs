@@ -105,3 +105,48 @@ pub(crate) async fn digest_then_trap() {
     let stored = std::fs::read_dir(world.path("home/providers/digests"));
     assert_eq!(stored.unwrap().count(), 1);
 }
+
+/// What a vendor could not process, or has dropped already, is no success, and goes; so does what is found of it by
+/// looking for a lost answer, at once or at the next start.
+#[tokio::test]
+pub(crate) async fn stores_in_vain() {
+    let kept = |world: &World| std::fs::read_dir(world.path("home/providers/vain")).unwrap().count();
+    let world = |mode: &str| {
+        let settings = format!("settings = {{ mode = {mode:?} }}\nretry = {{ base = \"5ms\" }}");
+        World::new().with_guest("vain", "stores_in_vain", &settings)
+    };
+    for (mode, code, why) in [
+        ("failed", ErrorCode::ProviderRejected, "could not process it"),
+        ("lost", ErrorCode::ProviderRejected, "could not process it"),
+        ("expired", ErrorCode::ProviderFailed, "an expiry that has passed"),
+    ] {
+        let world = world(mode);
+        let path = world.file("a.txt", "content");
+        let gateway = world.open().await;
+        let error = gateway.upload_pinned("vain", &path).await.unwrap_err();
+        assert_eq!(error.code, code, "{mode}: {error}");
+        assert!(error.message.contains(why), "{mode}: {error}");
+        assert_eq!(kept(&world), 0, "{mode}: it is deleted");
+        assert_eq!(gateway.list().await.unwrap().files, [], "{mode}");
+        assert_eq!(gateway.gateway.settle().await.unwrap(), Default::default(), "{mode}");
+    }
+    let world = world("processing");
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let file = gateway.upload_pinned("vain", &path).await.unwrap();
+    assert_eq!((file.provider.as_str(), kept(&world)), ("vain", 1));
+}
+
+/// 2^64 milliseconds reach neither a header nor a wait.
+#[tokio::test]
+pub(crate) async fn asks_for_eternity() {
+    let world = World::new().with_guest("eternal", "asks_for_eternity", "");
+    let path = world.file("a.txt", "content");
+    let gateway = world.open().await;
+    let error = gateway.upload_pinned("eternal", &path).await.unwrap_err();
+    assert_eq!(
+        (error.code, error.retry_after_ms),
+        (ErrorCode::ProviderRateLimited, Some(86_400_000)),
+        "{error}"
+    );
+}

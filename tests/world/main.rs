@@ -12,5 +12,6 @@ mod once;
 mod options;
 mod outage;
 mod people;
+mod providers;
 mod proxies;
 mod refusals;

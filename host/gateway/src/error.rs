@@ -2,7 +2,7 @@
 
 use loadlock_journal::JournalError;
 use loadlock_policy::Millis;
-use loadlock_policy::model::FailureKind;
+use loadlock_policy::model::{FailureKind, MAX_RETRY_AFTER};
 use loadlock_sandbox::CallError;
 use loadlock_sandbox::tracker::Answer;
 use serde::Serialize;
@@ -82,6 +82,9 @@ codes! {
         "Check what the message names: the host name and its DNS, the port, the certificate; and whether the vendor \
          has \
          an outage.";
+    ProviderOutOfService = "provider_out_of_service", 503, "The provider could not be made ready when the gateway \
+         started: its component, its credential or what it may reach; the others serve.",
+        "`loadlock providers ls` shows why; correct it and start the gateway again.";
     ReceiptMismatch = "receipt_mismatch", 502, "What the provider says it stored is not what the host saw it read; \
          the remote file is deleted.",
         "Update the provider component, or stop using it.";
@@ -205,10 +208,10 @@ impl Error {
         self
     }
 
-    /// With a time to wait.
+    /// With a time to wait, of which nobody is told more than [`MAX_RETRY_AFTER`].
     #[must_use]
     pub fn retry_after(mut self, milliseconds: Option<u64>) -> Self {
-        self.retry_after_ms = milliseconds;
+        self.retry_after_ms = milliseconds.map(|wait| wait.min(MAX_RETRY_AFTER.get()));
         self
     }
 }

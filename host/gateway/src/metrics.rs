@@ -150,6 +150,12 @@ metrics! {
         "Files and folders in the provider's own directory, likewise.";
     STATE_REFUSALS = "loadlock_provider_state_refusals_total", Counter, Count, ["provider"], &[],
         "Changes of the provider's own directory that were refused, because it is full.";
+    READING = "loadlock_content_reads_in_flight", Gauge, Count, [], &[],
+        "Places for reading content that are taken.";
+    READING_REFUSED = "loadlock_content_reads_refused_total", Counter, Count, [], &[],
+        "Reads of content that found no place in time.";
+    READING_ENDED = "loadlock_content_reads_gave_way_total", Counter, Count, [], &[],
+        "Reads of content that were ended, because their clients had stalled while others waited.";
     AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
         "Records written into the audit log by this process.";
     AUDIT_FAILURES = "loadlock_audit_write_failures_total", Counter, Count, [], &[],
@@ -199,6 +205,21 @@ pub(crate) fn breaker(provider: &str, label: Label) {
 /// Attempts under way at a provider.
 pub(crate) fn provider_in_flight(provider: &str, attempts: u32) {
     gauge!(PROVIDER_IN_FLIGHT, "provider" => provider.to_owned()).set(f64::from(attempts));
+}
+
+/// Places for reading content that are taken.
+pub(crate) fn reading(places: u32) {
+    gauge!(READING).set(f64::from(places));
+}
+
+/// A read of content found no place in time.
+pub(crate) fn reading_refused() {
+    counter!(READING_REFUSED).increment(1);
+}
+
+/// A read of content was ended for others.
+pub(crate) fn reading_ended() {
+    counter!(READING_ENDED).increment(1);
 }
 
 /// What a provider's component keeps in its own directory.

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::home::Home;
 use crate::recovery::pass::Settled;
 use crate::session::{Sessions, remove_old_layout};
-use crate::setup::{Needs, Setup, auth, load_provider, network, refused};
+use crate::setup::{Needs, Setup, auth, load_provider, network, order_of, refused};
 use crate::state::accepted_credentials::AcceptedCredentials;
 use crate::state::callers::Callers;
 use crate::state::deletes::Deletes;
@@ -29,8 +29,10 @@ use crate::state::intake::Intake;
 use crate::state::ledger::Ledger;
 use crate::state::live::LiveConfig;
 use crate::state::open_entries::OpenEntries;
+use crate::state::out_of_service::{OutOfService, is_its_own, nobody_left};
 use crate::state::outbox::Outbox;
 use crate::state::provider::{ProviderUnit, ProviderUnits};
+use crate::state::read_pool::ReadPool;
 use crate::state::single_flight::SingleFlight;
 use crate::state::tenant_limits::Tenants;
 
@@ -95,6 +97,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
             auth: components.auth,
             failures: FailureLimiter::new(components.key_ids, AcceptedCredentials::open(&home.accepted())),
             tenants: Tenants::default(),
+            readers: ReadPool::new(setup.engine.slots),
         },
         intake: Intake {
             validator: components.validator,
@@ -105,7 +108,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
             spool,
             digests: Digests::open(&home.digests()),
         },
-        providers: ProviderUnits::new(components.providers, limits.concurrency),
+        providers: ProviderUnits::new(components.providers, components.out_of_service, limits.concurrency),
         single_flight: SingleFlight::default(),
         journal,
         ledger: Ledger {
@@ -131,6 +134,7 @@ struct Components {
     /// The tracker once more, where it can be shared.
     coordination: Option<Coordination>,
     providers: Vec<ProviderUnit>,
+    out_of_service: Vec<OutOfService>,
 }
 
 /// Loads and binds every component, all roles side by side.
@@ -164,16 +168,19 @@ async fn components(
         Coordination::load(sandbox, &tracker_source, coordination_grants),
         providers(setup, sandbox, home, grants, spool, &local_key),
     );
+    let (providers, out_of_service) = providers?;
     Ok(Components {
         coordination: coordination.map_err(|error| refused(&error))?,
         auth: auth.map_err(|error| refused(&error))?,
         key_ids,
         validator: validator.map_err(|error| refused(&error))?,
         tracker: tracker.map_err(|error| refused(&error))?,
-        providers: providers?,
+        providers,
+        out_of_service,
     })
 }
 
+/// Makes every provider ready. One that cannot be is out of service alone, unless nobody is left.
 async fn providers(
     setup: &Setup,
     sandbox: &Sandbox,
@@ -181,13 +188,28 @@ async fn providers(
     grants: &Grants,
     spool: &Arc<GrantRoot>,
     local_key: &[u8],
-) -> Result<Vec<ProviderUnit>> {
-    let mut units = Vec::with_capacity(setup.config.providers.len());
+) -> Result<(Vec<ProviderUnit>, Vec<OutOfService>)> {
+    let (mut units, mut out) = (Vec::with_capacity(setup.config.providers.len()), Vec::new());
     for configured in &setup.config.providers {
-        let unit = load_provider(setup, sandbox, home, grants, spool.clone(), configured, local_key);
-        units.push(unit.await?);
+        match load_provider(setup, sandbox, home, grants, spool.clone(), configured, local_key).await {
+            Ok(unit) => units.push(unit),
+            Err(why) if is_its_own(&why) => out.push(OutOfService {
+                name: configured.name.clone(),
+                component: configured.connection.component.to_string(),
+                order: order_of(&setup.config, &configured.name),
+                account: configured.account.clone(),
+                why,
+            }),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(units)
+    match nobody_left(&out).filter(|_| units.is_empty()) {
+        Some(error) => Err(error),
+        None => {
+            out.iter().for_each(OutOfService::announce);
+            Ok((units, out))
+        }
+    }
 }
 
 /// One call of a tracker: a transaction on its own disk.

@@ -77,13 +77,17 @@ pub struct FilePage {
     pub next: Option<String>,
 }
 
-/// One provider, as `providers ls` shows it.
+/// One provider, as `providers ls` shows it. One that is out of service has a name, a component, a place in the order
+/// and a reason; the rest of it is empty.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProviderView {
     /// Configured name.
     pub name: String,
     /// Where its component came from.
     pub component: String,
+    /// Why it could not be made ready; absent if it is in service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_service: Option<String>,
     /// What the component says about itself.
     pub inspection: Inspection,
     /// What it takes.
@@ -92,7 +96,7 @@ pub struct ProviderView {
     pub order: Option<u32>,
     /// The account that its uploads count for.
     pub account: String,
-    /// Breaker state.
+    /// Breaker state, or `out_of_service`.
     pub breaker: String,
     /// Uploads in flight.
     pub in_flight: u32,

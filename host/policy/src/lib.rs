@@ -19,6 +19,7 @@
 //! | [`budget`] | whether a provider's retries are still a small part of its traffic |
 //! | [`breaker`] | whether a provider is asked at all |
 //! | [`quota`] | whether a count or a number of bytes is left |
+//! | [`reading`] | who may read content, and who gives way |
 //! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
 
 pub mod address;
@@ -31,6 +32,7 @@ pub mod forwarding;
 pub mod model;
 pub mod paths;
 pub mod quota;
+pub mod reading;
 pub mod retry;
 pub mod routing;
 mod time;

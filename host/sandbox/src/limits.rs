@@ -36,7 +36,8 @@ pub struct Limits {
     pub state_bytes: Option<u64>,
     /// Entries in the resource table: descriptors, streams, pollables, requests.
     pub resources: usize,
-    /// Calls into this component at once; further ones wait within their own `wall`.
+    /// Calls into this component at once, and as many more that read content; further ones wait within their own
+    /// `wall`.
     pub concurrency: usize,
 }
 

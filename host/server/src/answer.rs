@@ -94,3 +94,18 @@ fn kind(status: StatusCode) -> &'static str {
         _ => "server_error",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_come_back_after_more_than_a_day() {
+        for (asked, told) in [(Some(1), Some("1")), (Some(u64::MAX), Some("86400")), (None, None)] {
+            let error = Error::new(ErrorCode::ProviderRateLimited, "later").retry_after(asked);
+            let answer = Refusal(error).into_response();
+            let header = answer.headers().get(RETRY_AFTER).map(HeaderValue::as_bytes);
+            assert_eq!(header, told.map(str::as_bytes), "{asked:?}");
+        }
+    }
+}

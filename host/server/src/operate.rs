@@ -21,8 +21,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::identity::Caller;
-use crate::query::{Asking, only};
 use crate::openai::{Answer, Subject, json, order, upload_options};
+use crate::query::{Asking, only};
 
 /// The routes below their prefix.
 pub(crate) fn routes() -> Router<App> {

@@ -47,6 +47,23 @@ pub(crate) fn missing_credentials(config: &Config) -> Vec<loadlock::config::Conf
     )
 }
 
+/// Whether what is missing puts some providers out of service and leaves others: nothing else lacks anything.
+fn serves_without(config: &Config, missing: &[loadlock::config::ConfigError]) -> bool {
+    let lacks = |provider: &loadlock::config::ConfiguredProvider, key: &str| {
+        let credentials = &provider.connection.credentials;
+        credentials
+            .iter()
+            .any(|one| key.strip_suffix(".value") == Some(&one.key))
+    };
+    let of_providers =
+        |error: &loadlock::config::ConfigError| config.providers.iter().any(|provider| lacks(provider, &error.key));
+    missing.iter().all(of_providers)
+        && config
+            .providers
+            .iter()
+            .any(|provider| !missing.iter().any(|error| lacks(provider, &error.key)))
+}
+
 /// Built-in components, and this program as the compiler of others.
 pub(crate) fn setup(config: Config) -> Result<Setup, Failure> {
     let mut builder = loadlock::builder().config(config);
@@ -108,7 +125,7 @@ pub(crate) async fn close() {
 /// `look_only`: nothing that an earlier process left behind is settled.
 pub(crate) async fn session(config: Config, output: &Output, look_only: bool) -> Result<Session, Failure> {
     let missing = missing_credentials(&config);
-    if !missing.is_empty() {
+    if !missing.is_empty() && !serves_without(&config, &missing) {
         return Err(Failure::Config(missing));
     }
     let setup = Setup {

@@ -36,6 +36,7 @@ async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
         "PURPOSES",
     ])
     .spare(&["COMPONENT", "PURPOSES", "ACCOUNT", "ORDER"]);
+    let mut reasons = Vec::new();
     for provider in gateway.providers().await? {
         if output.json {
             output.object(&provider)?;
@@ -50,12 +51,19 @@ async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
                 .map(|purpose| purpose.purpose.as_str())
                 .collect();
             let purposes = purposes.join(", ");
+            let health = match &provider.out_of_service {
+                Some(_) => "-".to_owned(),
+                None => health(provider.health.as_ref()),
+            };
+            if let Some(why) = provider.out_of_service {
+                reasons.push(format!("{}: {why}", provider.name));
+            }
             table.row([
                 &provider.name,
                 &provider.component,
                 &order,
-                &provider.breaker,
-                &health(provider.health.as_ref()),
+                &provider.breaker.replace('_', " "),
+                &health,
                 &used(&provider.quota),
                 &provider.account,
                 &purposes,
@@ -63,6 +71,9 @@ async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
         }
     }
     table.print(output)?;
+    for reason in reasons {
+        output.line(format_args!("{}", styled(BAD, safe(&reason))))?;
+    }
     Ok(Status::Done)
 }
 

@@ -2,19 +2,15 @@
 
 use bytes::Bytes;
 use loadlock_audit::Event;
-use loadlock_policy::counted;
-use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
-use loadlock_sandbox::provider::Provider;
+use loadlock_policy::model::{ContentInfo, ContentKind};
 use loadlock_sandbox::tracker::{FileRecord, FilesQuery, LedgerStats, Release};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::audit::PendingAudit;
-use crate::error::{Error, ErrorCode, Result, answered, call_error};
+use crate::error::{Error, ErrorCode, Result, answered};
 use crate::principal::{Principal, Scope};
 use crate::records::record_of;
 use crate::state::gateway::Gateway;
-use crate::upload::content_check::follow;
 use crate::view::{File, FilePage};
 
 /// Which files to list.
@@ -40,6 +36,21 @@ pub struct Content {
     pub chunks: mpsc::Receiver<Bytes>,
     /// Whether what came was whole, and what it was.
     pub end: JoinHandle<Result<ContentInfo>>,
+    /// Room for what is kept in memory until it is taken.
+    pub(super) _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Content {
+    /// Of a file that somebody else reads, such as another gateway.
+    pub fn new(file: File, raw: bool, chunks: mpsc::Receiver<Bytes>, end: JoinHandle<Result<ContentInfo>>) -> Self {
+        Self {
+            file,
+            raw,
+            chunks,
+            end,
+            _room: None,
+        }
+    }
 }
 
 impl Gateway {
@@ -104,12 +115,18 @@ impl Gateway {
     /// Streams a file's content: the bytes, or the text that the vendor extracted from them.
     ///
     /// # Errors
-    /// [`ErrorCode::ContentUnavailable`] if the vendor gives this purpose back in no form.
+    /// [`ErrorCode::ContentUnavailable`] if the vendor gives this purpose back in no form;
+    /// [`ErrorCode::RateLimited`] or [`ErrorCode::Overloaded`] if there is no place for one more reader in time.
     pub async fn content(&self, who: &Principal, id: &str) -> Result<Content> {
         let mut pending = self.0.audit.begin_for(who, Event::Content).await?;
         pending.what().file_id = Some(id.to_owned());
-        match self.readable(who, id).await {
-            Ok((record, provider, raw)) => Ok(self.read(record, provider, raw, pending)),
+        let ready = async {
+            let readable = self.readable(who, id).await?;
+            // The place last, so that nobody holds one while the ledger is asked.
+            Ok((readable, self.0.callers.readers.place(who.tenant()).await?))
+        };
+        match ready.await {
+            Ok(((record, provider, raw), place)) => Ok(self.read(record, provider, raw, place, pending)),
             Err(error) => {
                 let refused = Err(error);
                 pending.ended(&refused).await;
@@ -134,6 +151,9 @@ impl Gateway {
         let account = &record.key.account;
         let unit = self.0.providers.at_account(&record.provider, account);
         let unit = unit.ok_or_else(|| {
+            if let Some(out) = self.0.providers.out_of_service(&record.provider) {
+                return out.refusal();
+            }
             Error::new(
                 ErrorCode::ContentUnavailable,
                 format!("it is stored in the account `{account}`, which no provider has any more"),
@@ -152,73 +172,6 @@ impl Gateway {
         }
         let raw = purpose.is_some_and(|purpose| purpose.content == ContentKind::Raw);
         Ok((record, unit.name.clone(), raw))
-    }
-
-    /// Reads it in a task of its own, which also records how that ended.
-    fn read(&self, record: FileRecord, name: String, raw: bool, mut pending: PendingAudit) -> Content {
-        pending.what().provider = Some(name.clone());
-        let (sink, chunks) = Provider::content_channel();
-        let gateway = self.clone();
-        let remote = RemoteRef {
-            id: record.remote_id.clone(),
-            purpose: record.key.purpose.clone(),
-        };
-        let bytes = record.bytes;
-        let (account, sha256) = (record.key.account.clone(), record.key.sha256.clone());
-        let read = async move {
-            let unit = gateway.0.providers.named(&name)?;
-            let (through, arriving) = Provider::content_channel();
-            let (report, followed) =
-                tokio::join!(unit.component.content(&remote, through), follow(arriving, Some(&sink)));
-            crate::state::provider::log_call(&name, &report);
-            match report.outcome {
-                // An empty success would let a model make the file's content up.
-                Ok(Ok(info)) if info.bytes == 0 && bytes > 0 => Err(Error::new(
-                    ErrorCode::ContentUnavailable,
-                    format!(
-                        "`{name}` answered with no content for a file of {}",
-                        counted(bytes, "byte")
-                    ),
-                )),
-                Ok(Ok(info)) if info.kind == ContentKind::Raw && info.bytes != bytes => Err(Error::new(
-                    ErrorCode::ProviderFailed,
-                    format!(
-                        "`{name}` answered with {} for a file of {bytes}",
-                        counted(info.bytes, "byte")
-                    ),
-                )),
-                Ok(Ok(info)) if raw && info.kind != ContentKind::Raw => Err(Error::new(
-                    ErrorCode::ProviderFailed,
-                    format!("`{name}` promised the file's bytes and answered with something else"),
-                )),
-                Ok(Ok(info)) if info.kind == ContentKind::Raw && !followed.agrees(&sha256) => {
-                    gateway.0.damaged(&name, &account, &remote.id).await;
-                    Err(Error::new(
-                        ErrorCode::ProviderFailed,
-                        format!("what `{name}` has stored is not what was uploaded: its digest differs"),
-                    )
-                    .hint("upload the content again to replace it"))
-                }
-                Ok(Ok(info)) => {
-                    followed.finish(&sink).await;
-                    Ok(info)
-                }
-                Ok(Err(failure)) => Err(content_failure(&name, &failure)),
-                Err(error) => Err(call_error(&name, &error)),
-            }
-        };
-        let end = tokio::spawn(async move {
-            let end = read.await;
-            pending.what().bytes = end.as_ref().ok().map(|info: &ContentInfo| info.bytes);
-            pending.ended(&end).await;
-            end
-        });
-        Content {
-            file: self.0.shown(&record.key.tenant.clone(), record.into()),
-            raw,
-            chunks,
-            end,
-        }
     }
 
     /// Deletes one of the caller's files; the remote file too, if no other file refers to it.
@@ -255,15 +208,4 @@ impl Gateway {
 
 fn not_found(id: &str) -> Error {
     Error::new(ErrorCode::FileNotFound, format!("there is no file `{id}`"))
-}
-
-fn content_failure(name: &str, failure: &Failure) -> Error {
-    let code = match failure.kind {
-        _ if failure.is_unreachable() => ErrorCode::ProviderUnreachable,
-        FailureKind::NotFound | FailureKind::Unsupported => ErrorCode::ContentUnavailable,
-        FailureKind::Unauthorized => ErrorCode::ProviderUnauthorized,
-        FailureKind::RateLimited => ErrorCode::ProviderRateLimited,
-        _ => ErrorCode::ProviderFailed,
-    };
-    Error::new(code, format!("`{name}`: {failure}")).retry_after(failure.retry_after.map(loadlock_policy::Millis::get))
 }

@@ -2,6 +2,7 @@
 //! asks for about everything in [`crate::maintenance`].
 
 mod authenticate;
+mod content;
 pub(crate) mod files;
 mod gateway;
 mod gauges;

@@ -33,7 +33,13 @@ impl Gateway {
         };
         let mut refused: Vec<RefusedView> = refused
             .into_iter()
-            .map(|one| RefusedView::new(one.name, &one.reason))
+            .map(|one| match state.providers.out_of_service(&one.name) {
+                Some(out) => RefusedView {
+                    detail: out.reason(),
+                    ..RefusedView::new(one.name, &one.reason)
+                },
+                None => RefusedView::new(one.name, &one.reason),
+            })
             .collect();
         // Who names a provider that cannot send gets its denial; here it is told before.
         let blocked = |name: &str| state.providers.named(name).ok().and_then(|unit| unit.blocked.clone());

@@ -91,6 +91,10 @@ impl Gateway {
                 }),
             }
         }
+        not_listed.extend(state.providers.out_of_service.iter().map(|one| NotListed {
+            provider: one.name.clone(),
+            why: Unlisted::Failed(one.reason()),
+        }));
         let spool = state.spool_balance()?;
         let journal = state.journal_balance()?;
         let ledger = state.ledger_balance().await?;

@@ -124,18 +124,26 @@ impl Gateway {
         for unit in units {
             let one = match state.compare(unit).await? {
                 Ok(compared) => state.reconcile_one(unit, &compared, &request).await,
-                Err(unlisted) => ProviderReconciled {
-                    provider: unit.name.clone(),
-                    verdict: Verdict::NotListed(unlisted),
-                    live: 0,
-                    listed: 0,
-                    matching: 0,
-                    steps: Vec::new(),
-                },
+                Err(unlisted) => not_listed(&unit.name, unlisted),
             };
             providers.push(one);
         }
+        if request.provider.is_none() {
+            let out = state.providers.out_of_service.iter();
+            providers.extend(out.map(|one| not_listed(&one.name, Unlisted::Failed(one.reason()))));
+        }
         Ok(Reconciled { providers })
+    }
+}
+
+fn not_listed(provider: &str, why: Unlisted) -> ProviderReconciled {
+    ProviderReconciled {
+        provider: provider.to_owned(),
+        verdict: Verdict::NotListed(why),
+        live: 0,
+        listed: 0,
+        matching: 0,
+        steps: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::fault::{self, Point};
 use crate::hash::hash;
 use crate::records::accepted_as;
 use crate::state::gateway::GatewayState;
+use crate::upload::attempt::in_vain;
 
 /// How an entry ended, as the audit log names it.
 type Ended<'a> = std::result::Result<&'a str, ErrorCode>;
@@ -51,6 +52,12 @@ impl GatewayState {
             (Event::VerifyAbsent, _, _) => {
                 let why = "the process ended before the vendor had the file";
                 self.end_without_file(row, why, None, settled).await
+            }
+            // Whoever sent it would have been told the same.
+            (Event::VerifyFound, Some(remote), _)
+                if !given_up && let Some(error) = in_vain(unit, &remote, self.clock.wall_ms()) =>
+            {
+                self.end_without_file(row, &error.message, Some(remote), settled).await
             }
             (Event::VerifyFound, Some(remote), Some(sha256)) if remote.bytes == intent.bytes && !given_up => {
                 let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
@@ -97,6 +104,7 @@ impl GatewayState {
         let (provider, account) = (&row.intent.provider, &row.intent.key.account);
         let why = match self.providers.named(provider) {
             Ok(_) => format!("the provider `{provider}` has another account than `{account}` now"),
+            Err(error) if error.code == ErrorCode::ProviderOutOfService => error.message,
             Err(_) => format!("the provider `{provider}` is not configured any more"),
         };
         tracing::warn!(id = %row.id(), account, "{why}, so an open upload cannot be looked up; `account` in a \

@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::state::live::Environment;
 
 pub(crate) use network::{Needs, network};
-pub(crate) use provider::load_provider;
 pub use provider::{Judged, judge};
+pub(crate) use provider::{load_provider, order_of};
 
 /// Components that are part of the program, by name.
 pub type Builtins = BTreeMap<&'static str, &'static [u8]>;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loadlock_config::{ComponentSource, ConfiguredProvider, Egress};
+use loadlock_config::{ComponentSource, Config, ConfiguredProvider, Egress};
 use loadlock_policy::Millis;
 use loadlock_policy::model::Profile;
 use loadlock_policy::retry::RetryPolicy;
@@ -30,7 +30,7 @@ pub struct Judged {
 /// Judges a configured provider as a start and a route do: component, profile, egress, addresses, credential.
 ///
 /// # Errors
-/// What would keep a gateway from starting: [`ErrorCode::ComponentRefused`], [`ErrorCode::ConfigInvalid`].
+/// What would put it out of service: [`ErrorCode::ComponentRefused`], [`ErrorCode::ConfigInvalid`].
 pub async fn judge(setup: &Setup, sandbox: &Sandbox, configured: &ConfiguredProvider) -> Result<Judged> {
     let name = &configured.name;
     let source = setup.source(&configured.connection.component, sandbox)?;
@@ -111,12 +111,7 @@ pub(crate) async fn load_provider(
         .unwrap_or(setup.config.limits.concurrency);
     let connect = loadlock_egress::Timeouts::default().connect;
     let loaded = LoadedProvider {
-        order: setup
-            .config
-            .order
-            .iter()
-            .position(|ordered| *ordered == name)
-            .and_then(|at| u32::try_from(at).ok()),
+        order: order_of(&setup.config, &name),
         component,
         profile,
         egress_by_default: configured.connection.egress == Egress::Declared,
@@ -134,6 +129,12 @@ pub(crate) async fn load_provider(
         name,
     };
     Ok(ProviderUnit::new(loaded, setup.clock.now()))
+}
+
+/// Position in the operator's order, from 0; `None`: only if it is named.
+pub(crate) fn order_of(config: &Config, name: &str) -> Option<u32> {
+    let at = config.order.iter().position(|ordered| ordered == name)?;
+    u32::try_from(at).ok()
 }
 
 /// What one call of it may use.

@@ -3,6 +3,7 @@
 use loadlock_sandbox::auth::Auth;
 
 use super::failure_limiter::FailureLimiter;
+use super::read_pool::ReadPool;
 use super::tenant_limits::Tenants;
 
 /// The auth component, and what is counted of callers.
@@ -12,4 +13,6 @@ pub(crate) struct Callers {
     pub(crate) failures: FailureLimiter,
     /// What tenants have under way.
     pub(crate) tenants: Tenants,
+    /// Places for reading content.
+    pub(crate) readers: ReadPool,
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
 
 use super::deletes::DeleteLog;
+use super::out_of_service::OutOfService;
 use super::statuses::Statuses;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
@@ -207,9 +208,10 @@ pub(crate) struct LastProbe {
     pub(crate) at: Option<Millis>,
 }
 
-/// All providers, in the order of the configuration.
+/// All providers, in the order of the configuration. Dereferences to those that are in service.
 pub(crate) struct ProviderUnits {
     units: Vec<ProviderUnit>,
+    pub(crate) out_of_service: Vec<OutOfService>,
     /// Uploads that may be under way at once, at all of them together.
     pub(crate) permits: Semaphore,
     /// Files that are not ready at their vendors.
@@ -225,9 +227,10 @@ impl Deref for ProviderUnits {
 }
 
 impl ProviderUnits {
-    pub(crate) fn new(units: Vec<ProviderUnit>, concurrency: u32) -> Self {
+    pub(crate) fn new(units: Vec<ProviderUnit>, out_of_service: Vec<OutOfService>, concurrency: u32) -> Self {
         Self {
             units,
+            out_of_service,
             permits: Semaphore::new(concurrency as usize),
             statuses: Statuses::default(),
         }
@@ -249,11 +252,21 @@ impl ProviderUnits {
         of_account.find(|unit| unit.name == name).or(first)
     }
 
+    /// A configured provider that could not be made ready.
+    pub(crate) fn out_of_service(&self, name: &str) -> Option<&OutOfService> {
+        self.out_of_service.iter().find(|one| one.name == name)
+    }
+
     /// # Errors
-    /// [`ErrorCode::ProviderUnknown`].
+    /// [`ErrorCode::ProviderUnknown`], [`ErrorCode::ProviderOutOfService`].
     pub(crate) fn named(&self, name: &str) -> Result<&ProviderUnit> {
         self.units.iter().find(|unit| unit.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.units.iter().map(|unit| format!("`{}`", unit.name)).collect();
+            if let Some(one) = self.out_of_service(name) {
+                return one.refusal();
+            }
+            let units = self.units.iter().map(|unit| &unit.name);
+            let all = units.chain(self.out_of_service.iter().map(|one| &one.name));
+            let names: Vec<_> = all.map(|name| format!("`{name}`")).collect();
             Error::new(ErrorCode::ProviderUnknown, format!("there is no provider `{name}`"))
                 .hint(format!("configured are {}", names.join(", ")))
         })

@@ -4,7 +4,7 @@ use loadlock_policy::Millis;
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 
-use super::attempt::{Receipt, deleted_meanwhile};
+use super::attempt::{Receipt, deleted_meanwhile, in_vain};
 use super::entry::Entry;
 use super::job::{UploadJob, unreadable};
 use super::route::RouteLeg;
@@ -40,6 +40,10 @@ impl UploadJob<'_> {
         let (Some(entry), Some(remote)) = (self.entry.take(), self.found.take()) else {
             return Err(Error::new(ErrorCode::Internal, "nothing to take over"));
         };
+        if let Some(error) = in_vain(unit, &remote, self.state.clock.wall_ms()) {
+            entry.failed(error.code.as_str(), &error.message, Some(remote)).await;
+            return Err(error);
+        }
         let accepting = self.state.accepting(unit, &remote.id, self.deletes_before);
         let Some(_accepting) = accepting.await? else {
             let error = Error::new(

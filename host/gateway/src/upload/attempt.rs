@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loadlock_policy::model::{Failure, FailureKind, Reach, RemoteFile, Retention};
+use loadlock_policy::model::{Failure, FailureKind, Reach, RemoteFile, Retention, Unusable};
 use loadlock_sandbox::files::{AdmittedInput, ReadReport};
 use loadlock_sandbox::provider::UploadOptions;
 use loadlock_sandbox::{CallError, CallReport, EgressReport, Exhausted};
@@ -77,7 +77,8 @@ impl UploadJob<'_> {
             bytes: input.watch.handed().min(file.size()),
         });
         log_call(&unit.name, &report);
-        receipt(unit, file, self.known_digest(), report)
+        let now_ms = self.state.clock.wall_ms();
+        receipt(unit, file, self.known_digest(), report, now_ms)
     }
 
     /// What the provider is told beside the file.
@@ -124,6 +125,7 @@ fn receipt(
     file: &AdmittedFile,
     known: Option<&str>,
     report: CallReport<std::result::Result<RemoteFile, Failure>>,
+    now_ms: u64,
 ) -> AttemptEnd {
     let remote = match &report.outcome {
         Ok(Ok(remote)) => remote.clone(),
@@ -145,7 +147,8 @@ fn receipt(
     let problem = match (&report.read, file.unchanged()) {
         (_, Err(changed)) => Some(changed),
         (None, Ok(())) => Some(mismatch(unit, "the host could not determine what it read")),
-        (Some(read), Ok(())) => check(unit, file, known, &remote, read)
+        (Some(read), Ok(())) => in_vain(unit, &remote, now_ms)
+            .or_else(|| check(unit, file, known, &remote, read))
             .or_else(|| (!seen).then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))),
     };
     let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
@@ -158,6 +161,16 @@ fn receipt(
             unwanted: seen.then_some(remote),
         },
     }
+}
+
+/// Why a file that the vendor has stored is no success all the same.
+pub(crate) fn in_vain(unit: &ProviderUnit, remote: &RemoteFile, now_ms: u64) -> Option<Error> {
+    let why = remote.unusable(now_ms)?;
+    let code = match why {
+        Unusable::Failed => ErrorCode::ProviderRejected,
+        Unusable::Expired { .. } => ErrorCode::ProviderFailed,
+    };
+    Some(Error::new(code, format!("`{}` {why}", unit.name)))
 }
 
 /// Everything that can be compared without the vendor.

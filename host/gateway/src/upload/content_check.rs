@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::error::answered;
 use crate::state::gateway::GatewayState;
 use crate::state::provider::{ProviderUnit, log_call};
+use crate::state::read_pool::ReadPlace;
 
 /// What came through, and the last of it, which waits until the rest is known to be right.
 pub(crate) struct Followed {
@@ -19,8 +20,32 @@ pub(crate) struct Followed {
     digest: Sha256,
 }
 
+/// Where content goes while it is followed.
+pub(crate) enum Onward<'a> {
+    /// It is only looked at.
+    Nowhere,
+    /// To a client, as fast as that takes it.
+    Client(&'a Sender<Bytes>, &'a ReadPlace),
+    /// Into memory, up to so many bytes.
+    Memory(&'a mut Vec<u8>, u64),
+}
+
+impl Onward<'_> {
+    /// False if nobody wants more.
+    async fn take(&mut self, chunk: Bytes) -> bool {
+        match self {
+            Self::Nowhere => true,
+            Self::Client(to, place) => place.offer(to.send(chunk)).await.is_ok(),
+            Self::Memory(kept, most) => {
+                kept.extend_from_slice(&chunk);
+                kept.len() as u64 <= *most
+            }
+        }
+    }
+}
+
 /// Passes content on, one chunk behind. Ends with the source, or when nobody reads any more.
-pub(crate) async fn follow(mut from: Receiver<Bytes>, to: Option<&Sender<Bytes>>) -> Followed {
+pub(crate) async fn follow(mut from: Receiver<Bytes>, mut to: Onward<'_>) -> Followed {
     let mut followed = Followed {
         last: None,
         digest: Sha256::new(),
@@ -28,8 +53,8 @@ pub(crate) async fn follow(mut from: Receiver<Bytes>, to: Option<&Sender<Bytes>>
     while let Some(chunk) = from.recv().await {
         followed.digest.update(&chunk);
         let ready = followed.last.replace(chunk);
-        if let (Some(ready), Some(to)) = (ready, to)
-            && to.send(ready).await.is_err()
+        if let Some(ready) = ready
+            && !to.take(ready).await
         {
             break;
         }
@@ -77,7 +102,7 @@ impl GatewayState {
             purpose: row.key.purpose.clone(),
         };
         let (sink, arriving) = Provider::content_channel();
-        let reading = async { tokio::join!(unit.component.content(&remote, sink), follow(arriving, None)) };
+        let reading = async { tokio::join!(unit.component.content(&remote, sink), follow(arriving, Onward::Nowhere)) };
         let Ok((report, followed)) = tokio::time::timeout(within, reading).await else {
             return ReadThrough::Unread;
         };

@@ -25,7 +25,7 @@
 
 mod admit;
 mod adopt;
-mod attempt;
+pub(crate) mod attempt;
 mod begin;
 mod cancel;
 pub(crate) mod content_check;

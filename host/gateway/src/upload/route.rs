@@ -136,7 +136,7 @@ impl<'a> Routing<'a> {
     /// By what the accounts hold and by health, or by neither.
     fn route(&self, usages: Option<&Usages>) -> Result<Route, NoRoute> {
         let mut found: Option<Route> = None;
-        let mut refused: Vec<Refused> = Vec::new();
+        let mut refused = self.out_of_service();
         for (word, units) in &self.groups {
             let before = refused.len();
             let units = self.unblocked(units, usages.is_some(), &mut refused);
@@ -169,6 +169,17 @@ impl<'a> Routing<'a> {
             }
             None => Err(self.none(refused)),
         }
+    }
+
+    /// Those that could not be made ready and would be asked.
+    fn out_of_service(&self) -> Vec<Refused> {
+        let out = self.state.providers.out_of_service.iter();
+        let asked = out.filter(|one| self.pinned.map_or(one.order.is_some(), |name| name == one.name));
+        let refused = asked.map(|one| Refused {
+            name: one.name.clone(),
+            reason: Reason::OutOfService,
+        });
+        refused.collect()
     }
 
     fn candidates<'b>(&self, units: &[&'b ProviderUnit], usages: Option<&'b Usages>) -> Vec<Candidate<'b>> {
@@ -260,6 +271,11 @@ impl GatewayState {
         let (Some(threshold), Some((_, origin))) = (size_threshold(&config), &config.size_threshold) else {
             return Ok(());
         };
+        // What it divides the files between is not to be had now.
+        let out = |name: &String| self.providers.out_of_service(name).is_some();
+        if out(&threshold.at_most) || out(&threshold.above) {
+            return Ok(());
+        }
         let candidates: Vec<Candidate<'_>> = self
             .providers
             .iter()
@@ -348,7 +364,7 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
             ErrorCode::FileTooLarge,
             "split the file, or configure a provider with a larger limit",
         ),
-        Verdict::NotAccepted | Verdict::QuotaExhausted | Verdict::Unavailable { .. } => (
+        Verdict::NotAccepted | Verdict::QuotaExhausted | Verdict::OutOfService | Verdict::Unavailable { .. } => (
             ErrorCode::NoProviderAvailable,
             "`loadlock route FILE` shows each provider's reason",
         ),

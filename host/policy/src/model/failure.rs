@@ -9,6 +9,10 @@ use crate::Millis;
 /// Longest message of a failure, in bytes; from `types.wit`.
 pub const MAX_MESSAGE_BYTES: usize = 1_024;
 
+/// Longest wait that a vendor or a component may ask for: one day. A vendor once answered 292 billion years, and a
+/// component can answer any 64 bits.
+pub const MAX_RETRY_AFTER: Millis = Millis::from_secs(86_400);
+
 /// `failure-kind` of the contract. The component classifies, because a status alone is not enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -185,10 +189,11 @@ impl Failure {
     }
 
     /// The same failure with its texts cut to the contract's limits (message 1,024 bytes, code 128) and freed of
-    /// control characters, so that one cannot forge a log line.
+    /// control characters, so that one cannot forge a log line, and with no longer wait than [`MAX_RETRY_AFTER`].
     pub fn capped(mut self) -> Self {
         self.message = clean(&self.message, MAX_MESSAGE_BYTES);
         self.code = self.code.map(|code| clean(&code, 128));
+        self.retry_after = self.retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
         self
     }
 
@@ -284,6 +289,22 @@ mod tests {
         let failure = Failure::new(FailureKind::Rejected, format!("a\nb\u{1b}[0m{}", "é".repeat(2_000)));
         assert!(failure.message.len() <= MAX_MESSAGE_BYTES);
         assert!(failure.message.starts_with("a b [0m"));
+    }
+
+    #[test]
+    fn nobody_is_told_to_wait_for_ever() {
+        for (asked, told) in [
+            (0, 0),
+            (86_400_000, 86_400_000),
+            (86_400_001, 86_400_000),
+            (u64::MAX, 86_400_000),
+        ] {
+            let failure = Failure {
+                retry_after: Some(Millis(asked)),
+                ..Failure::new(FailureKind::RateLimited, "")
+            };
+            assert_eq!(failure.capped().retry_after, Some(Millis(told)), "{asked}");
+        }
     }
 
     #[test]

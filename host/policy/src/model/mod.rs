@@ -15,13 +15,13 @@ mod rules;
 
 pub use auth::SignatureAlgorithm;
 pub use check::{MAX_EGRESS_NEEDS, MAX_PURPOSES, MAX_TEXT_BYTES, ProfileError};
-pub use failure::{Failure, FailureKind, MAX_MESSAGE_BYTES, Reach};
+pub use failure::{Failure, FailureKind, MAX_MESSAGE_BYTES, MAX_RETRY_AFTER, Reach};
 pub use key::{ContentKey, DedupKey};
 pub use profile::{
     ContentKind, DeleteSemantics, EgressNeed, Operation, Profile, PurposeProfile, Retention, Treatment, VerifyMethod,
 };
 pub use remote::{
-    ContentInfo, Deletion, MAX_REMOTE_ID_BYTES, RemoteError, RemoteFile, RemotePage, RemoteRef, RemoteStatus,
+    ContentInfo, Deletion, MAX_REMOTE_ID_BYTES, RemoteError, RemoteFile, RemotePage, RemoteRef, RemoteStatus, Unusable,
 };
 pub use role::Role;
 pub use rules::ValidationRules;

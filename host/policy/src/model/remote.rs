@@ -111,7 +111,43 @@ pub enum RemoteError {
     },
 }
 
+/// Why a file that a vendor has stored is of no use to whoever uploaded it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unusable {
+    /// The vendor has the bytes and cannot work with them.
+    #[error("stored the file and could not process it")]
+    Failed,
+    /// It is as good as gone.
+    #[error("stored the file with an expiry that has passed: {at_s} seconds since 1970")]
+    Expired {
+        /// When it expired.
+        at_s: u64,
+    },
+}
+
 impl RemoteFile {
+    /// Why it is no success, although the vendor has it. A file that is still processed may become one.
+    ///
+    /// ```
+    /// use loadlock_policy::model::{RemoteFile, RemoteStatus, Unusable};
+    /// let mut file = RemoteFile {
+    ///     id: "file-1".into(), bytes: 5, name: None, purpose: None, sha256: None, created_at: None,
+    ///     expires_at: Some(1_000), status: RemoteStatus::Processing,
+    /// };
+    /// assert_eq!(file.unusable(999_999), None);
+    /// assert_eq!(file.unusable(1_000_000), Some(Unusable::Expired { at_s: 1_000 }));
+    /// file.status = RemoteStatus::Failed;
+    /// assert_eq!(file.unusable(0), Some(Unusable::Failed));
+    /// ```
+    pub fn unusable(&self, now_ms: u64) -> Option<Unusable> {
+        if self.status == RemoteStatus::Failed {
+            return Some(Unusable::Failed);
+        }
+        self.expires_at
+            .filter(|seconds| seconds.saturating_mul(1_000) <= now_ms)
+            .map(|at_s| Unusable::Expired { at_s })
+    }
+
     /// Checks what the contract promises of a remote file.
     ///
     /// # Errors

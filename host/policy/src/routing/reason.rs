@@ -74,6 +74,9 @@ pub enum Reason {
     /// Nothing that it sends for an upload would leave, and why.
     #[error("{0}")]
     Blocked(String),
+    /// It is configured and could not be made ready. Why is the operator's to know.
+    #[error("it is out of service")]
+    OutOfService,
 }
 
 fn bytes(size: &u64) -> String {
@@ -102,6 +105,7 @@ impl Reason {
             Self::Quota { .. } => "quota_exhausted",
             Self::Unhealthy(_) => "unhealthy",
             Self::Blocked(_) => "egress_denied",
+            Self::OutOfService => "out_of_service",
         }
     }
 }
@@ -130,6 +134,8 @@ pub enum Verdict {
     NotGranted,
     /// Those that might take it cannot send it anywhere.
     Blocked,
+    /// Those that might take it could not be made ready.
+    OutOfService,
     /// None has the purpose asked for.
     NoSuchPurpose,
     /// None takes such a file, whatever its size.
@@ -178,6 +184,8 @@ impl NoRoute {
             Verdict::NotAccepted
         } else if any(|r| matches!(r, Reason::Blocked(_))) {
             Verdict::Blocked
+        } else if any(|r| matches!(r, Reason::OutOfService)) {
+            Verdict::OutOfService
         } else if any(|r| matches!(r, Reason::NoSuchPurpose { .. })) {
             Verdict::NoSuchPurpose
         } else if any(|r| matches!(r, Reason::NotGranted)) {

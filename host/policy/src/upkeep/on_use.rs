@@ -1,6 +1,6 @@
 //! Handing a stored remote file out again.
 
-use crate::model::{Failure, FailureKind, RemoteFile, RemoteStatus};
+use crate::model::{Failure, FailureKind, RemoteFile};
 
 /// What a dedup hit needs before it is given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +57,7 @@ pub enum AfterStat {
 pub fn after_stat(seen: Seen<'_>, bytes: u64, now_ms: u64) -> AfterStat {
     match seen {
         Seen::Described(remote) => {
-            let expired = remote
-                .expires_at
-                .is_some_and(|seconds| seconds.saturating_mul(1_000) <= now_ms);
-            if remote.bytes != bytes || expired || remote.status == RemoteStatus::Failed {
+            if remote.bytes != bytes || remote.unusable(now_ms).is_some() {
                 AfterStat::Lost
             } else {
                 AfterStat::Confirmed
@@ -78,6 +75,7 @@ pub fn after_stat(seen: Seen<'_>, bytes: u64, now_ms: u64) -> AfterStat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RemoteStatus;
 
     fn remote(bytes: u64) -> RemoteFile {
         RemoteFile {

@@ -133,7 +133,7 @@ impl Running {
                 kind,
             })
         });
-        Ok(Content { file, raw, chunks, end })
+        Ok(Content::new(file, raw, chunks, end))
     }
 }
 

@@ -11,8 +11,8 @@ use super::super::args::Globals;
 use super::super::context::{Session, configuration};
 use super::super::failure::{Failure, Status};
 use super::super::output::Output;
-use super::super::turn::{Whom, Wish, take};
 use super::super::tracker_args::Import;
+use super::super::turn::{Whom, Wish, take};
 use super::database::{connect, failed};
 use super::predecessor::read;
 

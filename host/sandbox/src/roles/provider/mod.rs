@@ -35,6 +35,8 @@ pub struct Provider {
     /// that was admitted beneath it.
     roots: RwLock<Vec<Weak<GrantRoot>>>,
     permits: Arc<Semaphore>,
+    /// Calls that read content: however long their readers take, nothing else waits behind them.
+    reads: Arc<Semaphore>,
     running: RunningCalls,
     /// Of its own directory.
     quota: Option<Arc<Quota>>,
@@ -73,6 +75,7 @@ impl Provider {
         let environment = crate::roles::environment(&grants.settings);
         Ok(Self {
             permits: Arc::new(Semaphore::new(grants.limits.concurrency)),
+            reads: Arc::new(Semaphore::new(grants.limits.concurrency)),
             running: RunningCalls::default(),
             roots: RwLock::new(std::mem::take(&mut grants.roots).iter().map(Arc::downgrade).collect()),
             quota: Quota::of(grants.state.as_ref(), &grants.limits),
@@ -129,7 +132,8 @@ impl Provider {
         limits.cpu = limits.cpu.saturating_add(setup.more_cpu);
         // Waiting for a turn is part of the call's own time.
         let queued = Instant::now();
-        let permit = tokio::time::timeout(limits.wall, self.permits.clone().acquire_owned()).await;
+        let permits = setup.content.as_ref().map_or(&self.permits, |_| &self.reads);
+        let permit = tokio::time::timeout(limits.wall, permits.clone().acquire_owned()).await;
         limits.wall = limits.wall.saturating_sub(queued.elapsed());
         let (Ok(Ok(_permit)), Some(_slot)) = (permit, self.loaded.slots.take(limits.wall).await) else {
             return CallReport::refused(CallError::Overloaded);
