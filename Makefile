@@ -99,11 +99,12 @@ test-ledger: build
 fuzz: wasm
 	tests/fuzz/run.sh
 
-## lint: formatting and clippy, warnings denied: everything with all features, and the code that is there without them
+## lint: formatting, clippy and the crates' documentation, warnings denied: everything with all features, and the code that is there without them
 lint: wasm
 	cargo fmt --all --check
 	tests/cargo.sh clippy --all-targets --features loadlock-crash/fault-points,loadlock-bench/parts -- --deny warnings
 	tests/cargo.sh clippy --lib --bins --test ledger -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" tests/cargo.sh doc --no-deps
 
 ## deny: bans, licences, sources and, where their database can be reached, advisories
 deny: $(CACHE)/bin/cargo-deny

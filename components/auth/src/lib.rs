@@ -1,7 +1,7 @@
 //! Decides who is asking: the `auth` role of `loadlock:upload`.
 //!
 //! A credential is a JWT judged against pinned keys, or a legacy credential recognised by its digest until an absolute
-//! date. `configure` compiles a [`policy`] as a whole; `authenticate` is a function of that policy, the credential and
+//! date. `configure` compiles a `policy` as a whole; `authenticate` is a function of that policy, the credential and
 //! the host's `now`. Nothing here reads a clock, a file or the network.
 //!
 //! | module | job |

@@ -50,7 +50,7 @@ pub struct Peer {
     pub request_id: Option<String>,
 }
 
-/// An authenticated caller. Only [`authenticate`] makes one (and the record of a session that such a caller opened), so
+/// An authenticated caller. Only `authenticate` makes one (and the record of a session that such a caller opened), so
 /// nothing further down the pipeline can be reached without it.
 #[derive(Debug, Clone)]
 pub struct Principal {

@@ -72,7 +72,7 @@ impl Refusal {
     }
 }
 
-/// The right to one attempt. Give it back with [`Breaker::report`], with [`Outcome::Cancelled`] if the attempt is
+/// The right to one attempt. Give it back with [`Breaker::report`](super::Breaker::report), with [`Outcome::Cancelled`] if the attempt is
 /// dropped. It is neither `Clone` nor `Copy`, so it cannot be reported twice.
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "a permit has to be reported, or its place is held until the lease ends"]
@@ -91,7 +91,7 @@ impl Permit {
     }
 }
 
-/// What [`Breaker::eligibility`] answers.
+/// What [`Breaker::eligibility`](super::Breaker::eligibility) answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Admission {
     /// It works, as far as is known.
