@@ -48,7 +48,9 @@ pub(crate) async fn validator_remembers() {
     assert!(matches!(died, CallError::Trap(_)), "{died}");
     assert_eq!(kept().await, ["call_1", "call_2"]);
     let ended = cell.beside(call("never_ends")).await.unwrap_err();
-    assert!(matches!(ended, CallError::Exhausted(Exhausted::Cpu)), "{ended}");
+    // On a machine with much else to do the wall clock may be first.
+    let limit = matches!(ended, CallError::Exhausted(Exhausted::Cpu | Exhausted::Wall));
+    assert!(limit, "{ended}");
     assert_eq!(kept().await, ["call_1", "call_2"]);
     {
         let given_up = std::pin::pin!(call("never_ends"));
