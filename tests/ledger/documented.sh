@@ -6,7 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 CACHE="$here/../../.cache/ledger"
 . "$here/../clients/lib.sh"
-page="$root/docs/ledger.md"
+page="$root/docs/explanation/ledger.md"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 

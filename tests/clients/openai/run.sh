@@ -46,7 +46,7 @@ else
     echo "memory: $small KiB after small files, $large KiB after files of $BIG bytes: ok"
 fi
 
-SCHEMATHESIS_HOOKS=hooks PYTHONPATH="$here" "$venv/bin/schemathesis" run "$root/docs/openapi.json" --url "$url" \
+SCHEMATHESIS_HOOKS=hooks PYTHONPATH="$here" "$venv/bin/schemathesis" run "$root/docs/reference/openapi.json" --url "$url" \
     --header "Authorization: Bearer $token" --seed 1 --max-examples "${EXAMPLES:-50}" --phases examples,coverage,fuzzing,stateful \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,missing_required_header,unsupported_method,allow_header_conformance,use_after_free,ignored_auth ||
     status=1

@@ -2,7 +2,7 @@
 
 use loadlock_durable::power::Names;
 use loadlock_gateway::CancellationToken;
-use loadlock_server::{Options, Server};
+use loadlock_server::{Options, Server, Stop};
 use loadlock_tests::{Opened, Shop, World, token};
 use loadlock_upstream::{Fault, Operation, Recorded};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,7 +54,10 @@ impl Door {
         let server = Server::bind(gateway, options).await.unwrap();
         let address = server.address().to_string();
         let stop = CancellationToken::new();
-        let running = tokio::spawn(server.run(stop.clone()));
+        let running = tokio::spawn(server.run(Stop {
+            leave: CancellationToken::new(),
+            now: stop.clone(),
+        }));
         Self {
             address,
             token: token(&world.path("home"), "acme", "tester", "read write delete"),
