@@ -30,10 +30,8 @@ impl Home {
             )
         };
         let folders = ["keys", "spool", "cache", "providers", "tracker", "journal", "audit"];
-        // The lock first: whoever waits for the home asks for it again and again, and the rest takes syncs.
-        if !path.exists() {
-            loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
-        }
+        // The lock before the rest: whoever waits for the home asks for it again and again, and the rest takes syncs.
+        loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
         let lock_path = path.join("lock");
         let mut lock = OpenOptions::new()
             .read(true)
@@ -55,7 +53,6 @@ impl Home {
             }
             Err(TryLockError::Error(error)) => return Err(unavailable(&lock_path, error)),
         }
-        loadlock_durable::make_directory(path).map_err(|error| unavailable(path, error))?;
         for folder in folders.map(|folder| path.join(folder)) {
             loadlock_durable::create(&folder).map_err(|error| unavailable(&folder, error))?;
         }
