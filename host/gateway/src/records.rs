@@ -1,6 +1,6 @@
 //! Between the rows of the journal and the records of the tracker.
 
-use loadlock_journal::{Accepted, Entry as Row};
+use loadlock_journal::{Accepted, Entry as Row, Intent};
 use loadlock_policy::model::Treatment;
 use loadlock_sandbox::tracker::FileRecord;
 
@@ -17,8 +17,12 @@ pub(crate) fn treatment(unit: &ProviderUnit, extension: &str, media_type: &str) 
 
 /// The record of an entry that a vendor accepted.
 pub(crate) fn record_of(row: &Row) -> Option<FileRecord> {
-    let (intent, accepted) = (&row.intent, row.accepted()?);
-    Some(FileRecord {
+    Some(record(&row.intent, row.accepted()?))
+}
+
+/// The record of what was intended, as the vendor accepted it.
+pub(crate) fn record(intent: &Intent, accepted: &Accepted) -> FileRecord {
+    FileRecord {
         id: intent.id.clone(),
         key: intent.key.at(&accepted.account).with_digest(&accepted.sha256),
         filename: intent.filename.clone(),
@@ -30,7 +34,7 @@ pub(crate) fn record_of(row: &Row) -> Option<FileRecord> {
         attempts: accepted.attempts,
         created_at_ms: accepted.accepted_at_ms,
         expires_at_ms: accepted.expires_at_ms,
-    })
+    }
 }
 
 /// The acceptance that a record of the tracker stands for.

@@ -129,7 +129,7 @@ impl UploadJob<'_> {
         };
         let key = self.dedup_key(leg, sha256);
         let deletes_before = unit.deleted.now().await;
-        let Some(known) = state.journal.find_accepted(&ContentKey::from(key.clone()))? else {
+        let Some(known) = state.journal.find_accepted(&ContentKey::from(key))? else {
             return Ok(None);
         };
         let Some(accepted) = known.accepted().cloned() else {
@@ -166,6 +166,6 @@ impl UploadJob<'_> {
             expires_at_ms,
             ..accepted
         };
-        entry.accepted(key, accepted).await.map(Some)
+        entry.accepted(accepted).await.map(Some)
     }
 }

@@ -6,10 +6,11 @@
 
 use loadlock_journal::{Accepted, Attempt, DeleteIntent, FailedEnd, Intent, JournalError};
 use loadlock_policy::model::RemoteFile;
-use loadlock_sandbox::tracker::{DedupKey, FileRecord};
+use loadlock_sandbox::tracker::FileRecord;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::{self, Point};
+use crate::records::record;
 use crate::state::gateway::GatewayState;
 use crate::state::open_entries::Hold;
 use crate::state::provider::ProviderUnit;
@@ -74,20 +75,8 @@ impl<'a> Entry<'a> {
     }
 
     /// The vendor has it. Durable; then the record, which a tracker that is away only delays.
-    pub(crate) async fn accepted(self, key: DedupKey, accepted: Accepted) -> Result<view::File> {
-        let record = FileRecord {
-            id: self.intent.id.clone(),
-            key,
-            filename: self.intent.filename.clone(),
-            bytes: self.intent.bytes,
-            media_type: self.intent.media_type.clone(),
-            provider: accepted.provider.clone(),
-            remote_id: accepted.remote_id.clone(),
-            deduplicated: accepted.attempts == 0,
-            attempts: accepted.attempts,
-            created_at_ms: accepted.accepted_at_ms,
-            expires_at_ms: accepted.expires_at_ms,
-        };
+    pub(crate) async fn accepted(self, accepted: Accepted) -> Result<view::File> {
+        let record = record(&self.intent, &accepted);
         fault::at(Point::AcceptedBefore);
         self.state.ledger.outbox.add(&record);
         let journalled = self.state.journal.accepted(&self.intent.id, accepted).await;

@@ -213,8 +213,7 @@ impl<'a> UploadJob<'a> {
             attempts,
             accepted_at_ms: self.state.clock.wall_ms(),
         };
-        let key = self.dedup_key(leg, accepted.sha256.clone());
-        entry.accepted(key, accepted).await
+        entry.accepted(accepted).await
     }
 }
 
