@@ -11,7 +11,7 @@ use crate::source::{Source, crates, sources};
 const CIRCLE: usize = 2;
 /// Crates that are not there yet, and how large a circle they have at most. These numbers only ever go down.
 const CIRCLES_LEFT: &[(&str, usize)] = &[
-    ("host", 33),
+    ("host", 4),
     ("host/config", 14),
     ("host/sandbox", 6),
     ("host/server", 6),
@@ -19,9 +19,9 @@ const CIRCLES_LEFT: &[(&str, usize)] = &[
 /// Lines of the longest function.
 const FUNCTION: usize = 80;
 /// Files with a function that is longer still, and how long it is at most. These numbers only ever go down.
-const FUNCTIONS_LEFT: &[(&str, usize)] = &[("host/src/cli/route.rs", 85)];
-/// Of all type names, those that are defined in more than one file, in percent. To become less than 8.
-const DEFINED_TWICE: f64 = 10.0;
+const FUNCTIONS_LEFT: &[(&str, usize)] = &[];
+/// Of all type names, those that are defined in more than one file, in percent..
+const DEFINED_TWICE: f64 = 8.0;
 /// Characters of the longest line.
 const LINE: usize = 120;
 /// Lines that are longer all the same: in macros, which the formatter leaves alone. This number only ever goes down.

@@ -74,7 +74,7 @@ async fn probe(State(app): State<App>, Operator(who): Operator, Path(name): Path
 /// A file on the gateway's own disk that might be uploaded.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Candidate {
+struct CandidateReply {
     path: PathBuf,
     purpose: Option<String>,
     /// Another display name.
@@ -84,7 +84,7 @@ struct Candidate {
 
 async fn route(State(app): State<App>, Operator(who): Operator, request: Request) -> Answer {
     let headers = request.headers().clone();
-    let Candidate {
+    let CandidateReply {
         path,
         purpose,
         filename,
@@ -99,7 +99,7 @@ async fn route(State(app): State<App>, Operator(who): Operator, request: Request
 /// What to reconcile.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Comparison {
+struct ComparisonReply {
     #[serde(default, deserialize_with = "named")]
     provider: Option<String>,
     /// Whoever asks has to say whether anything may be changed.
@@ -114,7 +114,7 @@ fn named<'de, D: Deserializer<'de>>(name: D) -> Result<Option<String>, D::Error>
 }
 
 async fn reconcile(State(app): State<App>, Operator(who): Operator, request: Request) -> Answer {
-    let Comparison {
+    let ComparisonReply {
         provider,
         dry_run,
         allow_mass,

@@ -1,33 +1,56 @@
-//! More requests at once than the gateway can serve get an answer at once, instead of memory and a place in a queue.
+//! More requests at once than the gateway can serve: a burst waits for a moment in a bounded queue, so that nobody is
+//! refused because many came at the same instant; what lasts longer is refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use loadlock_gateway::{Error, ErrorCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::Refusal;
 
 /// Requests under way at once. Each holds a few buffers of 64 KiB: some 100 MiB at the most.
 const REQUESTS: usize = 512;
+/// Requests that wait for one of those places at once; each holds its head, at most 64 KiB.
+const WAITING: usize = 512;
+/// Longest wait. A burst that is refused by whatever is behind the places is over sooner.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The places for requests.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Semaphore>);
+pub(crate) struct Places {
+    serving: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
 
 impl Default for Places {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(REQUESTS)))
+        Self {
+            serving: Arc::new(Semaphore::new(REQUESTS)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+        }
+    }
+}
+
+impl Places {
+    /// A place, in the order of coming; none if too many wait, or for too long.
+    async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        if let Ok(place) = self.serving.try_acquire() {
+            return Some(place);
+        }
+        let _waiting = self.waiting.try_acquire().ok()?;
+        tokio::time::timeout(PATIENCE, self.serving.acquire()).await.ok()?.ok()
     }
 }
 
 /// Takes a place, or answers 503.
 pub(crate) async fn layer(State(places): State<Places>, request: Request, next: Next) -> Response {
-    match places.0.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => {
+    match places.place().await {
+        Some(_place) => next.run(request).await,
+        None => {
             let error = Error::new(ErrorCode::Overloaded, format!("{REQUESTS} requests are under way"));
             Refusal(error.retry_after(Some(1_000))).into_response()
         }

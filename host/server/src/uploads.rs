@@ -90,12 +90,12 @@ pub(crate) struct Uploads(Arc<Inner>);
 struct Inner {
     gateway: Gateway,
     stopping: CancellationToken,
-    tenants: Mutex<HashMap<String, Tenant>>,
+    tenants: Mutex<HashMap<String, TenantUploads>>,
     tasks: TaskTracker,
 }
 
 #[derive(Default)]
-struct Tenant {
+struct TenantUploads {
     live: HashMap<String, Live>,
     watchers: Option<broadcast::Sender<Arc<Notice>>>,
 }
@@ -146,7 +146,7 @@ impl Uploads {
         let id = format!("upl_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
         let cancel = CancellationToken::new();
         request.cancel = cancel.clone();
-        let watch = Watch {
+        let watch = UploadWatch {
             inner: self.0.clone(),
             tenant: who.tenant().to_owned(),
             id: id.clone(),
@@ -231,19 +231,19 @@ pub(crate) async fn ended(task: JoinHandle<Result<File>>) -> Result<File> {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Tenant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, TenantUploads>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Tells watchers about one upload; whatever ends the task, the upload is no longer under way afterwards.
-struct Watch {
+struct UploadWatch {
     inner: Arc<Inner>,
     tenant: String,
     id: String,
 }
 
-impl Watch {
+impl UploadWatch {
     fn begin(&self, cancel: CancellationToken) {
         let notice = Arc::new(Notice {
             upload: self.id.clone(),
@@ -286,13 +286,13 @@ impl Watch {
     }
 }
 
-impl Progress for Watch {
+impl Progress for UploadWatch {
     fn event(&self, event: Event) {
         self.tell(event.into());
     }
 }
 
-impl Drop for Watch {
+impl Drop for UploadWatch {
     fn drop(&mut self) {
         let mut tenants = self.inner.lock();
         if let Some(tenant) = tenants.get_mut(&self.tenant) {
@@ -311,7 +311,7 @@ impl Drop for Watch {
     }
 }
 
-impl Tenant {
+impl TenantUploads {
     fn tell(&self, notice: Arc<Notice>) {
         if let Some(watchers) = &self.watchers {
             // Nobody watching is no failure.

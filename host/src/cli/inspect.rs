@@ -22,7 +22,7 @@ use super::table::fields;
 use super::text::{counted, pad, safe};
 
 /// A component and what it is configured with.
-struct Subject {
+struct InspectSubject {
     source: Source,
     settings: Vec<(String, String)>,
     /// The role it is configured for; else the one it exports.
@@ -30,7 +30,7 @@ struct Subject {
 }
 
 /// Why a component would not be loaded, or what it says about itself.
-enum Verdict {
+enum InspectVerdict {
     Refused(String),
     Loadable(Option<Result<Profile, String>>),
 }
@@ -55,13 +55,13 @@ pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> 
     };
     let verdict = patiently(output, "compiling", judge(&sandbox, &subject, &inspection)).await;
     if output.json {
-        output.object(&Report::new(&name, &inspection, &verdict))?;
+        output.object(&InspectReport::new(&name, &inspection, &verdict))?;
     } else {
         person(output, &name, &inspection, &verdict)?;
     }
     Ok(match verdict {
-        Verdict::Refused(_) => Status::Failed,
-        Verdict::Loadable(_) => Status::Done,
+        InspectVerdict::Refused(_) => Status::Failed,
+        InspectVerdict::Loadable(_) => Status::Done,
     })
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Resul
 }
 
 /// A file, a built-in component, or what a configured provider uses.
-fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> Result<Subject, Error> {
+fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> Result<InspectSubject, Error> {
     if let Some(name) = component.strip_prefix("builtin:") {
         let bytes = setup.builtins.get(name).ok_or_else(|| {
             let names: Vec<_> = setup.builtins.keys().map(|name| format!("`builtin:{name}`")).collect();
@@ -93,7 +93,7 @@ fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> R
             )
             .hint(format!("there are {}", names.join(", ")))
         })?;
-        return Ok(Subject {
+        return Ok(InspectSubject {
             source: Source::built_in(component, bytes),
             settings: Vec::new(),
             role: None,
@@ -102,7 +102,7 @@ fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> R
     let path = Path::new(component);
     let is_name = !component.contains('/') && path.extension().is_none();
     if let Some(provider) = config.provider(component).filter(|_| is_name) {
-        return Ok(Subject {
+        return Ok(InspectSubject {
             source: setup.source(&provider.connection.component, sandbox)?,
             settings: provider.connection.settings.clone().into_iter().collect(),
             role: Some(Role::Provider),
@@ -112,22 +112,22 @@ fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> R
         Error::new(ErrorCode::ComponentRefused, error.to_string())
             .hint("name a component file, `builtin:NAME`, or a provider that `loadlock providers ls` shows")
     })?;
-    Ok(Subject {
+    Ok(InspectSubject {
         source,
         settings: Vec::new(),
         role: None,
     })
 }
 
-async fn judge(sandbox: &Sandbox, subject: &Subject, inspection: &Inspection) -> Verdict {
+async fn judge(sandbox: &Sandbox, subject: &InspectSubject, inspection: &Inspection) -> InspectVerdict {
     let Some(role) = subject.role.or(inspection.role) else {
-        return Verdict::Refused("it exports the interface of no role, or of more than one".to_owned());
+        return InspectVerdict::Refused("it exports the interface of no role, or of more than one".to_owned());
     };
     if let Err(error) = sandbox.examine(&subject.source, role) {
-        return Verdict::Refused(error.to_string());
+        return InspectVerdict::Refused(error.to_string());
     }
     if role != Role::Provider {
-        return Verdict::Loadable(None);
+        return InspectVerdict::Loadable(None);
     }
     let grants = ProviderGrants {
         settings: subject.settings.clone(),
@@ -137,11 +137,11 @@ async fn judge(sandbox: &Sandbox, subject: &Subject, inspection: &Inspection) ->
         limits: Limits::default(),
     };
     match Provider::load(sandbox, &subject.source, grants).await {
-        Err(error) => Verdict::Refused(error.to_string()),
+        Err(error) => InspectVerdict::Refused(error.to_string()),
         Ok(provider) => match provider.profile().await.outcome {
-            Ok(Ok(profile)) => Verdict::Loadable(Some(Ok(profile))),
-            Ok(Err(failure)) => Verdict::Loadable(Some(Err(failure.to_string()))),
-            Err(error) => Verdict::Refused(profile_failed(&error)),
+            Ok(Ok(profile)) => InspectVerdict::Loadable(Some(Ok(profile))),
+            Ok(Err(failure)) => InspectVerdict::Loadable(Some(Err(failure.to_string()))),
+            Err(error) => InspectVerdict::Refused(profile_failed(&error)),
         },
     }
 }
@@ -161,7 +161,7 @@ fn world(inspection: &Inspection) -> Option<String> {
 
 /// What `--json` shows.
 #[derive(Serialize)]
-struct Report<'a> {
+struct InspectReport<'a> {
     component: &'a str,
     world: Option<String>,
     #[serde(flatten)]
@@ -177,13 +177,13 @@ struct Report<'a> {
     profile_unavailable: Option<&'a str>,
 }
 
-impl<'a> Report<'a> {
-    fn new(component: &'a str, inspection: &'a Inspection, verdict: &'a Verdict) -> Self {
+impl<'a> InspectReport<'a> {
+    fn new(component: &'a str, inspection: &'a Inspection, verdict: &'a InspectVerdict) -> Self {
         let (refused_because, profile, profile_unavailable) = match verdict {
-            Verdict::Refused(why) => (Some(why.as_str()), None, None),
-            Verdict::Loadable(None) => (None, None, None),
-            Verdict::Loadable(Some(Ok(profile))) => (None, Some(profile), None),
-            Verdict::Loadable(Some(Err(why))) => (None, None, Some(why.as_str())),
+            InspectVerdict::Refused(why) => (Some(why.as_str()), None, None),
+            InspectVerdict::Loadable(None) => (None, None, None),
+            InspectVerdict::Loadable(Some(Ok(profile))) => (None, Some(profile), None),
+            InspectVerdict::Loadable(Some(Err(why))) => (None, None, Some(why.as_str())),
         };
         let loadable = refused_because.is_none();
         Self {
@@ -198,7 +198,7 @@ impl<'a> Report<'a> {
     }
 }
 
-fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &Verdict) -> Result<(), Failure> {
+fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &InspectVerdict) -> Result<(), Failure> {
     output.line(styled(BOLD, safe(name)))?;
     let supported = match &inspection.version {
         Some(version) if version == loadlock_sandbox::VERSION => {
@@ -249,16 +249,18 @@ fn person(output: &Output, name: &str, inspection: &Inspection, verdict: &Verdic
             .try_for_each(|export| output.line(format_args!("  {}", safe(export))))?;
     }
     match verdict {
-        Verdict::Refused(why) => output.line(format_args!("{} {}", styled(BAD, "would be refused:"), safe(why)))?,
-        Verdict::Loadable(None) => output.line(styled(GOOD, "would be loaded"))?,
-        Verdict::Loadable(Some(Err(why))) => {
+        InspectVerdict::Refused(why) => {
+            output.line(format_args!("{} {}", styled(BAD, "would be refused:"), safe(why)))?
+        }
+        InspectVerdict::Loadable(None) => output.line(styled(GOOD, "would be loaded"))?,
+        InspectVerdict::Loadable(Some(Err(why))) => {
             output.line(format_args!(
                 "{}, but has no profile without its settings: {}",
                 styled(GOOD, "would be loaded"),
                 safe(why)
             ))?;
         }
-        Verdict::Loadable(Some(Ok(profile))) => {
+        InspectVerdict::Loadable(Some(Ok(profile))) => {
             output.line(styled(GOOD, "would be loaded"))?;
             profile::show(output, profile)?;
         }

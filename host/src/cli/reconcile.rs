@@ -42,7 +42,7 @@ struct StepLine<'a> {
 
 /// What is said of a provider after its steps, as an object.
 #[derive(Serialize)]
-struct SummaryLine<'a> {
+struct ReconcileSummary<'a> {
     provider: &'a str,
     #[serde(flatten)]
     verdict: &'a Verdict,
@@ -62,7 +62,7 @@ fn show(output: &Output, one: &ProviderReconciled, dry_run: bool) -> std::io::Re
         }
     }
     if output.json {
-        return output.object(&SummaryLine {
+        return output.object(&ReconcileSummary {
             provider,
             verdict: &one.verdict,
             live: one.live,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use loadlock::gateway::RouteView;
 use loadlock::{Source, UploadRequest};
 
 use super::args::{Globals, Route};
@@ -50,6 +51,12 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> R
             .try_for_each(|one| output.line(safe(&one.provider)))?;
         return Ok(status);
     }
+    show(output, &route)?;
+    Ok(status)
+}
+
+/// Who would take it, in their order and with what they may reach, and why the others would not.
+fn show(output: &Output, route: &RouteView) -> Result<(), Failure> {
     output.line(format_args!(
         "{}  {}, {}",
         styled(BOLD, safe(&route.path)),
@@ -96,5 +103,5 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Route) -> R
     if route.eligible.is_empty() {
         output.note("no provider can take this file; nothing would be sent");
     }
-    Ok(status)
+    Ok(())
 }

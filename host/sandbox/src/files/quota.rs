@@ -37,11 +37,11 @@ pub struct StateUse {
 pub(crate) struct Quota {
     directory: Arc<File>,
     max_bytes: u64,
-    counted: Mutex<Counted>,
+    counted: Mutex<DirectoryCount>,
 }
 
 #[derive(Debug, Default)]
-struct Counted {
+struct DirectoryCount {
     /// Absent until somebody writes.
     there: Option<StateUse>,
     /// Whether it has to be counted anew before it is believed.

@@ -26,13 +26,13 @@ struct Active {
 
 /// How far each file is.
 struct Meter {
-    files: Vec<Gauge>,
+    files: Vec<FileProgress>,
     last: f64,
     told: Option<Instant>,
 }
 
 #[derive(Clone, Default)]
-struct Gauge {
+struct FileProgress {
     bytes: Option<u64>,
     sent: u64,
     ended: bool,
@@ -66,7 +66,7 @@ impl Reporter {
 impl Meter {
     fn new(files: usize) -> Self {
         Self {
-            files: vec![Gauge::default(); files],
+            files: vec![FileProgress::default(); files],
             last: 0.0,
             told: None,
         }
@@ -82,7 +82,7 @@ impl Meter {
         self.told = Some(now);
         let (value, total) = match self.files.as_slice() {
             [one] => (one.sent as f64, one.bytes.map(|bytes| bytes as f64)),
-            many => (many.iter().map(Gauge::fraction).sum(), Some(many.len() as f64)),
+            many => (many.iter().map(FileProgress::fraction).sum(), Some(many.len() as f64)),
         };
         // A second attempt begins at the first byte again; progress does not.
         self.last = if value > self.last { value } else { self.last + STEP };
@@ -90,7 +90,7 @@ impl Meter {
     }
 }
 
-impl Gauge {
+impl FileProgress {
     fn event(&mut self, what: &What) -> String {
         match what {
             What::Queued => "queued".to_owned(),

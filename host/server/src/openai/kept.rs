@@ -15,21 +15,21 @@ use super::inflow::Inflow;
 
 /// What a store would keep on the disk: counted while it lives.
 #[derive(Debug)]
-struct Kept {
+struct KeptBody {
     bytes: Vec<u8>,
     name: String,
     live: Arc<AtomicUsize>,
 }
 
-impl Drop for Kept {
+impl Drop for KeptBody {
     fn drop(&mut self) {
         self.live.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<Kept, Error> {
+async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<KeptBody, Error> {
     live.fetch_add(1, Ordering::SeqCst);
-    let mut kept = Kept {
+    let mut kept = KeptBody {
         bytes: Vec::new(),
         name: body.name,
         live,

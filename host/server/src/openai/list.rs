@@ -39,13 +39,13 @@ pub(super) struct Asked {
 }
 
 /// How much of a list is wanted, in which order.
-pub(super) struct Wanted {
+pub(super) struct PageWanted {
     pub(super) limit: u32,
     pub(super) ascending: bool,
 }
 
 impl Asked {
-    pub(super) fn page(&self) -> Result<Wanted, Failure> {
+    pub(super) fn page(&self) -> Result<PageWanted, Failure> {
         let limit = match self.limit.as_deref().map(str::parse) {
             None => MOST,
             Some(Ok(limit @ 1..=MOST)) => limit,
@@ -63,7 +63,7 @@ impl Asked {
                 return Err(Failure::param(param, format!("`{param}` is empty; leave it out")));
             }
         }
-        Ok(Wanted { limit, ascending })
+        Ok(PageWanted { limit, ascending })
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn list(
 ) -> Answer {
     query::only(&uri, &PARAMETERS)?;
     let Query(asked) = asked.map_err(|error| Failure::body(error.body_text()))?;
-    let Wanted { limit, ascending } = asked.page()?;
+    let PageWanted { limit, ascending } = asked.page()?;
     let listing = Listing {
         gateway: app.gateway(),
         places: app.places(),

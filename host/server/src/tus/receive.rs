@@ -55,7 +55,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) stored_at: Option<u64>,
 }
 
-enum Next {
+enum BodyEvent {
     Data(Bytes),
     Trailers(HeaderMap),
     End,
@@ -63,22 +63,24 @@ enum Next {
 }
 
 impl Ends<'_> {
-    async fn next(&self, body: &mut Body) -> Next {
+    async fn next(&self, body: &mut Body) -> BodyEvent {
         let frame = tokio::select! {
             biased;
             () = self.taken_over.cancelled() => {
-                return Next::Cut(Problem::locked("a newer request took over the upload"));
+                return BodyEvent::Cut(Problem::locked("a newer request took over the upload"));
             }
-            () = self.stopping.cancelled() => return Next::Cut(stopping()),
+            () = self.stopping.cancelled() => return BodyEvent::Cut(stopping()),
             frame = tokio::time::timeout(self.idle, body.frame()) => frame,
         };
         match frame {
-            Err(_) => Next::Cut(Problem::idle(self.idle.as_secs())),
-            Ok(None) => Next::End,
-            Ok(Some(Err(error))) => Next::Cut(Problem::invalid(format!("the body ended early: {error}"))),
+            Err(_) => BodyEvent::Cut(Problem::idle(self.idle.as_secs())),
+            Ok(None) => BodyEvent::End,
+            Ok(Some(Err(error))) => BodyEvent::Cut(Problem::invalid(format!("the body ended early: {error}"))),
             Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) => Next::Data(data),
-                Err(frame) => frame.into_trailers().map_or(Next::Data(Bytes::new()), Next::Trailers),
+                Ok(data) => BodyEvent::Data(data),
+                Err(frame) => frame
+                    .into_trailers()
+                    .map_or(BodyEvent::Data(Bytes::new()), BodyEvent::Trailers),
             },
         }
     }
@@ -114,7 +116,7 @@ pub(crate) async fn receive(
     let mut trailers = None;
     let ended = loop {
         match ends.next(body).await {
-            Next::Data(data) => {
+            BodyEvent::Data(data) => {
                 let fits = (writer.len() - start) + data.len() as u64 <= incoming.most;
                 if !fits {
                     // A client that sends more than it announced is wrong about all of it.
@@ -139,9 +141,9 @@ pub(crate) async fn receive(
                     (synced, synced_at) = (writer.len(), Instant::now());
                 }
             }
-            Next::Trailers(found) => trailers = Some(found),
-            Next::End => break Ok(()),
-            Next::Cut(problem) => break Err(problem),
+            BodyEvent::Trailers(found) => trailers = Some(found),
+            BodyEvent::End => break Ok(()),
+            BodyEvent::Cut(problem) => break Err(problem),
         }
     };
     if *check != Check::None {
@@ -237,8 +239,8 @@ mod tests {
             stopping: &CancellationToken::new(),
             idle: Duration::from_millis(20),
         };
-        assert!(matches!(ends.next(&mut body).await, Next::Data(data) if data == "hello"));
-        let Next::Cut(problem) = ends.next(&mut body).await else {
+        assert!(matches!(ends.next(&mut body).await, BodyEvent::Data(data) if data == "hello"));
+        let BodyEvent::Cut(problem) = ends.next(&mut body).await else {
             unreachable!("it waits no longer than it is told to");
         };
         assert_eq!(problem.into_response().status(), StatusCode::REQUEST_TIMEOUT);

@@ -100,7 +100,7 @@ impl Visit for Said {
         field.name().hash(&mut self.hash);
         let _ = write!(Hashed(&mut self.hash), "{value:?}");
         if field.name() == "message" {
-            let _ = write!(Begun(&mut self.message), "{value:?}");
+            let _ = write!(LineStart(&mut self.message), "{value:?}");
         }
     }
 }
@@ -116,9 +116,9 @@ impl Write for Hashed<'_> {
 }
 
 /// Keeps the beginning of what is written.
-struct Begun<'a>(&'a mut String);
+struct LineStart<'a>(&'a mut String);
 
-impl Write for Begun<'_> {
+impl Write for LineStart<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let left = SHOWN.saturating_sub(self.0.chars().count());
         self.0.extend(text.chars().take(left));

@@ -27,11 +27,11 @@ pub(super) struct Reload {
     globals: Globals,
     gateway: Gateway,
     certificate: Option<Certificate>,
-    seen: Seen,
+    seen: SourceStamps,
 }
 
 /// When each file was last changed, and how long it is.
-type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
+type SourceStamps = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
 impl Reload {
     pub(super) fn new(globals: Globals, gateway: Gateway, certificate: Option<Certificate>) -> Self {
@@ -112,7 +112,7 @@ impl Reload {
     }
 }
 
-fn look(config: &Config) -> Seen {
+fn look(config: &Config) -> SourceStamps {
     let mut files = config.protected_files();
     files.extend(config.server.tls.as_ref().map(|tls| tls.certificate.clone()));
     let stamp = |path: &PathBuf| {
