@@ -10,12 +10,7 @@ use crate::source::{Source, crates, sources};
 /// Files in the largest import circle.
 const CIRCLE: usize = 2;
 /// Crates that are not there yet, and how large a circle they have at most. These numbers only ever go down.
-const CIRCLES_LEFT: &[(&str, usize)] = &[
-    ("host", 4),
-    ("host/config", 14),
-    ("host/sandbox", 6),
-    ("host/server", 6),
-];
+const CIRCLES_LEFT: &[(&str, usize)] = &[];
 /// Lines of the longest function.
 const FUNCTION: usize = 80;
 /// Files with a function that is longer still, and how long it is at most. These numbers only ever go down.
@@ -52,10 +47,19 @@ fn all() -> Vec<Measured> {
         .collect()
 }
 
+/// The circles of a crate: each file of one, and which others of it that file imports.
 fn circles(one: &Measured) -> Vec<Vec<String>> {
+    let graph = graph(&one.sources, &one.folder);
     let name = |file: &usize| one.sources[*file].path.display().to_string();
-    let circles = graph(&one.sources, &one.folder).circles();
-    circles.iter().map(|circle| circle.iter().map(name).collect()).collect()
+    let line = |file: &usize, circle: &[usize]| {
+        let imports = circle.iter().filter(|other| graph.edges[*file].contains(other));
+        format!("{} → {}", name(file), imports.map(name).collect::<Vec<_>>().join(", "))
+    };
+    let circles = graph.circles();
+    circles
+        .iter()
+        .map(|circle| circle.iter().map(|file| line(file, circle)).collect())
+        .collect()
 }
 
 fn long_functions(one: &Measured) -> Vec<String> {

@@ -346,3 +346,8 @@ impl Config {
         credentials.chain(keys).collect()
     }
 }
+
+/// Every value that is in force, section by section. Of what may be overridden for one provider, only what is.
+pub fn explain(config: &Config) -> Vec<Explained> {
+    config.explained.clone()
+}

@@ -1,6 +1,6 @@
 //! Each value with its origin.
 
-use crate::{Config, Provenance};
+use crate::origin::Provenance;
 
 /// One line of `loadlock config explain`. Holds no secret: credentials are shown as the templates they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,4 @@ pub struct Explained {
     pub meaning: &'static str,
     /// `bytes` or `time` where the value has a unit, else empty.
     pub unit: &'static str,
-}
-
-/// Every value that is in force, section by section. Of what may be overridden for one provider, only what is.
-pub fn explain(config: &Config) -> Vec<Explained> {
-    config.explained.clone()
 }

@@ -30,12 +30,12 @@ mod values;
 
 pub use auth::{AuthKey, AuthSection, Legacy, SCOPES};
 pub use component::{ComponentRef, ComponentSource};
-pub use config::{Config, Input, parse};
+pub use config::{Config, Input, explain, parse};
 pub use credential::CredentialSetting;
 pub use docs::documentation;
 pub use egress::{Egress, EgressRule};
 pub use error::{Code, ConfigError, ConfigErrors};
-pub use explain::{Explained, explain};
+pub use explain::Explained;
 pub use grants::Grant;
 pub use load::{MAX_FILE_BYTES, load, load_with};
 pub use origin::{FilePosition, Provenance};

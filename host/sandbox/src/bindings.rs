@@ -16,7 +16,7 @@ pub mod tracker {
         path: "../../wit",
         world: "tracker-component",
         exports: { default: async },
-        with: { "loadlock:upload/types@0.1.0": super::provider::loadlock::upload::types },
+        with: { "loadlock:upload/types@0.1.0": crate::bindings::provider::loadlock::upload::types },
     });
 }
 
@@ -41,6 +41,6 @@ pub mod shared_tracker {
         path: "../../wit",
         world: "shared-tracker-component",
         exports: { default: async },
-        with: { "loadlock:upload/types@0.1.0": super::provider::loadlock::upload::types },
+        with: { "loadlock:upload/types@0.1.0": crate::bindings::provider::loadlock::upload::types },
     });
 }

@@ -3,7 +3,7 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Version};
 
-use crate::fuzzing::headers_of;
+use crate::fuzz_input::headers_of;
 use crate::mcp::Hosts;
 use crate::{authority, identity, trace};
 

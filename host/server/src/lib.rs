@@ -32,6 +32,8 @@ mod coding;
 mod early;
 mod elsewhere;
 #[cfg(feature = "fuzzing")]
+mod fuzz_input;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "fuzzing")]

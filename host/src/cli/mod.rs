@@ -25,6 +25,7 @@ mod errors;
 mod failure;
 mod files;
 mod fsck;
+mod globals;
 mod help;
 mod inspect;
 mod listen;

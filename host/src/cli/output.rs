@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use loadlock::Error;
 use serde::Serialize;
 
-use super::args::Globals;
+use super::globals::Globals;
 use super::text::safe;
 
 /// Colours. `anstream` takes them out where standard output or error is no terminal, or `NO_COLOR` is set.

@@ -1,5 +1,6 @@
 //! From text to typed values: every defect is kept, every value knows its origin.
 
+mod item;
 mod record;
 mod scalar;
 pub(crate) mod schema;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
+pub(crate) use item::ListItem;
 pub(crate) use record::RecordReader;
 pub(crate) use scalar::{Scalar, wrong_type};
 use source::{FoundValue, Raw, ValueSource};
@@ -20,15 +22,6 @@ use crate::explain::Explained;
 use crate::origin::Provenance;
 use crate::paths::{MachineFacts, PathKind, Paths, absolute};
 use crate::settings::{self, SettingKind};
-
-/// One string of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ListItem {
-    pub(crate) text: String,
-    pub(crate) origin: Provenance,
-    /// Byte offset in the file, where it stands there.
-    pub(crate) offset: Option<usize>,
-}
 
 /// Reads settings one after the other and keeps what went wrong.
 pub(crate) struct ConfigReader<'a> {

@@ -6,7 +6,7 @@ use loadlock_policy::Millis;
 use loadlock_policy::retry::Factor;
 use toml::de::DeValue;
 
-use super::ListItem;
+use super::item::ListItem;
 use super::source::{Document, Raw};
 use crate::error::{Code, Defect, quoted};
 use crate::origin::Provenance;

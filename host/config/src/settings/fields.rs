@@ -1,6 +1,6 @@
 //! The fields of settings that are tables.
 
-use super::Field;
+use super::kinds::Field;
 
 const fn required(name: &'static str, meaning: &'static str) -> Field {
     Field {

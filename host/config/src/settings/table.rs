@@ -7,7 +7,7 @@ use loadlock_policy::breaker::BreakerPolicy;
 use loadlock_policy::retry::RetryPolicy;
 
 use super::fields::{CREDENTIAL, EGRESS, GRANT, KEY, LEGACY, TENANT, TLS};
-use super::{Preset, Setting, SettingKind};
+use super::kinds::{Preset, Setting, SettingKind};
 use crate::Size;
 use crate::values::show_duration;
 

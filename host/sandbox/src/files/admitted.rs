@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use thiserror::Error;
 
 use super::bytes::FileBytes;
-use super::root::{GrantRoot, Identity, OpenError};
+use super::opened::{Identity, OpenError};
+use super::root::GrantRoot;
 use super::watch::Watch;
 
 /// A file that the host admitted, ready to be shown to one call.

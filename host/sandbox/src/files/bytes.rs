@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::root::{GrantRoot, Identity, OpenError};
+use super::opened::{Identity, OpenError, OpenSegment};
 
 /// What everything reads from once a file was admitted. Cheap to clone.
 ///
@@ -23,7 +23,7 @@ enum BytesKind {
 
 #[derive(Debug)]
 struct Segments {
-    root: Arc<GrantRoot>,
+    root: Arc<dyn OpenSegment>,
     list: Vec<Segment>,
     identity: Identity,
     /// The segment that was read last, as reading goes on where it was.
@@ -66,7 +66,7 @@ impl FileBytes {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub(super) fn segments(root: &Arc<GrantRoot>, paths: Vec<PathBuf>) -> std::result::Result<Self, OpenError> {
+    pub(super) fn segments(root: Arc<dyn OpenSegment>, paths: Vec<PathBuf>) -> std::result::Result<Self, OpenError> {
         let mut all = Identity {
             device: 0,
             inode: 0,
@@ -76,7 +76,7 @@ impl FileBytes {
         };
         let mut list = Vec::with_capacity(paths.len());
         for path in paths {
-            let identity = root.open_file(&path)?.identity;
+            let identity = root.open_segment(&path)?.identity;
             if list.is_empty() {
                 (all.device, all.inode) = (identity.device, identity.inode);
             }
@@ -90,7 +90,7 @@ impl FileBytes {
             all.changed_ns = all.changed_ns.max(identity.changed_ns);
         }
         Ok(Self(BytesKind::Segments(Arc::new(Segments {
-            root: root.clone(),
+            root,
             list,
             identity: all,
             open: Mutex::default(),
@@ -169,7 +169,7 @@ impl Segments {
             return Ok(file);
         }
         let segment = &self.list[index];
-        let opened = self.root.open_file(&segment.path).map_err(|error| match error {
+        let opened = self.root.open_segment(&segment.path).map_err(|error| match error {
             OpenError::Io(error) => error,
             other => Error::other(other.to_string()),
         })?;
@@ -192,7 +192,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::files::Protected;
+    use crate::files::{GrantRoot, Protected};
 
     fn all(content: &FileBytes, offset: u64) -> Vec<u8> {
         let mut bytes = Vec::new();

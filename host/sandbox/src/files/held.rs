@@ -11,7 +11,7 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use super::root::{Identity, OpenedFile};
+use super::opened::{Identity, OpenedFile};
 
 /// Files that a root shows although no name leads to them, by their path beneath it.
 #[derive(Debug, Default)]

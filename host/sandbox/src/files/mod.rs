@@ -11,6 +11,7 @@ mod admitted;
 mod bytes;
 mod guard;
 mod held;
+mod opened;
 mod quota;
 mod root;
 mod stream;
@@ -20,8 +21,9 @@ mod written;
 
 pub use admitted::{AdmittedInput, InputError};
 pub use bytes::{FileBytes, Place};
+pub use opened::{Identity, OpenError, OpenedFile};
 pub use quota::StateUse;
-pub use root::{GrantRoot, Identity, OpenError, OpenedFile, Protected, RootError};
+pub use root::{GrantRoot, Protected, RootError};
 pub use watch::{ReadReport, Watch};
 
 pub(crate) use quota::{Quota, Spending};

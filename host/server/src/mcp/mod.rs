@@ -7,7 +7,7 @@
 //! | `body` | bodies, which are held in memory: how many at once |
 //! | `origin` | which `Host` and `Origin` are answered: DNS rebinding |
 //! | `sessions` | who opened which session |
-//! | `stdio` | the same tools for the user of this machine |
+//! | `stdio`, `identify` | the same tools for the user of this machine |
 //! | `server` | the protocol's server: which tools there are, who calls |
 //! | `tools` | what each tool does |
 //! | `input`, `output`, `catalog` | parameters, results, descriptions and annotations |
@@ -21,6 +21,7 @@ mod catalog;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod http;
+mod identify;
 mod input;
 mod origin;
 mod output;
@@ -34,5 +35,6 @@ mod tools;
 mod uploading;
 
 pub(crate) use http::routes;
+pub use identify::Identify;
 pub(crate) use origin::Hosts;
-pub use stdio::{Identify, serve_stdio};
+pub use stdio::serve_stdio;

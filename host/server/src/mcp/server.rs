@@ -10,7 +10,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::task::TaskTracker;
 
-use super::stdio::Identify;
+use super::identify::Identify;
 use super::{catalog, results, tools};
 use crate::app::App;
 

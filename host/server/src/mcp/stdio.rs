@@ -1,20 +1,15 @@
 //! The tools on standard input and output, for the user of this machine.
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
-use loadlock_gateway::{Error, ErrorCode, Gateway, Principal, Result};
+use loadlock_gateway::{Error, ErrorCode, Gateway, Result};
 use rmcp::service::serve_server_with_ct;
 use rmcp::transport::stdio;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::identify::Identify;
 use super::origin::Hosts;
 use super::server::{Caller, McpServer};
 use crate::app::App;
-
-/// Authenticates the user of this machine, once for each call: a token that ends or is revoked ends here too.
-pub type Identify = Arc<dyn Fn() -> BoxFuture<'static, Result<Principal>> + Send + Sync>;
 
 /// Serves one MCP client on standard input and output until it closes its end or `stop` is cancelled. Uploads under way
 /// are cancelled then, and end in order.

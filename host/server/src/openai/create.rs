@@ -13,9 +13,10 @@ use serde::Deserialize;
 
 use super::failure::{Answer, Failure};
 use super::inflow::{Allowance, HEAD, Inflow};
+use super::json::json;
 use super::options::{ExpiresAfter, idempotency_key, of_form, of_json, respond_async};
 use super::orders::{self, Order};
-use super::{form, json, object};
+use super::{form, object};
 use crate::app::App;
 use crate::identity::Caller;
 use crate::upload_options::UploadOptions;

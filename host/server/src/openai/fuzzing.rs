@@ -10,7 +10,7 @@ use loadlock_gateway::Target;
 
 use super::options::{of_form, of_json, respond_async};
 use super::{create, files, form, kept, list, parts, uploads};
-use crate::fuzzing::first_line;
+use crate::fuzz_input::first_line;
 use crate::upload_options::UploadOptions;
 
 /// A content type on the first line, then a form: it reads the same however it is cut, within its limits, and a refused

@@ -3,9 +3,6 @@
 //! The ledger's cursors are its own. The ones that were handed out are remembered by the last file of their page, which
 //! is what SDKs ask to go on after; for any other file its place is looked for.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -15,6 +12,7 @@ use loadlock_gateway::{Error, ErrorCode, File, FilePage, Gateway, ListRequest, P
 use serde::Deserialize;
 use serde_json::json;
 
+use super::cursors::Places;
 use super::failure::{Answer, Failure};
 use super::object;
 use crate::app::App;
@@ -23,8 +21,6 @@ use crate::query::{self, Asking};
 const MOST: u32 = 10_000;
 /// Files looked at in one step, where a page is put together from several.
 const STEP: u32 = 1_000;
-/// Remembered cursors, over all tenants: some 200 bytes each.
-const REMEMBERED: usize = 10_000;
 
 const PARAMETERS: [&str; 4] = ["purpose", "limit", "order", "after"];
 
@@ -208,52 +204,5 @@ impl Listing<'_> {
                 return Ok(Some(Place::End));
             }
         }
-    }
-}
-
-/// Cursors by tenant and last file of their page.
-#[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<Remembered>);
-
-#[derive(Debug, Default)]
-struct Remembered {
-    cursors: HashMap<(String, String), String>,
-    oldest_first: VecDeque<(String, String)>,
-}
-
-impl Places {
-    fn find(&self, tenant: &str, id: &str) -> Option<String> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (tenant.to_owned(), id.to_owned());
-        places.cursors.get(&key).cloned()
-    }
-
-    fn remember(&self, tenant: &str, id: &str, cursor: &str) {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (tenant.to_owned(), id.to_owned());
-        if places.cursors.insert(key.clone(), cursor.to_owned()).is_none() {
-            places.oldest_first.push_back(key);
-        }
-        if places.oldest_first.len() > REMEMBERED
-            && let Some(oldest) = places.oldest_first.pop_front()
-        {
-            places.cursors.remove(&oldest);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_oldest_place_is_forgotten_and_no_tenant_finds_anothers() {
-        let places = Places::default();
-        for number in 0..=REMEMBERED {
-            places.remember("acme", &format!("file-{number}"), "cursor");
-        }
-        assert_eq!(places.find("acme", "file-0"), None);
-        assert!(places.find("acme", "file-1").is_some());
-        assert_eq!(places.find("umbrella", "file-1"), None);
     }
 }

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use super::create::{Subject, order};
 use super::failure::{Answer, Failure};
+use super::json::seconds;
 use super::object;
-use super::seconds;
 use crate::answer;
 use crate::app::App;
 use crate::identity::Caller;

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use super::create::inflow;
 use super::failure::{Answer, Failure};
+use super::json::{json, seconds};
 use super::options::{ExpiresAfter, of_json};
-use super::{form, json, object, parts, seconds};
+use super::{form, object, parts};
 use crate::app::App;
 use crate::identity::Caller;
 use crate::upload_options::UploadOptions;

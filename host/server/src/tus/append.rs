@@ -7,15 +7,16 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use loadlock_gateway::{Principal, Session};
 
+use super::answer::answer;
 use super::checksum::{Checksum, Hasher};
 use super::concat::Kind;
-use super::door::{Tus, answer};
 use super::find::{expiry, remove};
 use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CHECKSUM, UPLOAD_LENGTH, UPLOAD_OFFSET, number, one};
 use super::receive::{Check, Ends, IDLE, Incoming, receive};
 use super::session::{Turn, take};
+use super::shared::Tus;
 use super::store::store;
 
 /// How a body that holds bytes of an upload is announced, by `PATCH` or by `POST`.
@@ -203,7 +204,7 @@ async fn again(session: &Session, info: &Info, check: &Check, body: &mut Body) -
         }
     }
     let data = session.open(DATA)?;
-    let here = super::blocking(move || {
+    let here = super::shared::blocking(move || {
         let mut last = vec![0; usize::from(held == 1)];
         std::os::unix::fs::FileExt::read_exact_at(&data, &mut last, end - held)?;
         Ok(last)

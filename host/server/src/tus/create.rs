@@ -6,9 +6,9 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use loadlock_gateway::{Announced as Foreseen, Principal, Session};
 
+use super::answer::answer;
 use super::append::{Announced, write};
 use super::concat::{Kind, PREFIX};
-use super::door::{Tus, answer};
 use super::find::{begin_growing, expiry, remove};
 use super::info::{DATA, Info, State};
 use super::join::join;
@@ -16,6 +16,7 @@ use super::metadata::Metadata;
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, number, one};
 use super::session::take;
+use super::shared::Tus;
 use super::store::{UNNAMED, store};
 use crate::upload_options::UploadOptions;
 

@@ -7,53 +7,28 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use loadlock_gateway::{Error, ErrorCode, Principal, Scope, Session};
 use tracing::Instrument;
 
+use super::answer::describe;
 use super::append::{append, settled};
 use super::checksum::ALGORITHMS;
-use super::concat::{Kind, PREFIX};
+use super::concat::PREFIX;
 use super::create::create;
 use super::find::{find, remove};
-use super::info::{Info, State};
 use super::problem::Problem;
 use super::protocol::{self, VERSION, one};
 use super::session::{Door, take};
-use crate::app::App;
+use super::shared::Tus;
 use crate::identity::authenticate;
 
 /// Most that is read of a refused request's body, and for how long.
 const DRAIN_BYTES: usize = 64 << 20;
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What every request shares.
-#[derive(Clone)]
-pub(crate) struct Tus {
-    pub(crate) app: App,
-}
-
 impl Tus {
-    /// Bytes of the largest upload.
-    pub(crate) fn most(&self) -> u64 {
-        self.app.gateway().largest_upload()
-    }
-
-    /// Whether an upload of this length may be.
-    ///
-    /// # Errors
-    /// 413.
-    pub(crate) fn fits(&self, length: u64) -> Result<(), Problem> {
-        if length > self.most() {
-            return Err(Problem::too_large(format!(
-                "the upload has {length} bytes; at most {} are allowed",
-                self.most()
-            )));
-        }
-        Ok(())
-    }
-
     /// Answers a request.
     pub(crate) async fn serve(self, request: Request) -> Response {
         let mut response = self.dispatch(request).await.unwrap_or_else(IntoResponse::into_response);
@@ -171,76 +146,4 @@ async fn drain(mut body: Body) {
         }
     };
     let _ = tokio::time::timeout(DRAIN, all).await;
-}
-
-/// An answer about an upload: how far it is.
-///
-/// # Errors
-/// A session that cannot be read.
-pub(crate) fn answer(status: StatusCode, session: &Session) -> Result<Response, Problem> {
-    let (info, storing) = (Info::of(session)?, Door::of(session)?.is_storing());
-    let mut response = status.into_response();
-    let headers = response.headers_mut();
-    // A final upload has an offset when it is whole, says the protocol; for clients that is when it is stored.
-    if !matches!(info.kind, Kind::Final { .. }) || info.done() {
-        headers.insert(protocol::UPLOAD_OFFSET, info.acknowledged().into());
-    }
-    if let Some(date) = http_date(info.expires_ms) {
-        text(headers, protocol::UPLOAD_EXPIRES, &date);
-    }
-    text(headers, protocol::LOADLOCK_STATUS, info.status(storing));
-    match &info.state {
-        State::Stored { file, provider } => {
-            text(headers, protocol::LOADLOCK_FILE_ID, file);
-            text(headers, protocol::LOADLOCK_PROVIDER, provider);
-        }
-        State::Failed { code } => text(headers, protocol::LOADLOCK_ERROR, code),
-        State::Open | State::Joined { .. } => {}
-    }
-    Ok(response)
-}
-
-/// The answer with everything that the client said about the upload as well.
-fn describe(session: &Session) -> Result<Response, Problem> {
-    let mut response = answer(StatusCode::OK, session)?;
-    let (headers, info) = (response.headers_mut(), Info::of(session)?);
-    match info.length {
-        Some(length) => headers.insert(protocol::UPLOAD_LENGTH, length.into()),
-        None => headers.insert(protocol::UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
-    };
-    if let Some(metadata) = &info.metadata {
-        text(headers, protocol::UPLOAD_METADATA, metadata);
-    }
-    if let Some(concat) = info.kind.format() {
-        text(headers, protocol::UPLOAD_CONCAT, &concat);
-    }
-    Ok(response)
-}
-
-/// Sets a header whose value was made here or was a header of the client's before.
-fn text(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(name, value);
-    }
-}
-
-/// RFC 9110 §5.6.7.
-fn http_date(milliseconds: u64) -> Option<String> {
-    let seconds = i64::try_from(milliseconds / 1_000).ok()?;
-    let instant = jiff::Timestamp::from_second(seconds).ok()?;
-    Some(instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::http_date;
-
-    #[test]
-    fn dates_are_those_of_http() {
-        assert_eq!(
-            http_date(784_111_777_000).as_deref(),
-            Some("Sun, 06 Nov 1994 08:49:37 GMT")
-        );
-        assert_eq!(http_date(u64::MAX), None);
-    }
 }

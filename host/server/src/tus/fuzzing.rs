@@ -1,6 +1,6 @@
 //! Promises of this door's parsers.
 
-use crate::fuzzing::headers_of;
+use crate::fuzz_input::headers_of;
 use crate::upload_options::UploadOptions;
 
 use super::append::Announced;

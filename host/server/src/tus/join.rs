@@ -3,11 +3,11 @@
 use loadlock_gateway::{Error, ErrorCode, Gateway, Principal, Session};
 
 use super::concat::Kind;
-use super::door::Tus;
 use super::find::{KIND, begin, find, remove};
 use super::info::{DATA, Info, State};
 use super::problem::Problem;
 use super::session::{Turn, take};
+use super::shared::Tus;
 use crate::upload_options::UploadOptions;
 
 /// The final upload of these parts; it has their bytes from then on. Asking again for the same parts in the same order

@@ -14,8 +14,10 @@
 //! | `receive` | a request's bytes to the disk |
 //! | `join` | parts into one upload |
 //! | `store` | a complete upload into the pipeline |
+//! | `shared`, `answer` | what every request shares; what it is answered |
 //! | `create`, `append`, `door` | `POST`, `PATCH`, and the rest |
 
+mod answer;
 mod append;
 mod checksum;
 mod concat;
@@ -31,28 +33,21 @@ mod problem;
 mod protocol;
 mod receive;
 mod session;
+mod shared;
 mod store;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{MethodRouter, any};
 
-use self::door::Tus;
 pub(crate) use self::join::resume;
-use self::problem::Problem;
+use self::shared::Tus;
 use crate::app::App;
 
 /// The routes, with their prefix.
 pub(crate) fn routes(app: &App) -> Router<App> {
     let tus = Tus { app: app.clone() };
     below(any(async move |request: Request| tus.serve(request).await))
-}
-
-/// Runs what blocks on the disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Problem> {
-    let result = tokio::task::spawn_blocking(work).await;
-    let result = result.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    result.map_err(|error| Problem::disk(&error))
 }
 
 /// Clients put a slash at the end or do not.

@@ -207,7 +207,7 @@ async fn holds(
 /// Reads the bytes again: the algorithm was not known before they were there.
 async fn hash(session: &Session, start: u64, mut hasher: Hasher) -> Result<Hasher, Problem> {
     let file = session.open(DATA)?;
-    super::blocking(move || {
+    super::shared::blocking(move || {
         let (mut buffer, mut offset) = (vec![0; READ], start);
         loop {
             match std::os::unix::fs::FileExt::read_at(&file, &mut buffer, offset)? {
