@@ -56,3 +56,32 @@ pub(crate) async fn layer(State(places): State<Places>, request: Request, next: 
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_waits_for_a_moment_and_in_its_order() {
+        let places = Places::default();
+        let mut served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
+        let (mut first, mut second) = (Box::pin(places.place()), Box::pin(places.place()));
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+        served.pop();
+        let first = first.await;
+        assert!(first.is_some());
+        assert!(second.await.is_none(), "nobody left, so its patience ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_wait_than_may() {
+        let places = Places::default();
+        let _served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
+        let _waiting: Vec<_> = (0..WAITING).map(|_| places.waiting.try_acquire().unwrap()).collect();
+        assert!(places.place().now_or_never().unwrap().is_none(), "it is refused at once");
+    }
+}
