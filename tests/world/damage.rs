@@ -174,3 +174,48 @@ async fn an_upload_is_not_given_a_broken_copy() {
     object(&place, b"the bytes");
     assert_eq!(place.run(&["files", "content", &id, "-o", "kept"]).await.0, 0);
 }
+
+/// Whatever was done to what the local store holds, an upload of the same content is not told that it is stored: it
+/// stores it anew.
+#[tokio::test]
+async fn an_upload_of_what_was_lost_stores_it_again() {
+    const CONTENT: &[u8] = b"precious data";
+    let ways: [(&str, fn(&Path, &Path)); 8] = [
+        ("the object is gone", |object, _| std::fs::remove_file(object).unwrap()),
+        ("it is empty", |object, _| std::fs::write(object, b"").unwrap()),
+        ("it is shorter", |object, _| {
+            std::fs::write(object, &CONTENT[..5]).unwrap()
+        }),
+        ("it is longer", |object, _| {
+            std::fs::write(object, [CONTENT, b"more"].concat()).unwrap();
+        }),
+        ("it is a link", |object, _| {
+            std::fs::remove_file(object).unwrap();
+            std::os::unix::fs::symlink("/etc/hostname", object).unwrap();
+        }),
+        ("its record is gone", |_, record| std::fs::remove_file(record).unwrap()),
+        ("its record is empty", |_, record| std::fs::write(record, b"").unwrap()),
+        ("its record is damaged", |_, record| flip(record, 3)),
+    ];
+    let place = place();
+    place.file("a.txt", CONTENT);
+    upload(&place, "a.txt").await;
+    for (what, lose) in ways {
+        let object = object(&place, CONTENT);
+        let record = PathBuf::from(format!("{}.json", object.display()));
+        lose(&object, &record);
+        let (status, lines) = place.run(&["upload", "a.txt"]).await;
+        assert_eq!(status, 0, "{what}: {lines:?}");
+        assert_ne!(lines[0]["deduplicated"], true, "{what}: {lines:?}");
+        assert_eq!(std::fs::read(&object).unwrap(), CONTENT, "{what}");
+        let id = lines[0]["id"].as_str().unwrap();
+        let read = place.command(&["files", "content", id]).output().await.unwrap();
+        assert_eq!(read.stdout, CONTENT, "{what}");
+    }
+    let (status, lines) = place.run(&["upload", "a.txt"]).await;
+    assert_eq!(
+        (status, &lines[0]["deduplicated"]),
+        (0, &Value::Bool(true)),
+        "{lines:?}"
+    );
+}

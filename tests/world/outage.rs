@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use loadlock_served::Place;
 use loadlock_upstream::{Fault, Operation, Options, Upstream, Vendor};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -68,6 +70,11 @@ impl Down {
 
     /// Shows this certificate. Its authority is trusted, unless `trusted` names another.
     async fn certified(leaf: CertificateParams, trusted: bool, says: &'static str) -> Self {
+        Self::secured(leaf, trusted, false, says).await
+    }
+
+    /// The same, and may want the client to show one as well.
+    async fn secured(leaf: CertificateParams, trusted: bool, both: bool, says: &'static str) -> Self {
         let authority = |name: &str| {
             let mut params = CertificateParams::new(Vec::new()).unwrap();
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -79,10 +86,20 @@ impl Down {
         let ((issuer, pem), (_, other)) = (authority("one"), authority("another"));
         let key = KeyPair::generate().unwrap();
         let certificate = leaf.signed_by(&key, &issuer).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let crypto = Arc::new(rustls::crypto::ring::default_provider());
+        let mut clients = RootCertStore::empty();
+        clients
+            .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
+            .unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), crypto.clone());
+        let verifier = match both {
+            true => verifier.build().unwrap(),
+            false => WebPkiClientVerifier::no_client_auth(),
+        };
+        let config = ServerConfig::builder_with_provider(crypto)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
@@ -256,6 +273,30 @@ async fn a_certificate_for_another_name() {
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority() {
     is_left_at_once(Down::certified(named("127.0.0.1"), false, "an authority that is not trusted").await).await;
+}
+
+/// With TLS 1.3 the server says so when the client's side of the handshake is done.
+#[tokio::test]
+async fn a_certificate_of_the_client_that_is_asked_for() {
+    let says = "certificate";
+    is_left_at_once(Down::secured(named("127.0.0.1"), true, true, says).await).await;
+}
+
+/// A vendor that has moved, or a login page in front of it: the request was not fulfilled, and nothing is followed.
+#[tokio::test]
+async fn an_answer_that_leads_elsewhere() {
+    for status in [301, 302, 307, 308] {
+        let (first, second) = (vendor().await, vendor().await);
+        let place = place(&Down::at(first.base_url(), ""), Some(&second));
+        let location = "https://login.example/".to_owned();
+        for operation in [Operation::Create, Operation::List] {
+            let location = location.clone();
+            first.faults().always(operation, Fault::Redirect { status, location });
+        }
+        let (ended, lines) = upload(&place, 14).await;
+        assert_eq!(ended, 0, "{lines:?}");
+        assert_eq!(lines.last().unwrap()["provider"], "second", "{lines:?}");
+    }
 }
 
 #[tokio::test]

@@ -84,7 +84,8 @@ impl Failure {
     }
 }
 
-/// What an HTTP status means by itself. A redirect is `protocol`: none is ever followed.
+/// What an HTTP status means by itself. None is ever followed, so a redirect says that the request was not fulfilled here
+/// (RFC 9110 §15.4): a vendor that has moved, or a login page in front of it. Only 303 follows something that was done.
 pub fn kind_of_status(status: u16) -> FailureKind {
     match status {
         401 | 403 | 407 => FailureKind::Unauthorized,
@@ -94,7 +95,7 @@ pub fn kind_of_status(status: u16) -> FailureKind {
         425 | 429 => FailureKind::RateLimited,
         501 => FailureKind::Unsupported,
         400..=499 => FailureKind::Rejected,
-        500..=599 => FailureKind::Unavailable,
+        300..=302 | 304..=399 | 500..=599 => FailureKind::Unavailable,
         _ => FailureKind::Protocol,
     }
 }
@@ -131,10 +132,10 @@ mod tests {
                 FailureKind::RateLimited | FailureKind::Unavailable | FailureKind::Timeout | FailureKind::Transport
             )
         };
-        for status in [408, 429, 500, 502, 503, 504, 529] {
+        for status in [301, 302, 307, 308, 408, 429, 500, 502, 503, 504, 529] {
             assert!(retryable(status), "{status}");
         }
-        for status in [301, 400, 401, 402, 403, 404, 413, 415, 422, 431, 434, 435, 507] {
+        for status in [303, 400, 401, 402, 403, 404, 413, 415, 422, 431, 434, 435, 507] {
             assert!(!retryable(status), "{status}");
         }
     }

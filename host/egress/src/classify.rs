@@ -1,9 +1,16 @@
 //! From the errors of the HTTP machinery to our own.
 
-use crate::{Error, Limits};
+use crate::{Error, Limits, TlsFault, alert};
 
 /// Gives an error of the HTTP machinery its name, by looking at what is inside it.
 pub(crate) fn classify(error: &(dyn std::error::Error + 'static), origin: &str, limits: &Limits) -> Error {
+    if let Some(reason) = alert::refusal(error) {
+        return Error::Tls {
+            origin: origin.to_owned(),
+            fault: TlsFault::Alert,
+            reason,
+        };
+    }
     let mut next = Some(error);
     while let Some(error) = next {
         // Our own errors travel through hyper as the cause of its own: from the connector, or from the guest's body.

@@ -16,15 +16,17 @@ use hyper_util::rt::TokioIo;
 use loadlock_policy::address;
 use loadlock_policy::egress::{Host, Origin, Scheme};
 use rustls::ClientConfig;
+use tokio::io::AsyncBufReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use crate::account::Account;
 use crate::classify::chain;
 use crate::stream::{Stream, Tcp};
-use crate::{Error, Stage, tls};
+use crate::{Error, Stage, TlsFault, tls};
 
 /// Turns a granted name into addresses. Asked once per connection; its answer is what is judged and connected to.
 pub trait Resolver: Send + Sync + 'static {
@@ -184,10 +186,11 @@ impl Connector {
             (Scheme::Https, Some(config)) => {
                 self.opening.set(Stage::Tls);
                 let name = tls::server_name(origin)?;
-                let tls = TlsConnector::from(config)
+                let mut tls = TlsConnector::from(config)
                     .connect(name, Tcp::new(tcp))
                     .await
                     .map_err(|error| tls::handshake_error(origin, &error))?;
+                stays_secure(origin, &mut tls).await?;
                 Stream::Tls(Box::new(tls))
             }
             (Scheme::Https, None) => {
@@ -225,12 +228,11 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// How long a new connection without TLS is watched before a request is written to it.
+/// How long a new connection is watched before a request is written to it.
 const FIRST_LOOK: Duration = Duration::from_millis(2);
 
 /// A forwarder in front of a server that is down (a container's published port, a load balancer without a backend)
-/// takes the connection and closes it at once. A request that is written meanwhile would count as sent. With TLS the
-/// handshake finds out.
+/// takes the connection and closes it at once. A request that is written meanwhile would count as sent.
 async fn stays_open(origin: &Origin, tcp: &TcpStream) -> Result<(), Error> {
     let closed = |reason: String| Error::ConnectRefused {
         origin: origin.to_string(),
@@ -240,6 +242,20 @@ async fn stays_open(origin: &Origin, tcp: &TcpStream) -> Result<(), Error> {
         Ok(Ok(0)) => Err(closed("the connection was accepted and closed at once".to_owned())),
         Ok(Err(error)) => Err(closed(plainly(&error))),
         // An HTTP server does not speak first: whatever this is, HTTP has a name for it.
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// The same for TLS, where a server may refuse when our side of the handshake is done (see [`crate::alert`]). What it
+/// says first stays to be read: with HTTP/2 it does.
+async fn stays_secure(origin: &Origin, tls: &mut TlsStream<Tcp>) -> Result<(), Error> {
+    match tokio::time::timeout(FIRST_LOOK, tls.fill_buf()).await {
+        Ok(Ok([])) => Err(Error::Tls {
+            origin: origin.to_string(),
+            fault: TlsFault::Protocol,
+            reason: "the connection was closed right after the handshake".to_owned(),
+        }),
+        Ok(Err(error)) => Err(tls::handshake_error(origin, &error)),
         Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }

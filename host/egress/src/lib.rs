@@ -18,6 +18,7 @@
 //! scrubber holds back while a match is undecided.
 
 pub mod account;
+mod alert;
 mod classify;
 pub mod clock;
 pub mod connect;

@@ -82,6 +82,9 @@ mod tests {
         let places = Places::default();
         let _served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
         let _waiting: Vec<_> = (0..WAITING).map(|_| places.waiting.try_acquire().unwrap()).collect();
-        assert!(places.place().now_or_never().unwrap().is_none(), "it is refused at once");
+        assert!(
+            places.place().now_or_never().unwrap().is_none(),
+            "it is refused at once"
+        );
     }
 }

@@ -159,7 +159,11 @@ impl Api {
 
     fn failure(&self, status: u16, error: &VendorError) -> Failure {
         let kind = (self.classify)(status, error).unwrap_or_else(|| kind_of_status(status));
-        error.failure(kind, status)
+        let failure = error.failure(kind, status);
+        match status {
+            300..=399 => failure.with_hint("a redirect is not followed: check the setting `base_url`"),
+            _ => failure,
+        }
     }
 
     /// No upload can meet a missing file: a 404 there means that the address is wrong.

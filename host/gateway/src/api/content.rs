@@ -4,6 +4,7 @@ use bytes::Bytes;
 use loadlock_policy::Millis;
 use loadlock_policy::counted;
 use loadlock_policy::model::{ContentInfo, ContentKind, Failure, FailureKind, RemoteRef};
+use loadlock_policy::upkeep::AfterStat;
 use loadlock_sandbox::provider::Provider;
 use loadlock_sandbox::tracker::FileRecord;
 use tokio::sync::mpsc::Sender;
@@ -100,6 +101,9 @@ impl Gateway {
         log_call(name, &report);
         let info = match report.outcome {
             Ok(Ok(info)) => info,
+            Ok(Err(failure)) if failure.kind == FailureKind::NotFound => {
+                return Err(self.not_there(unit, wanted).await);
+            }
             Ok(Err(failure)) => return Err(content_failure(name, &failure)),
             Err(error) => return Err(call_error(name, &error)),
         };
@@ -110,6 +114,24 @@ impl Gateway {
         }
         followed.finish(sink).await;
         Ok(info)
+    }
+
+    /// A vendor that does not find a content may give it back in no form, or may have lost the file; the latter is not
+    /// given out again.
+    async fn not_there(&self, unit: &ProviderUnit, wanted: &WantedContent) -> Error {
+        let name = &unit.name;
+        if self.0.ask(unit, &wanted.remote, wanted.bytes).await != AfterStat::Lost {
+            return Error::new(
+                ErrorCode::ContentUnavailable,
+                format!("`{name}` does not give its content back"),
+            );
+        }
+        self.0.damaged(name, &wanted.account, &wanted.remote.id).await;
+        Error::new(
+            ErrorCode::ContentUnavailable,
+            format!("`{name}` does not have the file any more"),
+        )
+        .hint("upload the content again, which stores it anew")
     }
 
     /// Whether what came is what was promised.

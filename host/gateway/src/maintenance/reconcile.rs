@@ -11,6 +11,7 @@ use crate::principal::{Principal, Scope};
 use crate::recovery::pass::{Pass, Settled};
 use crate::state::gateway::{Gateway, GatewayState};
 use crate::state::provider::ProviderUnit;
+use crate::upload::content_check::remote_of;
 
 /// What to reconcile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -202,7 +203,7 @@ impl GatewayState {
             Action::MarkMissing { remote_id } => {
                 // A list can leave a file out; the vendor's word about this one decides where there is one.
                 if let (true, Some(row)) = (unit.profile.can_stat, row(remote_id)) {
-                    match self.ask(unit, row).await {
+                    match self.ask(unit, &remote_of(row), row.bytes).await {
                         AfterStat::Lost | AfterStat::Unasked => {}
                         AfterStat::Confirmed => {
                             return StepEnd::Skipped("the vendor holds it, though it is not on its list".to_owned());

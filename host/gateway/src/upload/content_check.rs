@@ -97,10 +97,7 @@ impl GatewayState {
         if !unit.profile.purpose(&row.key.purpose).is_some_and(raw) {
             return ReadThrough::NotRaw;
         }
-        let remote = RemoteRef {
-            id: row.remote_id.clone(),
-            purpose: row.key.purpose.clone(),
-        };
+        let remote = remote_of(row);
         let (sink, arriving) = Provider::content_channel();
         let reading = async { tokio::join!(unit.component.content(&remote, sink), follow(arriving, Onward::Nowhere)) };
         let Ok((report, followed)) = tokio::time::timeout(within, reading).await else {
@@ -127,5 +124,13 @@ impl GatewayState {
         if let Err(error) = answered(noted.await) {
             tracing::warn!(%error, "that could not be noted in the ledger");
         }
+    }
+}
+
+/// A row of the ledger as a provider is asked about it.
+pub(crate) fn remote_of(row: &RemoteRow) -> RemoteRef {
+    RemoteRef {
+        id: row.remote_id.clone(),
+        purpose: row.key.purpose.clone(),
     }
 }

@@ -7,7 +7,7 @@ use loadlock_policy::model::RemoteRef;
 use loadlock_policy::upkeep::{AfterStat, Seen, Use, after_stat, on_use};
 use loadlock_sandbox::tracker::{DedupKey, RemoteRow, RemoteState};
 
-use super::content_check::ReadThrough;
+use super::content_check::{ReadThrough, remote_of};
 use crate::error::{Result, answered};
 use crate::state::gateway::GatewayState;
 use crate::state::provider::ProviderUnit;
@@ -38,12 +38,14 @@ impl GatewayState {
                 return Ok(DedupHit::Nothing);
             };
             let limit = u64::try_from(self.live().config.verify_after.as_millis()).unwrap_or(u64::MAX);
-            if on_use(row.verified_at_ms, now, limit, unit.profile.can_stat) == Use::AsItIs {
+            let is_recent = on_use(row.verified_at_ms, now, limit, unit.profile.can_stat) == Use::AsItIs;
+            if is_recent && !is_on_this_machine(unit) {
                 return Ok(DedupHit::Usable(Box::new(row)));
             }
-            let seen = match self.ask(unit, &row).await {
+            let seen = match self.ask(unit, &remote_of(&row), row.bytes).await {
                 AfterStat::Unasked => return Ok(DedupHit::Usable(Box::new(row))),
                 AfterStat::Undecided => return Ok(DedupHit::Undecided),
+                AfterStat::Confirmed if is_recent => return Ok(DedupHit::Usable(Box::new(row))),
                 AfterStat::Confirmed if self.is_damaged(unit, &row).await => RemoteState::Missing,
                 AfterStat::Confirmed => RemoteState::Live,
                 AfterStat::Lost => RemoteState::Missing,
@@ -65,31 +67,31 @@ impl GatewayState {
     /// Whether a file that lies on this machine is not what was uploaded any more. A vendor is believed: reading there
     /// costs what sending does.
     async fn is_damaged(&self, unit: &ProviderUnit, row: &RemoteRow) -> bool {
-        !unit.component.grants().network.is_granted()
-            && self.read_through(unit, row, STAT).await == ReadThrough::Differs
+        is_on_this_machine(unit) && self.read_through(unit, row, STAT).await == ReadThrough::Differs
     }
 
     /// Asks the vendor about one remote file.
-    pub(crate) async fn ask(&self, unit: &ProviderUnit, row: &RemoteRow) -> AfterStat {
+    pub(crate) async fn ask(&self, unit: &ProviderUnit, remote: &RemoteRef, bytes: u64) -> AfterStat {
         let health = unit.health(self.clock.now());
         let now = self.clock.wall_ms();
         if matches!(health, Admission::Refused(_)) {
-            return after_stat(Seen::Silent, row.bytes, now);
+            return after_stat(Seen::Silent, bytes, now);
         }
-        let remote = RemoteRef {
-            id: row.remote_id.clone(),
-            purpose: row.key.purpose.clone(),
-        };
-        let Ok(report) = tokio::time::timeout(STAT, unit.component.stat(&remote)).await else {
-            return after_stat(Seen::Silent, row.bytes, now);
+        let Ok(report) = tokio::time::timeout(STAT, unit.component.stat(remote)).await else {
+            return after_stat(Seen::Silent, bytes, now);
         };
         crate::state::provider::log_call(&unit.name, &report);
         match &report.outcome {
             // A description of something else says nothing.
-            Ok(Ok(described)) if described.id != row.remote_id => AfterStat::Undecided,
-            Ok(Ok(described)) => after_stat(Seen::Described(described), row.bytes, now),
-            Ok(Err(failure)) => after_stat(Seen::Failed(failure), row.bytes, now),
-            Err(_) => after_stat(Seen::Silent, row.bytes, now),
+            Ok(Ok(described)) if described.id != remote.id => AfterStat::Undecided,
+            Ok(Ok(described)) => after_stat(Seen::Described(described), bytes, now),
+            Ok(Err(failure)) => after_stat(Seen::Failed(failure), bytes, now),
+            Err(_) => after_stat(Seen::Silent, bytes, now),
         }
     }
+}
+
+/// Whether what it stores lies where somebody can remove or change it by hand, and where a look costs next to nothing.
+fn is_on_this_machine(unit: &ProviderUnit) -> bool {
+    !unit.component.grants().network.is_granted()
 }
