@@ -18,7 +18,7 @@ QUICK ?=
 # Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
 ONLY ?=
 
-.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger fuzz lint deny tools help
+.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger dist test-dist test-deploy fuzz lint deny tools help
 
 all: build
 
@@ -94,6 +94,18 @@ test-clients: build
 ## test-ledger: the shared ledger on PostgreSQL, which it starts; needs PostgreSQL's programs (installs a PostgREST-compatible server below .cache)
 test-ledger: build
 	tests/ledger/run.sh
+
+## dist: a tarball of program, man pages, completions, licences, bill of materials and checksums, in target/dist; needs GNU tar
+dist: build
+	deploy/dist.sh
+
+## test-dist: packs the release binary twice, unpacks it and uses what is inside
+test-dist: build
+	tests/dist/run.sh
+
+## test-deploy: the unit, its user and the container's root, tried with what is here (systemd's tools, root, buildah)
+test-deploy: build
+	tests/deploy/run.sh
 
 ## fuzz: every fuzz target for SECONDS_EACH (60) seconds, as many at once as there are cores; needs a C++ compiler
 fuzz: wasm

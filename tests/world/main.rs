@@ -2,6 +2,7 @@
 //! what it holds; `docs/reference/reports.md` says which public report each test keeps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod backup;
 mod commands;
 mod contents;
 mod damage;
@@ -15,3 +16,4 @@ mod people;
 mod providers;
 mod proxies;
 mod refusals;
+mod supervisor;

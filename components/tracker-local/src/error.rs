@@ -12,8 +12,8 @@ pub(crate) enum LedgerError {
     #[error("the ledger cannot be read or written: {0}; check free space and permissions of the state directory")]
     Io(#[source] io::Error),
     #[error(
-        "the ledger is damaged: {0}; restore the files of its directory from a backup, or move all of them away \
-         and run `loadlock reconcile`"
+        "the ledger is damaged: {0}; restore it from a backup (`loadlock restore DIR --ledger`), or move the files of \
+         its directory away and run `loadlock reconcile`"
     )]
     Damaged(String),
     #[error(

@@ -9,6 +9,9 @@ use loadlock_sandbox::files::Protected;
 
 use crate::error::{Error, ErrorCode, Result};
 
+/// While it is there the home holds a part of a backup.
+pub(crate) const UNFINISHED_RESTORE: &str = "restoring";
+
 /// The state directory, owned by this process while the value lives.
 #[derive(Debug)]
 pub struct Home {
@@ -23,6 +26,15 @@ impl Home {
     /// # Errors
     /// [`ErrorCode::HomeInUse`] if another process owns it, [`ErrorCode::StateUnavailable`] if it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::take(path, false)
+    }
+
+    /// As [`Self::open`], also where a restore was not finished.
+    pub(crate) fn open_to_restore(path: &Path) -> Result<Self> {
+        Self::take(path, true)
+    }
+
+    fn take(path: &Path, to_restore: bool) -> Result<Self> {
         let unavailable = |what: &Path, error: std::io::Error| {
             Error::new(
                 ErrorCode::StateUnavailable,
@@ -52,6 +64,10 @@ impl Home {
                 ));
             }
             Err(TryLockError::Error(error)) => return Err(unavailable(&lock_path, error)),
+        }
+        if !to_restore && path.join(UNFINISHED_RESTORE).exists() {
+            let message = format!("a restore to {} was not finished", path.display());
+            return Err(Error::new(ErrorCode::StateUnavailable, message).hint("run `loadlock restore DIR` again"));
         }
         for folder in folders.map(|folder| path.join(folder)) {
             loadlock_durable::create(&folder).map_err(|error| unavailable(&folder, error))?;

@@ -11,6 +11,7 @@
 mod admission;
 mod api;
 mod audit;
+mod backup;
 mod clock;
 mod cluster;
 mod error;
@@ -37,6 +38,8 @@ pub use api::import::{ImportOutcome, Imported};
 pub use api::progress::{Event, Progress, Silent};
 pub use api::request::{Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose};
 pub use api::stage::Announced;
+pub use backup::BackupSummary;
+pub use backup::restore::{restore, restore_ledger};
 pub use clock::Clock;
 pub use cluster::peers::Elsewhere;
 pub use error::{Error, ErrorCode, Result};

@@ -97,6 +97,15 @@ impl Store {
             .map_err(|error| self.health.cause().unwrap_or(error))
     }
 
+    /// Does something while nobody reads or changes the store: its file is then what a crash would leave.
+    pub(crate) fn held_still<T>(&self, work: impl FnOnce() -> T) -> Result<T, JournalError> {
+        let slot = self.slot_mut();
+        match &*slot {
+            StoreSlot::Open(_) => Ok(work()),
+            StoreSlot::Down(_) => Err(slot.reason()),
+        }
+    }
+
     /// Changes in one transaction, committed as `work` answers. On an error nothing of it is certain, and the store
     /// is down until [`Self::revive`].
     pub(crate) fn write(

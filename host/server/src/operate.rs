@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/route", post(route))
         .route("/reconcile", post(reconcile))
         .route("/fsck", get(fsck))
+        .route("/backup", post(backup))
 }
 
 /// Extracts a caller who may ask here.
@@ -125,6 +126,20 @@ async fn reconcile(State(app): State<App>, Operator(who): Operator, request: Req
         allow_mass,
     };
     Ok(Json(app.gateway().reconcile(&who, request).await?).into_response())
+}
+
+/// Where to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupPlace {
+    /// On the gateway's own disk.
+    folder: PathBuf,
+}
+
+/// On this machine's socket alone: the gateway says so.
+async fn backup(State(app): State<App>, Operator(who): Operator, request: Request) -> Answer {
+    let BackupPlace { folder } = json(request).await?;
+    Ok(Json(app.gateway().backup(&who, &folder).await?).into_response())
 }
 
 /// Books that do not agree are an answer, not a failure of asking.

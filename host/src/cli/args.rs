@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use super::completions::ShellName;
 use super::duration::parse_duration;
 pub(crate) use super::globals::Globals;
 use super::help::once;
+use super::init::FirstProvider;
 
-/// The hidden command by which the gateway has components compiled, see [`loadlock::sandbox::compile_child`].
+/// The word by which the gateway has components compiled, see [`loadlock::sandbox::compile_child`]. It stands first, is
+/// for no person, and so is no command here.
 pub(crate) const COMPILE_COMMAND: &str = "compile-component";
 
 /// The word that leaves the choice of the provider to the gateway.
@@ -89,12 +92,50 @@ Examples:
     /// Look at the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
+    /// Write a first configuration, by flags or, on a terminal, by questions
+    Init(Init),
+    /// Check everything that a start needs, and ask each vendor, one line each
+    Doctor(Doctor),
+    /// Turn the settings of the system before into a configuration, with a report of each key
+    ImportSettings(ImportSettings),
     /// Create and inspect tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
     /// Look at the audit log and check it
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
+    /// Copy the state of this installation, also while it serves, and verify the copy
+    #[command(
+        after_help = once("Keys, journal, ledger, audit log, and what components keep (the files of a `local` provider) as
+they are at one moment: uploads go on meanwhile, and those under way at that moment are settled by the gateway that is
+opened from the copy. Every file is read again and compared; a damaged ledger is refused. The configuration and the
+secrets that it names are not in it. The key that signs tokens is: keep the copy as you keep that key.
+
+With --json: {\"files\", \"bytes\", \"ledger\", \"place\", \"kept\"}.
+
+Examples:
+  loadlock backup /mnt/backup/$(date +%F)
+  loadlock backup /mnt/today && loadlock restore /mnt/today --home /tmp/try")
+    )]
+    Backup {
+        /// A folder that is not there yet, outside of the home
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+    /// Make a home from a backup, or replace a damaged ledger
+    #[command(
+        after_help = once("The whole backup is verified before anything is written, and the copy before it is used. The
+home must not have state yet. A restore that was interrupted is made again with the same command; until then nothing
+starts on that home.
+
+With --ledger the home is the damaged one: nothing but its ledger is replaced, and what was there is kept beside it.
+What was uploaded since the backup is then at the vendors and not in the ledger: `loadlock reconcile` lists it.
+
+Examples:
+  loadlock restore /mnt/backup/2026-11-29 --home /srv/loadlock
+  loadlock restore /mnt/backup/2026-11-29 --ledger && loadlock reconcile")
+    )]
+    Restore(Restore),
     /// Maintain the shared ledger
     #[command(subcommand, arg_required_else_help = true)]
     Tracker(super::tracker_args::Tracker),
@@ -103,12 +144,25 @@ Examples:
   loadlock errors
   loadlock errors --json | jq -r 'select(.http_status == 503).code'"))]
     Errors(Markdown),
-    /// The manual of the command line as Markdown
-    #[command(hide = true)]
-    Manual,
-    /// Compile a component from standard input to standard output; the gateway runs this under limits
-    #[command(hide = true, name = COMPILE_COMMAND)]
-    CompileComponent,
+    /// Show the manual of the command line as Markdown, or write its man pages
+    #[command(after_help = once("Examples:
+  loadlock manual | less
+  loadlock manual --man ~/.local/share/man/man1 && man loadlock-upload"))]
+    Manual {
+        /// Write a man page for each command into this folder, which is made if it is missing
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        man: Option<PathBuf>,
+    },
+    /// Show what your shell needs to complete commands, flags and file names
+    #[command(after_help = once("Examples:
+  source <(loadlock completions bash)
+  loadlock completions zsh > ~/.zfunc/_loadlock
+  loadlock completions fish > ~/.config/fish/completions/loadlock.fish"))]
+    Completions {
+        /// Your shell
+        #[arg(value_name = "SHELL")]
+        shell: ShellName,
+    },
 }
 
 /// `loadlock upload`.
@@ -360,6 +414,100 @@ Examples:
   loadlock config explain
   loadlock config explain --json | jq 'select(.origin != \"default\")'"))]
     Explain,
+}
+
+/// `loadlock init`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = once("Without --provider it asks, if there is a terminal. Keys are not asked for: the configuration names the
+variable, or with --secrets the file, that holds each. A file that is there is not overwritten.
+
+Examples:
+  loadlock init
+  loadlock init --provider kimi --provider local --grant ~/reports")
+)]
+pub(crate) struct Init {
+    /// A provider, the best one first; may be repeated
+    #[arg(long = "provider", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) providers: Vec<FirstProvider>,
+    /// A folder that files may be uploaded from by path; may be repeated
+    #[arg(long = "grant", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) grants: Vec<PathBuf>,
+    /// Write the configuration to this new file
+    #[arg(short, long, value_name = "FILE", default_value = "loadlock.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Refer to secrets as files in this folder instead of as variables
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) secrets: Option<PathBuf>,
+}
+
+/// `loadlock doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = once("Looks at the configuration, credentials, home, disk, grants, certificate, the limit of open files,
+each provider's component, whether a gateway starts, its ledger, and what each vendor answers to a cheap request. A
+line is `ok`, `note` (it works, and you should know) or `bad`, with what to do. Exit status 1 if one is bad. Beside a
+running gateway it asks that one. Nothing is settled or deleted; a home that is missing is made.
+
+With --json there is one object for each line: {\"check\", \"state\", \"detail\", \"mend\"}.
+
+Examples:
+  loadlock doctor
+  loadlock doctor --json | jq 'select(.state == \"bad\")'")
+)]
+pub(crate) struct Doctor {
+    /// The address that `loadlock serve` is to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
+    pub(crate) listen: super::listen::Listen,
+}
+
+/// `loadlock restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// A folder that `loadlock backup` made
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+    /// Replace the ledger of the home, and nothing else
+    #[arg(long)]
+    pub(crate) ledger: bool,
+}
+
+/// `loadlock import-settings`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = once("For the settings of the Python service that Loadlock replaces. Each key is taken over (as what),
+obsolete (why) or refused (what to do). The configuration that is written is one that `loadlock config check` knows to
+be free of mistakes; what it would refuse, such as a number out of bounds, is refused here. Secrets are not copied:
+the configuration names the variable, or with --secrets the file, that holds each. Nothing is sent anywhere, and the
+old file stays as it is.
+
+With --json there is one object for each key, {\"key\", \"line\", \"overridden_lines\", \"result\", \"detail\"}, and at the
+end {\"summary\": {\"file\", \"taken\", \"obsolete\", \"refused\", \"unreadable_lines\"}}.
+
+Examples:
+  loadlock import-settings .env.docker
+  loadlock import-settings .env --json | jq 'select(.result == \"refused\")'
+  loadlock import-settings .env --legacy-until 2027-01-01T00:00:00Z")
+)]
+pub(crate) struct ImportSettings {
+    /// The old file: `NAME=VALUE` lines, as for Docker or a shell
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Write the configuration to this new file
+    #[arg(short, long, value_name = "FILE", default_value = "loadlock.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Whose data the old credentials and tokens reach
+    #[arg(long, value_name = "TENANT", default_value = loadlock::local::TENANT)]
+    pub(crate) tenant: String,
+    /// Take over static credentials, by digest, until this instant, such as 2027-01-01T00:00:00Z
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) legacy_until: Option<jiff::Timestamp>,
+    /// Take over the key of old tokens, which name this `kid`, `tenant` and `scope`
+    #[arg(long, value_name = "KID")]
+    pub(crate) kid: Option<String>,
+    /// Refer to secrets as files in this folder, named like the keys, instead of as variables
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) secrets: Option<PathBuf>,
 }
 
 /// `loadlock token`.

@@ -1,9 +1,10 @@
 //! Whom a command asks that works beside a running gateway, or beside another command, as well.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loadlock::config::Config;
-use loadlock::gateway::{BalanceSheet, Probe, ProviderView, Reconcile, Reconciled, RouteView};
+use loadlock::gateway::{BackupSummary, BalanceSheet, Probe, ProviderView, Reconcile, Reconciled, RouteView};
 use loadlock::{Content, File, FilePage, ListRequest, Progress, Result, UploadRequest};
 
 use super::args::Globals;
@@ -134,6 +135,13 @@ impl Asked {
         match request.dry_run {
             true => self.look(ask).await,
             false => ask(&self.whom()).await,
+        }
+    }
+
+    pub(crate) async fn backup(&self, folder: &Path) -> Result<BackupSummary> {
+        match &*self.whom() {
+            Whom::Own(own) => own.gateway.backup(&own.who, folder).await,
+            Whom::Running(running) => running.backup(folder).await,
         }
     }
 

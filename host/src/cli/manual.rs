@@ -1,8 +1,12 @@
 //! The manual of the command line, made from the help texts.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use loadlock::{Error, ErrorCode};
+use serde_json::json;
 
 use super::args::Cli;
 use super::failure::{Failure, Status};
@@ -33,6 +37,35 @@ for the token's tenant.
 pub(crate) fn show(output: &Output) -> Result<Status, Failure> {
     output.line(markdown().trim_end())?;
     Ok(Status::Done)
+}
+
+/// One man page for each command, in section 1.
+pub(crate) fn write(output: &Output, folder: &Path) -> Result<Status, Failure> {
+    let mut root = Cli::command().version(env!("CARGO_PKG_VERSION"));
+    root.build();
+    std::fs::create_dir_all(folder)
+        .and_then(|()| pages(root, folder))
+        .map_err(|error| {
+            let message = format!("the man pages cannot be written to {}: {error}", folder.display());
+            Error::new(ErrorCode::RequestInvalid, message).hint("name a folder that you may write to")
+        })?;
+    if output.json {
+        output.object(&json!({ "folder": folder.display().to_string() }))?;
+    } else {
+        output.note(format_args!("the man pages are in {}", folder.display()));
+    }
+    Ok(Status::Done)
+}
+
+fn pages(command: Command, folder: &Path) -> std::io::Result<()> {
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        pages(command.clone(), folder)?;
+    }
+    Man::new(command)
+        .source(concat!("Loadlock ", env!("CARGO_PKG_VERSION")))
+        .manual("Loadlock")
+        .generate_to(folder)?;
+    Ok(())
 }
 
 /// `docs/reference/command-line.md`.

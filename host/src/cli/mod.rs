@@ -10,16 +10,20 @@
 //! | `terminal` | whether the terminal of a server has gone |
 //! | `running` | the gateway that another process runs on the same home |
 //! | `output`, `text`, `table`, `receipt`, `profile` | what a person or a program sees |
+//! | `toml_text`, `new_config` | a configuration as text, in a new file |
 //! | `help` | help texts, wrapped once |
 //! | `failure` | errors to messages and exit statuses |
-//! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `token`, `audit`, `tracker`, `errors`, `manual` | the commands |
+//! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `backup`, `init`, `doctor`, `import_settings`, `token`, `audit`, `tracker`, `errors`, `manual`, `completions` | the commands |
 
 mod args;
 mod asked;
 mod audit;
+mod backup;
 mod bridge;
+mod completions;
 mod config;
 mod context;
+mod doctor;
 mod duration;
 mod errors;
 mod failure;
@@ -27,11 +31,14 @@ mod files;
 mod fsck;
 mod globals;
 mod help;
+mod import_settings;
+mod init;
 mod inspect;
 mod listen;
 mod logging;
 mod manual;
 mod mcp;
+mod new_config;
 mod output;
 mod profile;
 mod providers;
@@ -44,6 +51,7 @@ mod table;
 mod terminal;
 mod text;
 mod token;
+mod toml_text;
 mod tracker;
 mod tracker_args;
 mod turn;
@@ -87,12 +95,17 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
     let globals = cli.globals;
     match cli.command {
         Command::Errors(table) => errors::show(output, table.markdown),
-        Command::Manual => manual::show(output),
+        Command::Manual { man: None } => manual::show(output),
+        Command::Manual { man: Some(folder) } => manual::write(output, &folder),
+        Command::Completions { shell } => completions::show(output, shell),
         Command::Config(command) => asynchronous(config::run(&globals, output, &command)),
+        Command::Backup { folder } => asynchronous(backup::run(&globals, output, &folder)),
+        Command::Restore(command) => backup::put_back(&globals, output, &command),
+        Command::Init(command) => init::run(&globals, output, command),
+        Command::Doctor(command) => asynchronous(doctor::run(&globals, output, command)),
+        Command::ImportSettings(command) => import_settings::run(output, command),
         Command::Token(command) => token::run(&globals, output, command),
         Command::Audit(command) => audit::run(&globals, output, command),
-        // Answered at the top of `main`.
-        Command::CompileComponent => Ok(Status::Done),
         Command::Serve(command) => asynchronous(serve::run(&globals, output, command)),
         Command::Mcp => asynchronous(mcp::run(&globals, output)),
         Command::Upload(command) => asynchronous(upload::run(&globals, output, command)),

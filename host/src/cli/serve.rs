@@ -1,6 +1,7 @@
 //! `loadlock serve`: the network front doors, until a signal ends them.
 
 mod reload;
+mod supervisor;
 
 use loadlock::{Error, ErrorCode};
 use loadlock_policy::forwarding::TrustedProxies;
@@ -15,6 +16,7 @@ use super::output::Output;
 use super::terminal::Terminal;
 use super::turn::{Whom, Wish, take};
 use reload::Reload;
+use supervisor::Supervisor;
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> Result<Status, Failure> {
     let config = configuration(globals)?;
@@ -54,7 +56,10 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         output.note("issue a token with `loadlock token issue`; stop with Ctrl-C");
     }
     let reloading = tokio::spawn(reload.run(hangup, terminal, stop.clone()));
+    let (supervisor, shown, told) = (Supervisor::of_this_process(), address.to_string(), stop.clone());
+    let attending = tokio::spawn(async move { supervisor.attend(&shown, &told).await });
     server.run(stop).await;
+    attending.abort();
     reloading.abort();
     Ok(Status::Done)
 }

@@ -9,6 +9,15 @@ use crate::read;
 
 /// Reading. Every call sees one snapshot, lazy changes included, and fails only with the storage's errors.
 impl Journal {
+    /// Does something, such as copying the store's files, while nobody reads or changes it. What is there then is what
+    /// a crash at this moment would leave. Everybody else waits meanwhile, so it is to be short.
+    ///
+    /// # Errors
+    /// The storage's, if it is down.
+    pub fn held_still<T>(&self, work: impl FnOnce() -> T) -> Result<T, JournalError> {
+        self.inner.store.held_still(work)
+    }
+
     /// One entry, while it is kept.
     ///
     /// # Errors

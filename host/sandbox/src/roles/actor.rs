@@ -117,6 +117,14 @@ impl<B: Send + Sync + 'static> Actor<B> {
         self.run(move |slot| Box::pin(slot.run(call))).await
     }
 
+    /// Does something between two calls.
+    pub(crate) async fn between<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CallError> {
+        self.run(move |_| Box::pin(async move { Ok(work()) })).await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         run: impl for<'s> FnOnce(&'s mut ActorSlot<B>) -> BoxFuture<'s, Result<T, CallError>> + Send + 'static,

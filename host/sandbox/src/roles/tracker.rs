@@ -129,6 +129,18 @@ impl Tracker {
         self.actor.ask(move |calls, store| calls.open(store)).await
     }
 
+    /// Does something, such as copying its directory, between two calls: no transaction of it is under way then, and the
+    /// next call waits. On the thread of the instance, so it may block.
+    ///
+    /// # Errors
+    /// [`CallError::Host`] if that thread has ended.
+    pub async fn held_still<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CallError> {
+        self.actor.between(work).await
+    }
+
     /// Opens its store, if it is not open yet.
     ///
     /// # Errors

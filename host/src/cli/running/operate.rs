@@ -1,7 +1,9 @@
 //! Looking at providers, routes and the books, and reconciling.
 
+use std::path::Path;
+
 use hyper::Method;
-use loadlock::gateway::{BalanceSheet, Probe, ProviderView, Reconcile, Reconciled, RouteView};
+use loadlock::gateway::{BackupSummary, BalanceSheet, Probe, ProviderView, Reconcile, Reconciled, RouteView};
 use loadlock::{Error, ErrorCode, Result, Source, UploadRequest};
 use loadlock_server::percent_encoded;
 use serde::de::DeserializeOwned;
@@ -50,11 +52,25 @@ impl Running {
         typed(answer, "what was reconciled")
     }
 
+    /// Copies its state to a folder of this machine.
+    pub(crate) async fn backup(&self, folder: &Path) -> Result<BackupSummary> {
+        let folder = text_of(folder)?;
+        let answer = self.post("/v1/loadlock/backup", &json!({ "folder": folder })).await?;
+        typed(answer, "what was backed up")
+    }
+
     /// Checks the books against each other.
     pub(crate) async fn fsck(&self, deep: bool) -> Result<BalanceSheet> {
         let answer = self.get(&format!("/v1/loadlock/fsck?deep={deep}")).await?;
         typed(answer, "a balance sheet")
     }
+}
+
+/// A path as JSON can say it.
+fn text_of(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| {
+        Error::new(ErrorCode::RequestInvalid, format!("{} is not UTF-8", path.display())).hint("name another folder")
+    })
 }
 
 fn typed<T: DeserializeOwned>(answer: Value, wanted: &str) -> Result<T> {

@@ -6,6 +6,7 @@ mod audit;
 #[path = "../../../../../tests/batch/mod.rs"]
 mod batch;
 mod components;
+mod install;
 mod interruption;
 mod place;
 mod uploads;
