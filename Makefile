@@ -18,7 +18,7 @@ QUICK ?=
 # Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
 ONLY ?=
 
-.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-ledger dist test-dist test-deploy fuzz lint deny tools help
+.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-page test-ledger dist test-dist test-deploy fuzz lint deny tools help
 
 all: build
 
@@ -90,6 +90,10 @@ test-authors: build
 ## test-clients: other people's clients against the release binary (installs them from PyPI and npm below .cache)
 test-clients: build
 	tests/clients/run.sh
+
+## test-page: the page in Debian's Chromium against the release binary (installs what drives it from npm below .cache; PICTURES=docs/pictures makes the documentation's)
+test-page: build
+	tests/page/run.sh
 
 ## test-ledger: the shared ledger on PostgreSQL, which it starts; needs PostgreSQL's programs (installs a PostgREST-compatible server below .cache)
 test-ledger: build

@@ -25,6 +25,9 @@ const SCOPES: [&str; 4] = ["read", "write", "delete", "admin"];
 /// Long enough for a clock that is being set, too short to be worth stealing.
 const LIFETIME: Duration = Duration::from_secs(60);
 
+/// How long a person stays on the page that they came to by a link of the terminal: a day's work.
+const PAGE: Duration = Duration::from_secs(12 * 3_600);
+
 /// What a token is to say. The issuer is the installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenRequest {
@@ -96,16 +99,31 @@ pub fn token(config: &Config) -> Result<Zeroizing<String>> {
     token_for(&config.home, config)
 }
 
-fn token_for(home: &Path, config: &Config) -> Result<Zeroizing<String>> {
-    let audience = config.auth.audiences.first().map_or(DEFAULT_AUDIENCE, String::as_str);
+/// A token of the local principal for the page of a gateway at the home of `config`, recorded in the audit log.
+///
+/// # Errors
+/// As [`issue`].
+pub fn page_token(config: &Config) -> Result<Zeroizing<String>> {
     let request = TokenRequest {
+        lifetime: PAGE,
+        ..request_of(config)
+    };
+    Ok(Zeroizing::new(issue(&config.home, &request)?.token))
+}
+
+fn token_for(home: &Path, config: &Config) -> Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(sign(home, &request_of(config))?.token))
+}
+
+fn request_of(config: &Config) -> TokenRequest {
+    let audience = config.auth.audiences.first().map_or(DEFAULT_AUDIENCE, String::as_str);
+    TokenRequest {
         subject: user_name(),
         tenant: TENANT.to_owned(),
         scopes: SCOPES.map(str::to_owned).to_vec(),
         audience: audience.to_owned(),
         lifetime: LIFETIME,
-    };
-    Ok(Zeroizing::new(sign(home, &request)?.token))
+    }
 }
 
 /// Signs a token with the installation's key, which is made if there is none, and records that in the audit log. Needs

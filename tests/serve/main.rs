@@ -1,6 +1,9 @@
 //! `loadlock serve`, asked at every door: the real binary, of which no part is linked.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cors;
+mod events;
+mod grants;
 mod health;
 mod hostile;
 mod limits;
@@ -8,6 +11,7 @@ mod local;
 mod mcp;
 mod openai;
 mod operate;
+mod page;
 mod reload;
 mod tenants;
 mod tls;

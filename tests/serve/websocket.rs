@@ -96,7 +96,7 @@ async fn every_method_does_what_it_says() {
         "{events:?}"
     );
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(&names[..3], ["queued", "admitted", "attempt"], "{events:?}");
+    assert_eq!(&names[..4], ["queued", "admitted", "routed", "attempt"], "{events:?}");
     let file = &events.last().unwrap()["file"];
     assert_eq!((&file["filename"], &file["bytes"]), (&json!("renamed.txt"), &json!(19)));
 

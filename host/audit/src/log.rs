@@ -207,7 +207,7 @@ impl Written {
 /// What leaves no trace elsewhere, and what an intruder would most like to undo by pulling the plug, is on the disk at
 /// once. An upload or a delete is in the journal or the ledger anyway.
 fn is_urgent(entry: &Entry) -> bool {
-    entry.outcome == Outcome::Denied || matches!(entry.event, Event::Token | Event::Log)
+    entry.outcome == Outcome::Denied || matches!(entry.event, Event::Token | Event::Grant | Event::Log)
 }
 
 struct LogWriter {

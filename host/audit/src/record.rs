@@ -25,6 +25,8 @@ pub enum Event {
     Content,
     /// A token was issued.
     Token,
+    /// An upload grant was made, used or revoked.
+    Grant,
     /// A configuration was put in force.
     Configuration,
     /// The log itself: a torn last line was cut off, or records are missing.
@@ -42,6 +44,7 @@ impl Event {
             Self::Delete => "delete",
             Self::Content => "content",
             Self::Token => "token",
+            Self::Grant => "grant",
             Self::Configuration => "configuration",
             Self::Log => "log",
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use loadlock_policy::web_origins::WebOrigin;
 
 use crate::error::{Code, Defect};
 use crate::read::{ConfigReader, ListItem};
@@ -22,6 +23,8 @@ pub struct ServerSection {
     pub trusted_proxies: Vec<IpNet>,
     /// Proxies whose connections begin with a header of the PROXY protocol.
     pub proxy_protocol: Vec<IpNet>,
+    /// Pages of these origins may ask from a browser.
+    pub origins: Vec<WebOrigin>,
     /// How long it serves on, not ready any more, after it was told to end.
     pub drain: Duration,
 }
@@ -45,6 +48,7 @@ impl ServerSection {
             tls,
             trusted_proxies: networks(trusted_proxies),
             proxy_protocol: networks(proxy_protocol),
+            origins: origins(reader),
             drain: reader.get("server.drain"),
         }
     }
@@ -65,6 +69,38 @@ fn trusted_proxies(reader: &mut ConfigReader<'_>) -> Vec<(bool, IpNet)> {
         }
     }
     proxies
+}
+
+fn origins(reader: &mut ConfigReader<'_>) -> Vec<WebOrigin> {
+    const KEY: &str = "server.origins";
+    let items = reader.optional::<Vec<ListItem>>(KEY);
+    let items = items.map(|(items, _)| items).unwrap_or_default();
+    reader.unique(&items, KEY);
+    let mut origins = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match WebOrigin::parse(&item.text) {
+            Ok(origin) if origin.is_plain() => reader.fail(
+                format!("{KEY}[{index}]"),
+                &item.origin,
+                Defect::new(
+                    Code::Insecure,
+                    "is a page that anybody on its way can alter, and its token with it",
+                    "Serve the page over HTTPS, or from `localhost` while it is developed.",
+                ),
+            ),
+            Ok(origin) => origins.push(origin),
+            Err(error) => reader.fail(
+                format!("{KEY}[{index}]"),
+                &item.origin,
+                Defect::new(
+                    Code::BadValue,
+                    format!("is not an origin: {error}"),
+                    "Write `https://app.example`, or `https://*.app.example` for every name below it.",
+                ),
+            ),
+        }
+    }
+    origins
 }
 
 fn network(text: &str) -> Result<IpNet, Defect> {

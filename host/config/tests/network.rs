@@ -421,6 +421,30 @@ fn explain_shows_templates_only() {
 }
 
 #[test]
+fn web_origins_are_exact_or_all_names_below_a_host() {
+    let text = "server.origins = [\"https://App.example:443\", \"https://*.app.example\", \"http://localhost:3000\"]";
+    let origins = Machine::new().accept(text).server.origins;
+    let shown: Vec<_> = origins.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        ["https://app.example", "https://*.app.example", "http://localhost:3000"]
+    );
+    for bad in [
+        "*",
+        "app.example",
+        "https://*",
+        "https://*.example",
+        "https://app.example/",
+        "null",
+    ] {
+        let text = format!("server.origins = [\"{bad}\"]");
+        refused(&text, 1, "server.origins[0]", Code::BadValue);
+    }
+    let plain = "server.origins = [\"http://app.example\"]";
+    refused(plain, 1, "server.origins[0]", Code::Insecure);
+}
+
+#[test]
 fn trusted_proxies_are_addresses_and_networks() {
     let text = "server.trusted_proxies = [\"10.0.0.7\", \"2001:db8:1::/48\", \"::ffff:192.0.2.1\", \
                 \"proxy-protocol:192.0.2.0/24\", \"proxy-protocol:2001:db8::9\"]";

@@ -33,6 +33,7 @@ mod upload;
 mod view;
 
 pub use admission::{AdmittedFile, Body, ended_early};
+pub use api::audit_tail::{AuditTail, ChainState};
 pub use api::files::{Content, ListRequest};
 pub use api::import::{ImportOutcome, Imported};
 pub use api::progress::{Event, Progress, Silent};

@@ -21,6 +21,7 @@
 //! | [`quota`] | whether a count or a number of bytes is left |
 //! | [`reading`] | who may read content, and who gives way |
 //! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
+//! | [`web_origins`] | which web pages may ask from a browser |
 
 pub mod address;
 pub mod breaker;
@@ -37,6 +38,7 @@ pub mod retry;
 pub mod routing;
 mod time;
 pub mod upkeep;
+pub mod web_origins;
 mod words;
 
 pub use time::Millis;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::mcp::Hosts;
 use crate::openai::Places;
+use crate::page::PageSessions;
 use crate::uploads::Uploads;
 use crate::ws::Sockets;
 
@@ -24,6 +25,7 @@ struct Shared {
     sockets: Sockets,
     hosts: Hosts,
     places: Places,
+    page_sessions: PageSessions,
     orders: Semaphore,
     leaving: CancellationToken,
     stopping: CancellationToken,
@@ -36,6 +38,7 @@ impl App {
             sockets: Sockets::default(),
             hosts,
             places: Places::default(),
+            page_sessions: PageSessions::default(),
             orders: Semaphore::new(ORDERS),
             gateway,
             leaving: CancellationToken::new(),
@@ -66,6 +69,11 @@ impl App {
     /// Where pages of files ended.
     pub(crate) fn places(&self) -> &Places {
         &self.0.places
+    }
+
+    /// Who got into the page.
+    pub(crate) fn page_sessions(&self) -> &PageSessions {
+        &self.0.page_sessions
     }
 
     /// Room for orders that are carried out.

@@ -1,10 +1,13 @@
 //! From a request to an authenticated principal. The auth component decides; there is no other way to a [`Principal`].
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use loadlock_gateway::{Door, Principal, Result};
+use tokio::time::Instant;
 
 use crate::answer::Refusal;
 use crate::app::App;
@@ -55,6 +58,16 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     };
     let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(credential.trim())
+}
+
+/// When the auth component would stop accepting the credential, clocks' difference included.
+pub(crate) fn credential_ends(app: &App, who: &Principal) -> Option<Instant> {
+    let ends = who.identity().expires_at?;
+    let ends = Duration::from_secs(ends) + app.gateway().config().auth.leeway;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // A century is never: an instant cannot hold every number.
+    let left = ends.saturating_sub(now).min(Duration::from_secs(3_155_760_000));
+    Some(Instant::now() + left)
 }
 
 #[cfg(test)]

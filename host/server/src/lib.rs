@@ -12,15 +12,20 @@
 //! | `coding`, `query`, `integer` | encoded bodies, unknown parameters, `5.0` |
 //! | `early` | answers that come before the body is whole |
 //! | `authority` | one server and one framing for each request, or a refusal |
+//! | `cors` | pages of other origins |
 //! | `request_id` | a name for each request |
 //! | `trace` | the trace that a client's request belongs to |
 //! | `upload_options` | what a client asks for beside the bytes, for every door |
 //! | `uploads` | uploads under way: progress for watchers, cancellation, one task each |
+//! | `notice`, `feed` | what watchers are told; the newest of it, with places to resume at |
+//! | `events` | `/v1/loadlock/events` |
 //! | `metrics` | `/metrics` |
 //! | `health` | `/healthz`, `/readyz` |
 //! | `openai` | `/v1/files`, `/v1/uploads` |
 //! | `operate` | `/v1/loadlock`: providers, routes, reconciling and the books, for whoever keeps the gateway |
 //! | `tus` | `/v1/tus` |
+//! | `grants` | `/v1/loadlock/upload-grants`: one upload each, by whoever has no token |
+//! | `page` | the page at `/`, and its sessions |
 //! | `ws` | `/v1/ws` |
 //! | `mcp` | `/mcp`, and [`serve_stdio`] |
 
@@ -29,13 +34,17 @@ mod answer;
 mod app;
 mod authority;
 mod coding;
+mod cors;
 mod early;
 mod elsewhere;
+mod events;
+mod feed;
 #[cfg(feature = "fuzzing")]
 mod fuzz_input;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod grants;
 #[cfg(feature = "fuzzing")]
 mod headers_fuzzing;
 mod health;
@@ -44,10 +53,12 @@ mod integer;
 mod listen;
 mod mcp;
 mod metrics;
+mod notice;
 mod openai;
 mod operate;
 mod overload;
 mod pace;
+mod page;
 mod percent;
 mod query;
 mod request_id;

@@ -14,15 +14,19 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
-use loadlock_gateway::{Door, Error, ErrorCode, Principal, ProviderView, Reconcile, Scope};
+use loadlock_gateway::{Announced, Door, EgressView, Error, ErrorCode, Principal, ProviderView, Reconcile, Scope};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer::Refusal;
 use crate::app::App;
+use crate::events::stream;
 use crate::identity::Caller;
 use crate::openai::{Answer, Subject, json, order, upload_options};
 use crate::query::{Asking, only};
+use crate::upload_options::UploadOptions;
 
 /// The routes below their prefix.
 pub(crate) fn routes() -> Router<App> {
@@ -33,6 +37,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/reconcile", post(reconcile))
         .route("/fsck", get(fsck))
         .route("/backup", post(backup))
+        .route("/audit", get(audit))
+        .route("/events", get(stream))
 }
 
 /// Extracts a caller who may ask here.
@@ -72,29 +78,91 @@ async fn probe(State(app): State<App>, Operator(who): Operator, Path(name): Path
     Ok(Json(app.gateway().probe(&who, &name).await?).into_response())
 }
 
-/// A file on the gateway's own disk that might be uploaded.
+/// A file that might be uploaded: on the gateway's own disk, or announced by its name, size and first bytes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CandidateReply {
-    path: PathBuf,
+    path: Option<PathBuf>,
     purpose: Option<String>,
     /// Another display name.
     filename: Option<String>,
     provider: Option<String>,
+    #[serde(default, deserialize_with = "crate::integer::maybe")]
+    bytes: Option<u64>,
+    media_type: Option<String>,
+    /// The first bytes, Base64; more than the validator looks at are left out.
+    head: Option<String>,
 }
 
-async fn route(State(app): State<App>, Operator(who): Operator, request: Request) -> Answer {
+async fn route(State(app): State<App>, Caller(who): Caller, request: Request) -> Answer {
     let headers = request.headers().clone();
-    let CandidateReply {
-        path,
-        purpose,
-        filename,
-        provider,
-    } = json(request).await?;
-    let options = upload_options(&headers, purpose, provider, None)?;
+    let mut wanted: CandidateReply = json(request).await?;
+    let options = upload_options(&headers, wanted.purpose.take(), wanted.provider.take(), None)?;
     app.gateway().require_provider(&options.target())?;
-    let request = order(Subject::Path { path, filename }, &options);
-    Ok(Json(app.gateway().route(&who, request).await?).into_response())
+    if let Some(path) = wanted.path {
+        if wanted.bytes.is_some() || wanted.media_type.is_some() || wanted.head.is_some() {
+            let message = "`bytes`, `media_type` and `head` are of a file without a `path`";
+            return Err(Error::new(ErrorCode::RequestInvalid, message).into());
+        }
+        let Operator(who) = Operator::of(who)?;
+        let filename = wanted.filename;
+        let request = order(Subject::Path { path, filename }, &options);
+        return Ok(Json(app.gateway().route(&who, request).await?).into_response());
+    }
+    announced(&app, who, wanted, &options).await
+}
+
+/// Where an announced file would go. What an operator alone may know is left out for everybody else.
+async fn announced(app: &App, who: Principal, wanted: CandidateReply, options: &UploadOptions) -> Answer {
+    let (Some(name), Some(_)) = (&wanted.filename, wanted.bytes) else {
+        let message = "there is neither a `path`, nor a `filename` and its `bytes`";
+        return Err(Error::new(ErrorCode::RequestInvalid, message).into());
+    };
+    let head = STANDARD.decode(wanted.head.as_deref().unwrap_or_default());
+    let head = head.map_err(|_| Error::new(ErrorCode::RequestInvalid, "`head` is not Base64"))?;
+    let announced = Announced {
+        name,
+        media_type: wanted.media_type.as_deref(),
+        bytes: wanted.bytes,
+        target: &options.target(),
+        purpose: options.purpose.as_deref(),
+        idempotency_key: None,
+    };
+    let mut view = app.gateway().route_announced(&who, announced, head).await?;
+    if Operator::of(who).is_err() {
+        view.eligible
+            .iter_mut()
+            .for_each(|one| one.egress = EgressView::default());
+        view.refused.iter_mut().for_each(|one| one.detail.clear());
+    }
+    Ok(Json(view).into_response())
+}
+
+/// The end of the audit log.
+async fn audit(State(app): State<App>, Asking(who): Asking, request: Request) -> Answer {
+    let Operator(who) = Operator::of(who)?;
+    only(request.uri(), &["lines", "chain"])?;
+    let (mut lines, mut chain) = (100, false);
+    for pair in request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let wrong = || {
+            Error::new(
+                ErrorCode::RequestInvalid,
+                "`lines` is not a number, or `chain` not `true` or `false`",
+            )
+        };
+        match pair.split_once('=') {
+            Some(("lines", number)) => lines = number.parse().map_err(|_| wrong())?,
+            Some(("chain", word)) => chain = word.parse().map_err(|_| wrong())?,
+            _ => return Err(wrong().into()),
+        }
+    }
+    Ok(Json(app.gateway().audit_tail(&who, lines, chain).await?).into_response())
 }
 
 /// What to reconcile.

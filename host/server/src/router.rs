@@ -7,29 +7,38 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use http::Method;
 use loadlock_gateway::{Error, ErrorCode};
 use loadlock_policy::forwarding::TrustedProxies;
+use loadlock_policy::web_origins::WebOrigins;
 
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::overload::{self, Places};
-use crate::{authority, coding, elsewhere, health, mcp, metrics, openai, operate, pace, request_id, tus, ws};
+use crate::{
+    authority, coding, cors, elsewhere, grants, health, mcp, metrics, openai, operate, pace, page, request_id, tus, ws,
+};
 
 /// All doors of one server.
-pub(crate) fn router(app: App, proxies: TrustedProxies) -> Router {
+pub(crate) fn router(app: App, proxies: TrustedProxies, origins: WebOrigins) -> Router {
     Router::new()
         .merge(metrics::routes())
         .nest("/v1", openai::routes(&app))
         .nest("/v1/loadlock", operate::routes())
+        .nest("/v1/loadlock/upload-grants", grants::routes())
+        .nest("/v1/loadlock/granted", grants::put_routes())
         .merge(tus::routes(&app))
         .nest("/v1/ws", ws::routes(&app))
         .nest("/mcp", mcp::routes(&app))
+        .merge(page::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), page::layer))
         .layer(from_fn_with_state(app.clone(), elsewhere::layer))
         .layer(from_fn_with_state(Places::default(), overload::layer))
         // Whether the process lives is asked above all when it has much to do.
         .merge(health::routes())
         .layer(from_fn(coding::layer))
         .layer(from_fn(authority::layer))
+        // Outside of whatever refuses: a page is to read refusals as well.
+        .layer(from_fn_with_state(Arc::new(origins), cors::layer))
         .layer(from_fn_with_state(Arc::new(proxies), request_id::layer))
         .layer(from_fn(pace::layer))
         .with_state(app)

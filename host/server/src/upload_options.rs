@@ -37,6 +37,9 @@ pub struct UploadOptions {
     pub expires_in_s: Option<u64>,
     /// The same key and content answer the same file.
     pub idempotency_key: Option<String>,
+    /// Media types that the file may have; empty for every one. An upload grant's, never a client's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only_types: Vec<String>,
 }
 
 /// Which option is wrong: each door has a name of its own for it.
@@ -127,6 +130,7 @@ impl UploadOptions {
             name,
             idempotency_key: self.idempotency_key.clone(),
             expires_in_s: self.expires_in_s,
+            only_types: self.only_types.clone(),
             ..UploadRequest::from(source)
         }
     }
@@ -148,6 +152,7 @@ mod tests {
             provider: None,
             expires_in_s: Some(most),
             idempotency_key: text(255),
+            only_types: Vec::new(),
         };
         assert_eq!(good.clone().check().unwrap(), good);
         let wrong = [

@@ -8,77 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loadlock_gateway::{Error, ErrorCode, Event, File, Gateway, Principal, Progress, Result, UploadRequest};
 use rand::RngExt;
-use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::feed::Feed;
+use crate::notice::{Notice, TenantNotice, What};
+
 /// Notices that a slow watcher may be behind before it loses some, and is told so.
 const BACKLOG: usize = 1_024;
-
-/// One thing that happened to one upload.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Notice {
-    /// The upload, `upl_…`.
-    pub(crate) upload: String,
-    #[serde(flatten)]
-    pub(crate) what: What,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum What {
-    /// It was asked for.
-    Queued,
-    /// Name and size are known.
-    Admitted { filename: String, bytes: u64 },
-    /// An attempt begins.
-    Attempt { provider: String, attempt: u32 },
-    /// So many bytes of the current attempt have left.
-    Bytes { sent: u64 },
-    /// The attempt failed; another follows.
-    Retry {
-        provider: String,
-        reason: String,
-        after_ms: u64,
-    },
-    /// Another provider takes the file.
-    Fallback {
-        provider: String,
-        reason: String,
-        next: String,
-    },
-    /// A breaker changed state.
-    Circuit { provider: String, state: String },
-    /// It is stored.
-    Done { file: Box<File> },
-    /// It is not.
-    Failed { error: Error },
-}
-
-impl From<Event> for What {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Admitted { name, bytes } => Self::Admitted { filename: name, bytes },
-            Event::Attempt { provider, attempt } => Self::Attempt { provider, attempt },
-            Event::Sent { bytes } => Self::Bytes { sent: bytes },
-            Event::Retry {
-                provider,
-                reason,
-                after_ms,
-            } => Self::Retry {
-                provider,
-                reason,
-                after_ms,
-            },
-            Event::Fallback { provider, reason, next } => Self::Fallback { provider, reason, next },
-            Event::Circuit { provider, state } => Self::Circuit { provider, state },
-        }
-    }
-}
 
 /// Notices of one tenant, from when it was made on.
 pub(crate) type Watching = broadcast::Receiver<Arc<Notice>>;
@@ -91,6 +31,7 @@ struct Inner {
     gateway: Gateway,
     stopping: CancellationToken,
     tenants: Mutex<HashMap<String, TenantUploads>>,
+    feed: Feed,
     tasks: TaskTracker,
 }
 
@@ -121,6 +62,7 @@ impl Uploads {
             gateway,
             stopping,
             tenants: Mutex::default(),
+            feed: Feed::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -139,7 +81,20 @@ impl Uploads {
     ///
     /// # Errors
     /// [`ErrorCode::Overloaded`] while the server stops.
-    pub(crate) fn start(&self, who: Principal, mut request: UploadRequest) -> Result<Started> {
+    pub(crate) fn start(&self, who: Principal, request: UploadRequest) -> Result<Started> {
+        self.start_of(who, request, None)
+    }
+
+    /// Starts one whose bytes came in a session, which watchers are told.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_of(
+        &self,
+        who: Principal,
+        mut request: UploadRequest,
+        session: Option<&str>,
+    ) -> Result<Started> {
         if self.0.stopping.is_cancelled() {
             return Err(Error::new(ErrorCode::Overloaded, "the gateway is stopping").retry_after(Some(5_000)));
         }
@@ -151,7 +106,7 @@ impl Uploads {
             tenant: who.tenant().to_owned(),
             id: id.clone(),
         };
-        watch.begin(cancel.clone());
+        watch.begin(cancel.clone(), session);
         let gateway = self.0.gateway.clone();
         let task = async move {
             let result = gateway.upload(&who, request, &watch).await;
@@ -186,6 +141,21 @@ impl Uploads {
             .into_iter()
             .flat_map(|tenant| tenant.live.values());
         live.map(|live| live.last.clone()).collect()
+    }
+
+    /// Every tenant's uploads under way.
+    pub(crate) fn list_all(&self) -> Vec<TenantNotice> {
+        let tenants = self.0.lock();
+        let of = |(name, tenant): (&String, &TenantUploads)| {
+            let named = |live: &Live| TenantNotice::new(name, live.last.clone());
+            tenant.live.values().map(named).collect::<Vec<_>>()
+        };
+        tenants.iter().flat_map(of).collect()
+    }
+
+    /// What happened to the uploads of all tenants.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
     }
 
     /// Everything that happens to the tenant's uploads from now on.
@@ -244,11 +214,9 @@ struct UploadWatch {
 }
 
 impl UploadWatch {
-    fn begin(&self, cancel: CancellationToken) {
-        let notice = Arc::new(Notice {
-            upload: self.id.clone(),
-            what: What::Queued,
-        });
+    fn begin(&self, cancel: CancellationToken, session: Option<&str>) {
+        let session = session.map(str::to_owned);
+        let notice = self.notice(What::Queued { session });
         let mut tenants = self.inner.lock();
         let tenant = tenants.entry(self.tenant.clone()).or_default();
         tenant.live.insert(
@@ -270,11 +238,19 @@ impl UploadWatch {
         });
     }
 
-    fn tell(&self, what: What) {
+    /// A notice of this upload, which the feed has heard.
+    fn notice(&self, what: What) -> Arc<Notice> {
         let notice = Arc::new(Notice {
             upload: self.id.clone(),
             what,
         });
+        let now = self.inner.gateway.now_ms();
+        self.inner.feed.tell(&self.tenant, now, notice.clone());
+        notice
+    }
+
+    fn tell(&self, what: What) {
+        let notice = self.notice(what);
         let mut tenants = self.inner.lock();
         let Some(tenant) = tenants.get_mut(&self.tenant) else {
             return;

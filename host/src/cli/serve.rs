@@ -3,8 +3,12 @@
 mod reload;
 mod supervisor;
 
-use loadlock::{Error, ErrorCode};
+use std::io::IsTerminal;
+
+use loadlock::config::Config;
+use loadlock::{Error, ErrorCode, local};
 use loadlock_policy::forwarding::TrustedProxies;
+use loadlock_policy::web_origins::WebOrigins;
 use loadlock_server::{Certificate, Options, ServeError, Server, Stop, TlsFiles};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,6 +38,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         hosts: command.hosts,
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.clone()),
         proxy_protocol: TrustedProxies::new(config.server.proxy_protocol.clone()),
+        origins: WebOrigins::new(config.server.origins.clone()),
         leave: config.server.drain,
         ..Options::default()
     };
@@ -53,6 +58,9 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
         output.object(&json!({ "event": "listening", "address": address, "url": url }))?;
     } else {
         output.line(format_args!("listening on {url}"))?;
+        if let Some(page) = page(&server, scheme, &config) {
+            output.note(format_args!("the page, for ten minutes and once: {page}"));
+        }
         output.note("issue a token with `loadlock token issue`; stop with Ctrl-C");
     }
     let reloading = tokio::spawn(reload.run(hangup, terminal, stop.clone()));
@@ -62,6 +70,20 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Serve) -> R
     attending.abort();
     reloading.abort();
     Ok(Status::Done)
+}
+
+/// The link by which whoever sits at this terminal gets into the page. Elsewhere nobody is meant: a log is read by
+/// others, and a code in it would let them in.
+fn page(server: &Server, scheme: &str, config: &Config) -> Option<String> {
+    let address = server.address();
+    if !address.ip().is_loopback() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let token = local::page_token(config)
+        .inspect_err(|error| tracing::warn!(%error, "there is no link to the page"))
+        .ok()?;
+    let code = server.invite(token);
+    Some(format!("{scheme}://{address}/#code={}", code.as_str()))
 }
 
 /// The first signal stops in order: SIGTERM, which a supervisor sends, after the drain of `server.drain`, SIGINT of a

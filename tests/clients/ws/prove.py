@@ -104,7 +104,7 @@ async def an_upload_is_told_while_it_happens(place: Place, address: str) -> None
             events = await one.until("done", "failed")
             assert all(event["upload"] == upload for event in events), events
             names = [event["event"] for event in events]
-            assert names[:3] == ["queued", "admitted", "attempt"] and names[-1] == "done", names
+            assert names[:4] == ["queued", "admitted", "routed", "attempt"] and names[-1] == "done", names
             sent = [event["sent"] for event in events if event["event"] == "bytes"]
             assert sent and sent == sorted(sent) and sent[-1] <= size, sent
             file = events[-1]["file"]

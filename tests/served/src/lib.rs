@@ -5,6 +5,7 @@
 mod answer;
 mod client;
 mod collector;
+mod events;
 mod feed;
 mod log;
 mod mcp;
@@ -22,6 +23,7 @@ use tokio::process::{Child, Command};
 pub use answer::Answer;
 pub use client::{Client, claims, form};
 pub use collector::Collector;
+pub use events::{Events, SentEvent};
 pub use feed::{Feed, feed};
 pub use log::Log;
 pub use mcp::{Calling, Mcp, StdioMcp, mcp_error};

@@ -85,6 +85,14 @@ pub static SETTINGS: &[Setting] = &[
              header of the PROXY protocol, version 1 or 2.",
     },
     Setting {
+        places: &["server.origins"],
+        kind: SettingKind::Texts,
+        default: Preset::Described("none: no page of another origin may ask"),
+        meaning: "Origins of web pages that may ask from a browser (CORS): `https://app.example`, or \
+             `https://*.app.example` for every name below it. They get no cookies, so each request needs a token or an \
+             upload grant. Plain `http` is for loopback alone.",
+    },
+    Setting {
         places: &["server.drain"],
         kind: milliseconds(0, 600_000),
         default: Preset::Value("0s"),

@@ -68,6 +68,17 @@ impl Gateway {
         }
     }
 
+    /// Records that an upload grant was made, used or revoked. What cannot be recorded is not done.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`].
+    pub async fn note_grant(&self, who: &Principal, id: &str, what: &str) -> Result<()> {
+        let mut pending = self.0.audit.begin_for(who, Event::Grant).await?;
+        pending.what().detail = Some(format!("{what}: {id}"));
+        pending.finish(Outcome::Ok, None).await;
+        Ok(())
+    }
+
     /// Whether a caller who was let in earlier may go on, for work that outlives its request. A token that has expired
     /// since was good when the work was ordered; one that was revoked meanwhile, or whose key was taken away, is not
     /// trusted any more.

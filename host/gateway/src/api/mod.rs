@@ -1,6 +1,7 @@
 //! What front doors call, each module one part of it. An upload's own door is in [`crate::upload`], what an operator
 //! asks for about everything in [`crate::maintenance`].
 
+pub(crate) mod audit_tail;
 mod authenticate;
 mod content;
 pub(crate) mod files;

@@ -10,6 +10,11 @@ pub enum Event {
         /// Bytes.
         bytes: u64,
     },
+    /// Where it is sent, in this order until one has it. One whose content is stored already is sent nowhere.
+    Routed {
+        /// Providers.
+        providers: Vec<String>,
+    },
     /// An attempt begins.
     Attempt {
         /// Provider.

@@ -97,6 +97,8 @@ pub struct UploadRequest {
     pub idempotency_key: Option<String>,
     /// Seconds until it expires.
     pub expires_in_s: Option<u64>,
+    /// Media types that the file may have, as the validator finds them; `image/*` is all of a kind, none is every one.
+    pub only_types: Vec<String>,
     /// Ends it early: see [`crate::Gateway::upload`]. A token that nobody cancels by default.
     pub cancel: CancellationToken,
 }
@@ -130,6 +132,7 @@ impl From<Source> for UploadRequest {
             name: None,
             idempotency_key: None,
             expires_in_s: None,
+            only_types: Vec::new(),
             cancel: CancellationToken::new(),
         }
     }

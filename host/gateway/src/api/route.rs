@@ -1,13 +1,16 @@
 //! Where a file would go.
 
 use loadlock_policy::routing::Reason;
+use loadlock_sandbox::validator::{FileCandidate, HEAD_BYTES};
 
+use crate::admission::refused;
 use crate::api::request::{Source, Target, UploadRequest};
-use crate::error::Result;
+use crate::api::stage::Announced;
+use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Principal, Scope};
 use crate::state::gateway::Gateway;
 use crate::state::provider::ProviderUnit;
-use crate::upload::route::Routing;
+use crate::upload::route::{FileShape, Routing};
 use crate::view::{EligibleView, RefusedView, RouteView};
 
 impl Gateway {
@@ -25,8 +28,50 @@ impl Gateway {
         };
         let (live, name) = (state.live(), request.name.as_deref());
         let file = state.admit(&live, who, request.source, name, &request.cancel).await?;
-        let purpose = request.purpose.as_deref();
-        let routing = Routing::new(state, &live.config, &file, &request.target, purpose);
+        let shown = self.routed(path, (&file).into(), &request.target, request.purpose.as_deref());
+        Ok(shown.await)
+    }
+
+    /// Where a body would go whose name, size and first bytes are known: what decides of it, short of a container's
+    /// table of contents.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`] without the scope of an upload; what keeps the body from being admitted.
+    pub async fn route_announced(&self, who: &Principal, announced: Announced<'_>, head: Vec<u8>) -> Result<RouteView> {
+        who.require(Scope::Write)?;
+        self.require_provider(announced.target)?;
+        let size = announced.bytes.unwrap_or(0);
+        let candidate = FileCandidate {
+            name: announced.name.as_bytes().to_vec(),
+            folder: Vec::new(),
+            size,
+            head: head.into_iter().take(HEAD_BYTES).collect(),
+            declared_type: announced.media_type.map(str::to_owned),
+        };
+        let intake = &self.0.intake;
+        let verdict = intake.validator.inspect(candidate, &intake.rules).await;
+        let file = verdict
+            .map_err(|error| {
+                Error::new(
+                    ErrorCode::FileRejected,
+                    format!("the validator gave no verdict: {error}"),
+                )
+            })?
+            .map_err(refused)?;
+        let shape = FileShape {
+            name: &file.name,
+            size,
+            media_type: &file.media_type,
+            extension: &file.extension,
+            admitted: None,
+        };
+        let shown = self.routed(file.name.clone(), shape, announced.target, announced.purpose);
+        Ok(shown.await)
+    }
+
+    async fn routed(&self, path: String, file: FileShape<'_>, target: &Target, purpose: Option<&str>) -> RouteView {
+        let (state, live) = (&*self.0, self.0.live());
+        let routing = Routing::new(state, &live.config, file, target, purpose);
         let (ranked, refused) = match routing.decide().await {
             Ok(route) => (route.ranked, route.refused),
             Err(none) => (Vec::new(), none.refused),
@@ -52,7 +97,7 @@ impl Gateway {
                 .into_iter()
                 .filter_map(|(why, leg)| Some(RefusedView::new(leg.name, &Reason::Blocked(why?)))),
         );
-        if request.target == Target::Auto {
+        if *target == Target::Auto {
             let left_out = state.providers.iter().filter(|unit| unit.order.is_none());
             refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
         }
@@ -65,12 +110,12 @@ impl Gateway {
             provider: leg.name,
             purpose: leg.purpose,
         });
-        Ok(RouteView {
+        RouteView {
             path,
-            bytes: file.size(),
-            media_type: file.media_type().to_owned(),
+            bytes: file.size,
+            media_type: file.media_type.to_owned(),
             eligible: eligible.collect(),
             refused,
-        })
+        }
     }
 }

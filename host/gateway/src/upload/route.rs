@@ -31,10 +31,33 @@ pub(crate) struct RouteLeg<'a> {
     pub(crate) purpose: String,
 }
 
+/// What routing looks at of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct FileShape<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) size: u64,
+    pub(crate) media_type: &'a str,
+    pub(crate) extension: &'a str,
+    /// The file itself, whose grants may name providers; one that is only announced will be a body, which has none.
+    pub(crate) admitted: Option<&'a AdmittedFile>,
+}
+
+impl<'a> From<&'a AdmittedFile> for FileShape<'a> {
+    fn from(file: &'a AdmittedFile) -> Self {
+        Self {
+            name: file.name(),
+            size: file.size(),
+            media_type: file.media_type(),
+            extension: file.extension(),
+            admitted: Some(file),
+        }
+    }
+}
+
 /// The routes of one file. What never changes is put together once; health and quota are looked at when it is sent.
 pub(crate) struct Routing<'a> {
     state: &'a GatewayState,
-    file: &'a AdmittedFile,
+    file: FileShape<'a>,
     pinned: Option<&'a str>,
     /// Providers may know the purpose by another word, so each group of equal words is routed together.
     groups: Vec<(Option<String>, Vec<&'a ProviderUnit>)>,
@@ -45,7 +68,7 @@ impl<'a> Routing<'a> {
     pub(crate) fn new(
         state: &'a GatewayState,
         config: &Config,
-        file: &'a AdmittedFile,
+        file: FileShape<'a>,
         target: &'a Target,
         purpose: Option<&str>,
     ) -> Self {
@@ -81,7 +104,7 @@ impl<'a> Routing<'a> {
     /// # Errors
     /// Why no provider takes it.
     pub(crate) fn findable(&self) -> Result<Vec<RouteLeg<'a>>> {
-        let route = self.route(None).map_err(|none| no_route(&none, self.file))?;
+        let route = self.route(None).map_err(|none| no_route(&none, &self.file))?;
         self.legs(&route)
     }
 
@@ -90,17 +113,17 @@ impl<'a> Routing<'a> {
     /// # Errors
     /// Why no provider takes it now.
     pub(crate) async fn sendable(&self) -> Result<Vec<RouteLeg<'a>>> {
-        let file = self.file;
+        let file = &self.file;
         let route = self.decide().await.map_err(|none| no_route(&none, file))?;
         let mut legs = self.legs(&route)?;
-        legs.retain(|leg| file.size() <= leg.unit.max_upload_bytes);
+        legs.retain(|leg| file.size <= leg.unit.max_upload_bytes);
         if legs.is_empty() {
             return Err(Error::new(
                 ErrorCode::FileTooLarge,
                 format!(
                     "{} has {}, more than the configured limit of every provider that could take it",
-                    file.name(),
-                    counted(file.size(), "byte")
+                    file.name,
+                    counted(file.size, "byte")
                 ),
             ));
         }
@@ -144,9 +167,9 @@ impl<'a> Routing<'a> {
                 continue;
             }
             let request = RouteRequest {
-                size: self.file.size(),
-                media_type: self.file.media_type(),
-                extension: self.file.extension(),
+                size: self.file.size,
+                media_type: self.file.media_type,
+                extension: self.file.extension,
                 purpose: word.as_deref(),
                 pinned: self.pinned,
             };
@@ -190,7 +213,7 @@ impl<'a> Routing<'a> {
                 name: &unit.name,
                 profile: &unit.profile,
                 order: unit.order.unwrap_or(u32::MAX),
-                granted: self.file.granted_to(&unit.name),
+                granted: self.file.admitted.is_none_or(|file| file.granted_to(&unit.name)),
                 health: match usages {
                     None => Admission::Ready,
                     Some(_) => unit.health(now),
@@ -210,7 +233,7 @@ impl<'a> Routing<'a> {
         let preferred = self
             .threshold
             .as_ref()
-            .map(|threshold| threshold.prefers(self.file.size()));
+            .map(|threshold| threshold.prefers(self.file.size));
         found.ranked.sort_by_key(|ranked| {
             let order = self
                 .state
@@ -345,7 +368,7 @@ fn by_account(rows: Vec<AccountUsage>) -> Usages {
 }
 
 /// No route, as a user reads it.
-pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
+pub(crate) fn no_route(none: &NoRoute, file: &FileShape<'_>) -> Error {
     let (code, hint) = match none.verdict() {
         Verdict::NoSuchProvider => (ErrorCode::ProviderUnknown, "`loadlock providers ls` lists the names"),
         Verdict::NotGranted => (
@@ -373,9 +396,9 @@ pub(crate) fn no_route(none: &NoRoute, file: &AdmittedFile) -> Error {
         code,
         format!(
             "{} ({}, {}): {none}",
-            file.name(),
-            counted(file.size(), "byte"),
-            file.media_type()
+            file.name,
+            counted(file.size, "byte"),
+            file.media_type
         ),
     )
     .hint(hint)

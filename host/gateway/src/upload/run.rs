@@ -9,6 +9,7 @@ use super::cancel::{cancelled, overdue, unless_cancelled};
 use super::expiry::expiry;
 use super::job::{Terms, Traces, UploadJob, unreadable};
 use super::route::{RouteLeg, Routing};
+use crate::admission::AdmittedFile;
 use crate::api::progress::{Event, Progress};
 use crate::api::request::{Source, Target, UploadRequest};
 use crate::error::{Error, ErrorCode, Result};
@@ -61,6 +62,7 @@ impl GatewayState {
         let live = self.live();
         let name = request.name.as_deref();
         let file = self.admit(&live, who, request.source, name, &request.cancel).await?;
+        require_type(&file, &request.only_types)?;
         fault::at(Point::Admitted);
         progress.event(Event::Admitted {
             name: file.name().to_owned(),
@@ -112,6 +114,20 @@ impl GatewayState {
     }
 }
 
+/// Refuses a file of a type that whoever let it in did not mean.
+fn require_type(file: &AdmittedFile, only: &[String]) -> Result<()> {
+    let media_type = file.media_type();
+    let fits = |one: &String| match one.strip_suffix("/*") {
+        Some(kind) => media_type.split_once('/').is_some_and(|(own, _)| own == kind),
+        None => one == media_type,
+    };
+    if only.is_empty() || only.iter().any(fits) {
+        return Ok(());
+    }
+    let message = format!("{} is {media_type}; allowed is {}", file.name(), only.join(", "));
+    Err(Error::new(ErrorCode::FileRejected, message).hint("send a file of an allowed type"))
+}
+
 impl<'a> UploadJob<'a> {
     /// All phases, in order. `early` is room that is held for it already.
     async fn run(&mut self, early: Option<HeldRoom>) -> Result<view::File> {
@@ -125,12 +141,16 @@ impl<'a> UploadJob<'a> {
             Err(full) => return self.answered_before()?.ok_or(full),
         }
         let asked = &self.asked;
-        let routing = Routing::new(self.state, &self.live.config, self.file, asked.target, asked.purpose);
+        let file = self.file.into();
+        let routing = Routing::new(self.state, &self.live.config, file, asked.target, asked.purpose);
         let findable = routing.findable()?;
         if let Some(stored) = self.find(&findable).await? {
             return Ok(stored);
         }
         let route = routing.sendable().await?;
+        self.asked.progress.event(Event::Routed {
+            providers: route.iter().map(|leg| leg.unit.name.clone()).collect(),
+        });
         // The entry that was begun is for the first provider that could be found; another may be the first that can be
         // sent to.
         let same = std::ptr::eq(route[0].unit, findable[0].unit);

@@ -55,7 +55,7 @@ impl<'a> UploadJob<'a> {
             next = match self.decide(&mut machine, leg.unit, event)? {
                 // If the caller gives up meanwhile, the next attempt ends it.
                 Decision::Retry { after } => {
-                    self.pause(leg.unit, after, "trying again").await;
+                    self.pause(leg.unit, after, &why).await;
                     Drive::Attempt
                 }
                 Decision::NextProvider => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper_util::server::graceful::GracefulShutdown;
 use loadlock_gateway::Gateway;
 use loadlock_policy::forwarding::TrustedProxies;
+use loadlock_policy::web_origins::WebOrigins;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ async fn serve(gateway: Gateway, listener: LocalListener, stop: CancellationToke
     let stopping = CancellationToken::new();
     let app = App::new(gateway, stopping.clone(), Hosts::new(&[]));
     let acceptance = Arc::new(Acceptance::new(
-        router(app.clone(), TrustedProxies::default()),
+        router(app.clone(), TrustedProxies::default(), WebOrigins::default()),
         None,
         TrustedProxies::default(),
     ));

@@ -21,12 +21,14 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use loadlock_gateway::Gateway;
 use loadlock_policy::forwarding::TrustedProxies;
+use loadlock_policy::web_origins::WebOrigins;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::mcp::Hosts;
@@ -78,6 +80,8 @@ pub struct Options {
     pub trusted_proxies: TrustedProxies,
     /// Proxies whose connections begin with a header of the PROXY protocol.
     pub proxy_protocol: TrustedProxies,
+    /// Pages that may ask from a browser.
+    pub origins: WebOrigins,
 }
 
 impl Default for Options {
@@ -91,6 +95,7 @@ impl Default for Options {
             hosts: Vec::new(),
             trusted_proxies: TrustedProxies::default(),
             proxy_protocol: TrustedProxies::default(),
+            origins: WebOrigins::default(),
         }
     }
 }
@@ -131,6 +136,7 @@ pub struct Server {
     tls: Option<TlsAcceptor>,
     trusted_proxies: TrustedProxies,
     proxy_protocol: TrustedProxies,
+    origins: WebOrigins,
     app: App,
     stopping: CancellationToken,
     leave: Duration,
@@ -172,6 +178,7 @@ impl Server {
             tls,
             trusted_proxies: options.trusted_proxies,
             proxy_protocol: options.proxy_protocol,
+            origins: options.origins,
             app: App::new(gateway, stopping.clone(), Hosts::new(&options.hosts)),
             stopping,
             leave: options.leave,
@@ -184,6 +191,12 @@ impl Server {
         self.address
     }
 
+    /// A one-time code for the page of this server: whoever opens it on this machine soon gets in as the owner of the
+    /// token.
+    pub fn invite(&self, token: Zeroizing<String>) -> Zeroizing<String> {
+        self.app.page_sessions().invite(token)
+    }
+
     /// Serves until `stop`, then lets requests under way end for [`Options::drain`] and cancels what is left. What was
     /// accepted is in the ledger then, if the ledger answers.
     pub async fn run(self, stop: Stop) {
@@ -193,7 +206,7 @@ impl Server {
         tokio::spawn(close_expired(self.app.clone()));
         let graceful = GracefulShutdown::new();
         let acceptance = Arc::new(Acceptance::new(
-            router(self.app.clone(), self.trusted_proxies),
+            router(self.app.clone(), self.trusted_proxies, self.origins),
             self.tls,
             self.proxy_protocol,
         ));

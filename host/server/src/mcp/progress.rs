@@ -8,7 +8,7 @@ use rmcp::service::{Peer, RequestContext};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::uploads::What;
+use crate::notice::What;
 
 /// Between two notifications that only count bytes.
 const PACE: Duration = Duration::from_millis(100);
@@ -93,11 +93,12 @@ impl Meter {
 impl FileProgress {
     fn event(&mut self, what: &What) -> String {
         match what {
-            What::Queued => "queued".to_owned(),
+            What::Queued { .. } => "queued".to_owned(),
             What::Admitted { bytes, .. } => {
                 self.bytes = Some(*bytes);
                 format!("accepted, {bytes} bytes")
             }
+            What::Routed { providers } => format!("to {}", providers.join(", then ")),
             What::Attempt { provider, attempt } => {
                 format!("attempt {attempt}: sending to {provider}")
             }
@@ -151,7 +152,7 @@ mod tests {
         };
         let mut values = Vec::new();
         for (what, after) in [
-            (What::Queued, 0),
+            (What::Queued { session: None }, 0),
             (admitted, 0),
             (bytes(60), 200),
             (bytes(70), 201),

@@ -44,6 +44,7 @@ pub(crate) use self::create::{Subject, order};
 pub(crate) use self::cursors::Places;
 pub(crate) use self::failure::Answer;
 pub(crate) use self::json::json;
+pub(crate) use self::object::file as object;
 pub(crate) use self::options::of_json as upload_options;
 pub(crate) use self::orders::resume;
 

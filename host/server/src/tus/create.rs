@@ -16,8 +16,9 @@ use super::metadata::Metadata;
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, number, one};
 use super::session::take;
-use super::shared::Tus;
+use super::shared::{Tus, TusCaller};
 use super::store::{UNNAMED, store};
+use crate::grants::Granted;
 use crate::upload_options::UploadOptions;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,13 +29,72 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// See the module `problem`; whatever the pipeline refuses.
 pub(crate) async fn create(
     tus: &Tus,
-    who: &Principal,
+    caller: &TusCaller,
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Response, Problem> {
-    let kind = Kind::parse(one(headers, &UPLOAD_CONCAT)?)?;
-    let (metadata, options) = metadata(headers)?;
-    let length = length(headers)?;
+    let TusCaller { who, granted } = caller;
+    let wanted = Wanted::parse(headers)?;
+    let Some(granted) = granted else {
+        return created(&begin(tus, who, headers, body, wanted, None).await?, "");
+    };
+    let wanted = wanted.under(granted)?;
+    granted.claim(&tus.app).await?;
+    match begin(tus, who, headers, body, wanted, Some(granted)).await {
+        Ok(session) => created(&session, &granted.query()),
+        Err(problem) => {
+            granted.release().await;
+            Err(problem)
+        }
+    }
+}
+
+/// What a request for an upload says of it.
+struct Wanted {
+    kind: Kind,
+    metadata: Option<String>,
+    options: UploadOptions,
+    length: Option<Length>,
+}
+
+impl Wanted {
+    fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
+        let kind = Kind::parse(one(headers, &UPLOAD_CONCAT)?)?;
+        let (metadata, options) = metadata(headers)?;
+        let length = length(headers)?;
+        Ok(Self {
+            kind,
+            metadata,
+            options,
+            length,
+        })
+    }
+
+    /// As much of it as a grant allows: one whole file.
+    fn under(self, granted: &Granted) -> Result<Self, Problem> {
+        if self.kind != Kind::Whole {
+            return Err(Problem::invalid("an upload grant is for a whole file, not for parts"));
+        }
+        let bytes = self.length.and_then(Length::known);
+        let options = granted.terms().narrow(self.options, bytes)?;
+        Ok(Self { options, ..self })
+    }
+}
+
+async fn begin(
+    tus: &Tus,
+    who: &Principal,
+    headers: &HeaderMap,
+    body: &mut Body,
+    wanted: Wanted,
+    granted: Option<&Granted>,
+) -> Result<Session, Problem> {
+    let Wanted {
+        kind,
+        metadata,
+        options,
+        length,
+    } = wanted;
     if let Kind::Final { parts } = &kind {
         if length.is_some() {
             return Err(Problem::invalid("the length of a final upload is that of its parts"));
@@ -43,7 +103,7 @@ pub(crate) async fn create(
         let whole = join(tus, who, parts, metadata, options).await?;
         // What is refused stays joined: the same request tries again.
         store(&tus.app, who, &whole).await?;
-        return created(&whole);
+        return Ok(whole);
     }
     let Some(length) = length else {
         return Err(Problem::invalid("neither `Upload-Length` nor `Upload-Defer-Length: 1`"));
@@ -71,13 +131,24 @@ pub(crate) async fn create(
         expires_ms: 0,
     };
     let session = begin_growing(tus.app.gateway(), who, &info)?;
-    if let Err(problem) = fill(tus, who, &session, announced, body).await {
+    let filled = match granted {
+        Some(granted) => granted
+            .bind(session.id(), expiry(tus.app.gateway()))
+            .await
+            .map_err(Problem::from),
+        None => Ok(()),
+    };
+    let filled = match filled {
+        Ok(()) => fill(tus, who, &session, announced, body).await,
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = filled {
         // Nobody has been told where it is, so nobody could go on with it.
         let turn = take(&session).await?;
         remove(tus.app.gateway(), &session, turn).await?;
         return Err(problem);
     }
-    created(&session)
+    Ok(session)
 }
 
 /// The bytes that come with the creation. Nobody knows of the upload until it is answered, so it is made to last once:
@@ -114,10 +185,10 @@ async fn foresee(tus: &Tus, who: &Principal, options: &UploadOptions, bytes: Opt
     Ok(tus.app.gateway().foresee(who, announced).await?)
 }
 
-fn created(session: &Session) -> Result<Response, Problem> {
+fn created(session: &Session, query: &str) -> Result<Response, Problem> {
     let mut response = answer(StatusCode::CREATED, session)?;
     // Relative to the host: behind a proxy the client knows another one.
-    if let Ok(location) = HeaderValue::try_from(format!("{PREFIX}{}", session.id())) {
+    if let Ok(location) = HeaderValue::try_from(format!("{PREFIX}{}{query}", session.id())) {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)

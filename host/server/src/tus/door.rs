@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, EXPECT};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
-use loadlock_gateway::{Error, ErrorCode, Principal, Scope, Session};
+use loadlock_gateway::{Error, ErrorCode, Scope, Session};
 use tracing::Instrument;
 
 use super::answer::describe;
@@ -21,7 +21,8 @@ use super::find::{find, remove};
 use super::problem::Problem;
 use super::protocol::{self, VERSION, one};
 use super::session::{Door, take};
-use super::shared::Tus;
+use super::shared::{Tus, TusCaller};
+use crate::grants::{Granted, presented};
 use crate::identity::authenticate;
 
 /// Most that is read of a refused request's body, and for how long.
@@ -40,8 +41,20 @@ impl Tus {
 
     async fn dispatch(self, request: Request) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        let who = authenticate(&self.app, &parts.headers).await?;
-        crate::query::only(&parts.uri, &[])?;
+        let granted = match presented(&parts.uri) {
+            // Nobody who was given a grant has to have a token as well.
+            Some(presented) if !parts.headers.contains_key(AUTHORIZATION) => {
+                Some(Granted::find(&self.app, &parts.uri, presented).await?)
+            }
+            _ => None,
+        };
+        let who = match &granted {
+            Some(granted) => granted.owner(),
+            None => authenticate(&self.app, &parts.headers).await?,
+        };
+        if granted.is_none() {
+            crate::query::only(&parts.uri, &[])?;
+        }
         let method = match one(&parts.headers, &protocol::X_HTTP_METHOD_OVERRIDE)? {
             None => parts.method.clone(),
             // For clients and proxies that know no `PATCH`.
@@ -63,7 +76,8 @@ impl Tus {
         // way to a provider.
         let task = async move {
             let mut body = body;
-            let result = self.act(&method, &id, &who, &parts, &mut body).await;
+            let caller = TusCaller { who, granted };
+            let result = self.act(&method, &id, &caller, &parts, &mut body).await;
             if result.is_err() && !parts.headers.contains_key(EXPECT) {
                 tokio::spawn(drain(body));
             }
@@ -80,15 +94,19 @@ impl Tus {
         &self,
         method: &Method,
         id: &str,
-        who: &Principal,
+        caller: &TusCaller,
         parts: &Parts,
         body: &mut Body,
     ) -> Result<Response, Problem> {
+        let TusCaller { who, granted } = caller;
         if id.is_empty() {
             return match *method {
-                Method::POST => create(self, who, &parts.headers, body).await,
+                Method::POST => create(self, caller, &parts.headers, body).await,
                 _ => Err(Problem::method(method, "OPTIONS, POST")),
             };
+        }
+        if granted.as_ref().is_some_and(|granted| !granted.is_for(id)) {
+            return Err(Problem::not_found());
         }
         let session = find(self.app.gateway(), who, id)?;
         match *method {

@@ -1,7 +1,16 @@
 //! What every request shares.
 
+use loadlock_gateway::Principal;
+
 use super::problem::Problem;
 use crate::app::App;
+use crate::grants::Granted;
+
+/// Who asks, and under which grant, if that is all that they have.
+pub(crate) struct TusCaller {
+    pub(crate) who: Principal,
+    pub(crate) granted: Option<Granted>,
+}
 
 /// The door, and the gateway behind it.
 #[derive(Clone)]

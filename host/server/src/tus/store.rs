@@ -107,7 +107,9 @@ async fn upload(app: &App, who: Principal, session: &Session, cancel: Cancellati
             .idempotency_key
             .get_or_insert_with(|| format!("tus_{}", session.id()));
     }
-    let started = app.uploads().start(who, options.request(Source::Staged(staged)))?;
+    let started = app
+        .uploads()
+        .start_of(who, options.request(Source::Staged(staged)), Some(session.id()))?;
     let upload = ended(started.end);
     tokio::pin!(upload);
     tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::uploads::{Notice, What};
+use crate::notice::{Notice, What};
 
 /// What is watched.
 #[derive(Debug, Default)]

@@ -38,7 +38,7 @@ use crate::app::App;
 use crate::identity::present;
 use crate::query;
 
-pub(crate) use sockets::Sockets;
+pub(crate) use sockets::{Seat, Sockets};
 
 /// The subprotocol that is spoken, and the only one that is ever answered.
 const PROTOCOL: &str = "loadlock.v1";

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::close::Close;
 use super::queue::{Next, Queue};
-use crate::uploads::Notice;
+use crate::notice::Notice;
 
 /// What the writer does next.
 pub(super) enum Order {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::uploads::{Notice, What};
+use crate::notice::{Notice, What};
 
 /// Events that wait.
 pub(super) const EVENTS: usize = 256;
@@ -101,7 +101,7 @@ mod tests {
     fn queued(upload: &str) -> Arc<Notice> {
         Arc::new(Notice {
             upload: upload.into(),
-            what: What::Queued,
+            what: What::Queued { session: None },
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use futures::future::BoxFuture;
@@ -24,7 +24,8 @@ use super::queue::Next;
 use super::rpc::{self, Fault};
 use super::sockets::Seat;
 use crate::app::App;
-use crate::uploads::Notice;
+use crate::identity::credential_ends;
+use crate::notice::Notice;
 
 /// A client that takes nothing for this long does not read at all.
 const WRITE: Duration = Duration::from_secs(20);
@@ -49,7 +50,7 @@ pub(super) async fn run(
     let writer = write(sink, &outbox, snapshots);
     tokio::pin!(writer);
     let reader = Reader {
-        ends: ends(&app, &who),
+        ends: credential_ends(&app, &who),
         app,
         who,
         credential,
@@ -244,7 +245,7 @@ impl Reader {
         let judged = self.app.gateway().authenticate(Door::Network, credential).await;
         match judged {
             Ok(who) if who.tenant() == self.who.tenant() => {
-                self.ends = ends(&self.app, &who);
+                self.ends = credential_ends(&self.app, &who);
                 self.who = who;
                 true
             }
@@ -272,16 +273,6 @@ async fn heard(hearing: &mut Hearing) -> Result<Arc<Notice>, RecvError> {
         Some(notices) => notices.recv().await,
         None => std::future::pending().await,
     }
-}
-
-/// When the auth component would stop accepting the credential, clocks' difference included.
-fn ends(app: &App, who: &Principal) -> Option<Instant> {
-    let ends = who.identity().expires_at?;
-    let ends = Duration::from_secs(ends) + app.gateway().config().auth.leeway;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // A century is never: an instant cannot hold every number.
-    let left = ends.saturating_sub(now).min(Duration::from_secs(3_155_760_000));
-    Some(Instant::now() + left)
 }
 
 /// What a frame that cannot be read means.

@@ -1,4 +1,4 @@
-//! How many sockets there are.
+//! How many sockets there are; streams of events count as well.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,17 +17,17 @@ pub(crate) struct Sockets {
 }
 
 /// One socket's place; dropping it frees the place.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     sockets: Sockets,
     tenant: String,
     /// Whether the tenant had one more than it may have.
-    pub(super) over: bool,
+    pub(crate) over: bool,
     _token: TaskTrackerToken,
 }
 
 impl Sockets {
     /// Counts one more.
-    pub(super) fn sit(&self, tenant: &str) -> Seat {
+    pub(crate) fn sit(&self, tenant: &str) -> Seat {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let count = tenants.entry(tenant.to_owned()).or_default();
         *count += 1;

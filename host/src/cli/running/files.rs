@@ -30,6 +30,8 @@ impl Running {
             name,
             idempotency_key,
             expires_in_s,
+            // Only an upload grant has some, and no command makes one.
+            only_types: _,
             cancel,
         } = request;
         let expiry = expires_in_s.map(|seconds| ("created_at", seconds.to_string()));

@@ -151,11 +151,15 @@ impl Progress for Bar {
                 after_ms,
             } => {
                 let wait = Duration::from_millis(after_ms);
-                self.bar
-                    .set_message(format!("{}: {} in {}", safe(&provider), safe(&reason), human(wait)));
+                self.bar.set_message(format!(
+                    "{}: {} (waiting {})",
+                    safe(&provider),
+                    safe(&reason),
+                    human(wait)
+                ));
             }
-            // The log says it above the bars, and it stays there.
-            Event::Fallback { .. } => {}
+            // Each attempt names its provider; the log says what was fallen back from, above the bars, where it stays.
+            Event::Routed { .. } | Event::Fallback { .. } => {}
             Event::Circuit { provider, state } => {
                 self.bar.set_message(format!("{} is {}", safe(&provider), safe(&state)));
             }

@@ -1,0 +1,169 @@
+//! A grant that is used: by whoever knows its secret, once.
+
+use http::Uri;
+use loadlock_gateway::{Error, ErrorCode, Principal, Result, Session};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::terms::Terms;
+use crate::app::App;
+use crate::query::only;
+
+/// The word of this door.
+pub(super) const KIND: &str = "upload_grant";
+/// The parameter that holds a grant's id and secret.
+const PARAMETER: &str = "grant";
+
+/// What the session remembers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct GrantState {
+    pub(super) terms: Terms,
+    /// SHA-256 of the secret.
+    pub(super) fingerprint: String,
+    pub(super) used: Option<Used>,
+}
+
+/// What it was used for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Used {
+    /// The tus upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) upload: Option<String>,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<String>,
+}
+
+/// A grant whose secret was presented.
+pub(crate) struct Granted {
+    session: Session,
+    terms: Terms,
+    presented: String,
+}
+
+/// The grant that a request presents in its query; the rest of the query is as the endpoint knows it.
+pub(crate) fn presented(uri: &Uri) -> Option<&str> {
+    let pairs = uri.query()?.split('&');
+    pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(name, value)| (name == PARAMETER).then_some(value))
+}
+
+impl Granted {
+    /// Whoever presents this, if it is a grant that still holds.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unauthenticated`], also for one that never was; that its maker's credential was withdrawn; that the
+    /// tenant asks too often.
+    pub(crate) async fn find(app: &App, uri: &Uri, presented: &str) -> Result<Self> {
+        only(uri, &[PARAMETER])?;
+        let gateway = app.gateway();
+        let found = presented.split_once('.').and_then(|(id, secret)| {
+            let session = gateway.sessions(KIND).into_iter().find(|session| session.id() == id)?;
+            let state: GrantState = session.state().ok()?;
+            let ends = session.expires_at_ms().unwrap_or(0);
+            (state.fingerprint == fingerprint(secret) && ends > gateway.now_ms()).then_some((session, state.terms))
+        });
+        let Some((session, terms)) = found else {
+            return Err(Error::new(
+                ErrorCode::Unauthenticated,
+                "the upload grant is not valid, or no longer",
+            )
+            .hint("ask for a new one where this one came from"));
+        };
+        gateway.recheck(session.owner()).await?;
+        gateway.request_allowed(session.owner()).await?;
+        Ok(Self {
+            session,
+            terms,
+            presented: presented.to_owned(),
+        })
+    }
+
+    /// Whose upload it is.
+    pub(crate) fn owner(&self) -> Principal {
+        self.session.owner().clone()
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The query that presents it, for the address of what it began.
+    pub(crate) fn query(&self) -> String {
+        format!("?{PARAMETER}={}", self.presented)
+    }
+
+    /// Uses it: from here on it is good for what follows alone.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`] if it was used.
+    pub(crate) async fn claim(&self, app: &App) -> Result<()> {
+        self.session
+            .update(|state: &mut GrantState| match state.used {
+                Some(_) => Err(Error::new(ErrorCode::Forbidden, "the upload grant was used already")
+                    .hint("ask for a new one where this one came from")),
+                None => {
+                    state.used = Some(Used::default());
+                    Ok(())
+                }
+            })
+            .await?;
+        app.gateway()
+            .note_grant(self.session.owner(), self.session.id(), "used")
+            .await
+    }
+
+    /// Gives it back: what it was claimed for came to nothing.
+    pub(crate) async fn release(&self) {
+        let unused = |state: &mut GrantState| {
+            state.used = None;
+            Ok(())
+        };
+        if let Err(error) = self.session.update(unused).await {
+            tracing::warn!(%error, id = self.session.id(), "an upload grant stays used");
+        }
+    }
+
+    /// It was used for this tus upload, until which ends it holds.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`].
+    pub(crate) async fn bind(&self, upload: &str, ends_ms: u64) -> Result<()> {
+        let ends = self.session.expires_at_ms().unwrap_or(0).max(ends_ms);
+        let bound = |state: &mut GrantState| {
+            state.used = Some(Used {
+                upload: Some(upload.to_owned()),
+                file: None,
+            });
+            Ok(())
+        };
+        // It has no data of its own.
+        self.session.commit("none", Some(ends), bound).await
+    }
+
+    /// It was used for this file.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`].
+    pub(super) async fn stored(&self, file: &str) -> Result<()> {
+        let stored = |state: &mut GrantState| {
+            state.used = Some(Used {
+                upload: None,
+                file: Some(file.to_owned()),
+            });
+            Ok(())
+        };
+        self.session.update(stored).await
+    }
+
+    /// Whether this tus upload is what it was used for.
+    pub(crate) fn is_for(&self, upload: &str) -> bool {
+        let state = self.session.state::<GrantState>();
+        state.is_ok_and(|state| state.used.is_some_and(|used| used.upload.as_deref() == Some(upload)))
+    }
+}
+
+pub(super) fn fingerprint(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret))
+}
