@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 /// Migrations, oldest first. One that was released is never changed; what is to be different goes into a further one,
 /// which adds and takes nothing away, so that gateways of the version before go on working.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../components/tracker-supabase/migrations/0001_ledger.sql"),
     include_str!("../../components/tracker-supabase/migrations/0002_access.sql"),
     include_str!("../../components/tracker-supabase/migrations/0003_coordination.sql"),
     include_str!("../../components/tracker-supabase/migrations/0004_audit.sql"),
     include_str!("../../components/tracker-supabase/migrations/0005_remote.sql"),
+    include_str!("../../components/tracker-supabase/migrations/0006_batches.sql"),
 ];
 
 /// Version of a ledger with every migration.
@@ -43,8 +44,8 @@ pub(crate) fn schema_name(text: &str) -> Result<String, String> {
 
 /// The script that brings a ledger of any version to the newest one. It may be run any number of times, in any SQL
 /// client: each migration looks whether it is still to be done, and the whole is one transaction. A ledger of a newer
-/// version is refused.
-pub(crate) fn script(names: &Names) -> String {
+/// version is refused. With the name of the role that the REST interface logs in as, roles that are missing are made.
+pub(crate) fn script(names: &Names, login: Option<&str>) -> String {
     let schema = &names.schema;
     let mut script = format!(
         "begin;
@@ -63,6 +64,9 @@ begin
 end $lock$;
 "
     );
+    if let Some(login) = login {
+        script.push_str(&roles(names, login));
+    }
     for (index, migration) in MIGRATIONS.iter().enumerate() {
         let version = index + 1;
         let body = filled(migration, names);
@@ -86,6 +90,36 @@ end $migration$;
     }
     script.push_str("\nnotify pgrst, 'reload schema';\ncommit;\n");
     script
+}
+
+/// Makes the roles that are missing, and says so.
+fn roles(names: &Names, login: &str) -> String {
+    let (role, reader, login) = (literal(&names.role), literal(&names.reader), literal(login));
+    format!(
+        "
+do $roles$
+declare
+    one text;
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = {login}) then
+        execute format('create role %I login noinherit', {login});
+        raise notice 'made role %, which may log in: give it a password', {login};
+    end if;
+    foreach one in array array[{role}, {reader}] loop
+        if not exists (select from pg_catalog.pg_roles where rolname = one) then
+            execute format('create role %I nologin', one);
+            raise notice 'made role %', one;
+        end if;
+        if not exists (select from pg_catalog.pg_auth_members as m
+                join pg_catalog.pg_roles as r on r.oid = m.roleid join pg_catalog.pg_roles as l on l.oid = m.member
+                where r.rolname = one and l.rolname = {login}) then
+            execute format('grant %I to %I', one, {login});
+            raise notice 'role % may become %', {login}, one;
+        end if;
+    end loop;
+end $roles$;
+"
+    )
 }
 
 fn filled(migration: &str, names: &Names) -> String {
@@ -119,7 +153,8 @@ mod tests {
 
     #[test]
     fn every_name_is_filled_in_and_none_breaks_out() {
-        let script = script(&names());
+        let script = script(&names(), Some("o'log in"));
+        assert!(script.contains("rolname = 'o''log in'"));
         for placeholder in ["{schema}", "{role}", "{role_name}", "{reader}", "{reader_name}"] {
             assert!(!script.contains(placeholder), "{placeholder}");
         }

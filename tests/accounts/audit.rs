@@ -27,6 +27,7 @@ async fn every_event_is_recorded_and_no_secret_is() {
     let good = token(gateway.home(), "acme", "ann", "read write delete");
     let peer = Peer {
         address: Some("192.0.2.7".parse().unwrap()),
+        alias: None,
         request_id: Some("req-1\nforged".into()),
     };
     let ann = gateway

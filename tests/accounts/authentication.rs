@@ -6,6 +6,7 @@ use loadlock_tests::{World, token};
 fn from(address: &str) -> Peer {
     Peer {
         address: Some(address.parse().unwrap()),
+        alias: None,
         request_id: None,
     }
 }

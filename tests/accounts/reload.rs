@@ -26,6 +26,7 @@ async fn failures_under_a_new_key_are_counted_for_that_key() {
     let gateway = Gateway::open(world.setup()).await.unwrap();
     let from = |number: u32| Peer {
         address: Some(std::net::IpAddr::from(number.to_be_bytes())),
+        alias: None,
         request_id: None,
     };
     // Strangers' key ids are counted together, until they have to wait.

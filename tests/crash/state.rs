@@ -34,6 +34,7 @@ impl Stage {
             provider: Some("kimi".to_owned()),
             path: self.world.file("a.txt", vec![b'a'; bytes]),
             body,
+            arriving: false,
             key: None,
             given_up: false,
         }

@@ -86,3 +86,8 @@ local|admission|ok|1
 local|authentication|ok|1
 local|upload|ok|1" "$work/seen"
 query 5; [ "$(wc -l <"$work/seen")" = 1 ] || { echo "the fifth query does not name the one gateway:" >&2; cat "$work/seen" >&2; exit 1; }
+
+echo "== the doctor"
+block sh 3 >"$work/doctor.sh"
+LOADLOCK_CONFIG="$work/loadlock.toml" sh -eu "$work/doctor.sh" >"$work/seen" || { cat "$work/seen" >&2; exit 1; }
+grep --quiet " tried, 0 with a problem" "$work/seen" || { cat "$work/seen" >&2; exit 1; }

@@ -14,7 +14,9 @@ mod suite;
 
 mod access;
 mod away;
+mod batches;
 mod differences;
+mod doctor;
 mod fake;
 mod gateways;
 mod import;

@@ -10,6 +10,7 @@ use loadlock_egress::credential::{Credential, HeaderSpec};
 use loadlock_policy::credential::CredentialMode;
 use loadlock_policy::egress::{EgressGrant, EgressPolicy, Method};
 use loadlock_policy::model::{EgressNeed, Operation};
+use loadlock_sandbox::batches::Batches;
 use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::{EngineOptions, Network, Outlet, Sandbox, Source};
@@ -19,7 +20,7 @@ use serde_json::json;
 use crate::suite::support::Ledger;
 
 /// Migrations that there are.
-pub const VERSION: usize = 5;
+pub const VERSION: usize = 6;
 
 /// What `run.sh` says.
 pub fn variable(name: &str) -> String {
@@ -76,6 +77,14 @@ pub async fn coordination(schema: &str) -> Coordination {
     let (sandbox, source, grants) = parts(&url, schema, &service_key());
     let loaded = Coordination::load(&sandbox, &source, grants).await;
     loaded.unwrap().unwrap()
+}
+
+/// One instance for many things in one call, in a schema.
+pub async fn batches(schema: &str) -> Batches {
+    let url = format!("http://127.0.0.1:{}", port());
+    let (sandbox, source, grants) = parts(&url, schema, &service_key());
+    let loaded = Batches::load(&sandbox, &source, grants, 1).await;
+    loaded.unwrap().remove(0)
 }
 
 fn parts(url: &str, schema: &str, key: &str) -> (Sandbox, Source, TrackerGrants) {

@@ -150,6 +150,51 @@ fn coordination_calls(file: &dyn Fn(&str, &str) -> String) -> Vec<(&'static str,
     ]
 }
 
+/// As [`calls`], of many things at once.
+fn batch_calls(file: &dyn Fn(&str, &str) -> String) -> Vec<(&'static str, Vec<String>)> {
+    let key = |sha256: &str| {
+        format!(r#"{{"tenant": "t7", "account": "a3", "purpose": "p1", "treatment": "pdf", "sha256": "{sha256}"}}"#)
+    };
+    let beginning = |id: &str, sha256: &str, limit: &str| {
+        let key = key(sha256);
+        format!(
+            r#"{{"attempt": {{"id": "{id}", "key": {key}, "bytes": 1, "entry": "e"}}, "max_files": {limit}, "now_ms": 8000,
+            "places": [{{"key": {key}, "verified_since_ms": 0, "kept_ms": null}}],
+            "terms": {{"filename": "n", "media_type": "m", "expires_at_ms": null}}}}"#
+        )
+    };
+    let many = |limit: &str| {
+        // New ones; one that is stored; and one whose lease another has.
+        let new = (0..62).map(|n| beginning(&format!("many{limit}{n}"), &format!("many{n}"), limit));
+        let stored = beginning(&format!("stored{limit}"), "0000000000000007", limit);
+        let held = beginning(&format!("held{limit}"), "u57", limit);
+        format!(
+            "('g1', 10000, '[{}]')",
+            new.chain([stored, held]).collect::<Vec<_>>().join(",")
+        )
+    };
+    let record = |id: &str, remote: &str| format!(r#"{{"record": {}}}"#, file(id, remote));
+    let led = (0..62).map(|n| record(&format!("manynull{n}"), &format!("many{n}")));
+    let late = record("late", "r407");
+    let others = [
+        r#"{"over": "x21"}"#,
+        r#"{"unled": "x41"}"#,
+        r#"{"gone": {"account": "a1", "remote_id": "r2001", "attempt": "x61"}}"#,
+    ];
+    let ends = led
+        .chain([late])
+        .chain(others.map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join(",");
+    let removals = (0..50).map(|n| format!(r#"{{"tenant": "t7", "id": "f{}", "attempt": "d{n}"}}"#, 50 * n + 7007));
+    let removals = removals.collect::<Vec<_>>().join(",");
+    vec![
+        ("begin_many", vec![many("null"), many("10000000"), many("1")]),
+        ("end_many", vec![format!("('g1', '[{ends}]')")]),
+        ("remove_many", vec![format!("('g1', '[{removals}]')")]),
+    ]
+}
+
 /// One call, or more where the arguments choose between statements, for every function that the component calls.
 fn calls() -> Vec<(&'static str, Vec<String>)> {
     let file = |id: &str, remote: &str| {
@@ -218,6 +263,7 @@ fn calls() -> Vec<(&'static str, Vec<String>)> {
         ("usage", all(&["()"])),
     ];
     calls.extend(coordination_calls(&file));
+    calls.extend(batch_calls(&file));
     calls
 }
 
@@ -227,8 +273,10 @@ async fn no_statement_reads_a_million_rows() {
     let source = concat!(
         include_str!("../../components/tracker-supabase/src/ledger.rs"),
         include_str!("../../components/tracker-supabase/src/coordination.rs"),
+        include_str!("../../components/tracker-supabase/src/batches.rs"),
     );
     let named = source.split(".call(\"").skip(1);
+    let named = named.chain(source.split(".each(\"").skip(1));
     for called in named.chain(source.split(".attempts(\"").skip(1)) {
         let name = called.split('"').next().unwrap();
         assert!(

@@ -47,7 +47,7 @@ psql --command "create role service_role nologin" --command "create role authent
 
 # A schema for each test, so that they can run at the same time.
 schemas=""
-for number in $(seq 1 60); do
+for number in $(seq 1 90); do
     schema="test_$number"
     schemas="$schemas${schemas:+,}$schema"
     "$loadlock" tracker migrate --print --schema "$schema"

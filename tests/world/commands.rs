@@ -38,6 +38,125 @@ async fn endless(place: &Place) -> Child {
     child
 }
 
+/// The same under another disposition of SIGHUP: `default` or `ignore`.
+async fn endless_with(place: &Place, hangup: &str) -> Child {
+    let command = place.command(&[]);
+    let environment: Vec<_> = command
+        .as_std()
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    let mut child = tokio::process::Command::new("env")
+        .arg(format!("--{hangup}-signal=HUP"))
+        .args([
+            env!("CARGO_BIN_EXE_loadlock"),
+            "upload",
+            "-",
+            "--name",
+            "endless.txt",
+            "--json",
+            "-v",
+        ])
+        .env_clear()
+        .envs(environment)
+        .current_dir(place.files())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("[AUTH] accepted") {
+        line.clear();
+        assert!(
+            log.read_line(&mut line).await.unwrap() > 0,
+            "it ended before it had begun"
+        );
+    }
+    tokio::spawn(async move { log.read_to_string(&mut String::new()).await });
+    child
+}
+
+#[tokio::test]
+async fn an_upload_ends_in_order_with_its_terminal_unless_it_is_to_outlive_it() {
+    let place = place();
+    let hangup = |child: &Child| {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    };
+    let mut child = endless_with(&place, "default").await;
+    let input = child.stdin.take();
+    hangup(&child);
+    let output = tokio::time::timeout(SOON, child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    drop(input);
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"cancelled\""));
+    let (status, sheet) = place.run(&["fsck"]).await;
+    assert_eq!(status, 0, "{sheet:?}");
+    // As `nohup` starts it.
+    let child = endless_with(&place, "ignore").await;
+    hangup(&child);
+    assert_eq!(ended(child).await["filename"], "endless.txt");
+}
+
+#[tokio::test]
+async fn content_goes_through_a_link_and_to_standard_output() {
+    let place = place();
+    place.configure("[[grants]]\nroot = \"{files}\"\n");
+    place.file("a.txt", "new");
+    let (_, lines) = place.run(&["upload", "a.txt"]).await;
+    let id = lines[0]["id"].as_str().unwrap().to_owned();
+    place.file("target.txt", "something older and longer");
+    for (link, target) in [("link", "target.txt"), ("dangling", "fresh.txt")] {
+        let link = place.files().join(link);
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        let (status, lines) = place
+            .run(&["files", "content", &id, "-o", link.to_str().unwrap()])
+            .await;
+        assert_eq!(status, 0, "{lines:?}");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(place.files().join(target)).unwrap(), b"new");
+    }
+    let behind = place.file("stdout.txt", "");
+    use std::os::unix::fs::MetadataExt;
+    let before = std::fs::metadata(&behind).unwrap().ino();
+    let redirected = std::fs::File::options().write(true).open(&behind).unwrap();
+    let status = place
+        .command(&["files", "content", &id, "-q", "-o", "/dev/stdout"])
+        .stdout(redirected)
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::metadata(&behind).unwrap().ino(), before);
+    assert_eq!(std::fs::read(&behind).unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn help_and_version_are_found_where_people_look() {
+    let place = place();
+    let says = async |arguments: &[&str]| {
+        let output = place.command(arguments).output().await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    assert_eq!(says(&["help", "upload"]).await, says(&["upload", "--help"]).await);
+    assert_eq!(says(&["help"]).await, says(&["--help"]).await);
+    assert_eq!(says(&["serve", "--version"]).await, says(&["--version"]).await);
+    assert_eq!(says(&["files", "ls", "--version"]).await, says(&["--version"]).await);
+    let (status, bare) = says(&[]).await;
+    assert_eq!(status, Some(2));
+    assert!(
+        bare.contains("upload") && !bare.contains("compile-component") && !bare.contains("manual"),
+        "{bare}"
+    );
+}
+
 /// Lets it end, and answers what it stored.
 async fn ended(mut child: Child) -> Value {
     child.stdin.take().unwrap().write_all(b"the end").await.unwrap();

@@ -6,8 +6,16 @@ use loadlock_samples::Verdict;
 use loadlock_served::Place;
 
 /// Of each kind some; the validator's own tests judge all of them.
-const SLICE: [&str; 40] = [
+const SLICE: [&str; 48] = [
     "latin1.csv",
+    "a.tga",
+    "icons.bin",
+    "genes.vcf",
+    "a.ipynb",
+    "jwk.json",
+    "docker.json",
+    "rootkey.csv",
+    "account.json",
     "gbk.csv",
     "unmarked.csv",
     "utf16be.csv",

@@ -6,6 +6,7 @@ mod backup;
 mod commands;
 mod contents;
 mod damage;
+mod doors;
 mod fairness;
 mod http;
 mod names;

@@ -252,3 +252,29 @@ async fn uploads_of_an_earlier_version_are_removed_and_begun_again() {
         .expect(404);
     tus_resumed(&client, b"begun again").await;
 }
+
+#[tokio::test]
+async fn a_key_whose_file_was_deleted_does_not_answer_with_it() {
+    let place = place();
+    let (_served, client) = served(&place).await;
+    let (kind, body) = form(&[("purpose", "user_data")], &[("file", "a.txt", b"content")]);
+    let headers = [("content-type", kind.as_str()), ("idempotency-key", "k")];
+    let first = client
+        .send("POST", "/v1/files", &headers, body.clone())
+        .await
+        .expect(200)
+        .json();
+    let again = client
+        .send("POST", "/v1/files", &headers, body.clone())
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(first["id"], again["id"]);
+    client
+        .delete(&format!("/v1/files/{}", first["id"].as_str().unwrap()))
+        .await
+        .expect(200);
+    let refused = client.send("POST", "/v1/files", &headers, body).await.expect(409);
+    assert_eq!(refused.code(), "idempotency_conflict");
+    assert!(refused.text().contains("deleted"), "{}", refused.text());
+}

@@ -49,6 +49,27 @@ async fn a_command_serves_with_the_rest_and_says_what_is_out_of_service() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_there_concerns_its_provider_alone() {
+    for lacks in [
+        "component = \"{files}/nowhere.wasm\"",
+        "component = \"builtin:openai\"\nca_file = \"{files}/nowhere.pem\"",
+    ] {
+        let place = place(&format!(
+            "order = [\"local\"]\n[providers.local]\n[providers.lacking]\n{lacks}\n"
+        ));
+        let output = place.command(&["upload", "--json", "a.txt"]).output().await.unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        assert!(
+            told.contains("lacking is out of service") && told.contains("nowhere"),
+            "{told}"
+        );
+        let (status, _) = place.run(&["config", "check"]).await;
+        assert_eq!(status, 2);
+    }
+}
+
+#[tokio::test]
 async fn nobody_left_refuses_the_start_with_every_reason() {
     let output = place(BAD).command(&["providers", "ls"]).output().await.unwrap();
     let told = String::from_utf8_lossy(&output.stderr);

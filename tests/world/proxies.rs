@@ -61,6 +61,24 @@ async fn one_client_behind_a_proxy_locks_out_no_other() {
 }
 
 #[tokio::test]
+async fn a_client_whose_address_is_hidden_is_one_of_its_own() {
+    let place = place();
+    place.configure("server.trusted_proxies = [\"127.0.0.0/8\"]\n");
+    let served = place.serve().await;
+    fails(&served, &[("forwarded", "for=_a")]).await;
+    asks(&served, "wrong", &[("forwarded", "for=_b")]).await.expect(401);
+    asks(&served, "wrong", &[]).await.expect(401);
+    // Nothing between two commas is no element, and what says nothing of a client leaves it to the other header.
+    fails(&served, &[("x-forwarded-for", "9.9.9.9,198.51.100.4,")]).await;
+    let says_nothing = [("x-forwarded-for", "198.51.100.4"), ("forwarded", "proto=https")];
+    asks(&served, "wrong", &says_nothing).await.expect(429);
+    asks(&served, "wrong", &[("forwarded", "for=\"\\198.51.100.4\"")])
+        .await
+        .expect(429);
+    asks(&served, "wrong", &[]).await.expect(401);
+}
+
+#[tokio::test]
 async fn without_the_setting_the_headers_mean_nothing() {
     let place = place();
     let served = place.serve().await;

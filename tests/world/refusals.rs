@@ -226,6 +226,36 @@ async fn it_is_heard_through_tls_and_over_http_2() {
 }
 
 #[tokio::test]
+async fn a_client_over_http_2_may_send_to_the_end_of_what_is_refused() {
+    let place = place();
+    let served = place.serve().await;
+    let stream = TcpStream::connect(&served.address).await.unwrap();
+    let (mut requests, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let (ends, end) = tokio::sync::oneshot::channel();
+    // More than any window holds. It tells when it was sent to its end; a stream that is reset drops it before.
+    let chunks = futures::stream::unfold((160, Some(ends)), |(left, mut ends)| async move {
+        if left == 0 {
+            let _ = ends.take()?.send(());
+            return None;
+        }
+        let chunk = hyper::body::Frame::data(bytes::Bytes::from_static(&[b'x'; 64 << 10]));
+        Some((Ok::<_, std::convert::Infallible>(chunk), (left - 1, ends)))
+    });
+    let request = hyper::Request::post(format!("http://{}/v1/files", served.address));
+    let body = http_body_util::StreamBody::new(Box::pin(chunks));
+    let answer = requests.send_request(request.body(body).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    answer.into_body().collect().await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(60), end)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
 async fn an_upload_keeps_its_connection() {
     let place = place();
     let token = place.token("acme", &["read", "write"]).await;

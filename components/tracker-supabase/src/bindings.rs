@@ -1,9 +1,9 @@
-//! Generated from the contract in `wit/tracker.wit` and `wit/coordination.wit`.
+//! Generated from the contract in `wit/tracker.wit`, `wit/coordination.wit` and `wit/batches.wit`.
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 wit_bindgen::generate!({
     path: "../../wit",
-    world: "shared-tracker-component",
+    world: "batching-tracker-component",
     additional_derives: [PartialEq, Eq],
     with: { "loadlock:upload/types@0.1.0": loadlock_sdk::bindings::loadlock::upload::types },
 });

@@ -276,7 +276,7 @@ impl Coordination {
 }
 
 /// A year at most: PostgreSQL's instants end somewhere, a lease much earlier.
-fn duration(ms: u64) -> u64 {
+pub(crate) fn duration(ms: u64) -> u64 {
     const YEAR_MS: u64 = 366 * 24 * 60 * 60 * 1_000;
     ms.min(YEAR_MS)
 }

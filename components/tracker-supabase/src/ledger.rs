@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of the schema that this code was written for. A newer one is taken: migrations add and never take away,
 /// so that gateways can be replaced one after the other.
-const SCHEMA_VERSION: u32 = 5;
+const SCHEMA_VERSION: u32 = 6;
 
 /// Most rows of a page, by the contract.
 const MAX_LIMIT: u32 = 10_000;

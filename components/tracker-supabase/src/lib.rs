@@ -13,11 +13,13 @@
 //! |---|---|
 //! | `ledger` | one function for each of the tracker's calls |
 //! | `coordination` | what gateways that share the ledger tell each other |
+//! | `batches` | many beginnings and ends in one call |
 //! | `rest` | a request and its answer |
 //! | `problem` | what PostgREST's and PostgreSQL's codes mean here, and what the operator must do |
 //! | `wire` | the forms of rows in JSON |
 //! | `cursor` | where a page ended |
 
+mod batches;
 mod bindings;
 mod coordination;
 mod cursor;
@@ -26,6 +28,8 @@ mod problem;
 mod rest;
 mod wire;
 
+use batches::Batches;
+use bindings::exports::loadlock::upload::batches as many;
 use bindings::exports::loadlock::upload::coordination as together;
 use bindings::exports::loadlock::upload::tracker::{
     DedupKey, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesPage, RemotesQuery,
@@ -141,6 +145,24 @@ impl together::Guest for Component {
 
     fn audit_counts(gateway: String, counts: Vec<together::AuditCount>) -> Result<u64, Failure> {
         Coordination::from_settings()?.audit_counts(&gateway, counts)
+    }
+}
+
+impl many::Guest for Component {
+    fn begin_many(
+        gateway: String,
+        lease_ms: u64,
+        items: Vec<many::Beginning>,
+    ) -> Result<Vec<Result<many::BegunItem, Failure>>, Failure> {
+        Batches::from_settings()?.begin_many(&gateway, lease_ms, items)
+    }
+
+    fn end_many(gateway: String, items: Vec<many::Ending>) -> Result<Vec<Result<many::EndedItem, Failure>>, Failure> {
+        Batches::from_settings()?.end_many(&gateway, items)
+    }
+
+    fn remove_many(gateway: String, items: Vec<many::Removal>) -> Result<Vec<Result<many::Removed, Failure>>, Failure> {
+        Batches::from_settings()?.remove_many(&gateway, items)
     }
 }
 

@@ -42,13 +42,18 @@ impl Content {
 
 /// Signatures that are believed in text. All others are binary formats, whose first letters begin many a text: `MZ`,
 /// `BM`, `PK`, `GIF`, `ID3`.
-const TEXTUAL: [(&[u8], &str); 6] = [
+const TEXTUAL: [(&[u8], &str); 10] = [
     (b"%PDF-", "application/pdf"),
     (b"{\\rtf", "application/rtf"),
     (b"%!PS", "application/postscript"),
     (b"<svg", "image/svg+xml"),
     (b"<?xml", "text/xml"),
     (b"SIMPLE  =", "image/fits"),
+    // Variants of genes, whose extension is also that of business cards.
+    (b"##fileformat=VCF", "text/plain"),
+    (b"-----BEGIN PGP PUBLIC KEY BLOCK", "application/pgp-keys"),
+    (b"-----BEGIN PGP MESSAGE", "application/pgp-encrypted"),
+    (b"-----BEGIN PGP SIGNATURE", "application/pgp-signature"),
 ];
 
 /// How a page or a script begins, in lower case.
@@ -66,7 +71,7 @@ const PAGE_STARTS: [&[u8]; 16] = [
 ];
 
 /// Interpreters after `#!`, by the beginning of their name.
-const INTERPRETERS: [(&str, &str); 15] = [
+const INTERPRETERS: [(&str, &str); 38] = [
     ("python", "text/x-python"),
     ("pypy", "text/x-python"),
     ("perl", "application/x-perl"),
@@ -82,6 +87,29 @@ const INTERPRETERS: [(&str, &str); 15] = [
     ("awk", "text/x-awk"),
     ("gawk", "text/x-awk"),
     ("Rscript", "text/x-r"),
+    ("zx", "text/javascript"),
+    ("ts-node", "text/x-typescript"),
+    ("coffee", "text/coffeescript"),
+    ("make", "text/x-makefile"),
+    ("gmake", "text/x-makefile"),
+    ("sed", "text/x-sed"),
+    ("gsed", "text/x-sed"),
+    ("jq", "text/x-jq"),
+    ("julia", "text/x-julia"),
+    ("swift", "text/x-swift"),
+    ("scala", "text/x-scala"),
+    ("kotlin", "text/x-kotlin"),
+    ("groovy", "text/x-groovy"),
+    ("dart", "application/vnd.dart"),
+    ("runhaskell", "text/x-haskell"),
+    ("runghc", "text/x-haskell"),
+    ("elixir", "text/x-elixir"),
+    ("escript", "text/x-erlang"),
+    ("ocaml", "text/x-ocaml"),
+    ("emacs", "text/x-emacs-lisp"),
+    ("guile", "text/x-scheme"),
+    ("gnuplot", "text/x-gnuplot"),
+    ("raku", "text/x-raku"),
 ];
 
 /// Looks at the first bytes of a file, and at the table of contents of a container.

@@ -26,6 +26,7 @@ mod glob;
 mod inspect;
 mod media;
 mod name;
+mod plausible;
 mod private_key;
 mod refuse;
 mod search;
@@ -35,6 +36,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
 
 use bindings::exports::loadlock::upload::validator::{Candidate, Guest, Rules, Verdict};
 

@@ -8,7 +8,7 @@ pub(crate) const UNKNOWN: &str = "application/octet-stream";
 
 /// Extensions that the library takes for something else than what people mean by them. [`UNKNOWN`] is for those that
 /// mean several things: the content says which.
-const CORRECTIONS: [(&str, &str); 20] = [
+const CORRECTIONS: [(&str, &str); 38] = [
     ("ts", "text/x-typescript"),
     ("mts", "text/x-typescript"),
     ("cts", "text/x-typescript"),
@@ -31,7 +31,32 @@ const CORRECTIONS: [(&str, &str); 20] = [
     ("xll", "application/x-msdownload"),
     // A video, a piece of music, a module of GRUB.
     ("mod", UNKNOWN),
+    // Tests of Perl, and a form of troff.
+    ("t", UNKNOWN),
+    // A matrix, and a table in XML.
+    ("mtx", UNKNOWN),
+    // A bundle of Android, which is an archive.
+    ("aab", UNKNOWN),
+    ("py", "text/x-python"),
+    ("pyi", "text/x-python"),
+    ("pyw", "text/x-python"),
+    ("jl", "text/x-julia"),
+    ("swift", "text/x-swift"),
+    ("scala", "text/x-scala"),
+    ("hs", "text/x-haskell"),
+    ("ex", "text/x-elixir"),
+    ("exs", "text/x-elixir"),
+    ("mk", "text/x-makefile"),
+    ("ipynb", "application/x-ipynb+json"),
+    // A presentation, where it is an archive; keys are text.
+    ("key", "application/vnd.apple.keynote"),
+    ("pages", "application/vnd.apple.pages"),
+    ("numbers", "application/vnd.apple.numbers"),
+    ("usdz", USDZ),
 ];
+
+/// A scene of Pixar in an archive.
+const USDZ: &str = "model/vnd.usdz+zip";
 
 /// What an extension promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +150,7 @@ fn refines(guess: &str, found: &str) -> bool {
     let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| guess.starts_with(beginning));
     match found {
         // Books, drawings, packages: other archives inside. The older Office's documents never are.
-        archive::PLAIN => is_other_application(guess) && !COMPOUND.contains(&guess),
+        archive::PLAIN => guess == USDZ || is_other_application(guess) && !COMPOUND.contains(&guess),
         // Also documents of Office that are encrypted.
         compound::UNKNOWN => is_other_application(guess),
         "application/gzip" => is_other_application(guess) || guess == "image/svg+xml",
@@ -291,6 +316,8 @@ fn is_passive(media: &str) -> bool {
                 | "application/pdf"
                 | "application/vnd.amazon.ebook"
                 | "application/vnd.apache.parquet"
+                | "application/vnd.apple.numbers"
+                | "application/vnd.apple.pages"
                 | "application/vnd.ms-outlook"
                 | "application/vnd.ms-project"
                 | "application/vnd.rar"

@@ -47,6 +47,21 @@ pub(crate) fn is_body(rest: &[u8]) -> bool {
     }
 }
 
+/// Whether `text` is a private key in PEM from its first byte on.
+pub(crate) fn is_pem(text: &[u8]) -> bool {
+    let heading = text
+        .strip_prefix(b"-----BEGIN ")
+        .map(|kind| &kind[..kind.len().min(32)]);
+    let end = heading.and_then(|kind| memchr::memmem::find(kind, b"PRIVATE KEY"));
+    end.is_some_and(|end| is_body(&text[b"-----BEGIN PRIVATE KEY".len() + end..]))
+}
+
+/// Whether what follows is more base64 than any sample has.
+pub(crate) fn is_base64_body(rest: &[u8]) -> bool {
+    let word = &rest[..rest.iter().take_while(|byte| is_base64(**byte)).count()];
+    word.len() >= 40 && word.iter().any(u8::is_ascii_uppercase) && word.iter().any(u8::is_ascii_lowercase)
+}
+
 /// Whether a line of base64 or a header follows: on a line of its own, or as in a string of JSON or of a program.
 /// Where the first bytes end before it, it is taken to follow.
 pub(crate) fn is_next_line(after: &[u8]) -> bool {

@@ -5,6 +5,7 @@
 //! first part of a rule; only around what it finds is anything else looked at.
 
 use crate::secret_rules::{OBJECTS, ObjectRule, TEXTS, TextRule};
+use crate::tokens;
 use memchr::{memchr, memmem};
 
 /// What a dump of cloud credentials calls the secret one, in lower case.
@@ -31,7 +32,13 @@ pub(crate) fn find(bytes: &[u8]) -> Option<&'static str> {
     if let Some(rule) = TEXTS.iter().find(|rule| applies(rule, bytes)) {
         return Some(rule.what);
     }
-    holds_cloud_key(bytes).then_some("a dump of cloud credentials")
+    if holds_cloud_key(bytes) || tokens::holds_key_table(bytes) {
+        return Some("a dump of cloud credentials");
+    }
+    if tokens::holds_private_jwk(bytes) {
+        return Some("a private key");
+    }
+    tokens::holds_registry_auth(bytes).then_some("a registry credential")
 }
 
 /// Whether the bytes are PEM of which every block is public.
@@ -76,7 +83,7 @@ fn holds_object(rule: &ObjectRule, bytes: &[u8]) -> bool {
             let value = value.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
             value
                 .and_then(|value| value.strip_prefix(b"\""))
-                .is_some_and(|value| value.starts_with(rule.begin.as_bytes()))
+                .is_some_and(rule.is_secret)
         })
 }
 

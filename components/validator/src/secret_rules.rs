@@ -2,7 +2,7 @@
 //!
 //! Patterns are compared in folded form (NFKC, lower case), so write them in lower case.
 
-use crate::private_key;
+use crate::{private_key, tokens};
 
 /// A name that is refused wherever the file lies.
 pub(crate) struct NameRule {
@@ -40,8 +40,8 @@ pub(crate) struct TextRule {
 pub(crate) struct ObjectRule {
     pub(crate) kind: &'static str,
     pub(crate) secret: &'static str,
-    /// How the secret begins.
-    pub(crate) begin: &'static str,
+    /// Whether what follows the quote before the secret is one: samples have a placeholder there.
+    pub(crate) is_secret: fn(&[u8]) -> bool,
     pub(crate) what: &'static str,
 }
 
@@ -222,6 +222,37 @@ pub(crate) const TEXTS: &[TextRule] = &[
         is_followed: private_key::is_bech32,
         what: "a private key of age",
     },
+    // The heading of a private key in base64, as Kubernetes keeps it.
+    TextRule {
+        parts: &["LS0tLS1CRUdJTiBQUklWQVRFIEtFWS"],
+        is_followed: private_key::is_base64_body,
+        what: "a private key",
+    },
+    TextRule {
+        parts: &["LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt"],
+        is_followed: private_key::is_base64_body,
+        what: "a private key",
+    },
+    TextRule {
+        parts: &["LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS"],
+        is_followed: private_key::is_base64_body,
+        what: "a private key",
+    },
+    TextRule {
+        parts: &["LS0tLS1CRUdJTiBFTkNSWVBURUQgUFJJVkFURSBLRVkt"],
+        is_followed: private_key::is_base64_body,
+        what: "a private key",
+    },
+    TextRule {
+        parts: &["LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZ"],
+        is_followed: private_key::is_base64_body,
+        what: "a private key",
+    },
+    TextRule {
+        parts: &["\"client_secret\"", "\"GOCSPX-"],
+        is_followed: tokens::is_word,
+        what: "a cloud credential",
+    },
 ];
 
 /// Objects in the content. Audit logs name the kind of an account in every line.
@@ -229,13 +260,13 @@ pub(crate) const OBJECTS: &[ObjectRule] = &[
     ObjectRule {
         kind: "\"service_account\"",
         secret: "\"private_key\"",
-        begin: "-----BEGIN",
+        is_secret: private_key::is_pem,
         what: "a service account's credential",
     },
     ObjectRule {
         kind: "\"authorized_user\"",
         secret: "\"refresh_token\"",
-        begin: "1//",
+        is_secret: tokens::is_refresh_token,
         what: "a cloud credential",
     },
 ];

@@ -1,11 +1,12 @@
-//! Binary formats by their signature. A library knows most; here is what it does not know, and which of its short
-//! signatures need a second look.
+//! Binary formats by their signature. A library knows most; here is what it does not know. Its short signatures get
+//! a second look in `plausible`.
 
 use std::borrow::Cow;
 
 use file_format::FileFormat;
 
 use crate::content::Content;
+use crate::plausible;
 
 /// A drawing of SketchUp: a text of 14 characters in UTF-16, with a mark, a kind and its length before it.
 pub(crate) const SKETCHUP: &[u8] = b"\xFF\xFE\xFF\x0ES\0k\0e\0t\0c\0h\0";
@@ -66,15 +67,17 @@ const PROGRAMS: [&str; 8] = [
     "application/x-mach-binary",
 ];
 
-/// Types whose signature is two bytes, which are a coincidence more often than not: an object file, a stream of zlib,
+/// Types whose signature is two or three bytes, which are a coincidence more often than not: an object file, a stream of zlib,
 /// a scene, a picture of an old workstation. The extension says what such a file is.
-const COINCIDENCES: [&str; 6] = [
+const COINCIDENCES: [&str; 8] = [
     "application/x-coff",
     "application/x-apple-diskimage",
     "application/x-3ds",
     "application/x-dosexec",
     "image/x-sgi",
     "audio/ac3",
+    "application/x-bzip",
+    "application/x-commodore-64-program",
 ];
 
 /// What a file is that is not text.
@@ -85,13 +88,16 @@ pub(crate) fn look(head: &[u8]) -> Option<Content> {
     if head.starts_with(b"MZ") {
         return is_windows(head).then(|| Content::program("application/vnd.microsoft.portable-executable"));
     }
+    if plausible::is_targa(head) {
+        return Some(Content::known("image/x-tga"));
+    }
     let found = FileFormat::from_bytes(head);
     let media = found.media_type();
     if matches!(
         found,
         FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty
     ) || COINCIDENCES.contains(&media)
-        || !is_confirmed(head, media)
+        || !plausible::is_confirmed(head, media)
     {
         return None;
     }
@@ -123,20 +129,5 @@ fn named(media: Cow<'static, str>) -> Content {
     match NAMES.iter().find(|(library, _)| *library == media) {
         Some((_, name)) => Content::known(name),
         None => Content::Known(media),
-    }
-}
-
-/// Whether what follows a short signature belongs to it.
-fn is_confirmed(head: &[u8], media: &str) -> bool {
-    let byte = |at: usize| head.get(at).copied().unwrap_or_default();
-    match media {
-        // `30 82` begins every larger structure of ASN.1: a certificate is a sequence in a sequence.
-        "application/x-x509-ca-cert" if head.starts_with(b"\x30\x82") => byte(4) == 0x30,
-        "application/gzip" => byte(2) == 8,
-        "image/gif" => head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a"),
-        "application/postscript" => head.starts_with(b"%!PS"),
-        // Frames of MPEG: a bit rate, and a sampling frequency that exists.
-        "audio/mpeg" if byte(0) == 0xFF => byte(2) >> 4 != 15 && byte(2) >> 2 & 3 != 3 && byte(2) != 0,
-        _ => true,
     }
 }

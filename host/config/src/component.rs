@@ -125,7 +125,11 @@ pub(crate) fn component(
             reader.fail(place, &origin, Defect::new(Code::BadValue, what, hint));
             return None;
         }
-        None => ComponentSource::File(reader.existing_file(&place, &written, &origin)?),
+        // Without its component one provider is out of service; without the tracker or the auth component nobody is.
+        None => ComponentSource::File(match role {
+            Role::Provider => reader.file_of_one(&place, &written, &origin)?,
+            _ => reader.existing_file(&place, &written, &origin)?,
+        }),
     };
     let component = ComponentRef { source, sha256, origin };
     reader.explain(&place, component.to_string(), &component.origin);

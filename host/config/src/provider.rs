@@ -136,7 +136,10 @@ pub(crate) fn connection(
     let place = format!("{section}.ca_file");
     let ca_file = reader
         .optional::<String>(&place)
-        .and_then(|(written, origin)| reader.existing_file(&place, &written, &origin));
+        .and_then(|(written, origin)| match role {
+            Role::Provider => reader.file_of_one(&place, &written, &origin),
+            _ => reader.existing_file(&place, &written, &origin),
+        });
     if egress.is_none() && !credentials.is_empty() {
         notes.push(format!(
             "`{section}` has a credential but no `{section}.egress`: every request is refused. Add the URLs that it \

@@ -25,6 +25,10 @@ pub struct UploadLimits {
     pub tus_expiry: Duration,
     /// Most uploads in flight.
     pub concurrency: u32,
+    /// Smallest body that is sent on while it arrives.
+    pub cut_through: Size,
+    /// How long a vendor is kept waiting for a client that sends nothing.
+    pub cut_through_idle: Duration,
 }
 
 impl UploadLimits {
@@ -34,6 +38,8 @@ impl UploadLimits {
             spool_size: reader.get("limits.spool_size"),
             tus_expiry: reader.get("limits.tus_expiry"),
             concurrency: reader.get("limits.concurrency"),
+            cut_through: reader.get("limits.cut_through"),
+            cut_through_idle: reader.get("limits.cut_through_idle"),
         }
     }
 }

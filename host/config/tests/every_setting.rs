@@ -67,7 +67,7 @@ fn bad_values(kind: &SettingKind) -> &'static [(&'static str, Code)] {
         SettingKind::Component => &[
             ("3", Code::WrongType),
             ("\"builtin:nobody\"", Code::BadValue),
-            ("\"missing.wasm\"", Code::BadPath),
+            ("\"/etc\"", Code::BadPath),
             ("{ path = \"x.wasm\", sha256 = \"12\" }", Code::BadValue),
             ("{ sha256 = \"12\" }", Code::Missing),
             ("{ path = \"x.wasm\", sha526 = \"12\" }", Code::UnknownKey),

@@ -116,6 +116,20 @@ fn names_of_providers() {
 }
 
 #[test]
+fn a_file_that_one_provider_lacks_is_for_whoever_makes_it_ready() {
+    for key in ["component", "ca_file"] {
+        let path = format!("tracker.{key}");
+        refused(&format!("{path} = \"/nowhere/x\""), 1, &path, Code::BadPath);
+        let broken = match key {
+            "component" => "component = \"/nowhere/x\"",
+            _ => "component = \"builtin:kimi\"\nca_file = \"/nowhere/x\"",
+        };
+        let text = format!("[providers.x]\n{broken}\n\n[providers.y]\ncomponent = \"builtin:kimi\"\n");
+        Machine::new().accept(&text);
+    }
+}
+
+#[test]
 fn components_of_another_role() {
     let error = refused("auth.component = \"builtin:kimi\"", 1, "auth.component", Code::BadValue);
     assert!(error.hint.contains("`builtin:auth`"), "{error}");

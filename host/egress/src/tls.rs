@@ -108,11 +108,19 @@ pub(crate) fn handshake_error(origin: &Origin, error: &std::io::Error) -> Error 
         }
         Some(rustls::Error::AlertReceived(alert)) => (
             TlsFault::Alert,
-            format!("the server refused the handshake with the alert {alert:?}"),
+            format!("the server refused the handshake: {}", words(&format!("{alert:?}"))),
         ),
         Some(rustls::Error::InvalidMessage(_)) => (
             TlsFault::Protocol,
             "the server at this port does not speak TLS".to_owned(),
+        ),
+        Some(rustls::Error::PeerIncompatible(why)) => (
+            TlsFault::Protocol,
+            format!("there is no common way to speak TLS: {}", words(&format!("{why:?}"))),
+        ),
+        Some(rustls::Error::PeerMisbehaved(why)) => (
+            TlsFault::Protocol,
+            format!("the server does not keep to TLS: {}", words(&format!("{why:?}"))),
         ),
         Some(other) => (TlsFault::Protocol, other.to_string()),
         None => (
@@ -140,16 +148,75 @@ fn certificate(fault: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<_> = presented.iter().take(NAMES).map(String::as_str).collect();
-            format!("its certificate is for another name: {}", names.join(", "))
+            let names: Vec<_> = presented.iter().filter_map(|name| presented_name(name)).collect();
+            match names.len() {
+                0 => "its certificate has no host name or address as its `subjectAltName`, and the common name is none"
+                    .to_owned(),
+                _ => format!(
+                    "its certificate is for another name: {}",
+                    names[..names.len().min(NAMES)].join(", ")
+                ),
+            }
         }
         CertificateError::UnknownIssuer => {
             "its certificate is signed by an authority that is not trusted here".to_owned()
         }
         CertificateError::BadSignature => "the signature of its certificate is not valid".to_owned(),
         CertificateError::Revoked => "its certificate is revoked".to_owned(),
-        other => format!("its certificate is not valid: {other}"),
+        CertificateError::BadEncoding => "its certificate cannot be read".to_owned(),
+        CertificateError::UnhandledCriticalExtension => UNKNOWN_EXTENSION.to_owned(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its certificate is not one for servers".to_owned()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its certificate is signed in a way that is not safe enough, or not known here".to_owned()
+        }
+        CertificateError::Other(other) => of_library(&format!("{:?}", other.0)),
+        other => of_library(&format!("{other:?}")),
     }
+}
+
+const UNKNOWN_EXTENSION: &str = "its certificate has a critical extension that is not known here";
+
+/// By the name that the library has for what is wrong.
+fn of_library(fault: &str) -> String {
+    let fault = fault
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    match fault {
+        "CaUsedAsEndEntity" => {
+            "its certificate is an authority's and not a server's: a self-signed one must have been \
+                                made with `basicConstraints=CA:FALSE`"
+                .to_owned()
+        }
+        "UnsupportedCriticalExtension" => UNKNOWN_EXTENSION.to_owned(),
+        "UnsupportedCertVersion" => "its certificate is not of version 3".to_owned(),
+        _ => format!("its certificate is not valid: {}", words(fault)),
+    }
+}
+
+/// `SomeName` as "some name".
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    let mut before = None;
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && before.is_some_and(|before: char| before.is_ascii_lowercase()) {
+            text.push(' ');
+        }
+        text.push(character.to_ascii_lowercase());
+        before = Some(character);
+    }
+    text
+}
+
+/// A name as the library shows it, `DnsName("example.com")`; names of persons and paths are none of a host.
+fn presented_name(shown: &str) -> Option<&str> {
+    let bare = ["DnsName(", "IpAddress("]
+        .iter()
+        .find_map(|kind| shown.strip_prefix(kind))?;
+    Some(bare.strip_suffix(')')?.trim_matches('"'))
 }
 
 /// Names of a certificate that an error shows: a shared one has hundreds.
@@ -162,4 +229,34 @@ fn day(time: UnixTime) -> String {
         |_| "a day out of range".to_owned(),
         |timestamp| timestamp.strftime("%Y-%m-%d").to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_in_words() {
+        let names = |presented: &[&str]| {
+            certificate(&CertificateError::NotValidForNameContext {
+                expected: ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()),
+                presented: presented.iter().map(|name| (*name).to_owned()).collect(),
+            })
+        };
+        assert_eq!(
+            names(&["DnsName(\"*.example.com\")", "IpAddress(127.0.0.1)", "DirectoryName"]),
+            "its certificate is for another name: *.example.com, 127.0.0.1"
+        );
+        assert!(names(&[]).contains("`subjectAltName`"));
+        for (fault, part) in [
+            ("CaUsedAsEndEntity", "authority's"),
+            ("UnsupportedCriticalExtension", "critical extension"),
+            ("MissingOrMalformedExtensions", ": missing or malformed extensions"),
+            ("MaximumPathDepthExceeded { depth: 3 }", ": maximum path depth exceeded"),
+        ] {
+            let said = of_library(fault);
+            assert!(said.ends_with(part) || said.contains(part), "{said}");
+        }
+        assert_eq!(words("HandshakeFailure"), "handshake failure");
+    }
 }

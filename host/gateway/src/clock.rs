@@ -10,6 +10,8 @@ pub struct Clock {
     started: Instant,
     /// How much faster than real time policy's clock runs; 1 outside of the chaos run.
     scale: u32,
+    /// How far its wall clock is off; 0 outside of tests.
+    off_by_ms: i64,
 }
 
 impl Default for Clock {
@@ -17,6 +19,7 @@ impl Default for Clock {
         Self {
             started: Instant::now(),
             scale: 1,
+            off_by_ms: 0,
         }
     }
 }
@@ -30,6 +33,12 @@ impl Clock {
             scale: scale.max(1),
             ..Self::default()
         }
+    }
+
+    /// The same with a wall clock that is off by so many milliseconds.
+    #[must_use]
+    pub fn off_by(self, ms: i64) -> Self {
+        Self { off_by_ms: ms, ..self }
     }
 
     /// Monotonic time since the start of the process.
@@ -55,5 +64,6 @@ impl Clock {
             .ok()
             .and_then(|since| u64::try_from(since.as_millis()).ok())
             .unwrap_or_default()
+            .saturating_add_signed(self.off_by_ms)
     }
 }

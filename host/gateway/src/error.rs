@@ -232,7 +232,12 @@ pub(crate) fn answered<T>(answer: Answer<T>) -> Result<T> {
         Ok(Ok(value)) => Ok(value),
         // The caller's own mistake: a cursor or a limit that the tracker cannot read.
         Ok(Err(failure)) if failure.kind == FailureKind::Rejected => {
-            Err(Error::new(ErrorCode::RequestInvalid, failure.message).hint("start again without a cursor"))
+            // The message of a cursor says what to do as well.
+            let (what, todo) = failure
+                .message
+                .split_once("; ")
+                .unwrap_or((&failure.message, "leave the cursor out"));
+            Err(Error::new(ErrorCode::RequestInvalid, what).hint(todo))
         }
         Ok(Err(failure)) => {
             Err(Error::new(ErrorCode::TrackerFailed, failure.to_string())

@@ -30,6 +30,10 @@ points! {
     SpoolCreated = "spool.created",
     SpoolWritten = "spool.written",
     Admitted = "admitted",
+    // A body that is sent on while it arrives.
+    ArrivalCreated = "arrival.created",
+    ReleaseBefore = "release.before",
+    ReleaseAfter = "release.after",
     // Intent and sent.
     BeginBefore = "begin.before",
     BeginAfter = "begin.after",

@@ -32,7 +32,7 @@ mod state;
 mod upload;
 mod view;
 
-pub use admission::{AdmittedFile, Body, ended_early};
+pub use admission::{AdmittedFile, Arrival, ArrivalFeed, ArrivalWriter, Body, ended_early};
 pub use api::audit_tail::{AuditTail, ChainState};
 pub use api::files::{Content, ListRequest};
 pub use api::import::{ImportOutcome, Imported};
@@ -55,7 +55,7 @@ pub use principal::{Door, Peer, Principal, Scope};
 pub use recovery::pass::Settled;
 pub use session::{Alone, DataWriter, InUse, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
-pub use setup::{Answering, Builtins, Judged, Setup, judge};
+pub use setup::{Answering, Builtins, Judged, LedgerTrial, Setup, judge, try_ledger};
 pub use staged::{Allotment, Staged};
 pub use state::gateway::Gateway;
 pub use state::live::Environment;

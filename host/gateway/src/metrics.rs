@@ -100,6 +100,8 @@ metrics! {
         "Uploads that found their content stored already.";
     DEDUP_BYTES = "loadlock_dedup_bytes_total", Counter, Bytes, ["provider"], &[],
         "Bytes that were not sent because of that.";
+    CUT_THROUGH = "loadlock_cut_through_total", Counter, Count, ["outcome"], &[],
+        "Bodies that were begun to be sent while they arrived: `sent`, or why they were put off until they were whole.";
     ATTEMPTS = "loadlock_attempts_total", Counter, Count, ["provider"], &[],
         "Attempts at a provider, retries included.";
     RETRIES = "loadlock_retries_total", Counter, Count, ["provider"], &[],
@@ -296,6 +298,11 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         gauge!(IN_FLIGHT).decrement(1);
     }
+}
+
+/// A body was sent while it arrived, or put off until it was whole.
+pub(crate) fn cut_through(outcome: &'static str) {
+    counter!(CUT_THROUGH, "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn attempt(provider: &str) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loadlock_config::ComponentSource;
 use loadlock_journal::Journal;
 use loadlock_sandbox::auth::Auth;
+use loadlock_sandbox::batches::Batches;
 use loadlock_sandbox::coordination::Coordination;
 use loadlock_sandbox::files::GrantRoot;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
@@ -13,7 +14,7 @@ use loadlock_sandbox::{Limits, Sandbox};
 
 use crate::admission::{Digests, Grants, Spool, spool_root};
 use crate::audit::Auditor;
-use crate::cluster::peers::Peers;
+use crate::cluster::peers::{INSTANCES, Peers};
 use crate::cluster::start::start;
 use crate::error::Result;
 use crate::home::Home;
@@ -26,6 +27,7 @@ use crate::state::deletes::Deletes;
 use crate::state::failure_limiter::FailureLimiter;
 use crate::state::gateway::{Gateway, GatewayState};
 use crate::state::intake::Intake;
+use crate::state::last_usages::LastUsages;
 use crate::state::ledger::Ledger;
 use crate::state::live::LiveConfig;
 use crate::state::open_entries::OpenEntries;
@@ -80,7 +82,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
     };
     let sandbox = setup.sandbox(Some(home.cache()))?;
     let components = components(&setup, &sandbox, &home, &grants, &spool_root).await?;
-    let peers = Peers::join(components.coordination, &journal, &setup.clock).await?;
+    let peers = Peers::join(components.coordination, components.batches, &journal, &setup.clock).await?;
     if !peers.is_alone() {
         audit.log().count();
     }
@@ -114,6 +116,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
         ledger: Ledger {
             tracker: components.tracker,
             outbox,
+            usages: LastUsages::default(),
         },
         open_entries: OpenEntries::new(setup.patience),
         deletes: Deletes::default(),
@@ -133,6 +136,8 @@ struct Components {
     tracker: Tracker,
     /// The tracker once more, where it can be shared.
     coordination: Option<Coordination>,
+    /// And for many things in one call, where it takes them.
+    batches: Vec<Batches>,
     providers: Vec<ProviderUnit>,
     out_of_service: Vec<OutOfService>,
 }
@@ -160,17 +165,20 @@ async fn components(
             limits: tracker_limits(&config.tracker.component.source),
         })
     };
-    let (tracker_grants, coordination_grants) = (tracker_grants()?, tracker_grants()?);
-    let (auth, validator, tracker, coordination, providers) = tokio::join!(
+    let (batch_grants, coordination_grants) = (tracker_grants()?, tracker_grants()?);
+    let tracker_grants = tracker_grants()?;
+    let (auth, validator, tracker, coordination, batches, providers) = tokio::join!(
         Auth::load(sandbox, &auth_source, policy),
         Validator::load(sandbox, &validator_source),
         Tracker::load(sandbox, &tracker_source, tracker_grants),
         Coordination::load(sandbox, &tracker_source, coordination_grants),
+        Batches::load(sandbox, &tracker_source, batch_grants, INSTANCES),
         providers(setup, sandbox, home, grants, spool, &local_key),
     );
     let (providers, out_of_service) = providers?;
     Ok(Components {
         coordination: coordination.map_err(|error| refused(&error))?,
+        batches: batches.map_err(|error| refused(&error))?,
         auth: auth.map_err(|error| refused(&error))?,
         key_ids,
         validator: validator.map_err(|error| refused(&error))?,

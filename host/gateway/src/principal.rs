@@ -46,6 +46,8 @@ impl Scope {
 pub struct Peer {
     /// The client's address.
     pub address: Option<IpAddr>,
+    /// What a proxy at that address calls its client, where it hides the client's own (RFC 7239 §6.3).
+    pub alias: Option<String>,
     /// The request's id, the client's own or the front door's.
     pub request_id: Option<String>,
 }
@@ -65,6 +67,7 @@ impl Principal {
     pub fn for_request(&self, id: impl Into<String>) -> Self {
         let peer = Peer {
             address: self.peer.address,
+            alias: self.peer.alias.clone(),
             request_id: Some(id.into()),
         };
         Self {

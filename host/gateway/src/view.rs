@@ -193,6 +193,9 @@ pub struct EligibleView {
     /// What it may reach.
     #[serde(default)]
     pub egress: EgressView,
+    /// Whether a body of this size is sent to it while it arrives, if nothing has to be known first.
+    #[serde(default)]
+    pub cut_through: bool,
 }
 
 /// A provider that cannot.

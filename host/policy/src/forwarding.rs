@@ -31,7 +31,8 @@ impl TrustedProxies {
     ///
     /// A proxy writes one of the two and may pass the other on as its client sent it. Nobody can tell which, so where
     /// they lead to different addresses neither counts, and the request is the proxy's own. The same holds for a value
-    /// that is no address, such as `unknown`.
+    /// that is no address, such as `unknown`. A `Forwarded` that nowhere says `for` leads nowhere and differs from
+    /// nothing. An identifier that hides an address (`_hidden`, RFC 7239 §6.3) is a client of its own behind its proxy.
     ///
     /// ```
     /// use loadlock_policy::forwarding::TrustedProxies;
@@ -39,65 +40,133 @@ impl TrustedProxies {
     /// let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
     /// let proxy = "10.0.0.7".parse().unwrap();
     /// let client = proxies.client(proxy, &[], &["203.0.113.9, 198.51.100.4"]);
-    /// assert_eq!(client.to_string(), "198.51.100.4");
+    /// assert_eq!(client.address.to_string(), "198.51.100.4");
     /// ```
-    pub fn client(&self, peer: IpAddr, forwarded: &[&str], x_forwarded_for: &[&str]) -> IpAddr {
+    pub fn client(&self, peer: IpAddr, forwarded: &[&str], x_forwarded_for: &[&str]) -> ForwardedClient {
         let peer = peer.to_canonical();
+        let own = ForwardedClient::from(peer);
         if !self.trusts(peer) {
-            return peer;
+            return own;
         }
-        match (forwarded, x_forwarded_for) {
-            ([], []) => peer,
-            (forwarded, []) => self.behind(peer, &nodes_of_forwarded(forwarded)),
-            ([], list) => self.behind(peer, &nodes_of_list(list)),
+        let (forwarded, list) = (nodes_of_forwarded(forwarded), nodes_of_list(x_forwarded_for));
+        match (forwarded.as_slice(), list.as_slice()) {
+            ([], []) => own,
+            (nodes, []) | ([], nodes) => self.behind(peer, nodes),
             (forwarded, list) => {
-                let client = self.behind(peer, &nodes_of_forwarded(forwarded));
-                match self.behind(peer, &nodes_of_list(list)) == client {
+                let client = self.behind(peer, forwarded);
+                match self.behind(peer, list) == client {
                     true => client,
-                    false => peer,
+                    false => own,
                 }
             }
         }
     }
 
-    fn behind(&self, peer: IpAddr, nodes: &[Option<IpAddr>]) -> IpAddr {
-        let mut address = peer;
+    fn behind(&self, peer: IpAddr, nodes: &[Node]) -> ForwardedClient {
+        let mut client = ForwardedClient::from(peer);
         for node in nodes.iter().rev() {
             match node {
-                Some(before) if self.trusts(address) => address = *before,
+                Node::Address(before) if self.trusts(client.address) => client.address = *before,
+                Node::Alias(alias) if self.trusts(client.address) => {
+                    client.alias = Some(alias.clone());
+                    break;
+                }
                 _ => break,
             }
         }
-        address
+        client
     }
 }
 
-fn nodes_of_list(values: &[&str]) -> Vec<Option<IpAddr>> {
+/// Who sent a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedClient {
+    /// Its address, or the one of the proxy that hides it.
+    pub address: IpAddr,
+    /// What that proxy calls it.
+    pub alias: Option<String>,
+}
+
+impl From<IpAddr> for ForwardedClient {
+    fn from(address: IpAddr) -> Self {
+        Self { address, alias: None }
+    }
+}
+
+/// What a proxy says of whoever was before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Node {
+    Address(IpAddr),
+    Alias(String),
+    /// Nothing that is understood.
+    Unknown,
+}
+
+/// Longest identifier that stands for a client.
+const ALIAS: usize = 64;
+
+/// Elements of a list. Empty ones are none (RFC 9110 §5.6.1.2).
+fn nodes_of_list(values: &[&str]) -> Vec<Node> {
     let nodes = values.iter().flat_map(|value| value.split(','));
-    nodes.map(node).collect()
+    let nodes = nodes.filter(|element| !element.trim().is_empty());
+    nodes
+        .map(|text| node(text).map_or(Node::Unknown, Node::Address))
+        .collect()
 }
 
-/// The `for` of each element; `None` where it has none that is an address.
-fn nodes_of_forwarded(values: &[&str]) -> Vec<Option<IpAddr>> {
+/// The `for` of each element; nothing at all where no element has one.
+fn nodes_of_forwarded(values: &[&str]) -> Vec<Node> {
     let elements = values.iter().flat_map(|value| split(value, ','));
-    elements.map(for_of).collect()
+    let elements = elements.filter(|element| !element.trim().is_empty());
+    let nodes: Vec<Option<Node>> = elements.map(for_of).collect();
+    if nodes.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    nodes.into_iter().map(|node| node.unwrap_or(Node::Unknown)).collect()
 }
 
-fn for_of(element: &str) -> Option<IpAddr> {
+/// `None` if the element says other things only.
+fn for_of(element: &str) -> Option<Node> {
     let mut found = None;
     for pair in split(element, ';') {
-        let (name, value) = pair.split_once('=')?;
+        let Some((name, value)) = pair.split_once('=') else {
+            return Some(Node::Unknown);
+        };
         if name.trim().eq_ignore_ascii_case("for") {
             if found.is_some() {
-                return None;
+                return Some(Node::Unknown);
             }
-            let value = value.trim();
-            let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            found = node(bare.unwrap_or(value));
-            found?;
+            let value = unquoted(value.trim());
+            let address = node(&value).map(Node::Address);
+            found = Some(address.or_else(|| alias(&value)).unwrap_or(Node::Unknown));
         }
     }
     found
+}
+
+/// A value without its quotes and what is escaped in them (RFC 9110 §5.6.4).
+fn unquoted(value: &str) -> String {
+    let Some(bare) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return value.to_owned();
+    };
+    let mut characters = bare.chars();
+    let mut text = String::new();
+    while let Some(character) = characters.next() {
+        text.extend(if character == '\\' {
+            characters.next()
+        } else {
+            Some(character)
+        });
+    }
+    text
+}
+
+fn alias(text: &str) -> Option<Node> {
+    let (name, port) = text
+        .split_once(':')
+        .map_or((text, None), |(name, port)| (name, Some(port)));
+    let is_alias = is_made_up(name) && name.len() <= ALIAS && port.is_none_or(is_port);
+    is_alias.then(|| Node::Alias(name.to_owned()))
 }
 
 /// Splits at `at` outside of quotes. After a quote that is never closed nothing can be told apart: it is all one
@@ -140,11 +209,16 @@ fn node(text: &str) -> Option<IpAddr> {
 
 /// RFC 7239 §6.3 allows a made-up one as well.
 fn is_port(text: &str) -> bool {
-    let made_up = text.strip_prefix('_').is_some_and(|rest| {
-        rest.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    });
-    made_up || text.parse::<u16>().is_ok()
+    is_made_up(text) || text.parse::<u16>().is_ok()
+}
+
+fn is_made_up(text: &str) -> bool {
+    text.strip_prefix('_').is_some_and(|rest| {
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    })
 }
 
 #[cfg(test)]
@@ -161,7 +235,11 @@ mod tests {
 
     fn client(peer: &str, forwarded: &[&str], list: &[&str]) -> String {
         let peer = peer.parse().unwrap();
-        proxies().client(peer, forwarded, list).to_string()
+        let client = proxies().client(peer, forwarded, list);
+        match client.alias {
+            Some(alias) => format!("{} {alias}", client.address),
+            None => client.address.to_string(),
+        }
     }
 
     #[test]
@@ -175,7 +253,7 @@ mod tests {
         assert_eq!(client("10.1.1.1", &[], &[]), "10.1.1.1");
         let nobody = TrustedProxies::default();
         let peer = "127.0.0.1".parse().unwrap();
-        assert_eq!(nobody.client(peer, &forwarded, &list), peer);
+        assert_eq!(nobody.client(peer, &forwarded, &list), peer.into());
     }
 
     #[test]
@@ -193,7 +271,10 @@ mod tests {
             (&["::ffff:198.51.100.4"], "198.51.100.4"),
             // What is no address ends the list.
             (&["198.51.100.4, unknown"], "10.1.1.1"),
-            (&["198.51.100.4, "], "10.1.1.1"),
+            // Nothing between two commas is no element.
+            (&["203.0.113.9,198.51.100.4,"], "198.51.100.4"),
+            (&["198.51.100.4, ,", ""], "198.51.100.4"),
+            (&["_hidden"], "10.1.1.1"),
             (&["198.51.100.4, nonsense, 10.3.3.3"], "10.3.3.3"),
             (&["nonsense, 198.51.100.4"], "198.51.100.4"),
         ] {
@@ -214,7 +295,13 @@ mod tests {
             ("for=\"203.0.113.9, for=1.2.3.4\", for=198.51.100.4", "198.51.100.4"),
             ("for=\"[2001:db8::1]:_port\"", "2001:db8::1"),
             ("for=unknown", "10.1.1.1"),
-            ("for=_hidden", "10.1.1.1"),
+            ("for=_hidden", "10.1.1.1 _hidden"),
+            ("for=198.51.100.4, for=\"_a.b-1:_port\"", "10.1.1.1 _a.b-1"),
+            ("for=_hidden, for=10.2.2.2", "10.2.2.2 _hidden"),
+            ("for=_", "10.1.1.1"),
+            ("for=\"\\198.51.100.4\"", "198.51.100.4"),
+            ("for=198.51.100.4, ", "198.51.100.4"),
+            ("for=198.51.100.4, proto=https", "10.1.1.1"),
             ("proto=https", "10.1.1.1"),
             ("198.51.100.4", "10.1.1.1"),
             ("for=198.51.100.4;for=203.0.113.9", "10.1.1.1"),
@@ -231,6 +318,10 @@ mod tests {
         assert_eq!(client("10.1.1.1", &["for=198.51.100.4"], &list), "198.51.100.4");
         assert_eq!(client("10.1.1.1", &["for=203.0.113.9"], &list), "10.1.1.1");
         assert_eq!(client("10.1.1.1", &["for=unknown"], &list), "10.1.1.1");
+        assert_eq!(client("10.1.1.1", &["for=_a"], &list), "10.1.1.1");
+        assert_eq!(client("10.1.1.1", &["nonsense"], &list), "10.1.1.1");
+        // Nothing was said that could differ.
+        assert_eq!(client("10.1.1.1", &["proto=https"], &list), "198.51.100.4");
     }
 
     proptest! {

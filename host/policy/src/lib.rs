@@ -20,6 +20,7 @@
 //! | [`breaker`] | whether a provider is asked at all |
 //! | [`quota`] | whether a count or a number of bytes is left |
 //! | [`reading`] | who may read content, and who gives way |
+//! | [`tee`] | how much of a body that is sent on while it arrives may leave, and what follows a failure |
 //! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
 //! | [`web_origins`] | which web pages may ask from a browser |
 
@@ -36,6 +37,7 @@ pub mod quota;
 pub mod reading;
 pub mod retry;
 pub mod routing;
+pub mod tee;
 mod time;
 pub mod upkeep;
 pub mod web_origins;

@@ -44,3 +44,12 @@ pub mod shared_tracker {
         with: { "loadlock:upload/types@0.1.0": crate::bindings::provider::loadlock::upload::types },
     });
 }
+
+pub mod batching_tracker {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "batching-tracker-component",
+        exports: { default: async },
+        with: { "loadlock:upload/types@0.1.0": crate::bindings::provider::loadlock::upload::types },
+    });
+}

@@ -43,7 +43,7 @@ pub use error::{CallError, LoadError};
 pub use inspect::{ComponentImport, ImportVerdict, InspectError, Inspection, PACKAGE, VERSION, export, inspect};
 pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
 pub use loadlock_policy::model::Role;
-pub use roles::{auth, coordination, provider, tracker, validator};
+pub use roles::{auth, batches, coordination, provider, tracker, validator};
 
 /// SHA-256 as lower-case hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use loadlock_gateway::{Error, ErrorCode};
 use serde_json::{Value, json};
 
@@ -68,6 +68,14 @@ pub(crate) fn respond(error: &Error, param: Option<&str>) -> Response {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// A method that a path does not have; the answer says in `Allow` which ones it has (RFC 9110 §15.5.6).
+pub(crate) fn wrong_method(method: &Method) -> Error {
+    Error::new(
+        ErrorCode::MethodNotAllowed,
+        format!("this path does not accept the method {method}"),
+    )
 }
 
 /// The code's status.

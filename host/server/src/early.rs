@@ -1,5 +1,6 @@
 //! Answers that come before the request's body is whole. The connection cannot carry another request then: the answer
-//! says so, and the connection is closed in stages (`listen::linger`), so that the client can read it.
+//! says so, and the connection is closed in stages (`listen::linger`), so that the client can read it. Over HTTP/2 the
+//! rest of the stream is drained: many clients take a reset of what they are still sending for a failure.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,11 +11,20 @@ use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 
 /// What may follow the last byte that a door wanted, such as the end of a form and of its last chunk.
 const REST: usize = 64 << 10;
 /// For that to arrive: the client has sent everything else.
 const SOON: Duration = Duration::from_secs(1);
+
+/// A client that sends nothing for this long has read the answer, or never will.
+const SILENCE: Duration = Duration::from_secs(5);
+/// For all of what is drained; as `listen::linger` has them.
+const LONGEST: Duration = Duration::from_secs(15);
+const DRAINED: usize = 32 << 20;
+/// Streams that are drained at once.
+static DRAINING: Semaphore = Semaphore::const_new(1_024);
 
 /// Where a request's body is put when its door is done with it.
 #[derive(Clone, Default)]
@@ -27,6 +37,19 @@ impl Left {
 
     fn take(&self) -> Option<Body> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Reads what still comes on a stream of HTTP/2 and throws it away, in a task of its own and within bounds.
+    pub(crate) fn drain(&self) {
+        let Some(body) = self.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
+        if let Ok(place) = DRAINING.try_acquire() {
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(LONGEST, drained(body)).await;
+                drop(place);
+            });
+        }
     }
 
     /// Marks an HTTP/1 answer as the connection's last, unless the body is whole.
@@ -45,6 +68,17 @@ impl Left {
         if !whole {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
+        }
+    }
+}
+
+/// To its end, or as far as it goes.
+async fn drained(mut body: Body) {
+    let mut left = DRAINED;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENCE, body.frame()).await {
+        match left.checked_sub(frame.data_ref().map_or(0, bytes::Bytes::len)) {
+            Some(rest) => left = rest,
+            None => return,
         }
     }
 }
@@ -84,6 +118,21 @@ mod tests {
 
     fn more(bytes: usize) -> Body {
         Body::from_stream(stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; bytes]))]))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_drained_within_bounds() {
+        let sent = Arc::new(Mutex::new(0));
+        let counted = sent.clone();
+        let endless = stream::repeat_with(move || {
+            *counted.lock().unwrap() += 1 << 20;
+            Ok::<_, std::io::Error>(Bytes::from_static(&[0; 1 << 20]))
+        });
+        drained(Body::from_stream(endless)).await;
+        assert_eq!(*sent.lock().unwrap(), DRAINED + (1 << 20));
+        let began = tokio::time::Instant::now();
+        drained(Body::from_stream(stream::pending::<std::io::Result<Bytes>>())).await;
+        assert_eq!(began.elapsed(), SILENCE);
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::answer::Refusal;
 use crate::app::App;
-use crate::feed::{Position, Since, Whose};
+use crate::feed::{FeedPosition, Since, Whose};
 use crate::identity::credential_ends;
 use crate::notice::TenantNotice;
 use crate::query::{Asking, only};
@@ -38,14 +38,14 @@ const JUDGED: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What a stream is to have.
-struct Asked {
+struct EventsQuery {
     whose: Whose,
     /// Everything that is kept, first.
     replay: bool,
     after: Option<String>,
 }
 
-impl Asked {
+impl EventsQuery {
     fn parse(who: &Principal, uri: &Uri, headers: &HeaderMap) -> Result<Self, Error> {
         only(uri, &["all", "replay"])?;
         let query = uri.query().unwrap_or_default();
@@ -77,7 +77,7 @@ impl Asked {
 
 /// `GET /v1/loadlock/events`.
 pub(crate) async fn stream(State(app): State<App>, Asking(who): Asking, request: Request) -> Result<Response, Refusal> {
-    let asked = Asked::parse(&who, request.uri(), request.headers())?;
+    let asked = EventsQuery::parse(&who, request.uri(), request.headers())?;
     let seat = app.sockets().sit(who.tenant());
     if seat.over {
         let error = Error::new(
@@ -105,7 +105,7 @@ struct Listener {
     app: App,
     who: Principal,
     whose: Whose,
-    position: Position,
+    position: FeedPosition,
     changed: watch::Receiver<()>,
     waiting: VecDeque<Event>,
     /// When the credential ends.
@@ -115,8 +115,8 @@ struct Listener {
 }
 
 impl Listener {
-    fn begin(app: App, who: Principal, asked: Asked, seat: Seat) -> Self {
-        let Asked { whose, replay, after } = asked;
+    fn begin(app: App, who: Principal, asked: EventsQuery, seat: Seat) -> Self {
+        let EventsQuery { whose, replay, after } = asked;
         let feed = app.uploads().feed();
         // Before the position is taken: what happens from there on is not missed.
         let mut changed = feed.wait();

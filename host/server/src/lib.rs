@@ -11,6 +11,7 @@
 //! | `overload`, `pace` | too many requests at once, and bodies that come too slowly |
 //! | `coding`, `query`, `integer` | encoded bodies, unknown parameters, `5.0` |
 //! | `early` | answers that come before the body is whole |
+//! | `rpc` | JSON-RPC 2.0: from any bytes to a call or an error answer |
 //! | `authority` | one server and one framing for each request, or a refusal |
 //! | `cors` | pages of other origins |
 //! | `request_id` | a name for each request |
@@ -63,6 +64,7 @@ mod percent;
 mod query;
 mod request_id;
 mod router;
+mod rpc;
 mod trace;
 mod tus;
 mod upload_options;

@@ -21,12 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The places for requests.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct RequestPlaces {
     serving: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
 
-impl Default for Places {
+impl Default for RequestPlaces {
     fn default() -> Self {
         Self {
             serving: Arc::new(Semaphore::new(REQUESTS)),
@@ -35,7 +35,7 @@ impl Default for Places {
     }
 }
 
-impl Places {
+impl RequestPlaces {
     /// A place, in the order of coming; none if too many wait, or for too long.
     async fn place(&self) -> Option<SemaphorePermit<'_>> {
         if let Ok(place) = self.serving.try_acquire() {
@@ -47,7 +47,7 @@ impl Places {
 }
 
 /// Takes a place, or answers 503.
-pub(crate) async fn layer(State(places): State<Places>, request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(places): State<RequestPlaces>, request: Request, next: Next) -> Response {
     match places.place().await {
         Some(_place) => next.run(request).await,
         None => {
@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_waits_for_a_moment_and_in_its_order() {
-        let places = Places::default();
+        let places = RequestPlaces::default();
         let mut served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
         let (mut first, mut second) = (Box::pin(places.place()), Box::pin(places.place()));
         assert!(first.as_mut().now_or_never().is_none());
@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_wait_than_may() {
-        let places = Places::default();
+        let places = RequestPlaces::default();
         let _served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
         let _waiting: Vec<_> = (0..WAITING).map(|_| places.waiting.try_acquire().unwrap()).collect();
         assert!(

@@ -26,11 +26,13 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let left = (request.version() <= Version::HTTP_11).then(Left::default);
-    let request = request.map(|body| Body::new(Paced::new(body, left.clone())));
+    let is_http_1 = request.version() <= Version::HTTP_11;
+    let left = Left::default();
+    let request = request.map(|body| Body::new(Paced::new(body, Some(left.clone()))));
     let mut response = next.run(request).await;
-    if let Some(left) = left {
-        left.settle(&mut response).await;
+    match is_http_1 {
+        true => left.settle(&mut response).await,
+        false => left.drain(),
     }
     response
 }

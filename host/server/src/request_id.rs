@@ -52,7 +52,7 @@ pub(crate) async fn layer(State(proxies): State<Arc<TrustedProxies>>, request: R
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = shown(request.uri().path()));
     trace::continue_in(&span, request.headers());
     let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = connected.map(|info| {
+    let client = connected.map(|info| {
         let headers = request.headers();
         let (forwarded, list) = (texts(headers, &FORWARDED), texts(headers, &X_FORWARDED_FOR));
         proxies.client(info.0.ip(), &forwarded, &list)
@@ -61,8 +61,10 @@ pub(crate) async fn layer(State(proxies): State<Arc<TrustedProxies>>, request: R
         Some(_) => Door::Local,
         None => Door::Network,
     };
+    let (address, alias) = client.map_or((None, None), |client| (Some(client.address), client.alias));
     let peer = Peer {
         address,
+        alias,
         request_id: Some(id.clone()),
     };
     let answer = next.run(request).instrument(span);
@@ -76,5 +78,5 @@ pub(crate) async fn layer(State(proxies): State<Arc<TrustedProxies>>, request: R
 /// The values of a header; one that is no text is no address either.
 fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     let values = headers.get_all(name).iter();
-    values.map(|value| value.to_str().unwrap_or_default()).collect()
+    values.map(|value| value.to_str().unwrap_or("?")).collect()
 }

@@ -9,9 +9,9 @@ use loadlock_gateway::{Error, ErrorCode};
 use loadlock_policy::forwarding::TrustedProxies;
 use loadlock_policy::web_origins::WebOrigins;
 
-use crate::answer::Refusal;
+use crate::answer::{self, Refusal};
 use crate::app::App;
-use crate::overload::{self, Places};
+use crate::overload::{self, RequestPlaces};
 use crate::{
     authority, coding, cors, elsewhere, grants, health, mcp, metrics, openai, operate, pace, page, request_id, tus, ws,
 };
@@ -32,9 +32,9 @@ pub(crate) fn router(app: App, proxies: TrustedProxies, origins: WebOrigins) -> 
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), page::layer))
         .layer(from_fn_with_state(app.clone(), elsewhere::layer))
-        .layer(from_fn_with_state(Places::default(), overload::layer))
+        .layer(from_fn_with_state(RequestPlaces::default(), overload::layer))
         // Whether the process lives is asked above all when it has much to do.
-        .merge(health::routes())
+        .merge(health::routes().method_not_allowed_fallback(wrong_method))
         .layer(from_fn(coding::layer))
         .layer(from_fn(authority::layer))
         // Outside of whatever refuses: a page is to read refusals as well.
@@ -52,8 +52,5 @@ async fn nowhere() -> Refusal {
 }
 
 async fn wrong_method(method: Method) -> Refusal {
-    Refusal(Error::new(
-        ErrorCode::MethodNotAllowed,
-        format!("this path does not accept the method {method}"),
-    ))
+    Refusal(answer::wrong_method(&method))
 }

@@ -108,7 +108,7 @@ impl UploadOptions {
                     media_type.len()
                 ),
             );
-            return Err(of(OptionField::MediaType)(error.hint("shorten it, or leave it out")));
+            return Err(of(OptionField::MediaType)(error.hint("shorten it")));
         }
         Ok(self)
     }
@@ -122,7 +122,7 @@ impl UploadOptions {
     pub fn request(&self, source: Source) -> UploadRequest {
         let name = match source {
             Source::Path { .. } => self.name.clone(),
-            Source::Body(_) | Source::Staged(_) => None,
+            Source::Body(_) | Source::Staged(_) | Source::Arriving(_) => None,
         };
         UploadRequest {
             target: self.target(),

@@ -5,13 +5,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::completions::ShellName;
 use super::duration::parse_duration;
 pub(crate) use super::globals::Globals;
 use super::help::once;
-use super::init::FirstProvider;
 
 /// The word by which the gateway has components compiled, see [`loadlock::sandbox::compile_child`]. It stands first, is
 /// for no person, and so is no command here.
@@ -611,4 +609,28 @@ pub(crate) struct Markdown {
     /// As Markdown
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
+}
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ShellName {
+    /// GNU Bash with bash-completion
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// A provider that needs nothing but a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirstProvider {
+    /// Moonshot's Kimi, with KIMI_API_KEY
+    Kimi,
+    /// Z.ai's GLM, with GLM_API_KEY
+    Glm,
+    /// OpenAI, with OPENAI_API_KEY
+    Openai,
+    /// A store on this machine
+    Local,
 }

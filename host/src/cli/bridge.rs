@@ -189,10 +189,16 @@ impl Inner {
             let session = response.headers().get(SESSION).and_then(|id| id.to_str().ok());
             self.upstream().session = session.map(str::to_owned);
         }
-        if !response.status().is_success() {
-            return Err(refused(&read(response).await?));
-        }
         let asked = message.get("method").and(message.get("id"));
+        if !response.status().is_success() {
+            let refusal = read(response).await?;
+            if refusal.get("jsonrpc").is_none() {
+                return Err(refused(&refusal));
+            }
+            // The gateway has answered as JSON-RPC asks, if need be without an id.
+            let _ = sink.send(refusal.to_string()).await;
+            return Ok(asked.cloned().into_iter().collect());
+        }
         let mut answered = Vec::new();
         let mut told = Messages::of(response);
         while let Some(one) = told.next().await? {

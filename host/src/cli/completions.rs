@@ -1,22 +1,11 @@
 //! `loadlock completions`: what a shell completes.
 
-use clap::{CommandFactory, ValueEnum};
+use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
-use super::args::Cli;
+use super::args::{Cli, ShellName};
 use super::failure::{Failure, Status};
 use super::output::Output;
-
-/// A shell that completions are made for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ShellName {
-    /// GNU Bash with bash-completion
-    Bash,
-    /// Z shell
-    Zsh,
-    /// fish
-    Fish,
-}
 
 pub(crate) fn show(output: &Output, shell: ShellName) -> Result<Status, Failure> {
     let shell = match shell {

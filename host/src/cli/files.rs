@@ -12,6 +12,7 @@ use super::args::{Files, FilesLs, Globals};
 use super::asked::Asked;
 use super::context::configuration;
 use super::failure::{Failure, Status};
+use super::hangup::Hangup;
 use super::output::{About, BOLD, DIM, GOOD, Output, styled};
 use super::receipt::receipt;
 use super::table::Table;
@@ -183,13 +184,17 @@ async fn content(gateway: &Asked, output: &Output, id: &str, to: Option<&Path>) 
 
 /// Writes the chunks; the content is good only when the gateway says so at the end.
 async fn copy(mut content: Content, sink: &mut impl Sink) -> Result<ContentInfo, Failure> {
-    let mut interrupt =
-        signal(SignalKind::interrupt()).map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))?;
+    let internal = |error: std::io::Error| Error::new(ErrorCode::Internal, error.to_string());
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let mut hangup = Hangup::listen().map_err(internal)?;
     loop {
         // Dropping the sink takes away what is not whole.
         let chunk = tokio::select! {
             chunk = content.chunks.recv() => chunk,
-            _ = interrupt.recv() => return Err(Error::new(ErrorCode::Cancelled, "interrupted").into()),
+            _ = interrupt.recv() => return Err(interrupted()),
+            _ = terminate.recv() => return Err(interrupted()),
+            () = hangup.recv() => return Err(interrupted()),
         };
         match chunk {
             Some(chunk) => sink.take(&chunk)?,
@@ -202,6 +207,10 @@ async fn copy(mut content: Content, sink: &mut impl Sink) -> Result<ContentInfo,
         .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))??;
     sink.finish()?;
     Ok(info)
+}
+
+fn interrupted() -> Failure {
+    Error::new(ErrorCode::Cancelled, "interrupted").into()
 }
 
 /// Where content goes.
@@ -232,8 +241,8 @@ impl Sink for Stdout {
     }
 }
 
-/// A file that appears whole or not at all. What is there and no regular file (`/dev/null`, a FIFO) is written to as it
-/// is.
+/// A file that appears whole or not at all. What is there and no regular file of that name (a link, `/dev/stdout`, a
+/// FIFO) is written to as it is, as a shell does.
 struct TargetFile {
     file: std::fs::File,
     /// Temporary name and final name; `None` if written in place.
@@ -243,11 +252,13 @@ struct TargetFile {
 impl TargetFile {
     fn create(to: &Path) -> std::io::Result<Self> {
         use std::os::unix::fs::OpenOptionsExt;
-        // Through a link to what it names.
-        let to = to.canonicalize().unwrap_or_else(|_| to.to_owned());
-        if std::fs::metadata(&to).is_ok_and(|found| !found.is_file()) {
+        if std::fs::symlink_metadata(to).is_ok_and(|found| !found.is_file()) {
+            // Only a link that leads nowhere makes a file.
+            let is_new = std::fs::metadata(to).is_err();
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).truncate(true).create(is_new).mode(0o600);
             return Ok(Self {
-                file: std::fs::OpenOptions::new().write(true).open(&to)?,
+                file: options.open(to)?,
                 rename: None,
             });
         }
@@ -264,10 +275,10 @@ impl TargetFile {
             .create_new(true)
             .mode(0o600)
             .open(&temporary)?;
-        let before = std::fs::metadata(&to).map(|found| found.permissions());
+        let before = std::fs::metadata(to).map(|found| found.permissions());
         let target = Self {
             file,
-            rename: Some((temporary, to)),
+            rename: Some((temporary, to.to_owned())),
         };
         if let Ok(permissions) = before {
             target.file.set_permissions(permissions)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::args::{Globals, Init};
+use super::args::{FirstProvider, Globals, Init};
 use super::failure::{Failure, Status};
 use super::new_config;
 use super::output::Output;
@@ -16,19 +16,6 @@ use super::toml_text::{SettingLine, file, list, quoted};
 const TRIES: usize = 3;
 /// Longest answer that is read.
 const ANSWER_BYTES: u64 = 64 << 10;
-
-/// A provider that needs nothing but a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FirstProvider {
-    /// Moonshot's Kimi, with KIMI_API_KEY
-    Kimi,
-    /// Z.ai's GLM, with GLM_API_KEY
-    Glm,
-    /// OpenAI, with OPENAI_API_KEY
-    Openai,
-    /// A store on this machine
-    Local,
-}
 
 impl FirstProvider {
     fn name(self) -> &'static str {

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use loadlock::{Error, ErrorCode};
 
-use super::failure::Failure;
-
 /// An address with a port, a name with a port, or a port alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Listen {
@@ -44,7 +42,7 @@ impl Listen {
     ///
     /// # Errors
     /// [`ErrorCode::AddressUnavailable`] if the name has none.
-    pub(crate) async fn address(&self) -> Result<SocketAddr, Failure> {
+    pub(crate) async fn address(&self) -> Result<SocketAddr, Error> {
         let (host, port) = match self {
             Self::Address(address) => return Ok(*address),
             Self::Name { host, port } => (host.as_str(), *port),
@@ -59,10 +57,10 @@ impl Listen {
         let found = tokio::net::lookup_host((host, port)).await;
         let mut found: Vec<SocketAddr> = found.map_err(|error| unknown(error.to_string()))?.collect();
         found.sort_by_key(SocketAddr::is_ipv6);
-        Ok(found
+        found
             .first()
             .copied()
-            .ok_or_else(|| unknown("it has no address".to_owned()))?)
+            .ok_or_else(|| unknown("it has no address".to_owned()))
     }
 }
 

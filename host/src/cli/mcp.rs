@@ -14,6 +14,7 @@ use super::args::Globals;
 use super::bridge::Bridge;
 use super::context::{self, configuration};
 use super::failure::{Failure, Status};
+use super::hangup::Hangup;
 use super::output::Output;
 use super::serve::stop_on_signal;
 use super::turn::{Whom, Wish, take};
@@ -26,20 +27,20 @@ pub(crate) async fn run(globals: &Globals, output: &Output) -> Result<Status, Fa
     let config = configuration(globals)?;
     let session = match take(&config, Wish::Change, globals, output).await? {
         Whom::Running(running) => {
-            let stop = stop_on_signal()?;
-            Bridge::new(config, globals, output, running).run(either(stop)).await?;
+            let stop = any_signal()?;
+            Bridge::new(config, globals, output, running).run(stop).await?;
             return Ok(Status::Done);
         }
         Whom::Own(session) => session,
     };
-    let stop = stop_on_signal()?;
+    let stop = any_signal()?;
     let beside = serve_commands(&session.gateway);
     let gateway = session.gateway.clone();
     let identify = Arc::new(move || {
         let gateway = gateway.clone();
         async move { context::authenticate(&gateway).await }.boxed()
     });
-    let served = serve_stdio(session.gateway, identify, either(stop)).await;
+    let served = serve_stdio(session.gateway, identify, stop).await;
     if let Some(beside) = beside {
         beside.stop().await;
     }
@@ -55,15 +56,18 @@ pub(super) fn serve_commands(gateway: &loadlock::Gateway) -> Option<Beside> {
 }
 
 /// Any signal that ends it does so at once.
-fn either(stop: loadlock_server::Stop) -> CancellationToken {
+fn any_signal() -> Result<CancellationToken, Failure> {
+    let stop = stop_on_signal()?;
+    let mut hangup = Hangup::listen()?;
     let both = CancellationToken::new();
     let cancel = both.clone();
     tokio::spawn(async move {
         tokio::select! {
             () = stop.now.cancelled() => {}
             () = stop.leave.cancelled() => {}
+            () = hangup.recv() => {}
         }
         cancel.cancel();
     });
-    both
+    Ok(both)
 }

@@ -30,6 +30,7 @@ mod failure;
 mod files;
 mod fsck;
 mod globals;
+mod hangup;
 mod help;
 mod import_settings;
 mod init;
@@ -59,7 +60,7 @@ mod upload;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{COMPILE_COMMAND, Cli, Command};
 use failure::{Failure, Status};
@@ -77,9 +78,9 @@ pub(crate) fn main() -> ExitCode {
             }
         };
     }
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => return failure::usage(&error),
+        Err(error) => return failure::usage(error),
     };
     let output = Output::new(&cli.globals);
     let serving = matches!(cli.command, Command::Serve(_));
@@ -89,6 +90,18 @@ pub(crate) fn main() -> ExitCode {
         Err(failure) => failure.report(&output),
     };
     status.into()
+}
+
+/// The command line. Every part of it is called by the program's name, and `loadlock help COMMAND` is what it is
+/// elsewhere.
+fn parse() -> Result<Cli, clap::Error> {
+    fn named(command: clap::Command) -> clap::Command {
+        command.display_name("loadlock").mut_subcommands(named)
+    }
+    let mut command = named(Cli::command());
+    let arguments = help::as_flag(std::env::args_os().collect());
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {

@@ -80,6 +80,10 @@ fn show(output: &Output, route: &RouteView) -> Result<(), Failure> {
             styled(GOOD, place + 1),
             pad(&safe(&one.provider), width)
         ))?;
+        if one.cut_through {
+            let sent = "a body of this size is sent to it while it arrives";
+            output.line(format_args!("       {}", styled(DIM, sent)))?;
+        }
         let by_default = if one.egress.by_default {
             " (granted by default)"
         } else {

@@ -22,6 +22,18 @@ Examples:
   loadlock tracker migrate --apply")
     )]
     Migrate(Migrate),
+    /// Try every function of the shared ledger, as the gateway and as a reader
+    #[command(
+        after_help = once("Each call that a gateway makes is made once, with the configured address and key, and changes
+nothing; what is not exposed, not granted or missing is said. With --database or LOADLOCK_DATABASE the rights of both roles are looked
+at too: the gateways' role must have every one, a reader its views and nothing else. The ledger remembers for a week that somebody
+called `doctor` was there. Exit status 1 if there is a problem.
+
+Examples:
+  loadlock tracker doctor
+  LOADLOCK_DATABASE='postgresql://me@db.example.com/x?sslmode=require' loadlock tracker doctor --json")
+    )]
+    Doctor(Doctor),
     /// Import the records of the system that Loadlock replaces
     #[command(
         after_help = once("Reads the table `provider_file_uploads` of EX-AI-MCP-Server, in either of its forms, and
@@ -54,6 +66,23 @@ pub(crate) struct Import {
     pub(crate) dry_run: bool,
 }
 
+/// `loadlock tracker doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Where the rights are looked at: a PostgreSQL connection string
+    #[arg(long, value_name = "URL", env = "LOADLOCK_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// The schema [default: `tracker.settings.schema`, else `loadlock`]
+    #[arg(long, value_name = "NAME", value_parser = crate::ledger_schema::schema_name)]
+    pub(crate) schema: Option<String>,
+    /// The role of the gateways' key
+    #[arg(long, value_name = "NAME", default_value = "service_role")]
+    pub(crate) role: String,
+    /// The role of keys that may read the files of the tenant they name
+    #[arg(long, value_name = "NAME", default_value = "authenticated")]
+    pub(crate) reader: String,
+}
+
 /// `loadlock tracker migrate`.
 #[derive(Debug, Args)]
 pub(crate) struct Migrate {
@@ -75,4 +104,10 @@ pub(crate) struct Migrate {
     /// The role of keys that may read the files of the tenant they name, if there is such a role
     #[arg(long, value_name = "NAME", default_value = "authenticated")]
     pub(crate) reader: String,
+    /// Make the roles that are missing, and let --login become them: a plain PostgreSQL has none of Supabase's
+    #[arg(long)]
+    pub(crate) create_roles: bool,
+    /// The role that the REST interface logs in as, for --create-roles; one that is made has no password yet
+    #[arg(long, value_name = "NAME", default_value = "authenticator")]
+    pub(crate) login: String,
 }

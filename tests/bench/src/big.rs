@@ -13,7 +13,7 @@ use crate::others::installed;
 use crate::place::Place;
 use crate::report::{Bound, Group, Measured, Row};
 use crate::run::Scope;
-use crate::{Result, failed};
+use crate::{Result, failed, throttled};
 
 const GROUP: &str = "large files";
 
@@ -37,6 +37,7 @@ pub(crate) async fn measure(scope: &Scope) -> Result<Group> {
     }
     drop((gateway, who));
     sink.stop().await?;
+    throttled::measure(scope, &mut group).await?;
     Ok(group)
 }
 

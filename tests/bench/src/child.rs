@@ -81,6 +81,13 @@ impl Listening {
         Self::start(command).await
     }
 
+    /// The vendor behind a network, see [`crate::throttled`].
+    pub(crate) async fn throttled_sink() -> Result<Self> {
+        let mut command = this_program()?;
+        command.args(["sink", "--throttled"]);
+        Self::start(command).await
+    }
+
     /// The proxy without a sandbox.
     pub(crate) async fn proxy(upstream: &str, log: &Path) -> Result<Self> {
         let mut command = this_program()?;

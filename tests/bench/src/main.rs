@@ -38,6 +38,7 @@ mod size;
 mod small;
 mod start;
 mod table;
+mod throttled;
 mod trace;
 
 use std::path::PathBuf;
@@ -108,6 +109,9 @@ enum Command {
         /// Answers none of this many uploads before all of them are there.
         #[arg(long, default_value_t = 1)]
         hold: usize,
+        /// Takes each upload at the pace of a network.
+        #[arg(long)]
+        throttled: bool,
     },
     /// The same proxy without a sandbox.
     #[command(hide = true)]
@@ -137,7 +141,7 @@ fn main() -> ExitCode {
             write,
         } => count::run(&loadlock, &reference, &scratch, write),
         Command::Table { results, page, check } => table::run(&results, &page, check),
-        Command::Sink { hold } => sink::run(hold),
+        Command::Sink { hold, throttled } => sink::run(hold, throttled),
         Command::Proxy { upstream, log } => proxy::run(&upstream, &log),
     };
     match done {

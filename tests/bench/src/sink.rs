@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 
-use crate::{Result, dav, failed};
+use crate::{Result, dav, failed, throttled};
 
 /// Bytes of a form in which the head of its last part must end.
 const HEAD: usize = 8 << 10;
@@ -23,11 +23,12 @@ struct Sink {
     ids: AtomicU64,
     dav: dav::Entries,
     hold: Barrier,
+    throttled: bool,
 }
 
 /// Serves until the process is killed. One thread: it stands for a vendor, not for a competitor for this machine's
 /// cores.
-pub(crate) fn run(hold: usize) -> Result<()> {
+pub(crate) fn run(hold: usize, throttled: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,6 +41,7 @@ pub(crate) fn run(hold: usize) -> Result<()> {
             ids: AtomicU64::new(0),
             dav: dav::Entries::default(),
             hold: Barrier::new(hold),
+            throttled,
         });
         loop {
             let (stream, _) = listener.accept().await.map_err(failed("accept"))?;
@@ -62,7 +64,7 @@ async fn answer(sink: Arc<Sink>, request: Request<Incoming>) -> std::result::Res
     }
     let id = path.rsplit('/').next().unwrap_or_default().to_owned();
     let (status, body) = match *request.method() {
-        Method::POST => match take(request).await {
+        Method::POST => match take(request, sink.throttled).await {
             Ok((bytes, filename)) => {
                 sink.hold.wait().await;
                 let number = sink.ids.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +98,7 @@ fn bytes_of(id: &str) -> u64 {
 }
 
 /// Reads a form whose last part is the file; answers the file's bytes and name.
-async fn take(request: Request<Incoming>) -> Result<(u64, String)> {
+async fn take(request: Request<Incoming>, slow: bool) -> Result<(u64, String)> {
     let kind = request.headers().get(http::header::CONTENT_TYPE);
     let boundary = kind
         .and_then(|kind| kind.to_str().ok()?.split("boundary=").nth(1))
@@ -104,12 +106,16 @@ async fn take(request: Request<Incoming>) -> Result<(u64, String)> {
         .ok_or("no boundary")?;
     let mut body = request.into_body();
     let (mut head, mut total) = (Vec::new(), 0u64);
+    let began = tokio::time::Instant::now();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| error.to_string())?;
         let Some(data) = frame.data_ref() else {
             continue;
         };
         total += data.len() as u64;
+        if slow {
+            tokio::time::sleep_until(began + throttled::due(total)).await;
+        }
         let room = HEAD.saturating_sub(head.len());
         head.extend_from_slice(&data[..data.len().min(room)]);
     }

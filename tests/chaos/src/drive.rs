@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
 use loadlock::{Body, Event, File, Gateway, Principal, Source, Target, UploadRequest};
-use loadlock_gateway::{Clock, ErrorCode};
+use loadlock_gateway::{ArrivalWriter, Clock, ErrorCode};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -116,7 +116,14 @@ impl Shared {
         let name = format!("file-{}.{}", planned.index, planned.content.extension);
         let content = planned.content.generate();
         let path = self.files.join(&name);
+        let mut writing = None;
         let source = match planned.by {
+            By::Arriving => {
+                let arrived = self.gateway.arrive(&self.who, name.clone(), None, content.len() as u64);
+                let (arrival, writer) = arrived.map_err(|error| error.to_string())?;
+                writing = Some((writer, body(&name, content)));
+                Source::Arriving(arrival)
+            }
             By::Body => Source::Body(body(&name, content)),
             By::Path => {
                 std::fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -142,7 +149,12 @@ impl Shared {
             }
         };
         let started = self.clock.now().get();
-        let end = self.gateway.upload(&self.who, request, &progress).await;
+        let coming = async {
+            if let Some((writer, body)) = writing {
+                come(writer, body).await;
+            }
+        };
+        let (end, ()) = tokio::join!(self.gateway.upload(&self.who, request, &progress), coming);
         let ended = self.clock.now().get();
         if planned.by == By::Path {
             std::fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -171,6 +183,18 @@ impl Shared {
 }
 
 /// Bytes as a request body, in pieces.
+/// Writes a body that is sent on meanwhile. If it cannot be written, its upload says why.
+async fn come(mut writer: ArrivalWriter, mut body: Body) {
+    while let Some(Ok(chunk)) = body.stream.next().await {
+        if let Err(error) = writer.write(chunk).await {
+            writer.fail(error);
+            return;
+        }
+    }
+    // As above.
+    let _ = writer.finish().await;
+}
+
 pub(crate) fn body(name: &str, content: Vec<u8>) -> Body {
     let content = bytes::Bytes::from(content);
     let starts = (0..content.len()).step_by(64 << 10);

@@ -23,6 +23,8 @@ pub(crate) enum Aim {
 pub(crate) enum By {
     /// As a request body, through the spool.
     Body,
+    /// As a request body that is sent on while it arrives.
+    Arriving,
     /// As a path beneath a grant.
     Path,
 }
@@ -83,7 +85,11 @@ pub(crate) fn plan(seed: u64, uploads: usize, vendors: [&'static str; 2]) -> Vec
             73..95 => Aim::Pinned(vendors[1]),
             _ => Aim::Local,
         };
-        let by = if random.random_bool(0.5) { By::Body } else { By::Path };
+        let by = match random.random_bool(0.5) {
+            true if index % 2 == 0 => By::Arriving,
+            true => By::Body,
+            false => By::Path,
+        };
         let fresh = Content {
             number: random.random(),
             bytes: size(&mut random),

@@ -119,6 +119,7 @@ impl<'a> Case<'a> {
                 .then(|| self.scenario.shops.first().copied().unwrap_or("local").to_owned()),
             path: stage.file.clone(),
             body: self.scenario.body,
+            arriving: self.scenario.arriving,
             key: self.scenario.key.then(|| "key".to_owned()),
             given_up: false,
         }

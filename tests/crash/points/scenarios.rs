@@ -14,6 +14,8 @@ pub(crate) struct Scenario {
     pub(crate) before: Before,
     pub(crate) act: Act,
     pub(crate) body: bool,
+    /// Which is sent on while it arrives.
+    pub(crate) arriving: bool,
     /// Too large a body to stay in memory.
     pub(crate) large: bool,
     pub(crate) key: bool,
@@ -74,6 +76,7 @@ impl Scenario {
             before: Before::Nothing,
             act,
             body: false,
+            arriving: false,
             large: false,
             key: false,
             during: None,
@@ -102,6 +105,11 @@ impl Scenario {
     fn body(mut self) -> Self {
         self.body = true;
         self
+    }
+
+    fn arriving(mut self) -> Self {
+        self.arriving = true;
+        self.large()
     }
 
     fn large(mut self) -> Self {
@@ -171,6 +179,17 @@ pub(crate) fn all() -> Vec<Scenario> {
         ..body
     };
     all.push(large.large().power());
+    for (answer, faults) in [
+        ("accepts", vec![]),
+        ("breaks off once", vec![Fault::ResetMiddle { after_bytes: 100_000 }]),
+        ("stores and the answer is lost", vec![Fault::ResetAfter]),
+    ] {
+        let name = format!("a body that arrives, kimi {answer}");
+        let one = Scenario::new(name, &[BY_MARK], Act::Upload).faults(Operation::Create, &faults);
+        all.push(one.arriving());
+    }
+    all.push(Scenario::new("a body that arrives, zai", &[NOT_AT_ALL], Act::Upload).arriving());
+    all.push(Scenario::new("a body that arrives, local", &[], Act::Upload).arriving());
     all.push(
         Scenario::new("the next provider", &[BY_MARK, "openai"], Act::Upload)
             .faults(Operation::Create, &vec![Fault::status(503); 3]),

@@ -52,6 +52,9 @@ pub struct Upload {
     pub path: PathBuf,
     /// As a request body, through the spool.
     pub body: bool,
+    /// And is sent on while it arrives.
+    #[serde(default)]
+    pub arriving: bool,
     pub key: Option<String>,
     /// The caller gives up once all bytes have gone out.
     pub given_up: bool,
@@ -145,7 +148,13 @@ pub async fn open(config: &Path) -> Result<(Gateway, Principal), Error> {
 /// The gateway's.
 pub async fn upload(gateway: &Gateway, who: &Principal, upload: &Upload) -> Result<Said, Error> {
     let name = upload.path.file_name().unwrap().to_string_lossy().into_owned();
-    let source = if upload.body {
+    let mut writing = None;
+    let source = if upload.arriving {
+        let bytes = std::fs::read(&upload.path).unwrap();
+        let (arrival, writer) = gateway.arrive(who, name, None, bytes.len() as u64)?;
+        writing = Some((writer, bytes));
+        Source::Arriving(arrival)
+    } else if upload.body {
         let bytes = std::fs::read(&upload.path).unwrap();
         let chunks: Vec<_> = bytes
             .chunks(16 << 10)
@@ -172,7 +181,18 @@ pub async fn upload(gateway: &Gateway, who: &Principal, upload: &Upload) -> Resu
         cancel: request.cancel.clone(),
     };
     let progress: &dyn Progress = if upload.given_up { &gives_up } else { &Silent };
-    let file = gateway.upload(who, request, progress).await?;
+    let arriving = async {
+        let Some((mut writer, bytes)) = writing else {
+            return Ok(());
+        };
+        for chunk in bytes.chunks(16 << 10) {
+            writer.write(bytes::Bytes::copy_from_slice(chunk)).await?;
+        }
+        writer.finish().await
+    };
+    let (file, arrived) = tokio::join!(gateway.upload(who, request, progress), arriving);
+    arrived?;
+    let file = file?;
     Ok(Said::Stored {
         id: file.id,
         remote_id: file.remote_id,

@@ -86,10 +86,12 @@ async fn stream(gateway: &Gateway, who: &Principal, load: Stream) {
                 }
                 let provider = &load.providers[random.random_range(0..load.providers.len())];
                 let path = load.files[random.random_range(0..load.files.len())].clone();
+                let body = random.random::<f64>() < 0.4;
                 let one = loadlock_crash::Upload {
                     provider: Some(provider.clone()),
                     path,
-                    body: random.random::<f64>() < 0.3,
+                    body,
+                    arriving: body && random.random::<bool>(),
                     key: None,
                     given_up: false,
                 };

@@ -1,4 +1,5 @@
-//! Three gateways as processes, under load with equal content: one is killed, and the database is restarted meanwhile.
+//! Three gateways as processes, 5 ms from their ledger and under load with equal content: one is killed, the database is
+//! restarted and frozen, the server in front of it is restarted, and answers are lost.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,25 +9,26 @@ use std::time::Duration;
 use loadlock_served::{Client, Place};
 use loadlock_tests::{KEY, Shop};
 
+use super::line::Line;
 use super::servers::Servers;
 use super::site::until;
 use crate::place::{service_key, variable};
 
 /// Contents that every gateway is given.
-const CONTENTS: usize = 60;
+const CONTENTS: usize = 150;
 /// Clients of one gateway.
 const CLIENTS: usize = 2;
 
 /// File ids that were answered, with their contents.
 type Promised = Arc<Mutex<BTreeMap<String, usize>>>;
 
-fn place(shop: &Shop, servers: &Servers, gateway_url: &str) -> Place {
+fn place(shop: &Shop, line: &Line, gateway_url: &str) -> Place {
     let scratch = loadlock_tests::cache();
     let mut place = Place::new(&variable("LEDGER_LOADLOCK"), scratch.to_str().unwrap());
     place.env("VENDOR_KEY", KEY);
     place.env("LEDGER_KEY", &service_key());
     let (base, egress) = (shop.upstream.base_url(), shop.egress());
-    let url = format!("http://127.0.0.1:{}", servers.port);
+    let url = format!("http://{}", line.address);
     place.configure(&format!(
         "[providers.kimi]\ncomponent = \"builtin:kimi\"\naccount = \"shared\"\n\
          settings = {{ base_url = \"{base}\" }}\n{egress}\n\
@@ -54,10 +56,14 @@ async fn load(client: Client, promised: Promised, answered: Arc<AtomicUsize>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_books_of_three_gateways_balance_after_a_kill_and_a_restart_of_the_database() {
-    let servers = Servers::start().await;
+async fn the_books_of_three_gateways_balance_whatever_happens_to_the_ledger() {
+    let mut servers = Servers::start().await;
     let shop = Shop::kimi().await;
-    let places = [(); 3].map(|()| place(&shop, &servers, "https://unused.example"));
+    let mut lines = Vec::new();
+    for _ in 0..3 {
+        lines.push(Line::as_far_as(servers.port, Duration::from_millis(5)).await);
+    }
+    let places = [0, 1, 2].map(|number| place(&shop, &lines[number], "https://unused.example"));
     let (mut served, mut tokens) = (Vec::new(), Vec::new());
     for place in &places {
         tokens.push(place.token("acme", &["read", "write", "delete"]).await);
@@ -78,8 +84,25 @@ async fn the_books_of_three_gateways_balance_after_a_kill_and_a_restart_of_the_d
     })
     .await;
     served.pop().unwrap().kill().await;
-    until("the load goes on", async || answered.load(Ordering::Relaxed) >= all / 4).await;
+    // The killed one's clients get no further: what is left is two thirds.
+    let goes_on = async |share: usize| {
+        let wanted = all / 6 + (all * 2 / 3 - all / 6) * share / 10;
+        until("the load goes on", async || answered.load(Ordering::Relaxed) >= wanted).await;
+    };
+    goes_on(1).await;
     servers.restart();
+    goes_on(3).await;
+    for line in &lines[..2] {
+        line.lose("begin_many", 3);
+        line.lose("end_many", 3);
+    }
+    goes_on(5).await;
+    servers.freeze();
+    // Without a ledger that answers.
+    goes_on(6).await;
+    servers.thaw();
+    goes_on(7).await;
+    servers.restart_rest().await;
     // Clients of the killed gateway saw their connections break.
     drop(tasks.pop());
     for task in tasks.into_iter().flatten() {
@@ -115,6 +138,25 @@ async fn the_books_of_three_gateways_balance_after_a_kill_and_a_restart_of_the_d
         client.get(&format!("/v1/files/{id}")).await.expect(200);
     }
     assert_eq!(back.stop().await, Some(0));
+    // One file for each promise, and one remote file for each content.
+    let files = servers
+        .ask("select count(*) from loadlock.files")
+        .trim()
+        .parse::<usize>()
+        .unwrap();
+    assert!(files >= promised.len(), "{files} of {}", promised.len());
+    let twice = "select count(*) from loadlock.remote_files group by sha256 having count(*) > 1";
+    assert_eq!(servers.ask(twice), "");
+    let wrong = "select 1 from loadlock.remote_files as r where reference_count <> (select coalesce(sum(files), 0)
+        from loadlock.claims as c where c.account = r.account and c.remote_id = r.remote_id)
+        union all select 1 where (select count(*) from loadlock.files) <> (select sum(files) from loadlock.totals where scope = 'all')";
+    assert_eq!(servers.ask(wrong), "");
+    assert_eq!(
+        servers
+            .ask("select deadlocks from pg_stat_database where datname = 'postgres'")
+            .trim(),
+        "0"
+    );
     for place in &places {
         let (status, sheet) = place.run(&["fsck"]).await;
         assert_eq!(status, 0, "{sheet:?}");
@@ -138,10 +180,8 @@ async fn the_books_of_three_gateways_balance_after_a_kill_and_a_restart_of_the_d
 async fn an_unfinished_upload_is_asked_for_elsewhere() {
     let servers = Servers::start().await;
     let shop = Shop::kimi().await;
-    let places = [
-        place(&shop, &servers, "https://one.example/"),
-        place(&shop, &servers, ""),
-    ];
+    let line = Line::to(servers.port).await;
+    let places = [place(&shop, &line, "https://one.example/"), place(&shop, &line, "")];
     let (mut served, mut clients) = (Vec::new(), Vec::new());
     for place in &places {
         let token = place.token("acme", &["read", "write", "delete"]).await;

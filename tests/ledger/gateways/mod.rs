@@ -10,3 +10,5 @@ mod model;
 mod quotas;
 mod servers;
 mod site;
+mod trips;
+mod unheard;

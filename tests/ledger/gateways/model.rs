@@ -1,5 +1,6 @@
 //! The database decides about leases as the model does that was checked exhaustively (`tests/ledger/lease`).
 
+use loadlock_sandbox::batches::{Batches, Beginning, Begun, Ended, Ending};
 use loadlock_sandbox::coordination::{Acquired, Attempt, Coordination, Leased};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 use proptest::prelude::*;
@@ -55,7 +56,78 @@ fn file(case: usize, id: u8) -> String {
     format!("file-{case}-{id}")
 }
 
-async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
+/// The ledger as gateways call it: the first one thing at a time, as those of the version before; the others in batches.
+struct Both {
+    one: Coordination,
+    many: Batches,
+}
+
+/// Those that speak as before.
+const BEFORE: u8 = 0;
+
+impl Both {
+    async fn acquire(&self, case: usize, gateway: u8, attempt: Attempt, instead: Option<String>) -> Acquired {
+        let name = name(case, gateway);
+        if gateway == BEFORE {
+            let answer = self.one.acquire(name, LEASE_MS, attempt, None, instead).await;
+            return answer.unwrap().unwrap();
+        }
+        let item = Beginning {
+            attempt,
+            limits: None,
+            instead,
+            places: Vec::new(),
+            terms: None,
+            now_ms: 1,
+        };
+        // Asked twice: the first answer is lost.
+        let first = self.many.begin_many(name.clone(), LEASE_MS, vec![item.clone()]).await;
+        let again = self.many.begin_many(name, LEASE_MS, vec![item]).await.unwrap().unwrap();
+        assert_eq!(first.unwrap().unwrap(), again);
+        match again.into_iter().next().unwrap().unwrap().begun {
+            Begun::Granted { fence, .. } => Acquired::Granted(fence),
+            Begun::Held(holder) => Acquired::Held(holder),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn end(&self, case: usize, gateway: u8, items: Vec<Ending>) -> Vec<Ended> {
+        let ended = self.many.end_many(name(case, gateway), items).await.unwrap().unwrap();
+        ended.into_iter().map(Result::unwrap).collect()
+    }
+
+    async fn ended(&self, case: usize, gateway: u8, id: String, lease_only: bool) {
+        if gateway == BEFORE {
+            let ended = self.one.ended(name(case, gateway), vec![id], lease_only);
+            ended.await.unwrap().unwrap();
+        } else {
+            let ending = if lease_only {
+                Ending::Unled(id)
+            } else {
+                Ending::Over(id)
+            };
+            self.end(case, gateway, vec![ending]).await;
+        }
+    }
+
+    async fn record(&self, case: usize, gateway: u8, record: FileRecord) -> Leased {
+        if gateway == BEFORE {
+            let answer = self.one.record_leased(name(case, gateway), vec![record]).await;
+            return answer.unwrap().unwrap().remove(0);
+        }
+        match self
+            .end(case, gateway, vec![Ending::Record(Box::new(record))])
+            .await
+            .remove(0)
+        {
+            Ended::Recorded(outcome) => outcome,
+            other @ Ended::Done(_) => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn run(both: &Both, schema: &str, case: usize, steps: &[Step]) {
+    let ledger = &both.one;
     let mut model = Lease::default();
     let mut next = 0;
     for (at, step) in steps.iter().enumerate() {
@@ -72,10 +144,8 @@ async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
                     entry: "entry".into(),
                 };
                 let seized = instead.map(|id| file(case, id));
-                let answer = ledger
-                    .acquire(name(case, gateway), LEASE_MS, attempt, None, seized)
-                    .await;
-                match (answer.unwrap().unwrap(), model.acquire(gateway, next, instead)) {
+                let answer = both.acquire(case, gateway, attempt, seized).await;
+                match (answer, model.acquire(gateway, next, instead)) {
                     (Acquired::Granted(_), Wanted::Granted(_)) => {}
                     (
                         Acquired::Held(holder),
@@ -93,8 +163,7 @@ async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
                 }
             }
             Step::Ended(gateway, id, lease_only) => {
-                let ended = ledger.ended(name(case, gateway), vec![file(case, id)], lease_only);
-                ended.await.unwrap().unwrap();
+                both.ended(case, gateway, file(case, id), lease_only).await;
                 model.ended(gateway, id, lease_only);
             }
             Step::TakeOver(gateway) => {
@@ -122,13 +191,13 @@ async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
                     created_at_ms: 1,
                     expires_at_ms: None,
                 };
-                let answer = ledger.record_leased(name(case, gateway), vec![record]).await;
+                let answer = both.record(case, gateway, record).await;
                 let wanted = match model.record(gateway, id, remote) {
                     Kept::Inserted => Leased::Done(Recorded::Inserted),
                     Kept::Existing => Leased::Done(Recorded::Existing),
                     Kept::Fenced => Leased::Fenced,
                 };
-                assert_eq!(answer.unwrap().unwrap(), [wanted], "{context}");
+                assert_eq!(answer, wanted, "{context}");
             }
             Step::Expire(gateway) => {
                 place::sql(&format!(
@@ -163,7 +232,10 @@ async fn run(ledger: &Coordination, schema: &str, case: usize, steps: &[Step]) {
 fn the_database_decides_as_the_model_does() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let schema = place::schema();
-    let ledger = runtime.block_on(place::coordination(&schema));
+    let ledger = Both {
+        one: runtime.block_on(place::coordination(&schema)),
+        many: runtime.block_on(place::batches(&schema)),
+    };
     let cases = std::sync::atomic::AtomicUsize::new(0);
     let config = Config {
         cases: 24,

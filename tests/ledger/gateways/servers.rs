@@ -68,11 +68,14 @@ impl Servers {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let database = format!(
-            "postgresql://authenticator@localhost/postgres?host={}",
-            dir.path().display()
-        );
-        let rest = Command::new(variable("LEDGER_POSTRUST"))
+        let rest = Self::serve(dir.path(), port);
+        listens(port).await;
+        Self { dir, rest, port }
+    }
+
+    fn serve(dir: &Path, port: u16) -> Child {
+        let database = format!("postgresql://authenticator@localhost/postgres?host={}", dir.display());
+        Command::new(variable("LEDGER_POSTRUST"))
             .envs([
                 ("DATABASE_URL", database.as_str()),
                 ("PGRST_SERVER_HOST", "127.0.0.1"),
@@ -86,12 +89,39 @@ impl Servers {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
-        super::site::until("the REST interface listens", async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
-        Self { dir, rest, port }
+            .unwrap()
+    }
+
+    /// Kills the REST interface, and starts another in its place.
+    pub async fn restart_rest(&mut self) {
+        self.rest.kill().unwrap();
+        self.rest.wait().unwrap();
+        self.rest = Self::serve(self.dir.path(), self.port);
+        listens(self.port).await;
+    }
+
+    /// Stops every process of the database where it is: connections stay, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let file = std::fs::read_to_string(self.dir.path().join("data/postmaster.pid")).unwrap();
+        let first = file.lines().next().unwrap().to_owned();
+        // The first before its children: it must not start another meanwhile.
+        done(Command::new("kill").args([signal, &first]));
+        for child in children(&first) {
+            // One may have ended since.
+            let _ = Command::new("kill")
+                .args([signal, &child])
+                .stderr(Stdio::null())
+                .status();
+        }
     }
 
     /// Ends the database as a power loss would, and starts it again.
@@ -138,8 +168,32 @@ impl Servers {
     }
 }
 
+async fn listens(port: u16) {
+    super::site::until("the REST interface listens", async || {
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+    })
+    .await;
+}
+
+/// Processes that a process started.
+fn children(parent: &str) -> Vec<String> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let names = all.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_child = |id: &String| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // What follows the name, which stands in brackets and may hold anything: state, then parent.
+        let after = stat.rsplit(')').next().unwrap_or_default();
+        after.split_whitespace().nth(1) == Some(parent)
+    };
+    names
+        .filter(|name| name.parse::<u32>().is_ok())
+        .filter(is_child)
+        .collect()
+}
+
 impl Drop for Servers {
     fn drop(&mut self) {
+        self.thaw();
         let _ = self.rest.kill();
         let _ = self.rest.wait();
         Self::control(self.dir.path(), "stop");

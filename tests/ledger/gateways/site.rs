@@ -26,7 +26,7 @@ pub struct Place {
 }
 
 /// How much faster than real time leases, beats and breakers run.
-const SCALE: u32 = 4;
+pub const SCALE: u32 = 4;
 
 impl Site {
     pub async fn new() -> Self {
@@ -44,13 +44,23 @@ impl Site {
 
     /// A gateway's place, with further configuration.
     pub async fn place(&self, more: &str) -> Place {
-        let line = Line::to(self.port).await;
+        self.place_at(more, Duration::ZERO).await
+    }
+
+    /// The same, so far from the ledger.
+    pub async fn place_at(&self, more: &str, round_trip: Duration) -> Place {
+        self.place_with(more, round_trip, Clock::scaled(SCALE)).await
+    }
+
+    /// The same, with a clock of its own.
+    pub async fn place_with(&self, more: &str, round_trip: Duration, clock: Clock) -> Place {
+        let line = Line::as_far_as(self.port, round_trip).await;
         let world = self.shop.join(World::new());
         let key = world.path("outside").join("ledger.key");
         std::fs::write(&key, place::service_key()).unwrap();
         let (url, key) = (format!("http://{}", line.address), key.display());
         let schema = &self.schema;
-        let world = world.clock(Clock::scaled(SCALE)).config(&format!(
+        let world = world.clock(clock).config(&format!(
             "{more}\n[tracker]\ncomponent = \"builtin:tracker-supabase\"\n\
              settings = {{ url = \"{url}\", schema = \"{schema}\" }}\n\
              egress = [{{ url = \"{url}/rpc\", methods = [\"POST\"], private = true }}]\n\

@@ -2,7 +2,8 @@
 //! breadth first.
 //!
 //! Gateway `g` uploads file `g`; what it stores is remote file `g`. A gateway that takes no further step is one that
-//! was killed; one whose lease lapsed and that goes on was cut off. Fences are left out of what makes two states equal,
+//! was killed; one whose lease lapsed and that goes on was cut off. An answer may be lost after the ledger did what was
+//! asked: the gateway goes on as if it had not been asked, or asks again. Fences are left out of what makes two states equal,
 //! or there would be no end of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -48,10 +49,16 @@ enum Event {
     Acquire(GatewayId),
     /// As [`Event::Acquire`], and the lease of one that is gone is taken away.
     Seize(GatewayId),
+    /// As [`Event::Acquire`], and the answer is lost: it goes without.
+    AcquireUnheard(GatewayId),
     GoWithout(GatewayId),
     Look(GatewayId),
+    /// As [`Event::Look`], and the answer is lost: it goes on as if nothing was found.
+    LookUnheard(GatewayId),
     Store(GatewayId),
     Record(GatewayId),
+    /// As [`Event::Record`], and the answer is lost: it is asked again.
+    RecordUnheard(GatewayId),
     Lapse(GatewayId),
     TakeOver(GatewayId),
     Settle(GatewayId, FileId),
@@ -65,11 +72,12 @@ impl World {
                 Step::Idle => vec![
                     Event::Acquire(gateway),
                     Event::Seize(gateway),
+                    Event::AcquireUnheard(gateway),
                     Event::GoWithout(gateway),
                 ],
-                Step::Begun => vec![Event::Look(gateway)],
+                Step::Begun => vec![Event::Look(gateway), Event::LookUnheard(gateway)],
                 Step::Cleared => vec![Event::Store(gateway)],
-                Step::Accepted => vec![Event::Record(gateway)],
+                Step::Accepted => vec![Event::Record(gateway), Event::RecordUnheard(gateway)],
                 Step::Done => vec![],
             });
             if self.lapses < LAPSES && self.lease.alive.contains(&gateway) {
@@ -89,7 +97,18 @@ impl World {
                 let leader = self.lease.leader().map(|(id, _)| id);
                 self.begin(gateway, leader);
             }
+            Event::AcquireUnheard(gateway) => {
+                self.lease.acquire(gateway, gateway, None);
+                self.step(gateway, Step::Begun);
+            }
             Event::GoWithout(gateway) => self.step(gateway, Step::Begun),
+            Event::LookUnheard(gateway) => {
+                self.lease.reference(gateway);
+                self.step(gateway, Step::Cleared);
+            }
+            Event::RecordUnheard(gateway) => {
+                self.lease.record(gateway, gateway, gateway);
+            }
             Event::Look(gateway) => match self.lease.reference(gateway) {
                 Some(_) => {
                     self.lease.ended(gateway, gateway, false);

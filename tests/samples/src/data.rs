@@ -161,6 +161,45 @@ fn tables() -> Vec<Sample> {
             "application/octet-stream",
         ),
         taken("values.bin", noise(b"\0\x02", 64), "application/octet-stream"),
+        taken(
+            "sheet.wk1",
+            padded(b"\0\0\x02\0\x06\x04\x06\0\x08", 64),
+            "application/octet-stream",
+        ),
+        taken(
+            "icons.bin",
+            noise(b"\0\0\x02\0\x2A\x7F", 64),
+            "application/octet-stream",
+        ),
+        taken(
+            "icon.bin",
+            noise(b"\0\0\x01\0\x01\0\x10\x10\0\x07", 64),
+            "application/octet-stream",
+        ),
+        taken("bm.bin", noise(b"BM\x01", 64), "application/octet-stream"),
+        taken("pcx.bin", noise(b"\x0A\x05\x01\x07", 128), "application/octet-stream"),
+        taken("aac.bin", noise(b"\xFF\xF1\xFF\0\0\0", 64), "application/octet-stream"),
+        taken("compress.bin", noise(b"\x1F\x9D\0", 64), "application/octet-stream"),
+        taken("bz.bin", noise(b"BZh\0", 64), "application/octet-stream"),
+        taken("basic.bin", noise(b"\x01\x08\0", 64), "application/octet-stream"),
+        taken("swf.bin", noise(b"CWS\xF0", 64), "application/octet-stream"),
+        taken("jpeg.bin", noise(b"\xFF\xD8\xFF\0", 64), "application/octet-stream"),
+        taken("p6.bin", noise(b"P6\n\0\xFF", 64), "application/octet-stream"),
+        taken(
+            "app.aab",
+            zip(&[("BundleConfig.pb", b"\0"), ("base/manifest/AndroidManifest.xml", b"\0")]),
+            "application/zip",
+        ),
+        taken(
+            "letter.pages",
+            zip(&[("Index/Document.iwa", b"\0")]),
+            "application/vnd.apple.pages",
+        ),
+        taken(
+            "sums.numbers",
+            zip(&[("Index/Document.iwa", b"\0")]),
+            "application/vnd.apple.numbers",
+        ),
         taken("values.csv", padded(b"MZ;1;2\r\n\xE9", 64), "application/octet-stream"),
     ]
 }

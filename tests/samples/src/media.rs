@@ -14,6 +14,9 @@ fn pictures() -> Vec<Sample> {
         b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x02\0\0\0\x02\0\0\0\x01\0\x18\0",
         70,
     );
+    let targa = noise(b"\0\0\x02\0\0\0\0\0\0\0\0\0\x04\0\x04\0\x18\x20", 48);
+    let mut pcx = padded(b"\x0A\x05\x01\x08\0\0\0\0\x03\0\x03\0\x48\0\x48\0", 140);
+    pcx[65] = 3;
     let tiff = padded(b"II*\0\x08\0\0\0\x01\0\0\x01\x03\0\x01\0\0\0\x01\0\0\0", 60);
     let brand = |brand: &[u8]| noise([b"\0\0\0\x18ftyp", brand, b"\0\0\0\0mif1", brand].concat(), 64);
     vec![
@@ -37,6 +40,19 @@ fn pictures() -> Vec<Sample> {
             padded(b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0", 70),
             "image/vnd.microsoft.icon",
         ),
+        taken(
+            "a.cur",
+            padded(b"\0\0\x02\0\x01\0\x20\x20\0\0\x07\0\x04\0\xA8\x10\0\0\x16\0\0\0", 70),
+            "image/vnd.microsoft.icon",
+        ),
+        taken("a.tga", &targa, "image/x-tga"),
+        taken("targa", &targa, "image/x-tga"),
+        taken(
+            "grey.tga",
+            noise(b"\0\0\x0B\0\0\0\0\0\0\0\0\0\x04\0\x04\0\x08\0", 48),
+            "image/x-tga",
+        ),
+        taken("a.pcx", &pcx, "image/x-pcx"),
         taken("a.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "image/svg+xml"),
         taken(
             "b.svg",

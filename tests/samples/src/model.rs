@@ -1,4 +1,4 @@
-use crate::{Sample, compound, noise, padded, taken};
+use crate::{Sample, compound, noise, padded, taken, zip};
 
 pub(crate) fn samples() -> Vec<Sample> {
     vec![
@@ -30,6 +30,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             ),
             "model/stl",
         ),
+        taken(
+            "words.stl",
+            padded(b"solid made by a program that writes binary", 184),
+            "model/stl",
+        ),
         taken("part.obj", "# a cube\nv 0 0 0\nf 1 2 3\n", "model/obj"),
         taken("part.ply", "ply\nformat ascii 1.0\nelement vertex 8\n", "text/plain"),
         taken(
@@ -53,6 +58,7 @@ pub(crate) fn samples() -> Vec<Sample> {
             noise(b"BLENDER-v305REND\x20\0\0\0\0\0\0\0", 64),
             "application/x-blender",
         ),
+        taken("scene.usdz", zip(&[("scene.usdc", b"PXR-USDC")]), "model/vnd.usdz+zip"),
         taken(
             "house.skp",
             padded(

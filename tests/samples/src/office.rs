@@ -169,9 +169,13 @@ fn packages() -> Vec<Sample> {
         taken(
             "deck.pages",
             zip(&[("Index/Document.iwa", b"\0"), ("preview.jpg", b"")]),
-            "application/zip",
+            "application/vnd.apple.pages",
         ),
-        taken("talk.key", zip(&[("Index/Document.iwa", b"\0")]), "application/zip"),
+        taken(
+            "talk.key",
+            zip(&[("Index/Document.iwa", b"\0")]),
+            "application/vnd.apple.keynote",
+        ),
         taken(
             "place.kmz",
             zip(&[("doc.kml", b"<kml/>")]),

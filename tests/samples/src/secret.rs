@@ -89,10 +89,48 @@ fn keys() -> Vec<Sample> {
         refused("dump.bin", [&b"\0\x01\x02\0"[..], plain.as_bytes()].concat(), CONTENT),
         secret("key.json", &account(&escaped)),
         secret("line.jsonl", &line(&account(&escaped))),
-        secret("short.json", &account("-----BEGIN PRIVATE KEY-----\\n...")),
         secret(
             "adc.json",
             "{\"client_id\": \"a\", \"refresh_token\": \"1//0abcdefghijk\", \"type\": \"authorized_user\"}",
+        ),
+        secret(
+            "jwk.json",
+            "{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\",\"kid\":\"1\"}",
+        ),
+        secret(
+            "keys.json",
+            "{\"keys\": [{\"kty\": \"RSA\", \"e\": \"AQAB\"}, {\"d\": \"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\", \
+             \"kty\": \"OKP\"}]}",
+        ),
+        secret(
+            "oct.json",
+            "{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ\"}",
+        ),
+        secret(
+            "cluster.yaml",
+            &format!(
+                "users:\n- user:\n    client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ{}\n",
+                body("o", 99, "")
+            ),
+        ),
+        secret(
+            "tls.yaml",
+            &format!(
+                "data:\n  tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tC{}\n",
+                body("k", 99, "")
+            ),
+        ),
+        secret(
+            "docker.json",
+            "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYXNzd29yZA==\"}}}",
+        ),
+        secret(
+            "client.json",
+            "{\"installed\":{\"client_id\":\"1.apps\",\"client_secret\":\"GOCSPX-abcdefghijklmnopqrstuvwxyz12\"}}",
+        ),
+        secret(
+            "rootkey.csv",
+            &format!("Access key ID,Secret access key\r\nAKIAQ3EGRT7YXW5KLMNO,{aws}\r\n"),
         ),
         secret("a.ini", &format!("[default]\naws_secret_access_key = {aws}\n")),
         secret("b.json", &format!("{{\"SecretAccessKey\": \"{aws}\"}}")),
@@ -207,7 +245,7 @@ fn names() -> Vec<Sample> {
             ("credentials.md", "text/markdown"),
             ("passwords-policy.txt", "text/plain"),
             ("secrets.rst", "text/plain"),
-            ("tokens.py", "text/plain"),
+            ("tokens.py", "text/x-python"),
             ("npmrc.md", "text/markdown"),
             ("keys.csv", "text/csv"),
             ("monkey.txt", "text/plain"),
@@ -217,7 +255,7 @@ fn names() -> Vec<Sample> {
     samples.push(taken(
         "slides.key",
         zip(&[("Index/Document.iwa", b"\0")]),
-        "application/zip",
+        "application/vnd.apple.keynote",
     ));
     samples.push(taken(
         "game.p8",
@@ -244,8 +282,18 @@ fn public() -> Vec<Sample> {
         taken("ca-bundle.crt", &many, ca),
         taken("public.pem", &key, ca),
         taken("pubkey.key", &key, "text/plain"),
-        taken("archive.key", &pgp, "text/plain"),
-        taken("archive.asc", &pgp, "application/pgp-signature"),
+        taken("archive.key", &pgp, "application/pgp-keys"),
+        taken("archive.asc", &pgp, "application/pgp-keys"),
+        taken(
+            "letter.asc",
+            pem("PGP MESSAGE", "hQEMA", "\n"),
+            "application/pgp-encrypted",
+        ),
+        taken(
+            "release.asc",
+            pem("PGP SIGNATURE", "iQEzBAAB", "\n"),
+            "application/pgp-signature",
+        ),
         taken(
             "server.csr",
             pem("CERTIFICATE REQUEST", "MIICijCCAXICAQAw", "\n"),
@@ -330,7 +378,7 @@ fn mentions() -> Vec<Sample> {
         text(
             "f.py",
             "if line == \"-----BEGIN PRIVATE KEY-----\":\n    break\n",
-            plain,
+            "text/x-python",
         ),
         text(
             "g.js",
@@ -393,6 +441,46 @@ fn mentions() -> Vec<Sample> {
         text(
             "t.md",
             "Set `AWS_SECRET_ACCESS_KEY` and `AWS_ACCESS_KEY_ID`.\n",
+            "text/markdown",
+        ),
+        text(
+            "account.json",
+            &account("-----BEGIN PRIVATE KEY-----\\n...\\n-----END PRIVATE KEY-----\\n"),
+            "application/json",
+        ),
+        text(
+            "short.json",
+            &account("-----BEGIN PRIVATE KEY-----\\n..."),
+            "application/json",
+        ),
+        text(
+            "jwks.json",
+            "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM\",\"e\":\"AQAB\"}],\"d\":{}}",
+            "application/json",
+        ),
+        text(
+            "jwk.md",
+            "A private key has `{\"kty\": \"RSA\", \"d\": \"...\"}`.\n",
+            "text/markdown",
+        ),
+        text(
+            "config.json",
+            "{\"auths\": {\"registry.example\": {\"auth\": \"<base64 of name:password>\"}, \"empty.example\": {}}}",
+            "application/json",
+        ),
+        text(
+            "client.md",
+            "The field `\"client_secret\": \"GOCSPX-...\"` is secret.\n",
+            "text/markdown",
+        ),
+        text(
+            "columns.csv",
+            "Access key ID,Secret access key\nAKIAIOSFODNN7EXAMPLE,see the vault\n",
+            "text/csv",
+        ),
+        text(
+            "cluster.md",
+            "`client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQo...` is the key.\n",
             "text/markdown",
         ),
         text("u.txt", "password: see the vault. private_key: none. token=\n", plain),

@@ -1,6 +1,8 @@
 //! OpenAI's Files and Uploads API, asked of the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod cut_through;
+mod cut_through_tus;
 mod files;
 mod forms;
 mod orders;

@@ -7,7 +7,7 @@ use wasip2::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
     OutgoingRequest, Scheme,
 };
-use wasip2::io::poll::Pollable;
+use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use super::codes::{lost, of_code, of_stream};
@@ -24,6 +24,9 @@ const WRITE_BYTES: usize = 4_096;
 
 /// Splices without a byte after which a stream counts as ended. A host may return nothing now and then, not for ever.
 const IDLE_SPLICES: u32 = 64;
+
+/// A file of so many bytes is there as soon as it is asked for: waiting for it is not worth a call of the host.
+const AT_HAND: u64 = 64 << 10;
 
 /// Bytes of one read of an answer.
 const READ_BYTES: u64 = 64 << 10;
@@ -134,6 +137,13 @@ impl<'a> Early<'a> {
         }
     }
 
+    /// Waits until there is more to send, or an answer: bytes that have not come yet must not hide it.
+    fn or(&self, more: &Pollable) {
+        if self.outcome.is_none() {
+            poll(&[more, &self.ready]);
+        }
+    }
+
     /// Waits for the answer.
     fn wait(mut self) -> Outcome {
         match self.outcome.take() {
@@ -218,9 +228,13 @@ fn write_bytes(output: &OutputStream, bytes: &[u8], early: &mut Early<'_>) -> Re
 /// Moves the file from host to host, without a copy in the guest.
 fn write_file(output: &OutputStream, file: &FileRange<'_>, early: &mut Early<'_>) -> Result<Sent, Failure> {
     let input = file.stream()?;
+    let more = input.subscribe();
     let mut left = file.bytes();
     let mut idle = 0;
     while left > 0 {
+        if left > AT_HAND {
+            early.or(&more);
+        }
         if early.refuses() {
             return Ok(Sent::CutShort);
         }

@@ -3,7 +3,7 @@
 use crate::glob::{fold, fold_any};
 use crate::search::{self, CLOUD_KEY_LABELS};
 use crate::secret_rules::{OBJECTS, ObjectRule, TEXTS, TextRule};
-use crate::text;
+use crate::{text, tokens};
 use proptest::prelude::*;
 
 /// The rules over the text, line by line.
@@ -16,7 +16,14 @@ fn by_definition(head: &[u8]) -> Option<&'static str> {
     if let Some(rule) = TEXTS.iter().find(|rule| applies(rule, &text)) {
         return Some(rule.what);
     }
-    text.lines().any(is_cloud_key).then_some("a dump of cloud credentials")
+    let bytes = text.as_bytes();
+    if text.lines().any(is_cloud_key) || tokens::holds_key_table(bytes) {
+        return Some("a dump of cloud credentials");
+    }
+    if tokens::holds_private_jwk(bytes) {
+        return Some("a private key");
+    }
+    tokens::holds_registry_auth(bytes).then_some("a registry credential")
 }
 
 /// At every place of the first part, the others on the same line, then what is to follow.
@@ -46,7 +53,8 @@ fn holds_object(rule: &ObjectRule, text: &str) -> bool {
     values("\"type\"").iter().any(|value| value.starts_with(rule.kind))
         && values(rule.secret)
             .iter()
-            .any(|value| value.starts_with(&format!("\"{}", rule.begin)))
+            .filter_map(|value| value.strip_prefix('"'))
+            .any(|value| (rule.is_secret)(value.as_bytes()))
 }
 
 fn is_cloud_key(line: &str) -> bool {
@@ -70,7 +78,8 @@ fn any_piece() -> impl Strategy<Value = Vec<u8>> {
     let parts = TEXTS.iter().flat_map(|rule| rule.parts).copied();
     let objects = OBJECTS
         .iter()
-        .flat_map(|rule| [rule.kind, rule.secret, rule.begin, "\"type\""]);
+        .flat_map(|rule| [rule.kind, rule.secret, "\"type\""])
+        .chain(["1//", "\"kty\":\"EC\",\"d\":\"", "\"auths\":{\"auth\":\""]);
     let parts: Vec<&str> = parts.chain(objects).collect();
     prop_oneof![
         4 => proptest::sample::select(parts).prop_map(|part| part.as_bytes().to_vec()),
@@ -122,7 +131,7 @@ proptest! {
 #[test]
 fn texts_are_searched_for_byte_by_byte() {
     let parts = TEXTS.iter().flat_map(|rule| rule.parts).copied();
-    let objects = OBJECTS.iter().flat_map(|rule| [rule.kind, rule.secret, rule.begin]);
+    let objects = OBJECTS.iter().flat_map(|rule| [rule.kind, rule.secret]);
     for part in parts.chain(objects).chain(CLOUD_KEY_LABELS) {
         assert!(!part.is_empty() && part.is_ascii() && !part.contains(['\n', '\r']));
     }

@@ -40,7 +40,7 @@ fn the_extension_refines_a_family() {
         ("a.svg", b"<?xml version=\"1.0\"?><svg>" as &[u8], "image/svg+xml"),
         ("a.xml", b"<?xml version=\"1.0\"?><a>", "text/xml"),
         ("a.html", b"<!DOCTYPE html><html>", "text/html"),
-        ("a.py", b"#!/usr/bin/env python3\n", "text/plain"),
+        ("a.py", b"#!/usr/bin/env python3\n", "text/x-python"),
         ("a.sh", b"#!/bin/sh\n", "application/x-sh"),
         ("a.ts", b"#!/usr/bin/env node\n", "text/x-typescript"),
     ] {

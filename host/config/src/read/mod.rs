@@ -20,7 +20,7 @@ use source::{FoundValue, Raw, ValueSource};
 use crate::error::{Code, ConfigError, Defect};
 use crate::explain::Explained;
 use crate::origin::Provenance;
-use crate::paths::{MachineFacts, PathKind, Paths, absolute};
+use crate::paths::{LookError, MachineFacts, PathKind, Paths, absolute};
 use crate::settings::{self, SettingKind};
 
 /// Reads settings one after the other and keeps what went wrong.
@@ -202,6 +202,15 @@ impl<'a> ConfigReader<'a> {
         let hint = "Name an existing file; a relative path starts at the configuration's folder.";
         self.fail(key, origin, Defect::new(Code::BadPath, what, hint));
         None
+    }
+
+    /// As [`Self::existing_file`], but whoever needs the file says so if nothing is there: it is one provider's alone.
+    pub(crate) fn file_of_one(&mut self, key: &str, written: &str, origin: &Provenance) -> Option<PathBuf> {
+        let path = self.absolute(written, origin);
+        match self.paths.look(&path) {
+            Err(LookError::Missing) => Some(path),
+            _ => self.existing_file(key, written, origin),
+        }
     }
 
     /// Refuses a second equal name.

@@ -119,6 +119,20 @@ pub static SETTINGS: &[Setting] = &[
              holds as well.",
     },
     Setting {
+        places: &["limits.cut_through"],
+        kind: size(64 * KIB, 64 * TIB),
+        default: Preset::Value("1 MiB"),
+        meaning: "Smallest body that is sent to a provider while it arrives. Smaller ones, and those of which something \
+             has to be known first, are sent once they are whole. `64 TiB` switches it off.",
+    },
+    Setting {
+        places: &["limits.cut_through_idle"],
+        kind: milliseconds(100, HOUR),
+        default: Preset::Value("20s"),
+        meaning: "How long a provider is kept waiting for a client that sends nothing; then the body is taken in whole \
+             and sent again. Below what the vendors wait for.",
+    },
+    Setting {
         places: &[
             "providers.<name>.component",
             "tracker.component",
@@ -199,7 +213,8 @@ pub static SETTINGS: &[Setting] = &[
         kind: SettingKind::Texts,
         default: Preset::Described("none: every check runs"),
         meaning: "Checks to leave out: `empty` (empty files), `mismatch` (content that contradicts the extension), \
-             `secrets` (files that look like credentials).",
+             `secrets` (files that look like credentials, by their name, their folder or their first 8 KiB: a key in \
+             the middle of a long file is not found).",
     },
     Setting {
         places: &["auth.audiences"],

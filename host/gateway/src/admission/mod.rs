@@ -4,6 +4,7 @@
 //! (or spooled by us), is a regular file that Loadlock may read, and has passed the validator.
 
 mod admitted;
+mod arrival;
 mod body;
 mod composed;
 mod digests;
@@ -18,6 +19,8 @@ mod spooled;
 
 pub use admitted::AdmittedFile;
 pub(crate) use admitted::refused;
+pub use arrival::{Arrival, ArrivalFeed, ArrivalWriter};
+pub(crate) use arrival::{ArrivalFacts, arrive, arrive_at};
 pub use body::{Body, ended_early};
 pub(crate) use composed::Composed;
 pub(crate) use digests::Digests;

@@ -7,7 +7,7 @@ use crate::audit::{stranger, whom};
 use crate::error::{Error, ErrorCode, Result};
 use crate::metrics;
 use crate::principal::{Door, Peer, Principal, authenticate};
-use crate::state::failure_limiter::presented_key_id;
+use crate::state::failure_limiter::{FailureAccount, presented_key_id};
 use crate::state::gateway::{Gateway, GatewayState};
 
 impl Gateway {
@@ -28,7 +28,7 @@ impl Gateway {
     pub async fn authenticate_from(&self, door: Door, credential: Option<&str>, peer: Peer) -> Result<Principal> {
         let state = &self.0;
         let limited = door == Door::Network;
-        if limited && let Err(blocked) = state.callers.failures.check(peer.address, credential) {
+        if limited && let Err(blocked) = state.callers.failures.check(FailureAccount::of(&peer), credential) {
             // Recorded when it began; a flood of it fills no disk.
             metrics::auth_blocked(blocked.by);
             let wait = u64::try_from(blocked.retry_after.as_millis().max(1)).ok();
@@ -42,7 +42,7 @@ impl Gateway {
         let request_id = peer.request_id.clone();
         let mut pending = state.audit.begin(Event::Authentication, who, request_id).await?;
         pending.who().key_id = credential.and_then(presented_key_id);
-        let address = peer.address;
+        let from = FailureAccount::of(&peer);
         let now = state.clock.wall_ms() / 1_000;
         match authenticate(&state.callers.auth, door, credential, peer, now).await {
             Ok(principal) => {
@@ -59,7 +59,7 @@ impl Gateway {
             }
             Err(refused) => {
                 metrics::authentication(refused.code);
-                if limited && let Some(by) = state.callers.failures.failed(address, credential) {
+                if limited && let Some(by) = state.callers.failures.failed(from, credential) {
                     pending.what().detail = Some(format!("too many failures: this {by} has to wait"));
                 }
                 pending.finish(Outcome::Denied, Some(refused.code)).await;

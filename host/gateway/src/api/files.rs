@@ -57,9 +57,13 @@ impl Gateway {
     /// A page of the caller's files.
     ///
     /// # Errors
-    /// [`ErrorCode::Forbidden`], [`ErrorCode::TrackerFailed`].
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::RequestInvalid`] for an empty purpose, [`ErrorCode::TrackerFailed`].
     pub async fn list(&self, who: &Principal, request: ListRequest) -> Result<FilePage> {
         who.require(Scope::Read)?;
+        // It is no wish for files without a purpose: there are none.
+        if request.purpose.as_deref() == Some("") {
+            return Err(Error::new(ErrorCode::RequestInvalid, "`purpose` is empty").hint("leave it out for all files"));
+        }
         let query = FilesQuery {
             tenant: who.tenant().to_owned(),
             cursor: request.cursor,

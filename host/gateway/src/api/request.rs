@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::Body;
+use crate::admission::{Arrival, Body};
 use crate::error::{Error, ErrorCode, Result};
 use crate::staged::Staged;
 
@@ -71,6 +71,8 @@ pub enum Source {
     Body(Body),
     /// A body that is on the disk already, by [`crate::Gateway::stage`] or [`crate::Session::stage`].
     Staged(Staged),
+    /// A body that is still coming, by [`crate::Gateway::arrive`]: it is sent on meanwhile if nothing speaks against it.
+    Arriving(Arrival),
 }
 
 /// Which provider.
@@ -95,6 +97,8 @@ pub struct UploadRequest {
     pub name: Option<String>,
     /// The same key and content answer the same file for 24 hours.
     pub idempotency_key: Option<String>,
+    /// The key was made by a door for one content, so that the content need not be compared.
+    pub key_is_of_content: bool,
     /// Seconds until it expires.
     pub expires_in_s: Option<u64>,
     /// Media types that the file may have, as the validator finds them; `image/*` is all of a kind, none is every one.
@@ -131,6 +135,7 @@ impl From<Source> for UploadRequest {
             purpose: None,
             name: None,
             idempotency_key: None,
+            key_is_of_content: false,
             expires_in_s: None,
             only_types: Vec::new(),
             cancel: CancellationToken::new(),

@@ -25,6 +25,7 @@ impl Gateway {
             Source::Path { path, .. } => path.display().to_string(),
             Source::Body(body) => body.name.clone(),
             Source::Staged(staged) => staged.name(),
+            Source::Arriving(arrival) => arrival.name().to_owned(),
         };
         let (live, name) = (state.live(), request.name.as_deref());
         let file = state.admit(&live, who, request.source, name, &request.cancel).await?;
@@ -101,14 +102,15 @@ impl Gateway {
             let left_out = state.providers.iter().filter(|unit| unit.order.is_none());
             refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
         }
-        let eligible = ranked.into_iter().map(|(_, leg)| EligibleView {
-            egress: state
-                .providers
-                .named(&leg.name)
-                .map(ProviderUnit::egress)
-                .unwrap_or_default(),
-            provider: leg.name,
-            purpose: leg.purpose,
+        let large = file.size >= live.config.limits.cut_through.0;
+        let eligible = ranked.into_iter().map(|(_, leg)| {
+            let unit = state.providers.named(&leg.name).ok();
+            EligibleView {
+                egress: unit.map(ProviderUnit::egress).unwrap_or_default(),
+                cut_through: large && unit.is_some_and(ProviderUnit::may_cut_through),
+                provider: leg.name,
+                purpose: leg.purpose,
+            }
         });
         RouteView {
             path,

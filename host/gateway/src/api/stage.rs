@@ -2,9 +2,10 @@
 
 use loadlock_sandbox::validator::{FileCandidate, ValidationRules};
 
-use crate::admission::{Body, refused, too_large};
+use crate::admission::{Arrival, ArrivalFacts, ArrivalWriter, Body, arrive, refused, too_large};
 use crate::api::request::Target;
 use crate::error::{Error, ErrorCode, Result};
+use crate::metrics;
 use crate::principal::{Principal, Scope};
 use crate::staged::{Allotment, Staged};
 use crate::state::gateway::Gateway;
@@ -139,6 +140,53 @@ impl Gateway {
             }
         }
         state.reserve(who, at_least, None).await.map(Some).map(Allotment)
+    }
+
+    /// Bytes from which on a body is worth [arriving](Self::arrive).
+    pub fn cut_through_from(&self) -> u64 {
+        self.0.live().config.limits.cut_through.0
+    }
+
+    /// Begins to take a body in that is uploaded while it comes, of which name and size are announced. Its upload keeps
+    /// the last byte back until the writer is finished, and is put off until then where something has to be known first.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::StateUnavailable`].
+    pub fn arrive(
+        &self,
+        who: &Principal,
+        name: String,
+        media_type: Option<String>,
+        bytes: u64,
+    ) -> Result<(Arrival, ArrivalWriter)> {
+        who.require(Scope::Write)?;
+        let max_bytes = self.0.live().config.limits.max_upload_size.0;
+        if bytes > max_bytes {
+            return Err(too_large(max_bytes));
+        }
+        let facts = ArrivalFacts {
+            tenant: who.tenant().to_owned(),
+            name,
+            media_type,
+            bytes,
+        };
+        arrive(&self.0.intake.spool, facts, max_bytes)
+    }
+
+    /// A body that has come whole and is to be uploaded otherwise than it was begun: what was begun ends, and stores
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`ErrorCode::SpoolFull`], [`ErrorCode::StateUnavailable`].
+    pub async fn take_back(&self, writer: ArrivalWriter) -> Result<Staged> {
+        let tenant = writer.tenant().to_owned();
+        let opened = writer.take_back().await?;
+        metrics::cut_through("late_field");
+        Ok(Staged {
+            opened: Box::new(opened),
+            tenant,
+            allotment: None,
+        })
     }
 
     /// Takes a body in whole without uploading it yet.

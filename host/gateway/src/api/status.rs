@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use loadlock_policy::model::{RemoteRef, RemoteStatus};
+use loadlock_policy::model::{FailureKind, RemoteRef, RemoteStatus};
 
+use crate::error::{Error, ErrorCode, Result};
 use crate::state::gateway::Gateway;
 use crate::state::provider::log_call;
 use crate::view::File;
@@ -15,6 +16,34 @@ impl Gateway {
     /// What the vendor last said about a file.
     pub fn status(&self, file: &File) -> RemoteStatus {
         self.0.providers.statuses.of(file)
+    }
+
+    /// Asks the vendor whether a file is still there, where it can be asked; one that does not answer says nothing.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ContentUnavailable`] if the vendor says that it is not.
+    pub async fn ask_presence(&self, file: &File) -> Result<()> {
+        let Ok(unit) = self.0.providers.named(&file.provider) else {
+            return Ok(());
+        };
+        if !unit.profile.can_stat {
+            return Ok(());
+        }
+        let remote = RemoteRef {
+            id: file.remote_id.clone(),
+            purpose: file.purpose.clone(),
+        };
+        let Ok(report) = tokio::time::timeout(ASKING, unit.component.stat(&remote)).await else {
+            return Ok(());
+        };
+        log_call(&unit.name, &report);
+        match report.outcome {
+            Ok(Err(failure)) if failure.kind == FailureKind::NotFound => Err(Error::new(
+                ErrorCode::ContentUnavailable,
+                format!("`{}`: {failure}", unit.name),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Asks the vendor about a file that it works on; one that does not answer says nothing new.

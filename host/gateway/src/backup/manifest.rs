@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::backup_error::{BackupError, at};
 
+/// What of a home is state. Bodies on their way, compiled components and digests of files are not: an upload that was
+/// under way is settled as after a crash, the rest is made again.
+pub(super) const FOLDERS: [&str; 5] = ["keys", "journal", "tracker", "providers", "audit"];
+
 /// Its name in the backup.
 pub(super) const MANIFEST: &str = "manifest.jsonl";
 /// The layout of a backup.
@@ -80,7 +84,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<BackupFile>, BackupError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(broken("there is none".to_owned())),
         Err(error) => return Err(at(&path)(error)),
     };
-    let mut lines = Lines(BufReader::new(file));
+    let mut lines = ManifestLines(BufReader::new(file));
     let mut next = || lines.next().map_err(at(&path));
     let head = next()?.ok_or_else(|| broken("it is empty".to_owned()))?;
     let head: ManifestHead = serde_json::from_str(&head).map_err(|error| broken(error.to_string()))?;
@@ -101,7 +105,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<BackupFile>, BackupError> {
         let file: BackupFile = serde_json::from_str(&line).map_err(|error| broken(error.to_string()))?;
         let plain = file.path.components().all(|part| matches!(part, Component::Normal(_)));
         let first = file.path.components().next().map(|part| part.as_os_str().to_owned());
-        if !plain || !first.is_some_and(|first| super::FOLDERS.iter().any(|folder| first == *folder)) {
+        if !plain || !first.is_some_and(|first| FOLDERS.iter().any(|folder| first == *folder)) {
             return Err(broken(format!("{} is no place in a home", file.path.display())));
         }
         files.push(file);
@@ -112,9 +116,9 @@ pub(super) fn read(folder: &Path) -> Result<Vec<BackupFile>, BackupError> {
 }
 
 /// Lines of a bounded length.
-struct Lines(BufReader<File>);
+struct ManifestLines(BufReader<File>);
 
-impl Lines {
+impl ManifestLines {
     fn next(&mut self) -> std::io::Result<Option<String>> {
         let mut line = String::new();
         let read = self.0.by_ref().take(LINE).read_line(&mut line)?;

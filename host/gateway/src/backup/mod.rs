@@ -26,14 +26,11 @@ use crate::error::{Error, ErrorCode, Result, answered};
 use crate::principal::{Door, Principal, Scope};
 use crate::state::gateway::{Gateway, GatewayState};
 use backup_error::{BackupError, at};
-use manifest::BackupFile;
+use manifest::{BackupFile, FOLDERS};
 use tree::{Extent, compare, copy_file, copy_tree};
 
 /// Where the embedded ledger is.
 const LEDGER: &str = "tracker/ledger";
-/// What of a home is state. Bodies on their way, compiled components and digests of files are not: an upload that was
-/// under way is settled as after a crash, the rest is made again.
-const FOLDERS: [&str; 5] = ["keys", "journal", "tracker", "providers", "audit"];
 
 /// What a backup or a restore copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,9 @@ use super::summary;
 use crate::error::Result;
 use crate::state::gateway::GatewayState;
 
+/// Between so many heartbeats the ledger is asked what accounts hold.
+const USAGES: u64 = 10;
+
 /// Sends heartbeats for as long as the gateway is open.
 pub(super) async fn heartbeats(gateway: Weak<GatewayState>) {
     let Some(period) = gateway.upgrade().map(|state| state.clock.real(HEARTBEAT)) else {
@@ -29,18 +32,25 @@ pub(super) async fn heartbeats(gateway: Weak<GatewayState>) {
         };
         let is_due = tokio::select! {
             _ = due.tick() => true,
-            () = cluster.over.notified() => false,
+            () = cluster.ended.notified() => false,
         };
         // While the ledger is asked, nothing here keeps the gateway open.
         if is_due {
             let Some(states) = gateway.upgrade().map(|state| state.breaker_words(&cluster)) else {
                 return;
             };
+            let was_away = !cluster.answers();
             let news = cluster.heartbeat(states).await;
             let (Some(state), Some(news)) = (gateway.upgrade(), news) else {
                 continue;
             };
+            if was_away {
+                state.ledger.outbox.wake();
+            }
             state.told(&cluster, news).await;
+            if heartbeats.is_multiple_of(USAGES) {
+                state.refresh_usages().await;
+            }
             heartbeats += 1;
             if heartbeats.is_multiple_of(heartbeats_between)
                 && let Err(error) = state.tell_counts(&cluster).await

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_journal::{Intent, Journal, State};
+use loadlock_sandbox::batches::{Beginning, Begun, BegunItem, FileTerms, HeldUsage, StoredPlace};
 use loadlock_sandbox::coordination::{Acquired, Attempt, LeaseHolder, TenantLimits};
-use loadlock_sandbox::tracker::DedupKey;
+use loadlock_sandbox::tracker::{DedupKey, FileRecord};
 use tokio::time::Instant;
 
 use super::member::{Attempting, Cluster};
+use crate::clock::Clock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id;
 
@@ -35,10 +37,35 @@ pub(crate) struct Claim<'a> {
     pub(crate) sha256: String,
     /// What the tenant may store, if that is limited.
     pub(crate) limits: Option<TenantLimits>,
+    /// Where its content may be stored already.
+    pub(crate) places: Vec<StoredPlace>,
+    /// What a file over stored content would say; `None` if none may be made.
+    pub(crate) terms: Option<FileTerms>,
     /// How long it may wait for another gateway.
     pub(crate) patience: Duration,
     pub(crate) journal: &'a Journal,
+    pub(crate) clock: &'a Clock,
 }
+
+/// How asking for a lease ended.
+pub(crate) enum LeaseEnd {
+    /// The content is stored, and this file was made over it.
+    Found(Box<FileRecord>),
+    /// It leads.
+    Leads {
+        /// The lease, until it is dropped.
+        lease: Attempting,
+        /// The ledger looked, and nothing is stored.
+        is_new: bool,
+    },
+    /// It goes on without: the ledger said so.
+    Without,
+    /// It goes on without: the ledger did not answer, and may have made the file.
+    Unanswered,
+}
+
+/// What the ledger says of a tenant with limits.
+pub(crate) type RecordedUsage = Option<HeldUsage>;
 
 /// What follows from an answer.
 enum AfterWait {
@@ -47,7 +74,7 @@ enum AfterWait {
 }
 
 impl Cluster {
-    pub(super) async fn lease(self: &Arc<Self>, claim: Claim<'_>) -> Result<Option<Attempting>> {
+    pub(super) async fn lease(self: &Arc<Self>, claim: Claim<'_>) -> Result<(LeaseEnd, RecordedUsage)> {
         let told = Intent {
             // Answers under a client's key are given by the gateway that was asked.
             idempotency: None,
@@ -63,19 +90,37 @@ impl Cluster {
         };
         // Before the ledger is asked: should the caller go away meanwhile, the attempt is ended there.
         let attempting = self.attempt(told.id);
-        Ok(self.taken(&claim, attempt).await?.then_some(attempting))
+        let mut recorded = None;
+        let end = self.taken(&claim, attempt, attempting, &mut recorded).await?;
+        Ok((end, recorded))
     }
 
-    /// False if it goes on without.
-    async fn taken(&self, claim: &Claim<'_>, attempt: Attempt) -> Result<bool> {
+    async fn taken(
+        &self,
+        claim: &Claim<'_>,
+        attempt: Attempt,
+        lease: Attempting,
+        recorded: &mut RecordedUsage,
+    ) -> Result<LeaseEnd> {
         let (started, mut pause, mut instead) = (Instant::now(), FIRST, None);
         loop {
-            let answer = self.acquire(attempt.clone(), claim.limits, instead.take()).await;
-            match answer {
+            let answer = self.begin(claim, attempt.clone(), instead.take()).await;
+            let item = match answer {
                 // The tenant's limits were held against what the ledger said last.
-                Err(_) => return Ok(false),
-                Ok(Acquired::Granted(_)) => return Ok(true),
-                Ok(Acquired::OverQuota { files, bytes }) => {
+                Err(_) => return Ok(LeaseEnd::Unanswered),
+                Ok(item) => item,
+            };
+            *recorded = item.recorded.or(*recorded);
+            match item.begun {
+                Begun::Found(file) => {
+                    self.over(lease.id());
+                    return Ok(LeaseEnd::Found(file));
+                }
+                Begun::Granted { stored, .. } => {
+                    let is_new = !stored && !claim.places.is_empty();
+                    return Ok(LeaseEnd::Leads { lease, is_new });
+                }
+                Begun::OverQuota(HeldUsage { files, bytes }) => {
                     if started.elapsed() >= ROOM {
                         let full = claim.limits.and_then(|limits| limits.max_files);
                         let full = full.is_some_and(|most| files >= most);
@@ -83,16 +128,16 @@ impl Cluster {
                         return Err(over_quota(&claim.intent.tenant, files, bytes));
                     }
                 }
-                Ok(Acquired::Held(holder)) => {
+                Begun::Held(holder) => {
                     if started.elapsed() >= claim.patience {
                         tracing::warn!(
                             gateway = %holder.gateway,
                             "another gateway is slow with the same content; uploading it in parallel"
                         );
-                        return Ok(false);
+                        return Ok(LeaseEnd::Without);
                     }
                     match self.held_by(holder, claim.journal, started.elapsed())? {
-                        AfterWait::Done => return Ok(false),
+                        AfterWait::Done => return Ok(LeaseEnd::Without),
                         AfterWait::Wait(another) => instead = another,
                     }
                 }
@@ -102,6 +147,29 @@ impl Cluster {
                 pause = (pause * 2).min(LAST);
             }
         }
+    }
+
+    /// One question, with those of other uploads where the tracker takes many at once.
+    async fn begin(&self, claim: &Claim<'_>, attempt: Attempt, instead: Option<String>) -> Result<BegunItem> {
+        let Some(batched) = &self.batched else {
+            let begun = match self.acquire(attempt, claim.limits, instead).await? {
+                // Nobody has looked.
+                Acquired::Granted(fence) => Begun::Granted { fence, stored: true },
+                Acquired::Held(holder) => Begun::Held(holder),
+                Acquired::OverQuota { files, bytes } => Begun::OverQuota(HeldUsage { files, bytes }),
+            };
+            return Ok(BegunItem { begun, recorded: None });
+        };
+        let _nothing_is_resumed = self.resuming.read().await;
+        let item = Beginning {
+            attempt,
+            limits: claim.limits,
+            instead,
+            places: claim.places.clone(),
+            terms: claim.terms.clone(),
+            now_ms: claim.clock.wall_ms(),
+        };
+        self.ask(batched.begin(item)).await
     }
 
     async fn acquire(

@@ -3,17 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loadlock_journal::Journal;
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::Heard;
+use loadlock_policy::model::FailureKind;
+use loadlock_sandbox::CallError;
+use loadlock_sandbox::batches::Batches;
 use loadlock_sandbox::coordination::{Coordination, PeerGateway};
 use loadlock_sandbox::tracker::Answer;
 use rand::RngExt;
 use tokio::sync::Notify;
 
-use crate::error::{Error, ErrorCode, Result, answered};
+use super::batches::BatchedCalls;
+use crate::error::{Result, answered};
 use crate::metrics;
 
 /// Time between two heartbeats: what one gateway finds out, all know within two of them.
@@ -34,6 +38,8 @@ pub(crate) const TAG: usize = 8;
 /// What this gateway has to do with others.
 pub(crate) struct Cluster {
     pub(super) ledger: Coordination,
+    /// Where the tracker takes many things in one call.
+    pub(super) batched: Option<BatchedCalls>,
     /// 32 characters `[0-9a-f]`, the same after a restart.
     pub(super) id: String,
     pub(super) lease_ms: u64,
@@ -41,8 +47,10 @@ pub(crate) struct Cluster {
     /// Of each account, what others told about it.
     pub(super) heard: Mutex<HashMap<String, Heard>>,
     attempts: Mutex<Attempts>,
+    /// Files that the ledger may make yet because its answer did not come: since when it says that there is none.
+    unanswered: Mutex<HashMap<String, Instant>>,
     /// Notified when an attempt may be over.
-    pub(super) over: Notify,
+    pub(super) ended: Notify,
     /// Notified when a gateway is gone that has left something.
     pub(super) abandoned: Notify,
     /// The ledger did not answer last time.
@@ -60,21 +68,31 @@ pub(super) struct Attempts {
     pub(super) held: HashSet<String>,
     /// Of uploads that are over, or settled later; with whether they still lead.
     pub(super) left: HashMap<String, bool>,
+    /// Of those that are held, what the ledger has ended already.
+    over: HashSet<String>,
 }
 
 impl Cluster {
     /// # Errors
     /// [`ErrorCode::StateUnavailable`] if the journal cannot keep the gateway's name.
-    pub(crate) async fn new(ledger: Coordination, journal: &Journal, clock: &crate::Clock) -> Result<Self> {
-        let lease = clock.real(LEASE);
+    pub(crate) async fn new(
+        ledger: Coordination,
+        batches: Vec<Batches>,
+        journal: &Journal,
+        clock: &crate::Clock,
+    ) -> Result<Self> {
+        let id = name(journal).await?;
+        let lease_ms = u64::try_from(clock.real(LEASE).as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
             ledger,
-            id: name(journal).await?,
-            lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+            batched: BatchedCalls::new(batches, &id, lease_ms),
+            id,
+            lease_ms,
+            unanswered: Mutex::default(),
             peers: RwLock::default(),
             heard: Mutex::default(),
             attempts: Mutex::default(),
-            over: Notify::new(),
+            ended: Notify::new(),
             abandoned: Notify::new(),
             away: AtomicBool::new(false),
             resumed: AtomicBool::new(false),
@@ -93,10 +111,20 @@ impl Cluster {
     /// # Errors
     /// [`ErrorCode::TrackerFailed`].
     pub(crate) async fn ask<T>(&self, question: impl Future<Output = Answer<T>>) -> Result<T> {
-        let answer = self.answer(question).await;
-        if let Err(error) = &answer
-            && !self.away.swap(true, Ordering::Relaxed)
-        {
+        answered(self.bounded(question).await)
+    }
+
+    /// [`Self::ask`] with the answer as it came.
+    pub(super) async fn bounded<T>(&self, question: impl Future<Output = Answer<T>>) -> Answer<T> {
+        let answer = in_time(question).await;
+        let error = match &answer {
+            Ok(Ok(_)) => return answer,
+            // An answer, about what was asked.
+            Ok(Err(failure)) if failure.kind == FailureKind::Rejected => return answer,
+            Ok(Err(failure)) => failure.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if !self.away.swap(true, Ordering::Relaxed) {
             tracing::warn!(target: "loadlock::tracker", %error, "the ledger is away: uploads go on without what other \
                  gateways do");
         }
@@ -105,17 +133,15 @@ impl Cluster {
 
     /// [`Self::ask`] for what uploads do not depend on: nothing is concluded about the ledger.
     pub(super) async fn answer<T>(&self, question: impl Future<Output = Answer<T>>) -> Result<T> {
-        let answer = match tokio::time::timeout(PATIENCE, question).await {
-            Ok(answer) => answered(answer),
-            Err(_) => Err(Error::new(
-                ErrorCode::TrackerFailed,
-                "the ledger gave no answer in time",
-            )),
-        };
-        if answer.is_err() {
-            metrics::coordination_failed();
+        answered(in_time(question).await)
+    }
+
+    /// A ledger that was away has answered: the next heartbeat is not kept from it.
+    pub(super) async fn heard(&self) {
+        let told = tokio::time::timeout(PATIENCE, self.ledger.answers_again()).await;
+        if told.is_err() {
+            tracing::debug!("a question from before is still under way");
         }
-        answer
     }
 
     /// Whether the ledger answered last time.
@@ -140,9 +166,34 @@ impl Cluster {
     pub(super) fn leave(&self, id: String) {
         let mut attempts = self.attempts();
         attempts.held.remove(&id);
+        if attempts.over.remove(&id) {
+            return;
+        }
         attempts.left.insert(id, true);
         drop(attempts);
-        self.over.notify_one();
+        self.ended.notify_one();
+    }
+
+    /// The ledger has ended this attempt.
+    pub(super) fn over(&self, id: &str) {
+        let mut attempts = self.attempts();
+        if attempts.held.contains(id) {
+            attempts.over.insert(id.to_owned());
+        } else {
+            attempts.left.remove(id);
+        }
+    }
+
+    /// Whether the ledger may make a file yet that it says it has not: a call whose answer was not awaited may still be
+    /// under way there.
+    pub(super) fn may_arrive(&self, id: &str, bound: Duration) -> bool {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *unanswered.entry(id.to_owned()).or_insert_with(Instant::now);
+        let may = since.elapsed() < bound;
+        if !may {
+            unanswered.remove(id);
+        }
+        may
     }
 
     /// Whether an upload that is under way here holds this attempt.
@@ -157,10 +208,27 @@ pub(crate) struct Attempting {
     id: String,
 }
 
+impl Attempting {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Drop for Attempting {
     fn drop(&mut self) {
         self.cluster.leave(std::mem::take(&mut self.id));
     }
+}
+
+/// The answer, unless it takes too long.
+async fn in_time<T>(question: impl Future<Output = Answer<T>>) -> Answer<T> {
+    let late = || Err(CallError::Host("the ledger gave no answer in time".into()));
+    let answer = tokio::time::timeout(PATIENCE, question).await;
+    let answer = answer.unwrap_or_else(|_| late());
+    if !matches!(answer, Ok(Ok(_))) {
+        metrics::coordination_failed();
+    }
+    answer
 }
 
 /// Who this gateway is: made once, kept with the journal, whose entries the id stands for.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `peers` | the one door: what the road of an upload asks of other gateways, answered at once where there are none |
 //! | `member` | this gateway's name, and its attempts in the ledger |
+//! | `batches`, `group` | many beginnings and ends in one call to the ledger |
 //! | `lease` | the lease of what is about to be sent or deleted |
 //! | `heartbeat` | says that this gateway lives, spreads breakers and pauses, ends attempts that are over |
 //! | `takeover` | settles what a gateway left that is gone |
@@ -15,7 +16,9 @@
 //! | `summary` | counts of the audit log's records |
 //! | `start` | starts all of it |
 
+mod batches;
 mod conflict;
+mod group;
 mod heartbeat;
 mod lease;
 mod member;

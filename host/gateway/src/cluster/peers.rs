@@ -3,18 +3,25 @@
 use std::sync::{Arc, PoisonError};
 
 use loadlock_journal::Intent;
+use loadlock_policy::Millis;
+use loadlock_sandbox::batches::Batches;
 use loadlock_sandbox::coordination::{Coordination, Leased};
-use loadlock_sandbox::tracker::{Answer, DedupKey, FileRecord, Tracker};
+use loadlock_sandbox::tracker::{Answer, DedupKey, FileRecord, Release, Tracker};
 
 use super::member::{Cluster, TAG};
 
-pub(crate) use super::lease::Claim;
+pub(crate) use super::batches::INSTANCES;
+pub(crate) use super::lease::{Claim, LeaseEnd, RecordedUsage};
 pub(crate) use super::member::Attempting as Lease;
 use crate::clock::Clock;
 use crate::error::{Result, answered};
 
 /// Attempts of other gateways that are read at once.
 const ROWS: u32 = 10_000;
+
+/// How long a call may still do something in the ledger after the ledger said that nothing was done: it is under way in
+/// a database that answers others, whose own bounds are shorter.
+const ARRIVAL: Millis = Millis::from_secs(30);
 
 /// Another gateway, as a client is sent to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +42,12 @@ impl Peers {
     /// [`crate::ErrorCode::StateUnavailable`] if the journal cannot keep the gateway's name.
     pub(crate) async fn join(
         ledger: Option<Coordination>,
+        batches: Vec<Batches>,
         journal: &loadlock_journal::Journal,
         clock: &Clock,
     ) -> Result<Self> {
         Ok(Self(match ledger {
-            Some(ledger) => Some(Arc::new(Cluster::new(ledger, journal, clock).await?)),
+            Some(ledger) => Some(Arc::new(Cluster::new(ledger, batches, journal, clock).await?)),
             None => None,
         }))
     }
@@ -54,20 +62,78 @@ impl Peers {
         self.0.is_none()
     }
 
+    /// Whether several records may be handed over at the same time, each with those of others.
+    pub(crate) fn record_together(&self) -> bool {
+        self.look_with_lease()
+    }
+
+    /// Whether the ledger is known to be away.
+    pub(crate) fn are_away(&self) -> bool {
+        self.0.as_ref().is_some_and(|cluster| !cluster.answers())
+    }
+
     /// Whether what is about to be sent needs a lease: there are others, and the ledger answered last time.
     pub(crate) fn need_lease(&self) -> bool {
         self.0.as_ref().is_some_and(|cluster| cluster.answers())
     }
 
     /// Takes the lease of a content, and waits while another gateway has it; at the upload's own deadline it goes on
-    /// without. `None` if it does.
+    /// without. Where the tracker can, it looks first whether the content is stored.
     ///
     /// # Errors
     /// [`crate::ErrorCode::QuotaExceeded`], [`crate::ErrorCode::StateUnavailable`].
-    pub(crate) async fn lease(&self, claim: Claim<'_>) -> Result<Option<Lease>> {
+    pub(crate) async fn lease(&self, claim: Claim<'_>) -> Result<(LeaseEnd, RecordedUsage)> {
         match &self.0 {
             Some(cluster) => cluster.lease(claim).await,
+            None => Ok((LeaseEnd::Without, None)),
+        }
+    }
+
+    /// Whether taking a lease looks for stored content and for room as well: the ledger answered last time, and takes
+    /// many things in one call.
+    pub(crate) fn look_with_lease(&self) -> bool {
+        let batched = |cluster: &Arc<Cluster>| cluster.batched.is_some() && cluster.answers();
+        self.0.as_ref().is_some_and(batched)
+    }
+
+    /// Whether an upload that is under way here has this attempt, so that the ledger counts it.
+    pub(crate) fn hold(&self, id: &str) -> bool {
+        self.0.as_ref().is_some_and(|cluster| cluster.holds(id))
+    }
+
+    /// Whether the ledger may make a file yet that it says it has not, because nobody awaited its answer.
+    pub(crate) fn may_make(&self, id: &str, clock: &Clock) -> bool {
+        let batched = self.0.as_ref().filter(|cluster| cluster.batched.is_some());
+        batched.is_some_and(|cluster| cluster.may_arrive(id, clock.real(ARRIVAL)))
+    }
+
+    /// Lets a file go, with the lease for deleting its remote file if it was the last. `None` where that takes two
+    /// questions.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::TrackerFailed`].
+    pub(crate) async fn remove(&self, tenant: &str, id: &str) -> Result<Option<(Release, Option<Lease>)>> {
+        let Some(cluster) = self.0.as_ref().filter(|cluster| cluster.answers()) else {
+            return Ok(None);
+        };
+        match &cluster.batched {
+            Some(batched) => cluster.remove(batched, tenant, id).await.map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Forgets a remote file that is gone, with the end of the attempt that deleted it. False where that takes two
+    /// questions.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::TrackerFailed`].
+    pub(crate) async fn forget(&self, account: &str, remote_id: &str, lease: Option<&Lease>) -> Result<bool> {
+        let (Some(cluster), Some(lease)) = (&self.0, lease) else {
+            return Ok(false);
+        };
+        match &cluster.batched {
+            Some(batched) => cluster.gone(batched, account, remote_id, lease).await.map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -90,7 +156,10 @@ impl Peers {
                 let answer = tracker.record_many(records).await;
                 answer.map(|said| said.map(|all| all.into_iter().map(Leased::Done).collect()))
             }
-            Some(cluster) => cluster.ledger.record_leased(cluster.id.clone(), records).await,
+            Some(cluster) => match &cluster.batched {
+                Some(batched) => cluster.record_batched(batched, records).await,
+                None => cluster.ledger.record_leased(cluster.id.clone(), records).await,
+            },
         }
     }
 

@@ -21,6 +21,9 @@ pub(crate) async fn start(state: &Arc<GatewayState>) {
                  every gateway, and each stores on its own; give it one name at all of them");
         }
     }
+    if let Some(batched) = &cluster.batched {
+        batched.open();
+    }
     state.first_heartbeat(cluster).await;
     tokio::spawn(heartbeat::heartbeats(Arc::downgrade(state)));
     tokio::spawn(takeover::takeovers(Arc::downgrade(state)));

@@ -88,6 +88,7 @@ impl GatewayState {
             let note = note?;
             let tenant = String::from_utf8_lossy(&note.unwrap_or_default()).into_owned();
             match self.let_go(&tenant, id).await {
+                Ok(Release::NotFound) if self.peers.may_make(id, &self.clock) => continue,
                 Ok(Release::NotFound) => {}
                 Ok(Release::Released(_) | Release::Last(_)) => {
                     settled.failed += 1;
@@ -109,8 +110,28 @@ impl GatewayState {
         Ok(())
     }
 
+    /// Whether the ledger is about to get this file's record.
+    fn is_on_its_way(&self, id: &str) -> Result<bool> {
+        let is_accepted = |row: Row| matches!(row.state, State::Accepted { .. });
+        // Order: whoever hands it over says so first, and then looks whether it is still accepted.
+        Ok(self.entry(id)?.is_some_and(is_accepted) || self.ledger.outbox.is_on_its_way(id))
+    }
+
     /// Removes a file, and deletes the remote file if no other refers to it. A record that is on its way arrives first.
     pub(crate) async fn let_go(&self, tenant: &str, id: &str) -> Result<Release> {
+        if self.peers.look_with_lease() && !self.is_on_its_way(id)? {
+            // That its record was delivered is known to the disk only from here on.
+            self.journal.flush().await?;
+            fault::at(Point::TombstoneBefore);
+            let removed = self.peers.remove(tenant, id).await?;
+            if let Some((release, lease)) = removed {
+                fault::at(Point::TombstoneAfter);
+                if let Release::Last(row) = &release {
+                    self.delete_released(row, lease).await;
+                }
+                return Ok(release);
+            }
+        }
         let release = self
             .take_back(async {
                 fault::at(Point::TombstoneBefore);

@@ -53,6 +53,18 @@ impl GatewayState {
         if self.peers.is_alone() && self.ledger.outbox.wake() {
             return;
         }
+        if self.peers.are_away() {
+            tracing::warn!("the tracker is away; the record is kept in the journal and delivered later");
+            return;
+        }
+        if self.peers.record_together() {
+            // With those of other uploads; what was accepted while the ledger was away follows in its order.
+            let _delivering = self.ledger.outbox.delivering().await;
+            if let Err(error) = self.record(vec![record.clone()]).await {
+                tracing::warn!(%error, "the tracker is away; the record is kept in the journal and delivered later");
+            }
+            return;
+        }
         let _turn = self.ledger.outbox.turn().await;
         // Older ones first: a tracker that was away gets them in the order in which they were accepted.
         let delivered = match self.journal.backlog() {
@@ -123,7 +135,21 @@ impl GatewayState {
     }
 
     /// Answers how many are done. The others another gateway has, and has not recorded yet.
-    async fn record(&self, records: Vec<FileRecord>) -> Result<usize> {
+    async fn record(&self, mut records: Vec<FileRecord>) -> Result<usize> {
+        let _handed = self.ledger.outbox.hand(&records);
+        let all = records.len();
+        if !self.peers.is_alone() {
+            // Another delivery took it along, and it may even be deleted again.
+            records.retain(|record| self.waits(&record.id));
+        }
+        let done_already = all - records.len();
+        if records.is_empty() {
+            return Ok(done_already);
+        }
+        Ok(done_already + self.record_waiting(records).await?)
+    }
+
+    async fn record_waiting(&self, records: Vec<FileRecord>) -> Result<usize> {
         fault::at(Point::RecordBefore);
         let mut handed = self.hand_over(&records).await?;
         if handed.is_none() && records.len() > 1 {
@@ -146,6 +172,10 @@ impl GatewayState {
         for (record, outcome) in records.iter().zip(&outcomes) {
             if matches!(outcome, Leased::Done(Recorded::Inserted)) {
                 self.recorded_for(&record.key.tenant, record.bytes);
+                if !record.deduplicated {
+                    let key = &record.key;
+                    self.ledger.usages.stored(&key.account, &key.purpose, record.bytes);
+                }
             }
             match outcome {
                 Leased::Done(Recorded::RemoteNotLive) if !self.revive(record).await? => {

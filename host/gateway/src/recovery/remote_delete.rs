@@ -16,6 +16,7 @@ use loadlock_policy::model::{FailureKind, RemoteFile, RemoteRef, VerifyMethod};
 use loadlock_sandbox::tracker::{DedupKey, RemoteRow, RemoteState};
 use tokio::sync::RwLockReadGuard;
 
+use crate::cluster::peers::Lease;
 use crate::error::{ErrorCode, Result, answered};
 use crate::fault::{self, Point};
 use crate::state::deletes::DeletedIds;
@@ -42,6 +43,11 @@ impl GatewayState {
     /// Deletes a dying remote file at the vendor and forgets it. What fails stays dying and is tried again. True when
     /// it is gone.
     pub(crate) async fn delete_dying(&self, row: &RemoteRow) -> bool {
+        self.delete_released(row, None).await
+    }
+
+    /// The same, under a lease that was taken when the last reference was given back.
+    pub(crate) async fn delete_released(&self, row: &RemoteRow, lease: Option<Lease>) -> bool {
         let Some(unit) = self.providers.at_account(&row.provider, &row.account) else {
             nobody_to_ask(&row.provider, &row.account);
             return false;
@@ -49,16 +55,17 @@ impl GatewayState {
         let Some(_alone) = self.deletes.begin(&row.account, &row.remote_id) else {
             return false;
         };
-        let key = DedupKey {
-            account: unit.account.clone(),
-            ..row.key.clone()
-        };
-        let _lease = match self.peers.lease_delete(key).await {
-            Ok(lease) => lease,
-            Err(error) => {
-                tracing::debug!(%error, "a remote file is deleted later");
-                return false;
-            }
+        // What has an id of its own and was let go under this lease nobody can bring back.
+        let is_dying = lease.is_some() && unit.profile.verify != VerifyMethod::Digest;
+        let lease = match lease {
+            Some(lease) => Some(lease),
+            None => match self.lease_delete(unit, row).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    tracing::debug!(%error, "a remote file is deleted later");
+                    return false;
+                }
+            },
         };
         let delete = DeleteIntent {
             account: row.account.clone(),
@@ -78,7 +85,11 @@ impl GatewayState {
             }
         }
         // The row may be another one by now: from here on nobody can change that.
-        match self.is_dying(&row.account, &row.remote_id).await {
+        let dying = match is_dying {
+            true => Ok(true),
+            false => self.is_dying(&row.account, &row.remote_id).await,
+        };
+        match dying {
             Ok(true) => {}
             Ok(false) => {
                 self.confirmed(unit, &delete).await;
@@ -105,20 +116,29 @@ impl GatewayState {
                 false
             }
         };
-        if gone
-            && let Err(error) = answered(
-                self.ledger
-                    .tracker
-                    .forget(row.account.clone(), row.remote_id.clone())
-                    .await,
-            )
-        {
+        if gone && let Err(error) = self.forget(row, lease.as_ref()).await {
             tracing::warn!(%error, "the tracker could not forget a deleted remote file");
         }
         fault::at(Point::BuryForgotten);
         // The dying row stands for what is still to be done.
         self.confirmed(unit, &delete).await;
         gone
+    }
+
+    async fn lease_delete(&self, unit: &ProviderUnit, row: &RemoteRow) -> Result<Option<Lease>> {
+        let key = DedupKey {
+            account: unit.account.clone(),
+            ..row.key.clone()
+        };
+        self.peers.lease_delete(key).await
+    }
+
+    async fn forget(&self, row: &RemoteRow, lease: Option<&Lease>) -> Result<()> {
+        if self.peers.forget(&row.account, &row.remote_id, lease).await? {
+            return Ok(());
+        }
+        let (account, remote_id) = (row.account.clone(), row.remote_id.clone());
+        answered(self.ledger.tracker.forget(account, remote_id).await).map(drop)
     }
 
     /// Deletes a remote file that a journalled delete names, unless some record refers to it. True when it is gone.

@@ -92,6 +92,11 @@ impl DataWriter {
         self.len() == 0
     }
 
+    /// Bytes that can be read in the file.
+    pub fn readable(&self) -> u64 {
+        self.written
+    }
+
     /// Takes a chunk.
     ///
     /// # Errors

@@ -6,7 +6,9 @@ use loadlock_sandbox::files::OpenedFile;
 use sha2::Digest;
 
 use super::{Session, blocking, check_name};
-use crate::admission::{Composed, KeptBody, Opened, Spooled, unavailable};
+use crate::admission::{
+    Arrival, ArrivalFacts, ArrivalFeed, Composed, KeptBody, Opened, Spooled, arrive_at, unavailable,
+};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hash::hash;
 use crate::staged::Staged;
@@ -72,6 +74,33 @@ impl Session {
                 }))),
             }),
         })
+    }
+
+    /// One data file that grows, as the source of an upload that is sent while it does. Who writes it says how far it
+    /// is, and cuts nothing off that was said to be there.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`]; [`ErrorCode::FileNotFound`] if the session was closed.
+    pub fn arrive(
+        &self,
+        data: &str,
+        name: impl Into<String>,
+        media_type: Option<String>,
+        bytes: u64,
+    ) -> Result<(Arrival, ArrivalFeed)> {
+        self.open_still()?;
+        check_name(data)?;
+        let facts = ArrivalFacts {
+            tenant: self.owner().tenant().to_owned(),
+            name: name.into(),
+            media_type,
+            bytes,
+        };
+        let kept = SessionBody {
+            session: self.clone(),
+            _composed: None,
+        };
+        arrive_at(&self.0.spool, facts, Path::new(self.id()).join(data), Box::new(kept))
     }
 
     async fn compose(&self, paths: Vec<PathBuf>) -> Result<(OpenedFile, PathBuf, Option<Composed>)> {

@@ -1,6 +1,7 @@
 //! From configuration to a running gateway: components, grants, networks, accounts.
 
 pub(crate) mod auth;
+mod ledger_trial;
 mod network;
 mod provider;
 
@@ -16,6 +17,7 @@ use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source
 use crate::error::{Error, ErrorCode, Result};
 use crate::state::live::Environment;
 
+pub use ledger_trial::{LedgerTrial, try_ledger};
 pub(crate) use network::{Needs, network};
 pub use provider::{Judged, judge};
 pub(crate) use provider::{load_provider, order_of};

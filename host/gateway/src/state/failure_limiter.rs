@@ -18,6 +18,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::accepted_credentials::AcceptedCredentials;
+use crate::principal::Peer;
 
 /// Failures in a row from one address, and as many again in each minute: a person who mistypes, a client that retries
 /// with an old token.
@@ -29,9 +30,11 @@ const MAX_ADDRESSES: usize = 10_000;
 
 /// Whose failures are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum FailureAccount {
+pub(crate) enum FailureAccount {
     /// An IPv4 address, or an IPv6 network of 64 bits: that is what one customer gets.
     Address(IpAddr),
+    /// A client that the proxy at this address hides, by the name that it has there.
+    Alias(IpAddr, String),
     /// Everybody who came when there was no room.
     Others,
     Key(String),
@@ -135,14 +138,13 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     }
 
     /// Whether the credential may be looked at.
-    pub(crate) fn check(&self, address: Option<IpAddr>, credential: Option<&str>) -> Result<(), Blocked> {
+    pub(crate) fn check(&self, from: Option<FailureAccount>, credential: Option<&str>) -> Result<(), Blocked> {
         let now = self.clock.now();
         let of = |by, account: Option<FailureAccount>, accounts: &FailureAccounts<C>| {
             let retry_after = accounts.blocked(&account?, now)?;
             Some(Blocked { by, retry_after })
         };
-        let blocked = of("address", address.map(network), &self.by_address)
-            .or_else(|| of("key", self.key(credential), &self.by_key));
+        let blocked = of("address", from, &self.by_address).or_else(|| of("key", self.key(credential), &self.by_key));
         match blocked {
             Some(blocked) if !credential.is_some_and(|it| self.accepted().holds(it)) => Err(blocked),
             _ => Ok(()),
@@ -157,7 +159,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
     }
 
     /// It was refused. What is blocked from now on, if anything newly is.
-    pub(crate) fn failed(&self, address: Option<IpAddr>, credential: Option<&str>) -> Option<&'static str> {
+    pub(crate) fn failed(&self, from: Option<FailureAccount>, credential: Option<&str>) -> Option<&'static str> {
         let now = self.clock.now();
         if let Some(credential) = credential {
             self.accepted().remove(credential);
@@ -168,8 +170,7 @@ impl<C: Clock + Clone> FailureLimiter<C> {
         {
             newly = Some("key");
         }
-        if let Some(address) = address {
-            let mut account = network(address);
+        if let Some(mut account) = from {
             let counted = &self.by_address.failures;
             if counted.len() >= MAX_ADDRESSES {
                 counted.retain_recent();
@@ -182,6 +183,17 @@ impl<C: Clock + Clone> FailureLimiter<C> {
             }
         }
         newly
+    }
+}
+
+impl FailureAccount {
+    /// Whose account a failed request from there is.
+    pub(crate) fn of(peer: &Peer) -> Option<Self> {
+        let address = peer.address?;
+        Some(match &peer.alias {
+            Some(alias) => Self::Alias(address, alias.clone()),
+            None => network(address),
+        })
     }
 }
 
@@ -225,8 +237,12 @@ mod tests {
         format!("{header}.{rest}.c2ln")
     }
 
-    fn address(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, last]))
+    fn address(last: u8) -> Option<FailureAccount> {
+        Some(network(IpAddr::from([192, 0, 2, last])))
+    }
+
+    fn numbered(number: u32) -> Option<FailureAccount> {
+        Some(network(IpAddr::from(number.to_be_bytes())))
     }
 
     #[test]
@@ -261,7 +277,7 @@ mod tests {
         limiter.succeeded(Some(&token("known", "mine")));
         let bad = token("known", "bad");
         for number in 0..=BY_KEY.get() {
-            limiter.failed(Some(IpAddr::from(number.to_be_bytes())), Some(&bad));
+            limiter.failed(numbered(number), Some(&bad));
         }
         assert_eq!(limiter.check(address(1), Some(&bad)).unwrap_err().by, "key");
         assert_eq!(limiter.check(address(1), Some(&token("known", "mine"))), Ok(()));
@@ -274,11 +290,8 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let limiter = limiter(&clock);
         for number in 0..(2 * MAX_ADDRESSES as u32) {
-            limiter.failed(Some(IpAddr::from(number.to_be_bytes())), None);
-            limiter.failed(
-                Some(IpAddr::from(number.to_be_bytes())),
-                Some(&token(&format!("k{number}"), "x")),
-            );
+            limiter.failed(numbered(number), None);
+            limiter.failed(numbered(number), Some(&token(&format!("k{number}"), "x")));
             limiter.succeeded(Some(&format!("good {number}")));
         }
         assert!(limiter.by_address.failures.len() <= MAX_ADDRESSES + 1);
@@ -288,7 +301,7 @@ mod tests {
         let six = |text: &str| network(text.parse().unwrap());
         assert_eq!(six("2001:db8::1"), six("2001:db8:0:0:ffff::2"));
         assert_ne!(six("2001:db8::1"), six("2001:db8:0:1::1"));
-        assert_eq!(six("::ffff:192.0.2.1"), network(address(1).unwrap()));
+        assert_eq!(Some(six("::ffff:192.0.2.1")), address(1));
     }
 
     #[test]

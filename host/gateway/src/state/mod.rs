@@ -8,7 +8,7 @@
 //! | `callers` | who may come in: auth component, failed attempts, tenants' limits |
 //! | `provider` | providers: component, profile, breaker, retry budget, permits, last probe |
 //! | `statuses` | what vendors said last about files that are not ready |
-//! | `ledger`, `outbox` | the tracker, and records on their way to it |
+//! | `ledger`, `outbox`, `last_usages` | the tracker, records on their way to it, and what it said last of accounts |
 //! | `open_entries` | entries of the journal that an upload holds, and the turn to settle the others |
 //! | `deletes` | remote files that are being deleted, and those that were |
 //! | `single_flight` | uploads in flight, so that equal ones make one remote file |
@@ -19,6 +19,7 @@ pub(crate) mod deletes;
 pub(crate) mod failure_limiter;
 pub(crate) mod gateway;
 pub(crate) mod intake;
+pub(crate) mod last_usages;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod open_entries;

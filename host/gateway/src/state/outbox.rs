@@ -64,6 +64,26 @@ pub(crate) struct Outbox {
     delivering: tokio::sync::RwLock<()>,
     /// Held by whoever hands records to the tracker.
     recording: tokio::sync::Mutex<()>,
+    /// Those that are being handed over at this moment, and by how many.
+    handed: Mutex<HashMap<String, usize>>,
+}
+
+/// Records that are being handed over.
+pub(crate) struct HandedRecords<'a> {
+    outbox: &'a Outbox,
+    ids: Vec<String>,
+}
+
+impl Drop for HandedRecords<'_> {
+    fn drop(&mut self) {
+        let mut handed = self.outbox.handed();
+        for id in &self.ids {
+            match handed.get_mut(id) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(handed.remove(id)),
+            }
+        }
+    }
 }
 
 /// The turn to hand records to the tracker.
@@ -90,6 +110,26 @@ impl Outbox {
     /// Call it before the journal is told.
     pub(crate) fn add(&self, record: &FileRecord) {
         self.records().insert(record.id.clone(), PendingRecord::from(record));
+    }
+
+    fn handed(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Say so before the journal is asked whether they still wait: whoever deletes a file looks here after it.
+    pub(crate) fn hand(&self, records: &[FileRecord]) -> HandedRecords<'_> {
+        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        let mut handed = self.handed();
+        for id in &ids {
+            *handed.entry(id.clone()).or_default() += 1;
+        }
+        drop(handed);
+        HandedRecords { outbox: self, ids }
+    }
+
+    /// Whether this file's record may reach the ledger yet.
+    pub(crate) fn is_on_its_way(&self, id: &str) -> bool {
+        self.records().contains_key(id) || self.handed().contains_key(id)
     }
 
     /// The ledger is not asked again by this process.
@@ -151,6 +191,11 @@ impl Outbox {
     pub(crate) async fn turn(&self) -> DeliveryTurn<'_> {
         let delivering = self.delivering.read().await;
         DeliveryTurn(delivering, self.recording.lock().await)
+    }
+
+    /// Records may go to the tracker while the answer is held, beside others.
+    pub(crate) async fn delivering(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.delivering.read().await
     }
 
     /// Nothing is on its way to the tracker while the answer is held.

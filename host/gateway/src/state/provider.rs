@@ -56,6 +56,8 @@ pub(crate) struct ProviderUnit {
     pub(crate) in_flight: AtomicU32,
     /// Uploads that may be under way at once; fair.
     pub(crate) permits: Semaphore,
+    /// Those of them that may be held while the body is still coming: half.
+    pub(crate) arriving: Semaphore,
     last_probe: Mutex<LastProbe>,
     /// Notified whenever the breaker was told something.
     pub(crate) reported: Arc<Notify>,
@@ -81,6 +83,7 @@ impl ProviderUnit {
             budget_policy,
             in_flight: AtomicU32::new(0),
             permits: Semaphore::new(loaded.concurrency as usize),
+            arriving: Semaphore::new(loaded.concurrency as usize / 2),
             last_probe: Mutex::default(),
             reported: Arc::default(),
             deleted: DeleteLog::default(),
@@ -173,6 +176,12 @@ impl ProviderUnit {
         *self.last_probe() = LastProbe { found, at: None };
     }
 
+    /// Whether a body may be sent while it arrives: where a lost upload is found by its digest alone, that has to be
+    /// known first. At least one place has to be left for whole bodies.
+    pub(crate) fn may_cut_through(&self) -> bool {
+        self.profile.verify != VerifyMethod::Digest && self.concurrency > 1
+    }
+
     /// Whether the vendor's list tells whose a remote file is. Where a key makes sending again harmless there is
     /// nothing to look for, and nothing to send again once the process that had the file is gone.
     pub(crate) fn has_evidence(&self) -> bool {
@@ -214,6 +223,8 @@ pub(crate) struct ProviderUnits {
     pub(crate) out_of_service: Vec<OutOfService>,
     /// Uploads that may be under way at once, at all of them together.
     pub(crate) permits: Semaphore,
+    /// Those of them that may be held while the body is still coming: half.
+    pub(crate) arriving: Semaphore,
     /// Files that are not ready at their vendors.
     pub(crate) statuses: Statuses,
 }
@@ -232,6 +243,7 @@ impl ProviderUnits {
             units,
             out_of_service,
             permits: Semaphore::new(concurrency as usize),
+            arriving: Semaphore::new(concurrency as usize / 2),
             statuses: Statuses::default(),
         }
     }

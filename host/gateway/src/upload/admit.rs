@@ -47,6 +47,7 @@ impl GatewayState {
                 unless_cancelled(cancel, "while its bytes were received", taken).await??
             }
             Source::Staged(staged) => staged.opened_for(who)?,
+            Source::Arriving(arrival) => arrival.arriving(),
         };
         AdmittedFile::judge(opened, &admission.validator, &admission.rules, rename).await
     }
@@ -71,5 +72,6 @@ pub(super) fn name_source(what: &mut What, source: &Source) {
         Source::Path { path, .. } => what.path = Some(path.display().to_string()),
         Source::Body(body) => what.name = Some(body.name.clone()),
         Source::Staged(staged) => what.name = Some(staged.name()),
+        Source::Arriving(arrival) => what.name = Some(arrival.name().to_owned()),
     }
 }

@@ -7,6 +7,7 @@ use loadlock_sandbox::files::{AdmittedInput, ReadReport};
 use loadlock_sandbox::provider::UploadOptions;
 use loadlock_sandbox::{CallError, CallReport, EgressReport, Exhausted};
 
+use super::cut_through::Starvation;
 use super::entry::Entry;
 use super::job::UploadJob;
 use super::route::RouteLeg;
@@ -33,6 +34,8 @@ pub(crate) enum AttemptEnd {
     Crowded(Failure),
     /// The caller gave up while the provider was at work; with what it had read of the file.
     Cancelled(Option<ReadReport>),
+    /// The client sent nothing for longer than a vendor waits; with what the provider had read by then.
+    Starved(Option<ReadReport>),
     /// Nothing can follow: the file changed, or the provider's answer contradicts what the host saw.
     Fatal {
         error: Error,
@@ -60,6 +63,8 @@ impl UploadJob<'_> {
         fault::at(Point::CallBefore);
         let mut call = Box::pin(unit.component.upload(&input, &facts, &options, Some(wall)));
         let mut ticks = tokio::time::interval(PROGRESS);
+        let longest = wall.min(unit.component.grants().limits.wall);
+        let mut starvation = Starvation::new(self.live.config.limits.cut_through_idle, longest);
         let report = loop {
             tokio::select! {
                 biased;
@@ -69,7 +74,13 @@ impl UploadJob<'_> {
                     drop(call);
                     return AttemptEnd::Cancelled(read_so_far(input, file).await);
                 }
-                _ = ticks.tick() => progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) }),
+                _ = ticks.tick() => {
+                    progress.event(Event::Sent { bytes: input.watch.handed().min(file.size()) });
+                    if starvation.lasts(self.arriving.as_ref(), &input) {
+                        drop(call);
+                        return AttemptEnd::Starved(read_so_far(input, file).await);
+                    }
+                }
             }
         };
         fault::at(Point::CallAfter);
@@ -77,6 +88,10 @@ impl UploadJob<'_> {
             bytes: input.watch.handed().min(file.size()),
         });
         log_call(&unit.name, &report);
+        if self.is_cut_off() && !matches!(report.outcome, Ok(Ok(_))) {
+            return AttemptEnd::Cancelled(report.read);
+        }
+        self.learn_digest();
         let now_ms = self.state.clock.wall_ms();
         receipt(unit, file, self.known_digest(), report, now_ms)
     }

@@ -31,9 +31,11 @@ impl UploadJob<'_> {
                 self.entry = Some(entry);
                 Ok(None)
             }
-            Begun::Replay(Outcome::Accepted(row)) => record_of(&row)
-                .map(|record| Some(record.into()))
-                .ok_or_else(|| Error::new(ErrorCode::Internal, "a replay without a receipt")),
+            Begun::Replay(Outcome::Accepted(row)) => {
+                let record = record_of(&row);
+                let record = record.ok_or_else(|| Error::new(ErrorCode::Internal, "a replay without a receipt"))?;
+                self.unless_gone(record.into()).await.map(Some)
+            }
             Begun::Replay(Outcome::Unknown(_)) => Err(Error::new(
                 ErrorCode::OutcomeUnknown,
                 "the upload with this idempotency key ended without a known outcome",

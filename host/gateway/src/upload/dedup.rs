@@ -4,6 +4,7 @@ use loadlock_journal::Accepted;
 use loadlock_policy::model::ContentKey;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
+use super::cut_through::PutOff;
 use super::expiry::Lifetime;
 use super::job::UploadJob;
 use super::revalidate::DedupHit;
@@ -13,6 +14,18 @@ use crate::fault::{self, Point};
 use crate::{id, view};
 
 impl UploadJob<'_> {
+    /// Whether equal content may be accepted here and not be in the ledger yet.
+    pub(super) fn may_be_in_journal(&self) -> bool {
+        let (size, digest) = (self.file.size(), self.known_digest());
+        let tenant = self.asked.who.tenant();
+        let config = &self.live.config;
+        let equal = |tenant: &str| {
+            let outbox = &self.state.ledger.outbox;
+            outbox.any(|_, waiting| waiting.may_equal(tenant, size, digest))
+        };
+        equal(tenant) || config.dedup_peers(tenant).into_iter().any(equal)
+    }
+
     /// Claims a live remote file with the same content, if there is one. Hashes a file whose digest is not known only
     /// if something of its size is. A tracker that cannot answer means that nothing is found: uploading again is safe,
     /// refusing service is not needed.
@@ -37,6 +50,7 @@ impl UploadJob<'_> {
         match sized {
             Ok(true) => {}
             Ok(false) => return self.dedup_in_journal(leg).await,
+            Err(_) if self.is_held_back() => return Err(self.put_off(PutOff::LedgerAway)),
             Err(error) => {
                 tracing::warn!(%error, "the tracker cannot be asked; asking the journal alone");
                 // It knows digests alone, and has something to find only while records wait.

@@ -50,6 +50,11 @@ impl UploadJob<'_> {
         .min()
     }
 
+    /// How long a remote file has to live at least, counted from when it was stored, to be kept as long as any.
+    pub(super) fn kept_ms(&self, leg: &RouteLeg<'_>) -> Option<u64> {
+        Some(retention_ms(leg.unit, &leg.purpose)?.saturating_sub(TOLERANCE_MS))
+    }
+
     /// Whether a remote file that is there lives as long as this upload asks for. One that goes earlier would take a
     /// file along that was to stay.
     pub(super) fn outlives(&self, leg: &RouteLeg<'_>, remote: Lifetime) -> bool {

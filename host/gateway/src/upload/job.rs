@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::cancel::unless_cancelled;
+use super::cut_through::{PutOff, WhileArriving};
 use super::entry::Entry;
 use super::lead::Lead;
 use super::route::RouteLeg;
@@ -28,27 +29,52 @@ use crate::state::tenant_limits::HeldRoom;
 /// Ids under which an upload may be found: journal entries that it began, and files that it asked the ledger for. Kept
 /// outside of it, for whoever has to take them back when it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Traces(Mutex<Vec<String>>);
+pub(super) struct Traces {
+    ids: Mutex<Vec<String>>,
+    unanswered: Mutex<Option<String>>,
+}
 
 impl Traces {
     pub(super) fn add(&self, id: &str) {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         ids.push(id.to_owned());
     }
 
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The ledger is asked to make this file, should its content be stored.
+    pub(super) fn ask(&self, id: &str) {
+        self.add(id);
+        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
+    }
+
+    /// The file that the ledger was asked for and has not answered about.
+    pub(super) fn take_unanswered(&self) -> Option<String> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(super) fn into_ids(self) -> Vec<String> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.ids.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What was asked for, besides the bytes.
+#[derive(Clone)]
 pub(super) struct Terms<'a> {
     pub(super) who: &'a Principal,
     pub(super) target: &'a Target,
     /// As it was asked for, if it was.
     pub(super) purpose: Option<&'a str>,
+    /// Another display name.
+    pub(super) name: Option<&'a str>,
     pub(super) expires_in_s: Option<u64>,
     pub(super) idempotency_key: Option<String>,
+    /// The key stands for one content.
+    pub(super) key_is_of_content: bool,
+    /// Types that it may have; any, if there are none.
+    pub(super) only_types: &'a [String],
     /// Cancelled when the caller gives up.
     pub(super) cancel: &'a CancellationToken,
     pub(super) progress: &'a dyn Progress,
@@ -61,6 +87,8 @@ pub(super) struct UploadJob<'a> {
     pub(super) live: Arc<Live>,
     pub(super) asked: Terms<'a>,
     pub(super) file: &'a AdmittedFile,
+    /// Its body, while that is still coming.
+    pub(super) arriving: Option<WhileArriving<'a>>,
     /// When it has to be over, by policy's clock.
     pub(super) deadline: Millis,
     pub(super) expires_at_ms: Option<u64>,
@@ -88,6 +116,10 @@ impl UploadJob<'_> {
         if let Some(known) = self.digest.get() {
             return Ok(known.clone());
         }
+        if self.is_held_back() {
+            return Err(self.put_off(PutOff::StoredSize));
+        }
+        self.learn_digest();
         let computed = self.digest.get_or_try_init(|| async {
             let computed = self.hash().await.map_err(unreadable)?;
             self.file.unchanged()?;

@@ -15,6 +15,7 @@
 //! | `dedup`, `dedup_group`, `revalidate` | it is stored already, and the vendor still holds it |
 //! | `content_check` | stored content against the digest of what was uploaded |
 //! | `send` | the retry driver: attempts along the route |
+//! | `cut_through` | it is sent while its body arrives, or put off until that is whole |
 //! | `permits` | waits for a permit at a provider, and between two attempts |
 //! | `begin`, `entry` | its entry in the journal, before anything is sent |
 //! | `attempt` | one call of a provider, and the receipt |
@@ -29,6 +30,7 @@ pub(crate) mod attempt;
 mod begin;
 mod cancel;
 pub(crate) mod content_check;
+pub(crate) mod cut_through;
 mod dedup;
 mod dedup_group;
 mod end;

@@ -13,12 +13,14 @@ use governor::clock::{Clock as _, DefaultClock};
 use loadlock_audit::{Event, Outcome};
 use loadlock_journal::Entry;
 use loadlock_policy::quota::{Limits, Usage};
+use loadlock_sandbox::batches::HeldUsage;
 use loadlock_sandbox::coordination::TenantLimits;
 
 use crate::error::{Error, ErrorCode, Result, answered};
 use crate::metrics;
 use crate::principal::{Door, Principal};
 use crate::state::gateway::{Gateway, GatewayState};
+use crate::state::outbox::PendingRecord;
 use crate::state::tenant_limits::{HeldRoom, Share, UploadTurn};
 
 /// How long an upload waits for others to end, if what is stored would leave room for it.
@@ -83,6 +85,8 @@ impl GatewayState {
             return Ok(held);
         }
         let started = tokio::time::Instant::now();
+        // With the lease the ledger itself is asked for room: what it said last is enough until then.
+        let mut known = self.known_usage(tenant, &share);
         loop {
             let mut ended = std::pin::pin!(share.ended.notified());
             ended.as_mut().enable();
@@ -93,10 +97,18 @@ impl GatewayState {
                 return Ok(HeldRoom::new(share.clone(), reservation));
             }
             let guard = ReadingGuard::new(&share);
-            let stored = self.stored(tenant).await?;
+            let (stored, is_known) = match known.take() {
+                Some(known) => (known, true),
+                None => (self.stored(tenant).await?, false),
+            };
             let Some(reading) = guard.take() else {
                 return Err(Error::new(ErrorCode::Internal, "a reading was used twice"));
             };
+            let fits = limits.admit(stored.all(), size).is_ok();
+            if is_known && !fits {
+                // It may have been told of room since.
+                continue;
+            }
             let held = early.take().and_then(|held| held.into_reservation(&share));
             let reserved = {
                 let mut under_way = share.under_way();
@@ -125,6 +137,34 @@ impl GatewayState {
                 format!("tenant `{tenant}`: {}", refused.why),
             ));
         }
+    }
+
+    /// What the ledger said last of a tenant, where taking a lease asks for room again; unless something of the tenant is
+    /// here that the ledger does not count.
+    fn known_usage(&self, tenant: &str, share: &Share) -> Option<Stored> {
+        if !self.peers.look_with_lease() {
+            return None;
+        }
+        let uncounted = |id: &str, waiting: &PendingRecord| waiting.tenant == tenant && !self.peers.hold(id);
+        let cut_off = self.open_entries.not_held(self.journal.open_entries().ok()?);
+        if self.ledger.outbox.any(uncounted) || cut_off.iter().any(|entry| entry.intent.tenant == tenant) {
+            return None;
+        }
+        let last = share.last_recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Stored {
+            recorded: (*last)?,
+            coming: Usage::default(),
+        })
+    }
+
+    /// The ledger said what it holds of a tenant with limits.
+    pub(crate) fn usage_heard(&self, tenant: &str, recorded: HeldUsage) {
+        let share = self.share(tenant);
+        let mut last = share.last_recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Usage {
+            count: recorded.files,
+            bytes: recorded.bytes,
+        });
     }
 
     /// What of a tenant is stored or may turn out to be. The journal is asked first: what leaves it meanwhile is in the

@@ -92,6 +92,6 @@ impl GatewayState {
 }
 
 /// Whether what it stores lies where somebody can remove or change it by hand, and where a look costs next to nothing.
-fn is_on_this_machine(unit: &ProviderUnit) -> bool {
+pub(crate) fn is_on_this_machine(unit: &ProviderUnit) -> bool {
     !unit.component.grants().network.is_granted()
 }

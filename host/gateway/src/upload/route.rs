@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use loadlock_config::Config;
 use loadlock_policy::breaker::Admission;
 use loadlock_policy::counted;
+use loadlock_policy::model::PurposeProfile;
 use loadlock_policy::quota::Usage;
 use loadlock_policy::routing::{
     Candidate, NoRoute, Reason, Refused, Route, RouteRequest, SizeThreshold, Verdict, check_threshold, route,
@@ -17,13 +18,11 @@ use crate::admission::AdmittedFile;
 use crate::api::request::Target;
 use crate::error::{Error, ErrorCode, Result, answered};
 use crate::state::gateway::GatewayState;
+use crate::state::last_usages::{Usages, add};
 use crate::state::provider::ProviderUnit;
 
 /// How often the ledger is read until no record arrives there meanwhile: one that does may be missed or counted twice.
 const READINGS: u32 = 3;
-
-/// What each account holds, by account and purpose.
-pub(crate) type Usages = BTreeMap<String, BTreeMap<String, Usage>>;
 
 /// A provider of a route, and the vendor's purpose there.
 pub(crate) struct RouteLeg<'a> {
@@ -132,6 +131,12 @@ impl<'a> Routing<'a> {
 
     /// What policy says now. Every provider that is not eligible has a reason.
     pub(crate) async fn decide(&self) -> Result<Route, NoRoute> {
+        let decided = self.route(Some(&self.state.usages().await));
+        if decided.is_ok() || !self.state.peers.look_with_lease() {
+            return decided;
+        }
+        // What it goes by may be some seconds old: nothing is refused for that.
+        self.state.ledger.usages.forget();
         self.route(Some(&self.state.usages().await))
     }
 
@@ -320,15 +325,39 @@ impl GatewayState {
 
     /// What every account holds. A tracker that cannot answer leaves quotas to the vendor, who checks them too.
     pub(crate) async fn usages(&self) -> Usages {
-        let limited = self.providers.iter().any(|unit| {
-            unit.profile
-                .purposes
-                .iter()
-                .any(|purpose| purpose.max_count.is_some() || purpose.max_total_bytes.is_some())
-        });
-        if !limited {
+        if !self.accounts_are_limited() {
             return Usages::new();
         }
+        match self.ledger.usages.known().filter(|_| self.peers.look_with_lease()) {
+            Some(known) => self.with_waiting(known),
+            None => self.read_usages().await,
+        }
+    }
+
+    fn accounts_are_limited(&self) -> bool {
+        let limited = |purpose: &PurposeProfile| purpose.max_count.is_some() || purpose.max_total_bytes.is_some();
+        self.providers
+            .iter()
+            .any(|unit| unit.profile.purposes.iter().any(limited))
+    }
+
+    /// Asks the ledger, for uploads to come.
+    pub(crate) async fn refresh_usages(&self) {
+        if self.accounts_are_limited() {
+            self.read_usages().await;
+        }
+    }
+
+    fn with_waiting(&self, mut usages: Usages) -> Usages {
+        self.ledger.outbox.each(|waiting| {
+            if waiting.stored {
+                add(&mut usages, &waiting.account, &waiting.purpose, waiting.bytes);
+            }
+        });
+        usages
+    }
+
+    async fn read_usages(&self) -> Usages {
         let mut usages = Usages::new();
         for _ in 0..READINGS {
             let arrived = self.ledger.outbox.arrived();
@@ -339,14 +368,8 @@ impl GatewayState {
                     return Usages::new();
                 }
             };
-            self.ledger.outbox.each(|waiting| {
-                if waiting.stored {
-                    let account = usages.entry(waiting.account.clone()).or_default();
-                    let usage = account.entry(waiting.purpose.clone()).or_default();
-                    usage.count = usage.count.saturating_add(1);
-                    usage.bytes = usage.bytes.saturating_add(waiting.bytes);
-                }
-            });
+            self.ledger.usages.hear(&usages);
+            usages = self.with_waiting(usages);
             if self.ledger.outbox.arrived() == arrived {
                 break;
             }

@@ -6,6 +6,7 @@ use loadlock_policy::breaker::Outcome;
 use loadlock_policy::retry::{Decision, Event as RetryEvent, Inputs, Leg, RetryLoop, RoutePolicy};
 
 use super::attempt::{AttemptEnd, Receipt, deleted_meanwhile};
+use super::cut_through::PutOff;
 use super::job::UploadJob;
 use super::permits::BreakerPermit;
 use super::route::RouteLeg;
@@ -66,7 +67,10 @@ impl<'a> UploadJob<'a> {
                 }
                 Decision::Verify { after } => Drive::Look(after),
                 Decision::Adopt => return self.adopt(leg, machine.total_sends()).await,
-                Decision::GiveUp(end) => return Err(self.end(leg, &end).await),
+                Decision::GiveUp(end) => match self.put_off_instead(&end) {
+                    Some(put_off) => return Err(put_off),
+                    None => return Err(self.end(leg, &end).await),
+                },
                 other @ (Decision::Send { .. } | Decision::Done) => return Err(misfit(&other)),
             };
         }
@@ -75,15 +79,20 @@ impl<'a> UploadJob<'a> {
     /// One attempt at one provider: joins equal uploads there, waits for permits, begins or goes on with its entry,
     /// and sends.
     async fn attempt(&mut self, index: usize, leg: &RouteLeg<'a>, machine: &mut RetryLoop) -> Result<Attempted> {
+        self.takes_what_arrives(leg.unit)?;
         if let Some(hit) = self.join(index, leg).await? {
             return Ok(Attempted::Stored(Box::new(hit)));
         }
         let unit = leg.unit;
+        let _place = self.may_begin(unit)?;
         let permits = match self.permits(unit).await {
             Ok(permits) => permits,
             Err(event) => return Ok(Attempted::Ended(event)),
         };
         if let Decision::GiveUp(end) = machine.start(self.state.clock.now()).map_err(bug)? {
+            if let Some(put_off) = self.put_off_instead(&end) {
+                return Err(put_off);
+            }
             return Err(self.give_up(unit, &end).await);
         }
         let attempt = machine.total_sends();
@@ -147,6 +156,7 @@ impl<'a> UploadJob<'a> {
                 RetryEvent::AttemptFailed(deleted_meanwhile())
             }
             AttemptEnd::Failed(failure) => {
+                let failure = self.with_what_is_known(failure);
                 breaker.report(Outcome::of(&failure), progress).await;
                 tracing::warn!(target: "loadlock::retry", provider = %unit.name, attempt, %failure, "[RETRY] attempt \
                      {attempt} at {} failed: {failure}", unit.name);
@@ -160,6 +170,11 @@ impl<'a> UploadJob<'a> {
                 breaker.report(Outcome::Cancelled, progress).await;
                 self.read = report;
                 RetryEvent::Cancelled
+            }
+            AttemptEnd::Starved(report) => {
+                breaker.report(Outcome::Cancelled, progress).await;
+                self.read = report;
+                return Err(self.put_off(PutOff::SlowClient));
             }
             AttemptEnd::Fatal { error, unwanted } => {
                 breaker.report(Outcome::Neutral, progress).await;

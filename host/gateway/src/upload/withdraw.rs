@@ -21,7 +21,7 @@ impl UploadJob<'_> {
         let unit = leg.unit;
         // Without a report an earlier answer was lost, so that it may have been everything.
         let read = self.read.as_ref();
-        let whole = read.is_none_or(|read| read.covered >= self.file.size());
+        let whole = !self.is_held_back() && read.is_none_or(|read| read.covered >= self.file.size());
         let digest = self.known_digest().or(read.and_then(|read| read.sha256.as_deref()));
         let why = format!("cancelled while `{}` was receiving it", unit.name);
         let found = match (unit.profile.verify, whole) {

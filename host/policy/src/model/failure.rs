@@ -128,7 +128,9 @@ pub enum Reach {
     Untold,
     /// No byte of a request that may store something reached a connection.
     NothingSent,
-    /// The same, because there was no connection: refused, no route, nobody at the address, no such name, no TLS.
+    /// The last byte of the file was kept back: what left is incomplete, and cannot be stored.
+    Incomplete,
+    /// As `NothingSent`, because there was no connection: refused, no route, nobody at the address, no such name, no TLS.
     Unreachable,
 }
 

@@ -155,7 +155,7 @@ impl World {
             Event::AttemptFailed(failure) => {
                 // A failure that is known says nothing of an earlier send that is not.
                 self.unverified[leg] |= match failure.reach {
-                    Reach::NothingSent | Reach::Unreachable => false,
+                    Reach::NothingSent | Reach::Incomplete | Reach::Unreachable => false,
                     Reach::Untold => failure.leaves_outcome_unknown(),
                 };
                 self.looked_for_until = DEADLINE.min(self.now + POLICY.look_for);

@@ -11,6 +11,7 @@ use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
 use crate::model::auth::{AuthPolicy, Denial, Identified};
+use crate::model::batches::{Beginning, BegunItem, Each, Ended, Ending, Removal, Removed};
 use crate::model::coordination::{Acquired, Attempt, AuditCount, Leased, News, ProviderState, TenantLimits};
 use crate::model::provider::{FileDescription, ListQuery, UploadOptions};
 use crate::model::tracker::{
@@ -198,6 +199,34 @@ pub(crate) trait CoordinationCalls: Send + Sync {
         gateway: String,
         counts: Vec<AuditCount>,
     ) -> Answered<'s, u64>;
+}
+
+/// An instance of a tracker that takes many beginnings and ends in one call.
+pub(crate) trait BatchCalls: Send + Sync {
+    /// Opens its store.
+    fn open<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, ()>;
+    /// Looks for stored content, for room, and takes leases.
+    fn begin_many<'s>(
+        &'s self,
+        store: &'s mut Store<CallState>,
+        gateway: String,
+        lease_ms: u64,
+        items: Vec<Beginning>,
+    ) -> Answered<'s, Each<BegunItem>>;
+    /// Records and ends.
+    fn end_many<'s>(
+        &'s self,
+        store: &'s mut Store<CallState>,
+        gateway: String,
+        items: Vec<Ending>,
+    ) -> Answered<'s, Each<Ended>>;
+    /// Lets files go, with the leases for deleting their remote files.
+    fn remove_many<'s>(
+        &'s self,
+        store: &'s mut Store<CallState>,
+        gateway: String,
+        items: Vec<Removal>,
+    ) -> Answered<'s, Each<Removed>>;
 }
 
 /// An instance of a validator.

@@ -9,7 +9,7 @@ mod v0_1;
 #[cfg(test)]
 mod v0_test;
 
-use calls::{AuthCalls, Bind, CoordinationCalls, ProviderCalls, TrackerCalls, ValidatorCalls};
+use calls::{AuthCalls, BatchCalls, Bind, CoordinationCalls, ProviderCalls, TrackerCalls, ValidatorCalls};
 
 /// One version of the contract: how a component of each role is bound.
 pub(crate) struct Contract {
@@ -18,6 +18,7 @@ pub(crate) struct Contract {
     pub(crate) provider: Bind<dyn ProviderCalls>,
     pub(crate) tracker: Bind<dyn TrackerCalls>,
     pub(crate) coordination: Bind<dyn CoordinationCalls>,
+    pub(crate) batches: Bind<dyn BatchCalls>,
     pub(crate) validator: Bind<dyn ValidatorCalls>,
     pub(crate) auth: Bind<dyn AuthCalls>,
 }

@@ -68,6 +68,7 @@ pub(super) const CONTRACT: Contract = Contract {
     provider: |_| Err(wasmtime::format_err!("no provider in this version")),
     tracker: |_| Err(wasmtime::format_err!("no tracker in this version")),
     coordination: |_| Err(wasmtime::format_err!("no coordination in this version")),
+    batches: |_| Err(wasmtime::format_err!("no batches in this version")),
     validator,
     auth: |_| Err(wasmtime::format_err!("no auth in this version")),
 };

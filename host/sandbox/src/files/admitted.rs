@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use thiserror::Error;
 
 use super::bytes::FileBytes;
-use super::opened::{Identity, OpenError};
+use super::identity::Identity;
+use super::opened::OpenError;
 use super::root::GrantRoot;
 use super::watch::Watch;
 

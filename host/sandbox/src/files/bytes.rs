@@ -1,4 +1,4 @@
-//! The bytes of an admitted file: one open file, or several that are read one after the other.
+//! The bytes of an admitted file: one open file, one that still grows, or several that are read one after the other.
 
 use std::fs::File;
 use std::io::{Error, Result};
@@ -6,7 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::opened::{Identity, OpenError, OpenSegment};
+use super::arriving::ArrivingFile;
+use super::identity::Identity;
+use super::opened::{OpenError, OpenSegment};
 
 /// What everything reads from once a file was admitted. Cheap to clone.
 ///
@@ -18,6 +20,7 @@ pub struct FileBytes(BytesKind);
 #[derive(Debug, Clone)]
 enum BytesKind {
     One(Arc<File>),
+    Arriving(ArrivingFile),
     Segments(Arc<Segments>),
 }
 
@@ -58,6 +61,12 @@ impl From<File> for FileBytes {
 impl From<Arc<File>> for FileBytes {
     fn from(file: Arc<File>) -> Self {
         Self(BytesKind::One(file))
+    }
+}
+
+impl From<ArrivingFile> for FileBytes {
+    fn from(file: ArrivingFile) -> Self {
+        Self(BytesKind::Arriving(file))
     }
 }
 
@@ -105,6 +114,7 @@ impl FileBytes {
     pub fn identity(&self) -> Result<Identity> {
         match &self.0 {
             BytesKind::One(file) => Identity::of(file),
+            BytesKind::Arriving(arriving) => Ok(arriving.identity),
             BytesKind::Segments(segments) => Ok(segments.identity),
         }
     }
@@ -113,14 +123,22 @@ impl FileBytes {
     pub fn single(&self) -> Option<&Arc<File>> {
         match &self.0 {
             BytesKind::One(file) => Some(file),
-            BytesKind::Segments(_) => None,
+            BytesKind::Arriving(_) | BytesKind::Segments(_) => None,
         }
     }
 
-    /// Where the byte at `offset` lies; `None` past the end of segments.
+    /// What it grows with, if it was opened while it was still being written.
+    pub fn arriving(&self) -> Option<&ArrivingFile> {
+        match &self.0 {
+            BytesKind::Arriving(arriving) => Some(arriving),
+            BytesKind::One(_) | BytesKind::Segments(_) => None,
+        }
+    }
+
+    /// Where the byte at `offset` lies; `None` past the end of segments, and of what has come of a file that grows.
     ///
     /// # Errors
-    /// A segment that cannot be opened, or is another file than the one that was admitted.
+    /// A segment that cannot be opened, or is another file than the one that was admitted; a body that broke off.
     pub fn locate(&self, offset: u64) -> Result<Option<Place>> {
         match &self.0 {
             BytesKind::One(file) => Ok(Some(Place {
@@ -128,6 +146,14 @@ impl FileBytes {
                 offset,
                 left: u64::MAX - offset,
             })),
+            BytesKind::Arriving(arriving) => {
+                let left = arriving.readable()?.checked_sub(offset).filter(|left| *left > 0);
+                Ok(left.map(|left| Place {
+                    file: arriving.file.clone(),
+                    offset,
+                    left,
+                }))
+            }
             BytesKind::Segments(segments) => segments.locate(offset),
         }
     }

@@ -117,7 +117,11 @@ impl HostDescriptor for FilesView<'_> {
             None => return self.own().read(fd, len, offset).await,
         };
         let input = admitted.0.clone();
-        let left = input.identity.size.saturating_sub(offset);
+        let mut left = input.identity.size.saturating_sub(offset);
+        if let Some(arriving) = input.file.arriving() {
+            arriving.answers(offset).await;
+            left = left.min(arriving.readable()?.saturating_sub(offset));
+        }
         let want = usize::try_from(len.min(left)).unwrap_or(CHUNK).min(CHUNK);
         let chunk = tokio::task::spawn_blocking(move || {
             let chunk = read_at(&input.file, offset, want)?;

@@ -11,7 +11,8 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use super::opened::{Identity, OpenedFile};
+use super::identity::Identity;
+use super::opened::OpenedFile;
 
 /// Files that a root shows although no name leads to them, by their path beneath it.
 #[derive(Debug, Default)]

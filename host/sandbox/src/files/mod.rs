@@ -8,9 +8,11 @@
 //! GHSA-vqjp-4c8c-hfgg); here no such handle is in the sandbox.
 
 mod admitted;
+mod arriving;
 mod bytes;
 mod guard;
 mod held;
+mod identity;
 mod opened;
 mod quota;
 mod root;
@@ -20,8 +22,10 @@ mod watch;
 mod written;
 
 pub use admitted::{AdmittedInput, InputError};
+pub use arriving::ArrivingFile;
 pub use bytes::{FileBytes, Place};
-pub use opened::{Identity, OpenError, OpenedFile};
+pub use identity::Identity;
+pub use opened::{OpenError, OpenedFile};
 pub use quota::StateUse;
 pub use root::{GrantRoot, Protected, RootError};
 pub use watch::{ReadReport, Watch};

@@ -18,7 +18,8 @@ use thiserror::Error;
 
 use super::bytes::FileBytes;
 use super::held::Held;
-use super::opened::{Identity, OpenError, OpenSegment, OpenedFile};
+use super::identity::Identity;
+use super::opened::{OpenError, OpenSegment, OpenedFile};
 
 /// Inodes that no component and no upload may ever read: the state directory, the spool, the compiled cache, the
 /// configuration, credential files.

@@ -4,7 +4,7 @@
 //! thread reads and hashes ahead of the guest, and goes on as long as the guest keeps up: where hashing is the slowest
 //! part, the thread never stops. Where the network is, the job ends once [`AHEAD`] chunks wait, and the next chunk that
 //! is taken starts another: a slow vendor holds no thread. wasmtime-wasi's own stream gives 64 KiB at a time and does
-//! not read ahead.
+//! not read ahead. Of a file that still grows, what is there is read, and its growth is waited for.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,12 +121,19 @@ impl SharedRead {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where reading ends now: of a file that still grows, where it does.
+    fn end_now(&self) -> std::io::Result<u64> {
+        match self.file.arriving() {
+            Some(arriving) => Ok(self.end.min(arriving.readable()?)),
+            None => Ok(self.end),
+        }
+    }
+
     /// What to read next; `None` if there is enough, or nothing: then nobody reads any more.
     fn next(&self) -> Option<(u64, usize)> {
         let mut ahead = self.lock();
-        let left = self.end.saturating_sub(ahead.next_read);
-        ahead.ended |= left == 0;
-        if ahead.is_enough() {
+        let left = ahead.left(self);
+        if left == 0 || ahead.is_enough() {
             ahead.reading = false;
             return None;
         }
@@ -156,6 +163,20 @@ impl SharedRead {
 }
 
 impl Ahead {
+    /// Bytes that can be read now. Notes the end, and what can never be read to its end.
+    fn left(&mut self, shared: &SharedRead) -> u64 {
+        self.ended |= self.next_read >= shared.end;
+        match shared.end_now() {
+            Ok(end) => end.saturating_sub(self.next_read),
+            Err(error) => {
+                if !self.ended && self.failed.is_none() {
+                    self.failed = Some(error);
+                }
+                0
+            }
+        }
+    }
+
     /// Whether nothing should be read now.
     fn is_enough(&self) -> bool {
         self.ended || self.failed.is_some() || self.ready.len() >= AHEAD
@@ -190,7 +211,7 @@ impl AdmittedStream {
     /// Starts reading unless that is under way, or there is enough or nothing to read.
     fn read_ahead(&self) {
         let mut ahead = self.shared.lock();
-        if ahead.is_enough() || std::mem::replace(&mut ahead.reading, true) {
+        if ahead.left(&self.shared) == 0 || ahead.is_enough() || std::mem::replace(&mut ahead.reading, true) {
             return;
         }
         drop(ahead);
@@ -240,7 +261,15 @@ impl Pollable for AdmittedStream {
     async fn ready(&mut self) {
         while !self.has_answer() {
             self.read_ahead();
-            self.shared.changed.notified().await;
+            let starved = {
+                let ahead = self.shared.lock();
+                (!ahead.reading).then_some(ahead.next_read)
+            };
+            match (starved, self.shared.file.arriving()) {
+                (Some(offset), Some(arriving)) if !self.has_answer() => arriving.answers(offset).await,
+                (Some(_), _) => {}
+                (None, _) => self.shared.changed.notified().await,
+            }
         }
     }
 }
@@ -355,6 +384,46 @@ mod tests {
         stream.cancel().await;
         let ahead = stream.shared.lock();
         assert!(!ahead.reading && ahead.next_read <= (AHEAD * CHUNK) as u64);
+    }
+
+    #[tokio::test]
+    async fn what_still_grows_is_read_as_it_grows_and_a_body_that_breaks_off_fails() {
+        use std::os::unix::fs::FileExt;
+
+        use loadlock_policy::tee::Tee;
+        use tokio::sync::watch;
+
+        for breaks in [false, true] {
+            let (written, content) = (tempfile::tempfile().unwrap(), file(2 * CHUNK).1);
+            let size = content.len() as u64;
+            let (tee, reading) = watch::channel(Tee::new(size));
+            let written = Arc::new(written);
+            let bytes = FileBytes::from(super::super::ArrivingFile::new(written.clone(), reading).unwrap());
+            let watch = Watch::default();
+            let mut stream = AdmittedStream::new(bytes.clone(), watch.clone(), 0, size, false);
+            let (mut got, mut at) = (Vec::new(), 0);
+            for step in [10, CHUNK, content.len() - CHUNK - 10] {
+                written.write_all_at(&content[at..at + step], at as u64).unwrap();
+                at += step;
+                tee.send_modify(|tee| tee.wrote(step as u64));
+                let held_back = usize::from(at == content.len());
+                while got.len() < at - held_back {
+                    stream.ready().await;
+                    got.extend(stream.read(usize::MAX).unwrap());
+                }
+                assert!(stream.read(usize::MAX).unwrap().is_empty(), "nothing more has come");
+            }
+            tee.send_modify(|tee| if breaks { tee.broke() } else { tee.finished() });
+            stream.ready().await;
+            if breaks {
+                assert!(matches!(stream.read(1), Err(StreamError::LastOperationFailed(_))));
+                continue;
+            }
+            got.extend(all(&mut stream, usize::MAX).await);
+            assert!(got == content);
+            let report = watch.finish(&bytes, size).unwrap();
+            assert!(report.covered == size && report.sha256.is_some());
+        }
     }
 
     #[test]

@@ -109,6 +109,27 @@ impl<B: Send + Sync + 'static> Actor<B> {
         .await
     }
 
+    /// Runs one call in the instance, whether or not the store behind it answered before.
+    pub(crate) async fn ask_anyway<T: Send + 'static>(
+        &self,
+        call: impl for<'s> FnOnce(&'s B, &'s mut Store<CallState>) -> Answered<'s, T> + Send + 'static,
+    ) -> Result<Result<T, Failure>, CallError> {
+        self.run(move |slot| {
+            slot.absence = Absence::default();
+            Box::pin(slot.run(call))
+        })
+        .await
+    }
+
+    /// The store behind it is known to answer: the next call is made.
+    pub(crate) async fn answers_again(&self) -> Result<(), CallError> {
+        self.run(|slot| {
+            slot.absence = Absence::default();
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await
+    }
+
     /// Runs one call in the instance.
     pub(crate) async fn call<T: Send + 'static>(
         &self,

@@ -66,6 +66,12 @@ calls! {
 }
 
 impl Coordination {
+    /// Another instance has heard from the ledger: this one asks it again, whatever it was told before.
+    pub async fn answers_again(&self) {
+        // Nobody can be told if its thread has ended, and whoever asks next hears of that.
+        let _ = self.0.answers_again().await;
+    }
+
     /// Loads the coordination of a tracker component; `None` if it has none.
     ///
     /// # Errors

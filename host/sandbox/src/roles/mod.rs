@@ -3,6 +3,7 @@
 pub(crate) mod absence;
 pub(crate) mod actor;
 pub mod auth;
+pub mod batches;
 pub mod coordination;
 pub(crate) mod live;
 pub(crate) mod pool;

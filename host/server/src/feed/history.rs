@@ -36,7 +36,7 @@ pub(crate) enum Whose {
 
 /// How far a stream has read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct FeedPosition {
     /// Of the events of all tenants.
     all: u64,
     /// The number of its own last event.
@@ -111,20 +111,20 @@ impl History {
     }
 
     /// The position of a stream that begins with what happens next.
-    pub(super) fn end(&self, whose: &Whose) -> Position {
+    pub(super) fn end(&self, whose: &Whose) -> FeedPosition {
         self.at(self.last, self.number(whose))
     }
 
     /// The position of a stream that begins with the oldest event that is kept.
-    pub(super) fn begin(&self, whose: &Whose) -> Position {
+    pub(super) fn begin(&self, whose: &Whose) -> FeedPosition {
         let oldest = self.kept.iter().find_map(|event| event.number_in(whose));
         let before = oldest.map_or(self.number(whose), |oldest| oldest - 1);
         self.at(0, before)
     }
 
-    fn at(&self, all: u64, number: u64) -> Position {
+    fn at(&self, all: u64, number: u64) -> FeedPosition {
         let bytes = 0;
-        Position { all, number, bytes }
+        FeedPosition { all, number, bytes }
     }
 
     /// The number of the newest event of such a stream.
@@ -136,12 +136,12 @@ impl History {
     }
 
     /// The position behind the event of this number; `None` for a number that no event has had.
-    pub(super) fn behind(&self, whose: &Whose, number: u64) -> Option<Position> {
+    pub(super) fn behind(&self, whose: &Whose, number: u64) -> Option<FeedPosition> {
         (number <= self.number(whose)).then(|| self.at(0, number))
     }
 
     /// At most `most` events since a position, which moves behind them.
-    pub(super) fn since(&self, whose: &Whose, position: &mut Position, most: usize) -> Since {
+    pub(super) fn since(&self, whose: &Whose, position: &mut FeedPosition, most: usize) -> Since {
         let mut since = Since::default();
         let first = self.kept.front().map_or(self.last + 1, |event| event.all);
         let skip = (position.all + 1).saturating_sub(first);
@@ -189,7 +189,7 @@ mod tests {
         history.record(tenant, 0, notice("u", What::Attempt { provider, attempt }));
     }
 
-    fn numbers(history: &History, whose: &Whose, position: &mut Position) -> Vec<Option<u64>> {
+    fn numbers(history: &History, whose: &Whose, position: &mut FeedPosition) -> Vec<Option<u64>> {
         let since = history.since(whose, position, usize::MAX);
         since.events.iter().map(|event| event.number_in(whose)).collect()
     }
@@ -201,7 +201,7 @@ mod tests {
         for (tenant, number) in [("acme", 1), ("umbrella", 1), ("umbrella", 2), ("acme", 2)] {
             attempt(&mut history, tenant, number);
         }
-        let (mut of_acme, mut of_all) = (Position::default(), Position::default());
+        let (mut of_acme, mut of_all) = (FeedPosition::default(), FeedPosition::default());
         assert_eq!(numbers(&history, &acme, &mut of_acme), [Some(1), Some(2)]);
         assert_eq!(
             numbers(&history, &all, &mut of_all),
@@ -224,7 +224,7 @@ mod tests {
         for number in 0..KEPT {
             attempt(&mut history, "umbrella", number as u32);
         }
-        let missed = |whose: &Whose, mut from: Position| history.since(whose, &mut from, usize::MAX).missed;
+        let missed = |whose: &Whose, mut from: FeedPosition| history.since(whose, &mut from, usize::MAX).missed;
         assert_eq!(missed(&acme, history.behind(&acme, 0).unwrap()), 2);
         assert_eq!(missed(&acme, history.behind(&acme, 2).unwrap()), 0);
         assert_eq!(missed(&all, history.behind(&all, 1).unwrap()), 1);
@@ -256,7 +256,7 @@ mod tests {
         for number in 0..5 {
             attempt(&mut history, "acme", number);
         }
-        let mut position = Position::default();
+        let mut position = FeedPosition::default();
         let sizes: Vec<_> = (0..4)
             .map(|_| history.since(&whose, &mut position, 2).events.len())
             .collect();

@@ -8,7 +8,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 
 use self::history::History;
-pub(crate) use self::history::{Position, Since, Whose};
+pub(crate) use self::history::{FeedPosition, Since, Whose};
 use crate::notice::Notice;
 
 /// Cheap to clone.
@@ -50,24 +50,24 @@ impl Feed {
     }
 
     /// Where a stream begins that wants what happens next, and its newest event's id.
-    pub(crate) fn end(&self, whose: &Whose) -> (Position, String) {
+    pub(crate) fn end(&self, whose: &Whose) -> (FeedPosition, String) {
         let history = self.history();
         (history.end(whose), self.id(whose, history.number(whose)))
     }
 
     /// Where a stream begins that wants all that is kept.
-    pub(crate) fn begin(&self, whose: &Whose) -> Position {
+    pub(crate) fn begin(&self, whose: &Whose) -> FeedPosition {
         self.history().begin(whose)
     }
 
     /// Where a stream goes on that had the event of this id last; `None` if nobody can tell, because it was another
     /// process, or another kind of stream.
-    pub(crate) fn behind(&self, whose: &Whose, id: &str) -> Option<Position> {
+    pub(crate) fn behind(&self, whose: &Whose, id: &str) -> Option<FeedPosition> {
         self.history().behind(whose, self.number(whose, id)?)
     }
 
     /// What came since a position, which moves behind it.
-    pub(crate) fn since(&self, whose: &Whose, position: &mut Position, most: usize) -> Since {
+    pub(crate) fn since(&self, whose: &Whose, position: &mut FeedPosition, most: usize) -> Since {
         self.history().since(whose, position, most)
     }
 

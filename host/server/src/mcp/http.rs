@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::any;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use loadlock_gateway::{Error, ErrorCode, Principal};
 use rmcp::transport::streamable_http_server::session::SessionManager;
@@ -17,10 +17,11 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::accept;
+use super::accept::{self, AnswerForm};
 use super::body::{BODY_BYTES, Room};
 use super::server::{Caller, McpServer};
 use super::sessions::Sessions;
+use super::{plain, single};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::identity::authenticate;
@@ -82,7 +83,7 @@ impl Door {
         app.hosts().check(&parts)?;
         let who = authenticate(app, &parts.headers).await?;
         crate::query::only(&parts.uri, &[])?;
-        accept::settle(&parts.method, &mut parts.headers);
+        let form = accept::settle(&parts.method, &mut parts.headers);
         let named = match session_id(&parts.headers)? {
             Some(id) => {
                 self.check_session(&who, &id).await?;
@@ -94,9 +95,13 @@ impl Door {
         parts.headers.remove(AUTHORIZATION);
         parts.extensions.insert(who.clone());
         let ends = parts.method == Method::DELETE;
-        let (body, _held) = self.0.room.read(body).await?;
-        let request = Request::from_parts(parts, Body::from(body));
-        let mut response = self.0.service.handle(request).await.map(Body::new);
+        let is_json = is_json(&parts.headers);
+        let (message, held) = self.0.room.read(body).await?;
+        let request = Request::from_parts(parts, Body::from(message.clone()));
+        let response = self.0.service.handle(request).await.map(Body::new);
+        let mut response = plain::explained(response, &message, is_json).await;
+        // The answer may take as long as an upload.
+        drop((message, held));
         if ends {
             self.forget_ended().await;
             if response.status() == StatusCode::ACCEPTED {
@@ -107,7 +112,10 @@ impl Door {
         if !named && let Some(id) = session_id(response.headers())? {
             self.open_session(&who, &id).await?;
         }
-        Ok(response.into_response())
+        if form == AnswerForm::Json {
+            response = single::of(response).await?;
+        }
+        Ok(response)
     }
 
     /// The same answer for a session of somebody else, one that has ended and one that never was.
@@ -140,6 +148,12 @@ impl Door {
                 .retry_after(Some(60_000)),
         )
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
 }
 
 /// The one session that a message names.

@@ -3,11 +3,12 @@
 //! | module | one job |
 //! |---|---|
 //! | `http` | `/mcp`: authenticates every request, sessions belong to who opened them |
-//! | `accept` | clients that take anything |
+//! | `accept`, `single` | which type of answer a client takes; an answer without the events before it |
+//! | `malformed`, `plain` | what is not understood, and refusals without a code |
 //! | `body` | bodies, which are held in memory: how many at once |
 //! | `origin` | which `Host` and `Origin` are answered: DNS rebinding |
 //! | `sessions` | who opened which session |
-//! | `stdio`, `identify` | the same tools for the user of this machine |
+//! | `stdio`, `lines`, `identify` | the same tools for the user of this machine |
 //! | `server` | the protocol's server: which tools there are, who calls |
 //! | `tools` | what each tool does |
 //! | `input`, `output`, `catalog` | parameters, results, descriptions and annotations |
@@ -23,12 +24,16 @@ pub(crate) mod fuzzing;
 mod http;
 mod identify;
 mod input;
+mod lines;
+mod malformed;
 mod origin;
 mod output;
+mod plain;
 mod progress;
 mod results;
 mod server;
 mod sessions;
+mod single;
 mod stdio;
 mod text;
 mod tools;

@@ -7,10 +7,11 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use futures::{FutureExt, TryStreamExt};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use loadlock_gateway::{Allotment, Principal, Scope, Source, Staged, UploadRequest};
 use serde::Deserialize;
 
+use super::cut_through::{Taken, Taking};
 use super::failure::{Answer, Failure};
 use super::inflow::{Allowance, HEAD, Inflow};
 use super::json::json;
@@ -53,16 +54,22 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
         let options = of_json(&headers, purpose, provider, expires_after)?;
         (Subject::Path { path, filename }, options)
     } else {
-        let (gateway, owner) = (app.gateway().clone(), who.clone());
-        let store = move |body| async move { gateway.stage(&owner, body).await }.boxed();
-        let allotment = allotment(&app, &who, &headers).await?;
+        let taking = Taking {
+            allotment: allotment(&app, &who, &headers).await?,
+            app: app.clone(),
+            who: who.clone(),
+            headers: headers.clone(),
+        };
+        let store = move |part| taking.take(part).boxed();
         let form = form::read(&headers, inflow(request), form::FILE, store).await?;
         let options = of_form(&headers, form.fields)?;
-        let file = match allotment {
-            Some(allotment) => form.file.allotted(allotment),
-            None => form.file,
-        };
-        (Subject::Body(file), options)
+        match form.file {
+            Taken::Whole(staged) => (Subject::Body(staged), options),
+            Taken::Sending(sending) => match sending.end(&app, &options).await? {
+                Ok(file) => return Ok(Json(object::file(app.gateway(), &file)).into_response()),
+                Err(staged) => (Subject::Body(staged), options),
+            },
+        }
     };
     app.gateway().require_provider(&options.target())?;
     if respond_async(&headers) {
@@ -74,10 +81,7 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
 /// Room for the file of a form whose length is known. How much of it is the file is not: at least what cannot be
 /// anything else.
 async fn allotment(app: &App, who: &Principal, headers: &HeaderMap) -> Result<Option<Allotment>, Failure> {
-    let length = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let Some(length) = length else {
+    let Some(length) = form::length(headers) else {
         return Ok(None);
     };
     let key = idempotency_key(headers)?;

@@ -30,7 +30,7 @@ pub(super) async fn delete(State(app): State<App>, Caller(who): Caller, Path(id)
     Ok(Json(json!({ "id": id, "object": "file", "deleted": true })).into_response())
 }
 
-/// What a GET would say about the file, without asking the vendor for it.
+/// What a GET would say about the file. The vendor is asked whether it has it, and not for the bytes.
 pub(super) async fn content_head(
     State(app): State<App>,
     Caller(who): Caller,
@@ -41,6 +41,7 @@ pub(super) async fn content_head(
     if raw && let Some(early) = without_bytes(&file, &conditions::wanted(&request, &tag(&file), file.bytes)) {
         return early;
     }
+    app.gateway().ask_presence(&file).await?;
     // A stream has no length of its own: where nobody knows it, none is said.
     let nothing = Body::from_stream(futures::stream::empty::<Result<Bytes>>());
     Ok((headers(&file, raw), nothing).into_response())

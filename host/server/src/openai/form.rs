@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use loadlock_gateway::{Body, Error, ErrorCode};
 use multer::{Field, Multipart};
 
@@ -34,6 +35,15 @@ pub(crate) struct Form<T> {
     pub(crate) file: T,
 }
 
+/// The part that is the file, and what is known when it begins.
+pub(crate) struct FilePart {
+    pub(crate) body: Body,
+    /// The fields before it.
+    pub(crate) fields: BTreeMap<String, String>,
+    /// Its size if it is the last part and the request's length is known.
+    pub(crate) bytes_if_last: Option<u64>,
+}
+
 /// Reads a form. `store` gets the part called `file`; its answer is dropped if anything after it is wrong.
 ///
 /// # Errors
@@ -42,9 +52,10 @@ pub(crate) async fn read<T>(
     headers: &HeaderMap,
     (body, allowance): (Inflow, Allowance),
     file: &'static str,
-    store: impl FnOnce(Body) -> BoxFuture<'static, Result<T, Error>>,
+    store: impl FnOnce(FilePart) -> BoxFuture<'static, Result<T, Error>>,
 ) -> Result<Form<T>, Failure> {
-    let mut form = Multipart::new(body, boundary(headers)?);
+    let boundary = boundary(headers)?;
+    let mut form = Multipart::new(body, boundary.clone());
     let mut fields = BTreeMap::new();
     let (mut store, mut stored) = (Some(store), None);
     for count in 0.. {
@@ -68,8 +79,14 @@ pub(crate) async fn read<T>(
                     .map(|chunk| chunk.map_err(|error| std::io::Error::other(malformed(error).error)))
                     .boxed(),
             };
-            allowance.stored();
-            stored = Some(store(body).await?);
+            let came = allowance.stored();
+            let part = FilePart {
+                body,
+                fields: fields.clone(),
+                bytes_if_last: length(headers).and_then(|length| bytes_if_last(length, &came, &boundary, count)),
+            };
+            drop(came);
+            stored = Some(store(part).await?);
             continue;
         }
         let mut value = Vec::new();
@@ -95,6 +112,40 @@ pub(crate) async fn read<T>(
         Some(file) => Ok(Form { fields, file }),
         None => Err(Failure::param(file, format!("the form has no part `{file}`"))),
     }
+}
+
+/// Bytes of the whole request, if it says.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The size of the part with this index, whose head has come, if nothing but the closing line follows it. A client may
+/// end otherwise, so it is a guess until the form was read to its end.
+fn bytes_if_last(length: u64, came: &[Bytes], boundary: &str, index: usize) -> Option<u64> {
+    let came = came.concat();
+    let line = format!("--{boundary}");
+    let mut at = 0;
+    for part in 0..=index {
+        let begins = |at: usize| at == 0 || came.get(at.wrapping_sub(2)..at) == Some(b"\r\n");
+        loop {
+            at += find(came.get(at..)?, line.as_bytes())?;
+            if begins(at) {
+                break;
+            }
+            at += 1;
+        }
+        at += line.len();
+        if part == index {
+            at += find(came.get(at..)?, b"\r\n\r\n")? + 4;
+        }
+    }
+    // `\r\n`, the line, `--\r\n`.
+    let closing = line.len() as u64 + 6;
+    length.checked_sub(at as u64)?.checked_sub(closing)
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
 }
 
 /// The field's name, and its file's.

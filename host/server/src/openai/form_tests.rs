@@ -44,6 +44,26 @@ fn end() -> String {
     format!("--{BOUNDARY_TEXT}--\r\n")
 }
 
+#[test]
+fn the_size_of_a_last_file_follows_from_the_length_of_its_form() {
+    let content = format!("hello\r\n--{BOUNDARY_TEXT}x");
+    let before = text("note", &format!("x--{BOUNDARY_TEXT}")) + &text("purpose", "user_data");
+    for (fields, index) in [(String::new(), 0), (text("purpose", "user_data"), 1), (before, 2)] {
+        let body = fields + &file("a.txt", &content) + &end();
+        let size = |came: &[u8], length: usize| {
+            let came: Vec<Bytes> = came.chunks(7).map(Bytes::copy_from_slice).collect();
+            bytes_if_last(length as u64, &came, BOUNDARY_TEXT, index)
+        };
+        assert_eq!(size(body.as_bytes(), body.len()), Some(content.len() as u64));
+        assert_eq!(size(body.as_bytes(), 3), None, "a length that cannot be");
+        assert_eq!(
+            size(&body.as_bytes()[..20], body.len()),
+            None,
+            "a head that has not come"
+        );
+    }
+}
+
 #[tokio::test]
 async fn both_orders_of_the_sdks_are_one_form() {
     let python = text("purpose", "user_data") + &file("a.txt", "hello\r\n--openai") + &end();
@@ -107,7 +127,7 @@ async fn a_fast_sender_is_read_no_faster_than_it_is_stored() {
     });
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(&content_type()).unwrap());
-    let store = |mut body: Body| {
+    let store = |FilePart { mut body, .. }: FilePart| {
         async move {
             for stored in 1..100 {
                 body.stream.next().await.unwrap().map_err(ended_early)?;

@@ -15,21 +15,21 @@ use super::inflow::Inflow;
 
 /// What a store would keep on the disk: counted while it lives.
 #[derive(Debug)]
-struct KeptBody {
+struct ReadyBody {
     bytes: Vec<u8>,
     name: String,
     live: Arc<AtomicUsize>,
 }
 
-impl Drop for KeptBody {
+impl Drop for ReadyBody {
     fn drop(&mut self) {
         self.live.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<KeptBody, Error> {
+async fn keep(live: Arc<AtomicUsize>, body: Body) -> Result<ReadyBody, Error> {
     live.fetch_add(1, Ordering::SeqCst);
-    let mut kept = KeptBody {
+    let mut kept = ReadyBody {
         bytes: Vec::new(),
         name: body.name,
         live,
@@ -55,7 +55,7 @@ pub(super) async fn read(
     let live = Arc::new(AtomicUsize::new(0));
     let store = {
         let live = live.clone();
-        move |body| keep(live, body).boxed()
+        move |part: form::FilePart| keep(live, part.body).boxed()
     };
     let inflow = Inflow::new(futures::stream::iter(chunks));
     let read = form::read(headers, inflow, "file", store).await;

@@ -22,7 +22,7 @@ const MOST: u32 = 10_000;
 /// Files looked at in one step, where a page is put together from several.
 const STEP: u32 = 1_000;
 
-const PARAMETERS: [&str; 4] = ["purpose", "limit", "order", "after"];
+const PARAMETERS: [&str; 5] = ["purpose", "limit", "order", "after", "cursor"];
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
@@ -54,7 +54,11 @@ impl Asked {
             Some("asc") => true,
             Some(_) => return Err(Failure::param("order", "`order` is not `asc` or `desc`")),
         };
-        for (param, value) in [("after", &self.after), ("purpose", &self.purpose)] {
+        for (param, value) in [
+            ("after", &self.after),
+            ("cursor", &self.cursor),
+            ("purpose", &self.purpose),
+        ] {
             if value.as_deref() == Some("") {
                 return Err(Failure::param(param, format!("`{param}` is empty; leave it out")));
             }

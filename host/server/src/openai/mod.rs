@@ -14,6 +14,7 @@
 mod conditions;
 mod create;
 mod cursors;
+mod cut_through;
 mod disposition;
 mod failure;
 mod files;

@@ -194,7 +194,7 @@ pub(super) async fn part(
     let part = format!("part_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
     let headers = request.headers().clone();
     let (into, name) = (session, part.clone());
-    let store = move |body| keep(into, name, body).boxed();
+    let store = move |part: form::FilePart| keep(into, name, part.body).boxed();
     // The part counts once the whole form is right.
     let form = form::read(&headers, inflow(request), "data", store).await?;
     if let Some(unknown) = form.fields.keys().next() {

@@ -30,7 +30,7 @@ const BODY: usize = 16 << 10;
 /// How somebody gets in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
-enum Entry {
+enum PageEntry {
     Token(#[serde(deserialize_with = "secret")] Zeroizing<String>),
     Code(#[serde(deserialize_with = "secret")] Zeroizing<String>),
 }
@@ -64,12 +64,12 @@ pub(super) async fn enter(State(app): State<App>, request: Request) -> Result<Re
     }
     let body = axum::body::to_bytes(body, BODY).await;
     let body = body.map_err(|_| Refusal::invalid(format!("the body has more than {BODY} bytes")))?;
-    let entry: Entry = serde_json::from_slice(&body)
+    let entry: PageEntry = serde_json::from_slice(&body)
         .map_err(|_| Refusal::invalid("the body is neither {\"token\":…} nor {\"code\":…}"))?;
     let credential = match entry {
-        Entry::Token(token) => Arc::new(token),
-        Entry::Code(code) if is_near(&parts) => app.page_sessions().redeem(&code).ok_or_else(used)?,
-        Entry::Code(_) => return Err(used().into()),
+        PageEntry::Token(token) => Arc::new(token),
+        PageEntry::Code(code) if is_near(&parts) => app.page_sessions().redeem(&code).ok_or_else(used)?,
+        PageEntry::Code(_) => return Err(used().into()),
     };
     let who = present(&app, Some(credential.as_str())).await?;
     let lasts = credential_ends(&app, &who).map(|end| end.saturating_duration_since(tokio::time::Instant::now()));

@@ -20,7 +20,7 @@ const CODE: Duration = Duration::from_secs(10 * 60);
 type Fingerprint = [u8; 32];
 
 /// A token that a session's requests carry.
-type Credential = Arc<Zeroizing<String>>;
+type SessionCredential = Arc<Zeroizing<String>>;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
@@ -28,12 +28,12 @@ pub(crate) struct PageSessions(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
-    sessions: HashMap<Fingerprint, Held>,
-    codes: HashMap<Fingerprint, Held>,
+    sessions: HashMap<Fingerprint, HeldSession>,
+    codes: HashMap<Fingerprint, HeldSession>,
 }
 
-struct Held {
-    credential: Credential,
+struct HeldSession {
+    credential: SessionCredential,
     ends: Instant,
 }
 
@@ -43,7 +43,7 @@ impl PageSessions {
     }
 
     /// Opens a session for whoever presented this token; answers its secret. `lasts` is how long the token does.
-    pub(super) fn open(&self, credential: Credential, lasts: Option<Duration>) -> (Zeroizing<String>, Duration) {
+    pub(super) fn open(&self, credential: SessionCredential, lasts: Option<Duration>) -> (Zeroizing<String>, Duration) {
         let (secret, lasts) = (
             secret(),
             lasts.unwrap_or(LONGEST).min(Duration::from_secs(400 * 86_400)),
@@ -61,12 +61,13 @@ impl PageSessions {
             open.sessions.remove(&first);
         }
         let ends = now + lasts;
-        open.sessions.insert(fingerprint(&secret), Held { credential, ends });
+        open.sessions
+            .insert(fingerprint(&secret), HeldSession { credential, ends });
         (secret, lasts)
     }
 
     /// The token behind a session.
-    pub(super) fn credential(&self, secret: &str) -> Option<Credential> {
+    pub(super) fn credential(&self, secret: &str) -> Option<SessionCredential> {
         let open = self.lock();
         let held = open.sessions.get(&fingerprint(secret))?;
         (held.ends > Instant::now()).then(|| held.credential.clone())
@@ -80,7 +81,7 @@ impl PageSessions {
     /// A code that lets one person in, once and soon, as the owner of this token.
     pub(crate) fn invite(&self, token: Zeroizing<String>) -> Zeroizing<String> {
         let code = secret();
-        let held = Held {
+        let held = HeldSession {
             credential: Arc::new(token),
             ends: Instant::now() + CODE,
         };
@@ -89,7 +90,7 @@ impl PageSessions {
     }
 
     /// The token that a code is for. It is good no more.
-    pub(super) fn redeem(&self, code: &str) -> Option<Credential> {
+    pub(super) fn redeem(&self, code: &str) -> Option<SessionCredential> {
         let held = self.lock().codes.remove(&fingerprint(code))?;
         (held.ends > Instant::now()).then_some(held.credential)
     }
@@ -108,7 +109,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn token(text: &str) -> Credential {
+    fn token(text: &str) -> SessionCredential {
         Arc::new(Zeroizing::new(text.to_owned()))
     }
 

@@ -15,7 +15,8 @@ use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CHECKSUM, UPLOAD_LENGTH, UPLOAD_OFFSET, number, one};
 use super::receive::{Check, Ends, IDLE, Incoming, receive};
-use super::session::{Turn, take};
+use super::sending::Sending;
+use super::session::{Door, Turn, take};
 use super::shared::Tus;
 use super::store::store;
 
@@ -91,7 +92,7 @@ pub(crate) async fn append(
         again(session, &info, &announced.check, body).await?;
         drop(turn);
     } else {
-        write(tus, session, announced, body, turn, true).await?;
+        write((tus, who), session, announced, body, turn, true).await?;
     }
     if Info::of(session)?.storable() {
         let stored = store(&tus.app, who, session).await;
@@ -144,7 +145,7 @@ fn declare(tus: &Tus, info: &mut Info, length: u64) -> Result<bool, Problem> {
 /// Takes the bytes in; `known` tells whether somebody knows of the upload. The turn ends with them: nothing else than
 /// bytes needs it.
 pub(crate) async fn write(
-    tus: &Tus,
+    (tus, who): (&Tus, &Principal),
     session: &Session,
     announced: Announced,
     body: &mut Body,
@@ -162,6 +163,14 @@ pub(crate) async fn write(
         idle: IDLE,
     };
     let writer = session.append(turn.alone, DATA, info.offset + most).await?;
+    let door = Door::of(session)?;
+    let mut sending = door.take_sending();
+    if sending.as_mut().is_some_and(|sending| !sending.follows(info.offset)) {
+        sending = None;
+    }
+    if sending.is_none() && announced.check == Check::None {
+        sending = Sending::begin(&tus.app, who, session, &info, known);
+    }
     let incoming = Incoming {
         session,
         most,
@@ -170,7 +179,16 @@ pub(crate) async fn write(
         stored_at: (info.kind != Kind::Partial).then_some(info.length).flatten(),
     };
     let gateway = tus.app.gateway();
-    receive(incoming, writer, body, ends, || expiry(gateway)).await
+    let received = receive(incoming, writer, body, ends, || expiry(gateway), &mut sending).await;
+    // One that nobody knows of yet has no key that a second request could go on with.
+    let complete = session.len_of(DATA) == info.length;
+    if let Some(mut sending) = sending
+        && (known || complete)
+        && sending.follows(session.len_of(DATA).unwrap_or_default())
+    {
+        door.keep_sending(sending);
+    }
+    received
 }
 
 /// A body for an upload that has every byte already.

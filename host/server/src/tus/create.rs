@@ -12,12 +12,13 @@ use super::concat::{Kind, PREFIX};
 use super::find::{begin_growing, expiry, remove};
 use super::info::{DATA, Info, State};
 use super::join::join;
+use super::keyed::UNNAMED;
 use super::metadata::Metadata;
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, number, one};
 use super::session::take;
 use super::shared::{Tus, TusCaller};
-use super::store::{UNNAMED, store};
+use super::store::store;
 use crate::grants::Granted;
 use crate::upload_options::UploadOptions;
 
@@ -162,7 +163,7 @@ async fn fill(
 ) -> Result<(), Problem> {
     if let Some(announced) = announced {
         let turn = take(session).await?;
-        write(tus, session, announced, body, turn, false).await?;
+        write((tus, who), session, announced, body, turn, false).await?;
     }
     if Info::of(session)?.storable() {
         return store(&tus.app, who, session).await;

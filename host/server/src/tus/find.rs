@@ -6,7 +6,7 @@ use loadlock_gateway::{ErrorCode, Gateway, NewSession, Principal, Scope, Session
 
 use super::info::{DATA, Info};
 use super::problem::Problem;
-use super::session::Turn;
+use super::session::{Door, Turn};
 
 /// The word of this door.
 pub(crate) const KIND: &str = "tus";
@@ -73,5 +73,6 @@ pub(crate) fn find(gateway: &Gateway, who: &Principal, id: &str) -> Result<Sessi
 /// # Errors
 /// The disk's.
 pub(crate) async fn remove(gateway: &Gateway, session: &Session, turn: Turn) -> Result<(), Problem> {
+    drop(Door::of(session)?.take_sending());
     Ok(gateway.discard_session(session, turn.alone).await?)
 }

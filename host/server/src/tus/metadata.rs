@@ -60,13 +60,14 @@ impl Metadata {
         self.0.iter().map(pair).collect::<Vec<_>>().join(",")
     }
 
-    /// The first of these keys that has a value.
+    /// The first of these keys that has a value; an empty one if it has none, which is another thing than no key.
     fn get(&self, keys: &[&str]) -> Option<String> {
         let of = |key: &&str| {
             let pair = self.0.iter().find(|(known, _)| known == key)?;
-            pair.1.clone().filter(|value| !value.is_empty())
+            Some(pair.1.clone().unwrap_or_default())
         };
-        keys.iter().find_map(of)
+        let values = keys.iter().filter_map(of);
+        values.reduce(|first, next| if first.is_empty() { next } else { first })
     }
 
     /// What the keys ask for that mean something here, not checked yet; clients may send others.
@@ -86,7 +87,8 @@ impl Metadata {
         let options = UploadOptions {
             // Uppy sends `name` and `type` as well as the others; some clients send nothing else.
             name: self.get(&["filename", "name"]),
-            media_type: self.get(&["filetype", "type"]),
+            // Browsers know no type of many files, and their clients send that.
+            media_type: self.get(&["filetype", "type"]).filter(|media| !media.is_empty()),
             purpose: self.get(&["purpose"]),
             provider: None,
             expires_in_s,
@@ -148,8 +150,20 @@ mod tests {
             let header = format!("expires_in {}", STANDARD.encode(seconds));
             let options = Metadata::parse(&header).unwrap().options();
             let options = options.map(UploadOptions::check);
-            assert_eq!(matches!(options, Ok(Ok(_))), seconds.is_empty(), "{seconds}");
+            assert!(!matches!(options, Ok(Ok(_))), "{seconds}");
         }
+        // What is empty was sent, and is not what is left out.
+        for header in ["purpose", "purpose ", "idempotency_key "] {
+            let options = Metadata::parse(header).unwrap().options().map(UploadOptions::check);
+            assert!(!matches!(options, Ok(Ok(_))), "{header}");
+        }
+        let named = Metadata::parse("name ,filename").unwrap().options().unwrap();
+        assert_eq!(named.name.as_deref(), Some(""));
+        let options = Metadata::parse("filename ,name YQ==,filetype ")
+            .unwrap()
+            .options()
+            .unwrap();
+        assert_eq!((options.name.as_deref(), options.media_type), (Some("a"), None));
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use super::checksum::{Checksum, Hasher};
 use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{UPLOAD_CHECKSUM, one};
+use super::sending::Sending;
 
 /// A client that sends nothing for so long is gone; it may come back and resume.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
@@ -105,6 +106,7 @@ pub(crate) async fn receive(
     body: &mut Body,
     ends: Ends<'_>,
     expiry: impl Fn() -> u64 + Send,
+    sending: &mut Option<Sending>,
 ) -> Result<(), Problem> {
     let Incoming { session, check, .. } = &incoming;
     let start = writer.len();
@@ -120,6 +122,7 @@ pub(crate) async fn receive(
                 let fits = (writer.len() - start) + data.len() as u64 <= incoming.most;
                 if !fits {
                     // A client that sends more than it announced is wrong about all of it.
+                    drop(sending.take());
                     writer.cut(start).await?;
                     if synced > start {
                         commit(session, expiry()).await?;
@@ -133,6 +136,11 @@ pub(crate) async fn receive(
                 }
                 if let Err(error) = writer.write(&data).await {
                     break Err(Problem::from(error));
+                }
+                if *check == Check::None
+                    && let Some(sending) = sending
+                {
+                    sending.reaches(writer.readable());
                 }
                 let due = writer.len() - synced >= SYNC_BYTES || synced_at.elapsed() >= SYNC_TIME;
                 if incoming.known && *check == Check::None && due {
@@ -155,10 +163,20 @@ pub(crate) async fn receive(
             writer.cut(start).await?;
             return Err(problem);
         }
-        return stays(&incoming, writer, expiry()).await;
+        stays(&incoming, writer, expiry()).await?;
+        reaches(session, sending.as_ref());
+        return Ok(());
     }
     stays(&incoming, writer, expiry()).await?;
+    reaches(session, sending.as_ref());
     ended
+}
+
+/// What is kept may be read by whoever sends it on.
+fn reaches(session: &Session, sending: Option<&Sending>) {
+    if let Some(sending) = sending {
+        sending.reaches(session.len_of(DATA).unwrap_or_default());
+    }
 }
 
 /// What arrived is kept, and made to last unless something else does that.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
+use super::sending::Sending;
 
 /// How long a request waits for the one before it to stop. That one only has to write what it holds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,6 +20,8 @@ pub(crate) struct Door {
     newest: Mutex<CancellationToken>,
     /// While the gateway has it.
     storing: Mutex<Option<Storing>>,
+    /// While it is sent on as it arrives.
+    sending: Mutex<Option<Sending>>,
 }
 
 /// An upload on its way to a provider.
@@ -49,6 +52,16 @@ impl Door {
     /// Held for moments only.
     pub(crate) fn storing(&self) -> MutexGuard<'_, Option<Storing>> {
         self.storing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has been sent of it while it arrived, once.
+    pub(crate) fn take_sending(&self) -> Option<Sending> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// For the next request.
+    pub(crate) fn keep_sending(&self, sending: Sending) {
+        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some(sending);
     }
 
     /// Whether the gateway has it.

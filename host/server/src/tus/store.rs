@@ -7,13 +7,12 @@ use tracing::Instrument;
 
 use super::concat::Kind;
 use super::info::{DATA, Info, State};
+use super::keyed::{UNNAMED, keyed};
 use super::problem::Problem;
+use super::sending::Sent;
 use super::session::{Door, Storing};
 use crate::app::App;
 use crate::uploads::ended;
-
-/// The name of a file whose client gives none.
-pub(crate) const UNNAMED: &str = "upload";
 
 /// Stores an upload whose bytes are all there, and waits for the end. A client that goes away does not cancel it; a
 /// client that comes back waits for the same end.
@@ -94,22 +93,27 @@ async fn run(app: &App, who: Principal, session: &Session, cancel: CancellationT
 
 async fn upload(app: &App, who: Principal, session: &Session, cancel: CancellationToken) -> Result<File> {
     let Info { kind, mut options, .. } = session.state()?;
+    let sending = Door::of(session)?.take_sending();
     let data = match kind {
         Kind::Final { .. } => session.data().into_keys().collect(),
         Kind::Whole | Kind::Partial => vec![DATA.to_owned()],
     };
     let name = options.name.take().unwrap_or_else(|| UNNAMED.to_owned());
     let staged = session.stage(&data, name, options.media_type.take(), None).await?;
-    // An upload is one file however often its end has to be tried, before and after a restart. Nobody else can guess
-    // the id, so no client's key is this one. One that nobody was told about is tried once, and needs no key.
-    if session.lasts() {
-        options
-            .idempotency_key
-            .get_or_insert_with(|| format!("tus_{}", session.id()));
+    if let Some(mut sending) = sending
+        && sending.follows(staged.bytes())
+        && let Sent::Ended(end) = sending.end(staged.sha256().to_owned(), &cancel).await
+    {
+        return end;
     }
-    let started = app
-        .uploads()
-        .start_of(who, options.request(Source::Staged(staged)), Some(session.id()))?;
+    let request = options.request(Source::Staged(staged));
+    // One that nobody was told about is tried once, and needs no key.
+    let request = if session.lasts() {
+        keyed(session, request)
+    } else {
+        request
+    };
+    let started = app.uploads().start_of(who, request, Some(session.id()))?;
     let upload = ended(started.end);
     tokio::pin!(upload);
     tokio::select! {

@@ -4,7 +4,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 
-use super::{credential, methods, rpc};
+use super::{credential, methods};
+use crate::rpc;
 
 /// Any text is a call, or an error answer that names no other id than the caller's and is bounded by what was sent.
 #[allow(clippy::expect_used)]

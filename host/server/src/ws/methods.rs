@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::interest::Interest;
-use super::rpc::{Call, Fault, params};
 use crate::app::App;
+use crate::rpc::{Call, Fault, params};
 use crate::upload_options::UploadOptions;
 use crate::uploads::Watching;
 
@@ -114,7 +114,7 @@ pub(super) fn faults(call: &Call) -> Vec<Fault> {
     ];
     read.into_iter()
         .flatten()
-        .chain([Fault::method_not_found(&call.method)])
+        .chain([Fault::method_not_found(&call.method, &NAMES)])
         .collect()
 }
 
@@ -161,7 +161,7 @@ fn step(app: &App, who: &Principal, hearing: &mut Hearing, call: Call) -> Result
             let (gateway, who) = (app.gateway().clone(), who.clone());
             Step::Later(async move { Ok(json!(gateway.get(&who, &id).await?)) }.boxed())
         }
-        unknown => return Err(Fault::method_not_found(unknown)),
+        unknown => return Err(Fault::method_not_found(unknown, &NAMES)),
     })
 }
 

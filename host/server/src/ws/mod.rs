@@ -2,8 +2,8 @@
 //!
 //! | module | one job |
 //! |---|---|
+//! | `refused` | a request that is no handshake |
 //! | `credential` | where a client may put its token, which it never gets back |
-//! | `rpc` | JSON-RPC 2.0: from any bytes to a call or an error answer |
 //! | `methods` | what each method does |
 //! | `interest` | which uploads a socket hears of |
 //! | `queue`, `outbox` | what waits for a client that reads slowly, bounded |
@@ -21,14 +21,14 @@ mod liveness;
 mod methods;
 mod outbox;
 mod queue;
-mod rpc;
+mod refused;
 mod socket;
 mod sockets;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::any;
 use loadlock_gateway::ErrorCode;
 use zeroize::Zeroizing;
@@ -74,7 +74,7 @@ async fn open(State(app): State<App>, request: Request) -> Result<Response, Refu
     query::only(&parts.uri, &[])?;
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &app).await {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return Ok(rejection.into_response()),
+        Err(rejection) => return Ok(refused::answer(&parts, &rejection)),
     };
     let upgrade = upgrade
         .protocols([PROTOCOL])

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::close::Close;
-use super::queue::{Next, Queue};
+use super::queue::{Queue, QueueItem};
 use crate::notice::Notice;
 
 /// What the writer does next.
 pub(super) enum Order {
-    Send(Next),
+    Send(QueueItem),
     Ping,
     Close(Close),
 }
@@ -88,7 +88,7 @@ impl Outbox {
             return Some(Order::Ping);
         }
         match (state.queue.next(), state.close) {
-            (Some(next @ Next::Answer(_)), _) => Some(Order::Send(next)),
+            (Some(next @ QueueItem::Answer(_)), _) => Some(Order::Send(next)),
             (_, Some(close)) => Some(Order::Close(close)),
             (next, None) => next.map(Order::Send),
         }

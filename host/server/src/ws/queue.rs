@@ -16,7 +16,7 @@ pub(super) const ANSWERS: usize = 16;
 
 /// What to send next.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum QueueItem {
     Answer(String),
     Event(Arc<Notice>),
     /// Events were dropped: a snapshot is due.
@@ -69,15 +69,15 @@ impl Queue {
     }
 
     /// Answers first: a client that waits for one would otherwise wait behind every event.
-    pub(super) fn next(&mut self) -> Option<Next> {
+    pub(super) fn next(&mut self) -> Option<QueueItem> {
         if let Some(answer) = self.answers.pop_front() {
-            return Some(Next::Answer(answer));
+            return Some(QueueItem::Answer(answer));
         }
         // Cleared before the snapshot is taken, so that what happens meanwhile follows it.
         if std::mem::take(&mut self.lagged) {
-            return Some(Next::Lagged);
+            return Some(QueueItem::Lagged);
         }
-        self.events.pop_front().map(Next::Event)
+        self.events.pop_front().map(QueueItem::Event)
     }
 
     /// Whether another call may be read.
@@ -119,7 +119,7 @@ mod tests {
             queue.event(notice);
         }
         let mut seen = Vec::new();
-        while let Some(Next::Event(notice)) = queue.next() {
+        while let Some(QueueItem::Event(notice)) = queue.next() {
             seen.push(match &notice.what {
                 What::Bytes { sent } => format!("{}{sent}", notice.upload),
                 _ => notice.upload.clone(),
@@ -136,10 +136,10 @@ mod tests {
         }
         queue.event(queued("b"));
         queue.answer("x".into());
-        assert!(matches!(queue.next(), Some(Next::Answer(_))));
-        assert!(matches!(queue.next(), Some(Next::Lagged)));
+        assert!(matches!(queue.next(), Some(QueueItem::Answer(_))));
+        assert!(matches!(queue.next(), Some(QueueItem::Lagged)));
         queue.event(queued("c"));
-        assert!(matches!(queue.next(), Some(Next::Event(notice)) if notice.upload == "c"));
+        assert!(matches!(queue.next(), Some(QueueItem::Event(notice)) if notice.upload == "c"));
         assert!(queue.next().is_none());
     }
 
@@ -151,7 +151,7 @@ mod tests {
             queue.answer(number.to_string());
         }
         assert!(!queue.has_room());
-        assert!(matches!(queue.next(), Some(Next::Answer(first)) if first == "0"));
+        assert!(matches!(queue.next(), Some(QueueItem::Answer(first)) if first == "0"));
         assert!(queue.has_room());
     }
 }

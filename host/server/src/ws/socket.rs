@@ -20,12 +20,12 @@ use super::close::Close;
 use super::liveness::{Due, Liveness};
 use super::methods::{self, Hearing, Step};
 use super::outbox::{Order, Outbox};
-use super::queue::Next;
-use super::rpc::{self, Fault};
+use super::queue::QueueItem;
 use super::sockets::Seat;
 use crate::app::App;
 use crate::identity::credential_ends;
 use crate::notice::Notice;
+use crate::rpc::{self, Fault};
 
 /// A client that takes nothing for this long does not read at all.
 const WRITE: Duration = Duration::from_secs(20);
@@ -91,9 +91,9 @@ async fn write(
                 let _ = sink.send(close.message()).await;
                 return;
             }
-            Order::Send(Next::Answer(text)) => Message::Text(text.into()),
-            Order::Send(Next::Event(notice)) => Message::Text(rpc::notification("uploads.event", &notice).into()),
-            Order::Send(Next::Lagged) => {
+            Order::Send(QueueItem::Answer(text)) => Message::Text(text.into()),
+            Order::Send(QueueItem::Event(notice)) => Message::Text(rpc::notification("uploads.event", &notice).into()),
+            Order::Send(QueueItem::Lagged) => {
                 let (give, take) = tokio::sync::oneshot::channel();
                 if snapshots.send(give).await.is_err() {
                     continue;

@@ -15,7 +15,7 @@ use super::super::inspect::sandbox;
 use super::super::output::Output;
 use super::super::running::Running;
 use super::super::turn::Wish;
-use super::line::{Checkup, Health};
+use super::line::{CheckHealth, Checkup};
 use super::mistake;
 
 pub(super) async fn look(
@@ -67,13 +67,18 @@ async fn components(checkup: &mut Checkup<'_>, config: &Config, output: &Output)
             Err(error) => checkup.failed(&name, &error)?,
             Ok(Judged { blocked: Some(why), .. }) => {
                 let detail = format!("it can store nothing: {why}");
-                checkup.line(&name, Health::Bad, &detail, Some("correct its section, or remove it"))?;
+                checkup.line(
+                    &name,
+                    CheckHealth::Bad,
+                    &detail,
+                    Some("correct its section, or remove it"),
+                )?;
             }
             Ok(Judged { unmet, .. }) if !unmet.is_empty() => {
                 let detail = format!("it asks for {}, which is not granted", unmet.join(", "));
                 checkup.line(
                     &name,
-                    Health::Weak,
+                    CheckHealth::Weak,
                     &detail,
                     Some("add that to its `egress` if it is to be able to"),
                 )?;
@@ -87,13 +92,13 @@ async fn components(checkup: &mut Checkup<'_>, config: &Config, output: &Output)
 async fn address(checkup: &mut Checkup<'_>, command: &Doctor) -> Result<(), Failure> {
     let address = match command.listen.address().await {
         Ok(address) => address,
-        Err(failure) => return Ok(checkup.failed("address", &mistake(failure))?),
+        Err(error) => return Ok(checkup.failed("address", &mistake(error.into()))?),
     };
     match TcpListener::bind(address).await {
         Ok(_) => checkup.good("address", format_args!("{address} is free"))?,
         Err(error) => checkup.line(
             "address",
-            Health::Bad,
+            CheckHealth::Bad,
             &format!("{address}: {error}"),
             Some("see who listens there (`ss -ltnp`), or serve elsewhere with `--listen`"),
         )?,
@@ -111,7 +116,7 @@ async fn vendors(checkup: &mut Checkup<'_>, config: &Config, output: &Output, ga
             Ok(probe) if probe.healthy => {
                 checkup.good(&check, format_args!("{} ({} ms)", probe.detail, probe.elapsed_ms))?
             }
-            Ok(probe) => checkup.line(&check, Health::Bad, &probe.detail, Some(mend(&probe)))?,
+            Ok(probe) => checkup.line(&check, CheckHealth::Bad, &probe.detail, Some(mend(&probe)))?,
         }
     }
     Ok(())

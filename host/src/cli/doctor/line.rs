@@ -11,7 +11,7 @@ use super::super::text::{pad, safe};
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
+pub(super) enum CheckHealth {
     Good,
     /// It works, and an operator should know something.
     Weak,
@@ -41,14 +41,14 @@ impl<'a> Checkup<'a> {
     }
 
     pub(super) fn good(&mut self, check: &str, detail: impl Display) -> std::io::Result<()> {
-        self.line(check, Health::Good, &detail.to_string(), None)
+        self.line(check, CheckHealth::Good, &detail.to_string(), None)
     }
 
     /// What somebody else found, with what it says to do.
     pub(super) fn failed(&mut self, check: &str, error: &Error) -> std::io::Result<()> {
         self.line(
             check,
-            Health::Bad,
+            CheckHealth::Bad,
             &error.message,
             Some(&error.hint).filter(|hint| !hint.is_empty()).map(|hint| &**hint),
         )
@@ -57,21 +57,21 @@ impl<'a> Checkup<'a> {
     pub(super) fn line(
         &mut self,
         check: &str,
-        health: Health,
+        health: CheckHealth,
         detail: &str,
         mend: Option<&str>,
     ) -> std::io::Result<()> {
-        self.bad |= health == Health::Bad;
+        self.bad |= health == CheckHealth::Bad;
         let (word, style) = match health {
-            Health::Good => ("ok", GOOD),
-            Health::Weak => ("note", WARN),
-            Health::Bad => ("bad", BAD),
+            CheckHealth::Good => ("ok", GOOD),
+            CheckHealth::Weak => ("note", WARN),
+            CheckHealth::Bad => ("bad", BAD),
         };
         let output = self.output;
         if output.json {
             return output.object(&json!({ "check": check, "state": word, "detail": detail, "mend": mend }));
         }
-        if output.quiet && health == Health::Good {
+        if output.quiet && health == CheckHealth::Good {
             return Ok(());
         }
         if !output.terminal {

@@ -8,7 +8,7 @@ use loadlock_server::{Certificate, TlsFiles};
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 
-use super::line::{Checkup, Health};
+use super::line::{CheckHealth, Checkup};
 
 /// Below this, the spool soon has no room.
 const LITTLE: u64 = 1 << 30;
@@ -23,7 +23,7 @@ pub(super) fn look(checkup: &mut Checkup<'_>, config: &Config) -> std::io::Resul
     match getrlimit(Resource::Nofile).maximum {
         Some(most) if most < DESCRIPTORS => checkup.line(
             "descriptors",
-            Health::Weak,
+            CheckHealth::Weak,
             &format!("{most} open files at most"),
             Some(&format!(
                 "raise the limit to {DESCRIPTORS} or more: `ulimit -n`, or LimitNOFILE= of the unit"
@@ -50,7 +50,12 @@ fn home(checkup: &mut Checkup<'_>, config: &Config) -> std::io::Result<()> {
             "make {} a folder that this user may write to, or name another `home`",
             place.display()
         );
-        return checkup.line("home", Health::Bad, &format!("{shown} cannot be written"), Some(&mend));
+        return checkup.line(
+            "home",
+            CheckHealth::Bad,
+            &format!("{shown} cannot be written"),
+            Some(&mend),
+        );
     }
     if place != home {
         return checkup.good("home", format_args!("{shown} is made at the first start"));
@@ -60,7 +65,7 @@ fn home(checkup: &mut Checkup<'_>, config: &Config) -> std::io::Result<()> {
         .map_or(0, |metadata| metadata.permissions().mode() & 0o777);
     if mode & 0o077 != 0 {
         let detail = format!("{shown} has mode {mode:o}: others see its names");
-        return checkup.line("home", Health::Weak, &detail, Some(&format!("chmod 700 {shown}")));
+        return checkup.line("home", CheckHealth::Weak, &detail, Some(&format!("chmod 700 {shown}")));
     }
     checkup.good("home", format_args!("{shown}, for its owner alone"))
 }
@@ -77,13 +82,13 @@ fn space(checkup: &mut Checkup<'_>, config: &Config) -> std::io::Result<()> {
     match free < LITTLE.min(spool.0) {
         true => checkup.line(
             "disk",
-            Health::Bad,
+            CheckHealth::Bad,
             &detail,
             Some("make room, or put `home` on a larger disk"),
         ),
         false if free < spool.0 => checkup.line(
             "disk",
-            Health::Weak,
+            CheckHealth::Weak,
             &detail,
             Some("set `limits.spool_size` to what there is"),
         ),
@@ -101,7 +106,7 @@ fn grants(checkup: &mut Checkup<'_>, config: &Config) -> std::io::Result<()> {
             Ok(()) => checkup.good("grants", root)?,
             Err(error) => checkup.line(
                 "grants",
-                Health::Bad,
+                CheckHealth::Bad,
                 &format!("{root} cannot be read: {error}"),
                 Some("let this user read it, or remove the grant"),
             )?,
@@ -122,7 +127,7 @@ fn certificate(checkup: &mut Checkup<'_>, config: &Config) -> std::io::Result<()
         Ok(_) => checkup.good("certificate", tls.certificate.display()),
         Err(error) => checkup.line(
             "certificate",
-            Health::Bad,
+            CheckHealth::Bad,
             &error.to_string(),
             Some("`server.tls` needs a certificate chain and its private key, both as PEM"),
         ),

@@ -16,7 +16,7 @@ use super::args::{Doctor, Globals};
 use super::context::{configuration, missing_credentials};
 use super::failure::{Failure, Status, config_error};
 use super::output::Output;
-use line::{Checkup, Health};
+use line::{CheckHealth, Checkup};
 
 pub(crate) async fn run(globals: &Globals, output: &Output, command: Doctor) -> Result<Status, Failure> {
     let mut checkup = Checkup::new(output);
@@ -36,7 +36,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Doctor) -> 
         file.unwrap_or_else(|| "no file: everything is as by default".to_owned()),
     )?;
     for note in &config.notes {
-        checkup.line("configuration", Health::Weak, note, None)?;
+        checkup.line("configuration", CheckHealth::Weak, note, None)?;
     }
     let missing = missing_credentials(&config);
     for error in &missing {

@@ -33,6 +33,7 @@ impl Running {
             // Only an upload grant has some, and no command makes one.
             only_types: _,
             cancel,
+            key_is_of_content: _,
         } = request;
         let expiry = expires_in_s.map(|seconds| ("created_at", seconds.to_string()));
         let (kind, body) = match source {
@@ -53,8 +54,8 @@ impl Running {
                 ];
                 form(&fields, body)?
             }
-            Source::Staged(_) => {
-                return Err(Error::new(ErrorCode::Internal, "a staged body is of another gateway"));
+            Source::Staged(_) | Source::Arriving(_) => {
+                return Err(Error::new(ErrorCode::Internal, "a spooled body is of another gateway"));
             }
         };
         let mut headers = vec![(CONTENT_TYPE.as_str(), kind)];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loadlock::{Error, ErrorCode};
 use rustls_platform_verifier::Verifier;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::failure::Failure;
@@ -44,6 +45,22 @@ fn tls() -> Result<rustls::ClientConfig, Failure> {
         .with_no_client_auth())
 }
 
+/// Which of these roles there are, and which of them are members of which.
+pub(super) async fn roles(client: &Client, names: &[&str]) -> Result<Vec<String>, Failure> {
+    let rows = client
+        .query(
+            "select format('role `%s`', rolname) from pg_roles where rolname = any ($1)
+            union all
+            select format('the right of `%s` to become `%s`', m.rolname, r.rolname) from pg_auth_members as a
+            join pg_roles as r on r.oid = a.roleid join pg_roles as m on m.oid = a.member
+            where r.rolname = any ($1) and m.rolname = any ($1)",
+            &[&names],
+        )
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// PostgreSQL's failure, as a user reads it.
 pub(super) fn failed(error: &tokio_postgres::Error) -> Failure {
     // PostgreSQL's own words; otherwise the chain, which says why a connection was not made.
@@ -55,10 +72,16 @@ pub(super) fn failed(error: &tokio_postgres::Error) -> Failure {
             causes.join(": ")
         }
     };
-    Error::new(ErrorCode::TrackerFailed, format!("PostgreSQL: {said}"))
-        .hint(
+    let hint = match error.code() {
+        Some(&SqlState::UNDEFINED_OBJECT) => {
+            "nothing was changed; name the role with --role, or give --create-roles, which makes those that are missing"
+        }
+        _ => {
             "nothing was changed; check the connection, its role's rights, and the names given with --role and \
-             --schema",
-        )
+             --schema"
+        }
+    };
+    Error::new(ErrorCode::TrackerFailed, format!("PostgreSQL: {said}"))
+        .hint(hint)
         .into()
 }

@@ -1,6 +1,7 @@
-//! `loadlock tracker`: the shared ledger's schema, and records of an earlier system.
+//! `loadlock tracker`: the shared ledger's schema, what is wrong with it, and records of an earlier system.
 
 mod database;
+mod doctor;
 mod import;
 mod predecessor;
 
@@ -18,6 +19,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Tracker) ->
     match command {
         Tracker::Migrate(command) => migrate(globals, output, command).await,
         Tracker::Import(command) => import::run(globals, output, command).await,
+        Tracker::Doctor(command) => doctor::run(globals, output, command).await,
     }
 }
 
@@ -26,23 +28,37 @@ async fn migrate(globals: &Globals, output: &Output, command: args::Migrate) -> 
         Some(schema) => schema,
         None => configured(globals)?,
     };
-    let script = script(&Names {
+    let names = Names {
         schema: schema.clone(),
         role: command.role,
         reader: command.reader,
-    });
+    };
+    let login = command.create_roles.then_some(command.login.as_str());
+    let script = script(&names, login);
     if command.print {
         output.line(script.trim_end())?;
         return Ok(Status::Done);
     }
     let client = database::connect(command.database.as_deref()).await?;
+    let before = match login {
+        Some(login) => database::roles(&client, &[&names.role, &names.reader, login]).await?,
+        None => Vec::new(),
+    };
     client
         .batch_execute(&script)
         .await
         .map_err(|error| database::failed(&error))?;
+    let mut made = match login {
+        Some(login) => database::roles(&client, &[&names.role, &names.reader, login]).await?,
+        None => Vec::new(),
+    };
+    made.retain(|what| !before.contains(what));
     if output.json {
-        output.object(&json!({ "schema": schema, "version": VERSION }))?;
+        output.object(&json!({ "schema": schema, "version": VERSION, "made": made }))?;
     } else {
+        for what in &made {
+            output.line(format_args!("made {what}"))?;
+        }
         output.line(format_args!("schema `{schema}` is at version {VERSION}"))?;
     }
     Ok(Status::Done)

@@ -62,12 +62,22 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Upload) -> 
     });
     let mut results = std::pin::pin!(items.map(|item| batch.clone().one(item)).buffered(WINDOW));
     let mut tally = Tally::default();
+    let mut unheard = None;
     while let Some((shown, result)) = results.next().await {
         tally.count(&result);
-        show(output, &result, &shown, alone)?;
+        // Nobody can be told any more, such as after the end of the terminal: what is under way ends in order first.
+        if unheard.is_none()
+            && let Err(error) = show(output, &result, &shown, alone)
+        {
+            batch.interrupted.cancel();
+            unheard = Some(error);
+        }
     }
     if let Some(bars) = &batch.bars {
         bars.finish();
+    }
+    if let Some(error) = unheard {
+        return Err(error);
     }
     let failed = tally.failed > 0;
     if !alone {

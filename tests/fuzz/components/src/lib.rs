@@ -34,6 +34,8 @@ mod inspect;
 mod media;
 #[path = "../../../../components/validator/src/name.rs"]
 mod name;
+#[path = "../../../../components/validator/src/plausible.rs"]
+mod plausible;
 #[path = "../../../../components/validator/src/private_key.rs"]
 mod private_key;
 // Its list of all codes is for tests that run elsewhere.
@@ -50,6 +52,8 @@ mod secrets;
 mod signature;
 #[path = "../../../../components/validator/src/text.rs"]
 mod text;
+#[path = "../../../../components/validator/src/tokens.rs"]
+mod tokens;
 
 #[path = "../../../../components/provider-glm/src/errors.rs"]
 mod glm;

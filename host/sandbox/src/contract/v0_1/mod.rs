@@ -16,6 +16,7 @@ macro_rules! answers {
 }
 
 mod auth;
+mod batches;
 mod coordination;
 mod provider;
 mod tracker;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use super::Contract;
 use crate::bindings::auth::AuthComponentPre;
+use crate::bindings::batching_tracker::BatchingTrackerComponentPre;
 use crate::bindings::provider::ProviderComponentPre;
 use crate::bindings::shared_tracker::SharedTrackerComponentPre;
 use crate::bindings::tracker::TrackerComponentPre;
@@ -47,6 +49,7 @@ pub(super) const CONTRACT: Contract = Contract {
     provider: bind!(ProviderComponentPre),
     tracker: bind!(TrackerComponentPre),
     coordination: bind!(SharedTrackerComponentPre),
+    batches: bind!(BatchingTrackerComponentPre),
     validator: bind!(ValidatorComponentPre),
     auth: bind!(AuthComponentPre),
 };

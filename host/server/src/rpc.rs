@@ -17,16 +17,16 @@ const ID_BYTES: usize = 128;
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// Absent for a notification, which is not answered.
-    pub(super) id: Option<Value>,
-    pub(super) method: String,
-    pub(super) params: Map<String, Value>,
+    pub(crate) id: Option<Value>,
+    pub(crate) method: String,
+    pub(crate) params: Map<String, Value>,
 }
 
 /// Why a call is not carried out.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     code: i64,
     message: String,
     data: Value,
@@ -46,14 +46,18 @@ impl Fault {
         }
     }
 
-    pub(super) fn method_not_found(method: &str) -> Self {
-        let known = super::methods::NAMES.join(", ");
+    pub(crate) fn method_not_found(method: &str, known: &[&str]) -> Self {
+        let known = known.join(", ");
         let error = Error::new(ErrorCode::RequestInvalid, format!("there is no method `{method}`"))
             .hint(format!("methods are {known}"));
         Self::with(METHOD_NOT_FOUND, &error)
     }
 
-    pub(super) fn invalid_params(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(INVALID_REQUEST, message)
+    }
+
+    pub(crate) fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(INVALID_PARAMS, message)
     }
 }
@@ -65,15 +69,12 @@ impl From<Error> for Fault {
 }
 
 /// Reads one message. The error is the answer.
-pub(super) fn parse(text: &str) -> Result<Call, String> {
+pub(crate) fn parse(text: &str) -> Result<Call, String> {
     let refuse = |id: Value, fault: Fault| Err(answer(&id, Err(fault)));
     let message = match serde_json::from_str(text) {
         Ok(Value::Object(message)) => message,
         Ok(Value::Array(_)) => {
-            let fault = Fault::new(
-                INVALID_REQUEST,
-                "batches are not supported: send each call as a message of its own",
-            );
+            let fault = Fault::invalid_request("batches are not supported: send each call as a message of its own");
             return refuse(Value::Null, fault);
         }
         Ok(_) => {
@@ -121,12 +122,12 @@ pub(super) fn parse(text: &str) -> Result<Call, String> {
 }
 
 /// A method's parameters.
-pub(super) fn params<T: DeserializeOwned>(params: Map<String, Value>) -> Result<T, Fault> {
+pub(crate) fn params<T: DeserializeOwned>(params: Map<String, Value>) -> Result<T, Fault> {
     serde_json::from_value(Value::Object(params)).map_err(|error| Fault::invalid_params(error.to_string()))
 }
 
 /// An answer as text.
-pub(super) fn answer(id: &Value, outcome: Result<Value, Fault>) -> String {
+pub(crate) fn answer(id: &Value, outcome: Result<Value, Fault>) -> String {
     match outcome {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
         Err(fault) => json!({
@@ -139,7 +140,7 @@ pub(super) fn answer(id: &Value, outcome: Result<Value, Fault>) -> String {
 }
 
 /// A notification of the server as text.
-pub(super) fn notification(method: &str, params: &impl serde::Serialize) -> String {
+pub(crate) fn notification(method: &str, params: &impl serde::Serialize) -> String {
     json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string()
 }
 
