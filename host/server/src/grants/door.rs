@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::granted::{GrantState, Granted, KIND, fingerprint, presented};
-use super::terms::Terms;
+use super::terms::GrantTerms;
 use crate::app::App;
 use crate::identity::Caller;
 use crate::openai::{Answer, json as read_json, object};
@@ -70,7 +70,7 @@ async fn make(State(app): State<App>, Caller(who): Caller, request: Request) -> 
         ..UploadOptions::default()
     };
     let largest = gateway.largest_upload();
-    let terms = Terms {
+    let terms = GrantTerms {
         max_bytes: wish.max_bytes.unwrap_or(largest),
         media_types: wish.media_types,
         options: options.to(wish.provider),
@@ -82,11 +82,7 @@ async fn make(State(app): State<App>, Caller(who): Caller, request: Request) -> 
         let message = format!("a grant can last 1 to {LONGEST} seconds, not {life}");
         return Err(Error::new(ErrorCode::RequestInvalid, message).into());
     }
-    let open = gateway
-        .own_sessions(&who, KIND)
-        .into_iter()
-        .filter(|grant| is_open(grant))
-        .count();
+    let open = gateway.own_sessions(&who, KIND).into_iter().filter(is_open).count();
     if open >= OPEN {
         let message = format!("the tenant has {open} upload grants that were not used");
         return Err(Error::new(ErrorCode::QuotaExceeded, message)
@@ -132,7 +128,7 @@ fn is_open(grant: &Session) -> bool {
 
 fn view(session: &Session) -> Result<Value, Error> {
     let state: GrantState = session.state()?;
-    let Terms {
+    let GrantTerms {
         max_bytes,
         media_types,
         options,

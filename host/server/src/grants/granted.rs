@@ -5,7 +5,7 @@ use loadlock_gateway::{Error, ErrorCode, Principal, Result, Session};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::terms::Terms;
+use super::terms::GrantTerms;
 use crate::app::App;
 use crate::query::only;
 
@@ -17,15 +17,15 @@ const PARAMETER: &str = "grant";
 /// What the session remembers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct GrantState {
-    pub(super) terms: Terms,
+    pub(super) terms: GrantTerms,
     /// SHA-256 of the secret.
     pub(super) fingerprint: String,
-    pub(super) used: Option<Used>,
+    pub(super) used: Option<GrantUse>,
 }
 
 /// What it was used for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Used {
+pub(super) struct GrantUse {
     /// The tus upload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) upload: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Used {
 /// A grant whose secret was presented.
 pub(crate) struct Granted {
     session: Session,
-    terms: Terms,
+    terms: GrantTerms,
     presented: String,
 }
 
@@ -85,7 +85,7 @@ impl Granted {
         self.session.owner().clone()
     }
 
-    pub(crate) fn terms(&self) -> &Terms {
+    pub(crate) fn terms(&self) -> &GrantTerms {
         &self.terms
     }
 
@@ -104,7 +104,7 @@ impl Granted {
                 Some(_) => Err(Error::new(ErrorCode::Forbidden, "the upload grant was used already")
                     .hint("ask for a new one where this one came from")),
                 None => {
-                    state.used = Some(Used::default());
+                    state.used = Some(GrantUse::default());
                     Ok(())
                 }
             })
@@ -132,7 +132,7 @@ impl Granted {
     pub(crate) async fn bind(&self, upload: &str, ends_ms: u64) -> Result<()> {
         let ends = self.session.expires_at_ms().unwrap_or(0).max(ends_ms);
         let bound = |state: &mut GrantState| {
-            state.used = Some(Used {
+            state.used = Some(GrantUse {
                 upload: Some(upload.to_owned()),
                 file: None,
             });
@@ -148,7 +148,7 @@ impl Granted {
     /// [`ErrorCode::StateUnavailable`].
     pub(super) async fn stored(&self, file: &str) -> Result<()> {
         let stored = |state: &mut GrantState| {
-            state.used = Some(Used {
+            state.used = Some(GrantUse {
                 upload: None,
                 file: Some(file.to_owned()),
             });

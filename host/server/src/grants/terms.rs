@@ -10,7 +10,7 @@ const TYPES: usize = 32;
 
 /// What is asked of an upload under a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Terms {
+pub(crate) struct GrantTerms {
     /// Bytes of the file.
     pub(super) max_bytes: u64,
     /// Media types as the validator finds them, `image/*` for all of a kind; empty for every one.
@@ -20,7 +20,7 @@ pub(crate) struct Terms {
     pub(super) options: UploadOptions,
 }
 
-impl Terms {
+impl GrantTerms {
     /// Whether the gateway could keep to them.
     ///
     /// # Errors
@@ -99,12 +99,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn terms() -> Terms {
+    fn terms() -> GrantTerms {
         let options = UploadOptions {
             purpose: Some("user_data".into()),
             ..UploadOptions::default()
         };
-        Terms {
+        GrantTerms {
             max_bytes: 100,
             media_types: vec!["image/*".into(), "text/plain".into()],
             options,
@@ -165,7 +165,7 @@ mod tests {
             "a/b/c",
             "text/plain; charset=utf-8",
         ] {
-            let terms = Terms {
+            let terms = GrantTerms {
                 media_types: vec![bad.into()],
                 ..terms()
             };
