@@ -15,10 +15,10 @@ export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 BENCH := target/release/loadlock-bench
 # The table of a quick run is for looking at; the documented one is of a whole run.
 QUICK ?=
-# Groups of the bench, by name and with commas between: big small dedup ledger parts memory start size others.
+# Groups of the bench, by name and with commas between: big small dedup ledger shared parts memory start size others.
 ONLY ?=
 
-.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts test-sdk test-authors test-clients test-page test-ledger dist test-dist test-deploy fuzz lint deny tools help
+.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts bench-sizing test-sdk test-authors test-clients test-page test-ledger dist test-dist test-deploy fuzz lint deny tools help
 
 all: build
 
@@ -67,16 +67,21 @@ bench: bench-build
 bench-table: bench-build
 	$(BENCH) table --results bench/results.json --page docs/explanation/performance.md
 
+## bench-sizing: puts the shared ledger's table of target/bench-only.json (`make bench ONLY=shared`) into docs/how-to/sizing.md
+bench-sizing: bench-build
+	$(BENCH) sizing --results target/bench-only.json --page docs/how-to/sizing.md
+
 # Where they are missing and may be installed, they are; elsewhere the count says what to install.
 bench-tools:
 	@command -v strace >/dev/null && command -v valgrind >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install --yes --quiet strace valgrind || true
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] || apt-get install --yes --quiet postgresql || true
 
-## bench-check: fails when an upload costs more allocations, bytes, system calls or instructions than bench/counts.json says; needs strace and valgrind
-bench-check: bench-build bench-tools
+## bench-check: fails when an upload costs more allocations, bytes, system calls, instructions or round trips than bench/counts.json says; needs strace, valgrind and PostgreSQL
+bench-check: bench-build bench-tools $(CACHE)/ledger/bin/postrust
 	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json
 
 ## bench-counts: writes bench/counts.json anew, after a change that is meant
-bench-counts: bench-build
+bench-counts: bench-build $(CACHE)/ledger/bin/postrust
 	$(BENCH) count --loadlock $(LOADLOCK) --scratch target/bench-count --reference bench/counts.json --write
 
 ## test-sdk: the fakes of the vendors' APIs against the vendors' own SDKs (installs them from PyPI below .cache)

@@ -28,6 +28,7 @@
 mod builder;
 mod builtins;
 pub mod local;
+mod token_register;
 
 /// The audit log: who did what, in a chain of hashes.
 pub mod audit {
@@ -58,3 +59,4 @@ pub use loadlock_gateway::{
     Body, CancellationToken, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway, ListRequest, Peer,
     Principal, Progress, Result, Scope, Silent, Source, Target, UploadRequest,
 };
+pub use token_register::{ListedToken, issued_tokens};

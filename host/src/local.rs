@@ -16,6 +16,8 @@ use loadlock_gateway::{
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::token_register::ListedToken;
+
 /// The tenant of the local principal.
 pub const TENANT: &str = "local";
 
@@ -155,7 +157,41 @@ pub fn issue(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {
         Error::new(ErrorCode::StateUnavailable, format!("the audit log: {error}"))
             .hint("a token that is not recorded is not given out; look at `loadlock audit verify`")
     })?;
+    crate::token_register::add(&home.join("keys"), &ListedToken::of(&issued, request))?;
     Ok(issued)
+}
+
+/// Revokes a token of this installation or of any other issuer, by its id: from now on it is refused at every door of
+/// every gateway on `home`, also after a restart. Answers whether it was not revoked yet.
+///
+/// # Errors
+/// [`ErrorCode::RequestInvalid`] for what cannot be an id; [`ErrorCode::StateUnavailable`] if the list or the audit log
+/// cannot be written.
+pub fn revoke(home: &Path, id: &str) -> Result<bool> {
+    let new = loadlock_gateway::revoke(&home.join("keys"), id)?;
+    if new {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
+        let mut entry = Entry::new(u64::try_from(now).unwrap_or(u64::MAX), Event::Token, Outcome::Ok);
+        entry.who.subject = Some(user_name());
+        entry.who.door = Some("local".to_owned());
+        entry.who.token_id = Some(id.to_owned());
+        entry.what.detail = Some("revoked".to_owned());
+        let record = || {
+            let mut log = Appender::open(&home.join("audit"), Options::default())?;
+            log.append(&mut vec![entry])?;
+            log.anchor()
+        };
+        record().map_err(|error: AuditError| {
+            Error::new(
+                ErrorCode::StateUnavailable,
+                format!("it is revoked, and the audit log cannot say so: {error}"),
+            )
+            .hint("look at `loadlock audit verify`")
+        })?;
+    }
+    Ok(new)
 }
 
 fn sign(home: &Path, request: &TokenRequest) -> Result<IssuedToken> {

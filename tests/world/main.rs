@@ -17,4 +17,5 @@ mod people;
 mod providers;
 mod proxies;
 mod refusals;
+mod revocation;
 mod supervisor;

@@ -286,6 +286,8 @@ pg_dump() { echo 'create table shop ();'; }
 less() { cat > /dev/null; }
 loadlock() {
     if [ "$1" = serve ]; then
+        # What an earlier one said is not what this one says.
+        : > serve.out
         command loadlock "$@" --listen "127.0.0.1:$PORT" > serve.out 2> serve.log &
         server=$!
         while ! grep -q listening serve.out; do kill -0 $server; sleep 0.05; done
@@ -331,6 +333,8 @@ fn prepare(place: &mut Place, kimi: &Upstream) {
         ("scans/2026/one.tiff", "II*\0"),
         ("big.mp4", "\0\0\0\u{18}ftypmp42\0\0\0\0mp42isom"),
         ("a.jsonl", "{\"a\": 1}\n"),
+        (".env", "KIMI_API_KEY=sk-test # ours\n"),
+        (".env.docker", "KIMI_API_KEY=sk-test # ours\n"),
     ] {
         place.file(name, content);
     }

@@ -55,6 +55,7 @@ pub use principal::{Door, Peer, Principal, Scope};
 pub use recovery::pass::Settled;
 pub use session::{Alone, DataWriter, InUse, NewSession, STAGED_BODY, Session};
 pub use setup::auth::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID, local_key};
+pub use setup::revoked::{revoke, revoked};
 pub use setup::{Answering, Builtins, Judged, LedgerTrial, Setup, judge, try_ledger};
 pub use staged::{Allotment, Staged};
 pub use state::gateway::Gateway;

@@ -1,6 +1,6 @@
 //! Opening a gateway. The only file that knows every part.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use loadlock_config::ComponentSource;
 use loadlock_journal::Journal;
@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::home::Home;
 use crate::recovery::pass::Settled;
 use crate::session::{Sessions, remove_old_layout};
+use crate::setup::revoked::{self, RevokedStamp};
 use crate::setup::{Needs, Setup, auth, load_provider, network, order_of, refused};
 use crate::state::accepted_credentials::AcceptedCredentials;
 use crate::state::callers::Callers;
@@ -97,6 +98,7 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
     Ok(GatewayState {
         callers: Callers {
             auth: components.auth,
+            revoked: Mutex::new(components.revoked),
             failures: FailureLimiter::new(components.key_ids, AcceptedCredentials::open(&home.accepted())),
             tenants: Tenants::default(),
             readers: ReadPool::new(setup.engine.slots),
@@ -130,6 +132,8 @@ async fn opened(setup: Setup) -> Result<GatewayState> {
 /// What runs in the sandbox.
 struct Components {
     auth: Auth,
+    /// Which list of revoked tokens it knows.
+    revoked: Option<RevokedStamp>,
     /// Ids of the keys that tokens may be signed with.
     key_ids: Vec<String>,
     validator: Validator,
@@ -152,7 +156,8 @@ async fn components(
 ) -> Result<Components> {
     let config = &setup.config;
     let local_key = auth::local_key(&home.keys())?;
-    let policy = auth::policy(setup.env, config, &local_key)?;
+    let revoked = revoked::stamp(&home.keys())?;
+    let policy = auth::policy(setup.env, config, home)?;
     let key_ids = auth::key_ids(&policy);
     let auth_source = setup.source(&config.auth.component, sandbox)?;
     let validator_source = setup.source(&config.validator.component, sandbox)?;
@@ -177,6 +182,7 @@ async fn components(
     );
     let (providers, out_of_service) = providers?;
     Ok(Components {
+        revoked,
         coordination: coordination.map_err(|error| refused(&error))?,
         batches: batches.map_err(|error| refused(&error))?,
         auth: auth.map_err(|error| refused(&error))?,

@@ -96,7 +96,7 @@ Examples:
     Doctor(Doctor),
     /// Turn the settings of the system before into a configuration, with a report of each key
     ImportSettings(ImportSettings),
-    /// Create and inspect tokens
+    /// Create, list, revoke and inspect tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
     /// Look at the audit log and check it
@@ -112,8 +112,8 @@ secrets that it names are not in it. The key that signs tokens is: keep the copy
 With --json: {\"files\", \"bytes\", \"ledger\", \"place\", \"kept\"}.
 
 Examples:
-  loadlock backup /mnt/backup/$(date +%F)
-  loadlock backup /mnt/today && loadlock restore /mnt/today --home /tmp/try")
+  loadlock backup ../backup-$(date +%F)
+  loadlock backup ../today && loadlock restore ../today --home ../try")
     )]
     Backup {
         /// A folder that is not there yet, outside of the home
@@ -130,8 +130,8 @@ With --ledger the home is the damaged one: nothing but its ledger is replaced, a
 What was uploaded since the backup is then at the vendors and not in the ledger: `loadlock reconcile` lists it.
 
 Examples:
-  loadlock restore /mnt/backup/2026-11-29 --home /srv/loadlock
-  loadlock restore /mnt/backup/2026-11-29 --ledger && loadlock reconcile")
+  loadlock restore ../today --home ../restored
+  loadlock restore ../today --ledger && loadlock reconcile")
     )]
     Restore(Restore),
     /// Maintain the shared ledger
@@ -145,7 +145,7 @@ Examples:
     /// Show the manual of the command line as Markdown, or write its man pages
     #[command(after_help = once("Examples:
   loadlock manual | less
-  loadlock manual --man ~/.local/share/man/man1 && man loadlock-upload"))]
+  loadlock manual --man share/man/man1"))]
     Manual {
         /// Write a man page for each command into this folder, which is made if it is missing
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -154,13 +154,24 @@ Examples:
     /// Show what your shell needs to complete commands, flags and file names
     #[command(after_help = once("Examples:
   source <(loadlock completions bash)
-  loadlock completions zsh > ~/.zfunc/_loadlock
-  loadlock completions fish > ~/.config/fish/completions/loadlock.fish"))]
+  loadlock completions zsh > _loadlock
+  loadlock completions fish > loadlock.fish"))]
     Completions {
         /// Your shell
         #[arg(value_name = "SHELL")]
         shell: ShellName,
     },
+}
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ShellName {
+    /// GNU Bash with bash-completion
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// `loadlock upload`.
@@ -421,8 +432,8 @@ Examples:
 variable, or with --secrets the file, that holds each. A file that is there is not overwritten.
 
 Examples:
-  loadlock init
-  loadlock init --provider kimi --provider local --grant ~/reports")
+  loadlock init --provider local --output local.toml
+  loadlock init --provider kimi,local --grant reports --output team.toml")
 )]
 pub(crate) struct Init {
     /// A provider, the best one first; may be repeated
@@ -437,6 +448,19 @@ pub(crate) struct Init {
     /// Refer to secrets as files in this folder instead of as variables
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) secrets: Option<PathBuf>,
+}
+
+/// A provider that needs nothing but a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirstProvider {
+    /// Moonshot's Kimi, with KIMI_API_KEY
+    Kimi,
+    /// Z.ai's GLM, with GLM_API_KEY
+    Glm,
+    /// OpenAI, with OPENAI_API_KEY
+    Openai,
+    /// A store on this machine
+    Local,
 }
 
 /// `loadlock doctor`.
@@ -483,9 +507,9 @@ With --json there is one object for each key, {\"key\", \"line\", \"overridden_l
 end {\"summary\": {\"file\", \"taken\", \"obsolete\", \"refused\", \"unreadable_lines\"}}.
 
 Examples:
-  loadlock import-settings .env.docker
-  loadlock import-settings .env --json | jq 'select(.result == \"refused\")'
-  loadlock import-settings .env --legacy-until 2027-01-01T00:00:00Z")
+  loadlock import-settings .env.docker --output moved.toml
+  loadlock import-settings .env -o a.toml --legacy-until 2027-01-01T00:00:00Z
+  loadlock import-settings .env.docker -o b.toml --json | jq -c .summary")
 )]
 pub(crate) struct ImportSettings {
     /// The old file: `NAME=VALUE` lines, as for Docker or a shell
@@ -521,6 +545,37 @@ Examples:
   LOADLOCK_TOKEN=$(loadlock token issue --tenant acme) loadlock files ls")
     )]
     Issue(TokenIssue),
+    /// Revoke tokens: from now on they are refused at every door, also after a restart
+    #[command(
+        after_help = once("By id, as `token issue --json` and `token ls` give it, or by the token itself. A running
+gateway knows it with the next request; sockets that are open end within a minute, background uploads
+that the token started end as `unauthenticated`. A token of another issuer is revoked by its `jti`. What is
+revoked stays revoked; gateways on other homes do not know it (`auth.revoked` of their configuration).
+
+Examples:
+  loadlock token revoke $(loadlock token ls -q --subject ci)
+  loadlock token issue --ttl 1h | loadlock token revoke -")
+    )]
+    Revoke {
+        /// Ids or tokens; `-` reads one from standard input, which keeps it out of the process list
+        #[arg(required = true, value_name = "ID")]
+        tokens: Vec<String>,
+    },
+    /// List the tokens that this installation issued and that have not expired
+    #[command(after_help = once("In a pipe the columns are separated by tabs: id, subject, tenant, scopes, issued, expires,
+state. Tokens that were issued before there was a list are not in it; the audit log has all of them.
+
+Examples:
+  loadlock token ls
+  loadlock token ls --json | jq -r 'select(.state == \"good\") | .id'"))]
+    Ls {
+        /// Only of this subject
+        #[arg(long, value_name = "NAME")]
+        subject: Option<String>,
+        /// Only of this tenant
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
     /// Show what a token says, and whether the key of this installation signed it
     #[command(after_help = once("Examples:
   loadlock token issue | loadlock token inspect -
@@ -609,28 +664,4 @@ pub(crate) struct Markdown {
     /// As Markdown
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
-}
-
-/// A shell that completions are made for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ShellName {
-    /// GNU Bash with bash-completion
-    Bash,
-    /// Z shell
-    Zsh,
-    /// fish
-    Fish,
-}
-
-/// A provider that needs nothing but a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FirstProvider {
-    /// Moonshot's Kimi, with KIMI_API_KEY
-    Kimi,
-    /// Z.ai's GLM, with GLM_API_KEY
-    Glm,
-    /// OpenAI, with OPENAI_API_KEY
-    Openai,
-    /// A store on this machine
-    Local,
 }

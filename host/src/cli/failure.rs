@@ -4,13 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-use clap::error::{ContextKind, ContextValue, ErrorKind as Wrong};
+use clap::error::ErrorKind as Wrong;
 use loadlock::config::{ConfigError, ConfigErrors, Provenance};
 use loadlock::{Error, ErrorCode};
 use serde::Serialize;
 
-use super::args::Cli;
 use super::output::Output;
 
 /// How a command ended.
@@ -173,8 +171,7 @@ pub(crate) fn config_error(error: &ConfigError) -> Error {
 }
 
 /// Arguments that cannot be parsed, and `--help` and `--version`, which are no errors.
-pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
-    without_hidden(&mut error);
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let harmless = matches!(error.kind(), Wrong::DisplayHelp | Wrong::DisplayVersion);
     let json = std::env::args_os().any(|argument| argument == "--json");
     if !harmless && json {
@@ -196,16 +193,6 @@ pub(crate) fn usage(mut error: clap::Error) -> ExitCode {
         Status::Done.into()
     } else {
         Status::Wrong.into()
-    }
-}
-
-/// Commands that nobody is to type are not offered.
-fn without_hidden(error: &mut clap::Error) {
-    if let Some(ContextValue::Strings(known)) = error.get(ContextKind::ValidSubcommand) {
-        let command = Cli::command();
-        let is_hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
-        let shown = known.iter().filter(|name| !is_hidden(name)).cloned().collect();
-        error.insert(ContextKind::ValidSubcommand, ContextValue::Strings(shown));
     }
 }
 

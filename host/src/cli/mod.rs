@@ -60,6 +60,7 @@ mod upload;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{COMPILE_COMMAND, Cli, Command};
@@ -80,7 +81,10 @@ pub(crate) fn main() -> ExitCode {
     }
     let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => return failure::usage(error),
+        Err(mut error) => {
+            without_hidden(&mut error);
+            return failure::usage(&error);
+        }
     };
     let output = Output::new(&cli.globals);
     let serving = matches!(cli.command, Command::Serve(_));
@@ -102,6 +106,16 @@ fn parse() -> Result<Cli, clap::Error> {
     let arguments = help::as_flag(std::env::args_os().collect());
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Commands that nobody is to type are not offered.
+fn without_hidden(error: &mut clap::Error) {
+    if let Some(ContextValue::Strings(known)) = error.get(ContextKind::ValidSubcommand) {
+        let command = Cli::command();
+        let is_hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+        let shown = known.iter().filter(|name| !is_hidden(name)).cloned().collect();
+        error.insert(ContextKind::ValidSubcommand, ContextValue::Strings(shown));
+    }
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {

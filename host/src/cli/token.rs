@@ -1,9 +1,10 @@
-//! `loadlock token`: make and look at tokens. Needs no gateway and works beside a running one.
+//! `loadlock token`: make, list, revoke and look at tokens. Needs no gateway and works beside a running one.
 
 use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use loadlock::config::Config;
 use loadlock::gateway::{DEFAULT_AUDIENCE, LOCAL_ISSUER, LOCAL_KEY_ID};
 use loadlock::local::{self, TokenRequest};
 use serde_json::{Map, Value, json};
@@ -13,7 +14,7 @@ use super::context::configuration;
 use super::duration::show_duration;
 use super::failure::{Failure, Status};
 use super::output::{BAD, BOLD, DIM, GOOD, Output, WARN, styled};
-use super::table::fields;
+use super::table::{Table, fields};
 use super::text::{local_time, safe};
 
 /// A JSON object.
@@ -25,6 +26,8 @@ const MAX_TOKEN: u64 = 64 << 10;
 pub(crate) fn run(globals: &Globals, output: &Output, command: Token) -> Result<Status, Failure> {
     match command {
         Token::Issue(command) => issue(globals, output, command),
+        Token::Revoke { tokens } => revoke(globals, output, &tokens),
+        Token::Ls { subject, tenant } => list(globals, output, subject.as_deref(), tenant.as_deref()),
         Token::Inspect { token } => inspect(globals, output, &token),
     }
 }
@@ -72,6 +75,97 @@ fn issue(globals: &Globals, output: &Output, command: TokenIssue) -> Result<Stat
     Ok(Status::Done)
 }
 
+fn revoke(globals: &Globals, output: &Output, tokens: &[String]) -> Result<Status, Failure> {
+    let home = configuration(globals)?.home;
+    // All of them are understood before the first one is revoked.
+    let ids = tokens
+        .iter()
+        .map(|token| id_of(token))
+        .collect::<Result<Vec<String>, Failure>>()?;
+    for id in ids {
+        let new = local::revoke(&home, &id)?;
+        if output.json {
+            output.object(&json!({ "id": id, "revoked": true, "before": !new }))?;
+        } else if output.quiet {
+            output.line(safe(&id))?;
+        } else {
+            output.line(format_args!(
+                "{} {}",
+                if new { "revoked" } else { "was revoked before:" },
+                safe(&id)
+            ))?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// An id as it is, or that of a token.
+fn id_of(text: &str) -> Result<String, Failure> {
+    let text = if text == "-" { read()? } else { text.to_owned() };
+    let text = text.trim();
+    let token = text.strip_prefix("Bearer ").unwrap_or(text);
+    if token.split('.').count() != 3 {
+        return Ok(token.to_owned());
+    }
+    let (_, claims) = decode(token)?;
+    claims
+        .get("jti")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            Failure::usage(
+                "the token has no `jti`, so it cannot be told from others",
+                "remove the key that signed it from `auth.keys`",
+            )
+        })
+}
+
+fn list(globals: &Globals, output: &Output, subject: Option<&str>, tenant: Option<&str>) -> Result<Status, Failure> {
+    let config = configuration(globals)?;
+    let here = loadlock::gateway::revoked(&config.home.join("keys"))?;
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+    let mut table = Table::new(&["ID", "SUBJECT", "TENANT", "SCOPES", "ISSUED", "EXPIRES", "STATE"])
+        .whole(&["ID"])
+        .spare(&["ISSUED"]);
+    for token in loadlock::issued_tokens(&config.home.join("keys"))? {
+        let wanted = |wish: Option<&str>, is: &str| wish.is_none_or(|wish| wish == is);
+        if token.expires_at <= now || !wanted(subject, &token.subject) || !wanted(tenant, &token.tenant) {
+            continue;
+        }
+        let revoked = here.contains(&token.id) || config.auth.revoked.contains(&token.id);
+        let state = if revoked { "revoked" } else { "good" };
+        let (issued, expires) = (rfc3339(token.issued_at), rfc3339(token.expires_at));
+        if output.json {
+            output.object(&json!({
+                "id": token.id, "subject": token.subject, "tenant": token.tenant, "scopes": token.scopes,
+                "audience": token.audience, "issued_at": issued, "expires_at": expires, "state": state,
+            }))?;
+        } else if output.quiet {
+            output.line(safe(&token.id))?;
+        } else {
+            let shown = |instant: &str| {
+                if output.terminal {
+                    local_time(instant)
+                } else {
+                    instant.to_owned()
+                }
+            };
+            let (issued, expires) = (shown(&issued), shown(&expires));
+            table.row([
+                &token.id,
+                &token.subject,
+                &token.tenant,
+                &token.scopes.join(" "),
+                &issued,
+                &expires,
+                state,
+            ]);
+        }
+    }
+    table.print(output)?;
+    Ok(Status::Done)
+}
+
 fn inspect(globals: &Globals, output: &Output, token: &str) -> Result<Status, Failure> {
     let token = if token == "-" { read()? } else { token.to_owned() };
     let token = token.trim();
@@ -84,7 +178,9 @@ fn inspect(globals: &Globals, output: &Output, token: &str) -> Result<Status, Fa
     let revoked = claims
         .get("jti")
         .and_then(Value::as_str)
-        .is_some_and(|id| config.auth.revoked.iter().any(|one| one == id));
+        .map(|id| is_revoked(&config, id))
+        .transpose()?
+        .unwrap_or(false);
     if output.json {
         output.object(&json!({
             "verified": false, "header": header, "claims": claims, "signed_by_local_key": signed.is_ok(),
@@ -116,12 +212,18 @@ fn inspect(globals: &Globals, output: &Output, token: &str) -> Result<Status, Fa
             safe(&why)
         ),
     })?;
-    for (is, what) in [(expired, "expired"), (revoked, "revoked by `auth.revoked`")] {
+    for (is, what) in [(expired, "expired"), (revoked, "revoked")] {
         if is {
             output.line(styled(BAD, what))?;
         }
     }
     Ok(Status::Done)
+}
+
+/// By the configuration, or on this machine.
+fn is_revoked(config: &Config, id: &str) -> Result<bool, Failure> {
+    let here = loadlock::gateway::revoked(&config.home.join("keys"))?;
+    Ok(config.auth.revoked.iter().chain(&here).any(|one| one == id))
 }
 
 fn read() -> Result<String, Failure> {

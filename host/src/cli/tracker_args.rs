@@ -30,8 +30,9 @@ at too: the gateways' role must have every one, a reader its views and nothing e
 called `doctor` was there. Exit status 1 if there is a problem.
 
 Examples:
+  export LOADLOCK_DATABASE='postgresql://me@db.example.com/x?sslmode=require'
   loadlock tracker doctor
-  LOADLOCK_DATABASE='postgresql://me@db.example.com/x?sslmode=require' loadlock tracker doctor --json")
+  loadlock tracker doctor --json")
     )]
     Doctor(Doctor),
     /// Import the records of the system that Loadlock replaces

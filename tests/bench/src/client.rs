@@ -154,6 +154,11 @@ impl Client {
         self.send(request, body.boxed_unsync()).await
     }
 
+    pub(crate) async fn delete(&mut self, path: &str) -> Result<Value> {
+        let body = Full::new(Bytes::new()).map_err(|never| match never {});
+        self.send(Request::delete(path), body.boxed_unsync()).await
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Result<Value> {
         let body = Full::new(Bytes::new()).map_err(|never| match never {});
         self.send(Request::get(path), body.boxed_unsync()).await

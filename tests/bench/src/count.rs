@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::resumable::Way;
 use crate::run::Scope;
 use crate::trace::{self, Call};
-use crate::{Result, allocations, dedup, failed, instructions, others};
+use crate::{Result, allocations, dedup, failed, instructions, others, shared};
 
 /// Uploads that are counted, and those before that fill caches.
 const UPLOADS: u64 = 60;
@@ -61,6 +61,7 @@ pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool
         moved(&scope, &mut counts).await?;
         called(&scope, &mut counts).await?;
         instructions::count(&scope, &mut counts).await?;
+        shared::count(&scope, &mut counts).await?;
         Ok(counts)
     })?;
     std::fs::remove_dir_all(&scope.scratch).map_err(failed("scratch"))?;
@@ -91,7 +92,9 @@ pub(crate) fn run(loadlock: &Path, reference: &Path, scratch: &Path, write: bool
 /// Scheduling decides how many reads a stream takes, and how many uploads share a transaction of the ledger: where none
 /// do, each has two syncs of it. The other syncs are an upload's own, but for those of the audit log, which go by time.
 fn tolerance(name: &str) -> f64 {
-    if name.contains("ledger's syncs") {
+    if name.contains("round trips") {
+        0.0
+    } else if name.contains("ledger's syncs") {
         0.5
     } else if name.contains("syncs") {
         0.1

@@ -9,7 +9,8 @@
 //! | `run`, `report`, `table` | the rows in order; what a row is; the table |
 //! | `place`, `child`, `client` | a home and a configuration; processes; HTTP as a client |
 //! | `sink`, `dav`, `proxy`, `native` | the vendor; its WebDAV; the same proxy without a sandbox; the same upload without anything |
-//! | `big`, `small`, `dedup`, `ledger`, `parts`, `memory`, `start`, `size`, `others`, `litellm`, `rclone` | the rows |
+//! | `postgres`, `distance` | the shared ledger, and the way to it |
+//! | `big`, `small`, `dedup`, `ledger`, `shared`, `parts`, `memory`, `start`, `size`, `others`, `litellm`, `rclone` | the rows |
 //! | `count`, `allocations`, `trace`, `instructions` | what does not depend on the machine: `make bench-check` |
 
 mod allocations;
@@ -19,6 +20,7 @@ mod client;
 mod count;
 mod dav;
 mod dedup;
+mod distance;
 mod instructions;
 mod ledger;
 mod litellm;
@@ -28,11 +30,13 @@ mod others;
 #[cfg(feature = "parts")]
 mod parts;
 mod place;
+mod postgres;
 mod proxy;
 mod rclone;
 mod report;
 mod resumable;
 mod run;
+mod shared;
 mod sink;
 mod size;
 mod small;
@@ -103,6 +107,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Puts what gateways can do at a distance from their ledger between the markers of a page.
+    Sizing {
+        /// The results of a run.
+        #[arg(long)]
+        results: PathBuf,
+        /// The page.
+        #[arg(long)]
+        page: PathBuf,
+    },
     /// The vendor: takes every upload and keeps nothing.
     #[command(hide = true)]
     Sink {
@@ -141,6 +154,7 @@ fn main() -> ExitCode {
             write,
         } => count::run(&loadlock, &reference, &scratch, write),
         Command::Table { results, page, check } => table::run(&results, &page, check),
+        Command::Sizing { results, page } => table::sizing(&results, &page),
         Command::Sink { hold, throttled } => sink::run(hold, throttled),
         Command::Proxy { upstream, log } => proxy::run(&upstream, &log),
     };

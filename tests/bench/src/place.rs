@@ -62,6 +62,17 @@ impl Place {
         Ok(place)
     }
 
+    /// Has it share its ledger, which is behind `url`, and its vendor account with other places.
+    pub(crate) fn share(&self, url: &str) -> Result<()> {
+        let text = std::fs::read_to_string(&self.config).map_err(failed("configuration"))?;
+        let text = text.replace("[providers.vendor]\n", "[providers.vendor]\naccount = \"bench\"\n");
+        let text = format!(
+            "{text}[tracker]\ncomponent = \"builtin:tracker-supabase\"\nsettings = {{ url = \"{url}\" }}\n\
+             egress = [{{ url = \"{url}/rpc\", methods = [\"POST\"], private = true }}]\n"
+        );
+        std::fs::write(&self.config, text).map_err(failed("configuration"))
+    }
+
     /// A gateway in this process, and who uses it.
     pub(crate) async fn open(&self) -> Result<(Gateway, Principal)> {
         let gateway = loadlock::builder()

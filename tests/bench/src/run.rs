@@ -7,11 +7,11 @@ use std::time::Instant;
 use loadlock_estimate::{estimate, quantile, sorted};
 
 use crate::report::{Group, Results, Setting};
-use crate::{Result, big, dedup, failed, ledger, memory, others, size, small, start, table};
+use crate::{Result, big, dedup, failed, ledger, memory, others, shared, size, small, start, table};
 
 /// The modules that measure, in the order of the table.
-const GROUPS: [&str; 9] = [
-    "big", "small", "dedup", "ledger", "parts", "memory", "start", "size", "others",
+const GROUPS: [&str; 10] = [
+    "big", "small", "dedup", "ledger", "shared", "parts", "memory", "start", "size", "others",
 ];
 
 /// What every row needs to know.
@@ -73,10 +73,14 @@ pub(crate) fn run(loadlock: &Path, output: &Path, scratch: &Path, quick: bool, o
         if !only.is_empty() && !only.iter().any(|only| only == name) {
             continue;
         }
-        if quick && name == "others" && only.is_empty() {
+        if quick && ["others", "shared"].contains(&name) && only.is_empty() {
             all.skip(
-                "other programs",
-                "a quick run leaves them out unless they are named (`ONLY=others`)",
+                if name == "others" {
+                    "other programs"
+                } else {
+                    "the shared ledger"
+                },
+                format!("a quick run leaves it out unless it is named (`ONLY={name}`)"),
             );
             continue;
         }
@@ -86,6 +90,7 @@ pub(crate) fn run(loadlock: &Path, output: &Path, scratch: &Path, quick: bool, o
             "small" => runtime.block_on(small::measure(&scope)),
             "dedup" => runtime.block_on(dedup::measure(&scope)),
             "ledger" => runtime.block_on(ledger::measure(&scope)),
+            "shared" => runtime.block_on(shared::measure(&scope)),
             #[cfg(feature = "parts")]
             "parts" => crate::parts::measure(&scope, &runtime),
             #[cfg(not(feature = "parts"))]

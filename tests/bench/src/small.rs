@@ -54,7 +54,7 @@ pub(crate) struct Side {
 /// Uploads a second of a round, and microseconds of each upload.
 pub(crate) struct Round {
     pub(crate) rate: f64,
-    latencies: Vec<f64>,
+    pub(crate) latencies: Vec<f64>,
 }
 
 pub(crate) async fn measure(scope: &Scope) -> Result<Group> {

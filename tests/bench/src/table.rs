@@ -6,7 +6,7 @@ use std::path::Path;
 use loadlock_estimate::plot::{Bar, Side, margins};
 
 use crate::report::{Bound, Results, Row};
-use crate::{Result, failed};
+use crate::{Result, failed, shared};
 
 const BEGIN: &str = "<!-- bench: begin -->";
 const END: &str = "<!-- bench: end -->";
@@ -110,6 +110,14 @@ pub(crate) fn run(results: &Path, page: &Path, check: bool) -> Result<()> {
         ));
     }
     std::fs::write(beside, picture).map_err(failed("picture"))?;
+    std::fs::write(page, new).map_err(failed("page"))
+}
+
+/// Puts the table about sizing between the markers of `page`.
+pub(crate) fn sizing(results: &Path, page: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(page).map_err(failed(&page.display().to_string()))?;
+    let new = replaced(&text, &shared::sizing(results)?)
+        .ok_or_else(|| format!("{} has no lines `{BEGIN}` and `{END}`", page.display()))?;
     std::fs::write(page, new).map_err(failed("page"))
 }
 

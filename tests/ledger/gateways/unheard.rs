@@ -21,7 +21,8 @@ async fn what_a_lost_answer_said_is_said_again() {
     assert!(again.deduplicated);
     let mut ids: Vec<_> = files(&gateway).await.into_iter().map(|file| file.id).collect();
     let mut promised = vec![first.id, again.id];
-    (ids.sort(), promised.sort());
+    ids.sort();
+    promised.sort();
     assert_eq!(ids, promised);
     assert_eq!(site.shop.posts().len(), 1);
     balanced(&gateway).await;
@@ -41,7 +42,8 @@ async fn a_file_that_nobody_heard_of_is_taken_back() {
         let _ = gateway.gateway.settle().await;
         let mut ids: Vec<_> = files(&gateway).await.into_iter().map(|file| file.id).collect();
         let mut promised = vec![first.id.clone(), again.id.clone()];
-        (ids.sort(), promised.sort());
+        ids.sort();
+        promised.sort();
         ids == promised
     })
     .await;

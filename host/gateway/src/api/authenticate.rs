@@ -38,6 +38,7 @@ impl Gateway {
             )
             .retry_after(wait));
         }
+        state.revocations_in_force().await?;
         let who = stranger(door, &peer);
         let request_id = peer.request_id.clone();
         let mut pending = state.audit.begin(Event::Authentication, who, request_id).await?;
@@ -87,6 +88,7 @@ impl Gateway {
     /// [`ErrorCode::Unauthenticated`], recorded as a denial; [`ErrorCode::StateUnavailable`] while nothing can be
     /// recorded.
     pub async fn recheck(&self, who: &Principal) -> Result<()> {
+        self.0.revocations_in_force().await?;
         let Some(code) = self.0.callers.auth.withdrawn(who.identity()) else {
             return Ok(());
         };

@@ -5,8 +5,8 @@ use loadlock_config::Config;
 
 use crate::admission::Grants;
 use crate::error::{Error, ErrorCode, Result};
-use crate::setup::auth;
-use crate::state::gateway::Gateway;
+use crate::setup::{auth, revoked};
+use crate::state::gateway::{Gateway, GatewayState};
 
 impl Gateway {
     /// Takes over `[auth]`, `[[tenants]]` and `[[grants]]` of `config`: a request is judged by the old rules or by the
@@ -20,8 +20,8 @@ impl Gateway {
         let state = &*self.0;
         let _turn = state.config.reloading().await;
         // What may fail comes before what changes anything.
-        let local_key = auth::local_key(&state.config.home.keys())?;
-        let policy = auth::policy(state.config.env, config, &local_key)?;
+        let listed = revoked::stamp(&state.config.home.keys())?;
+        let policy = auth::policy(state.config.env, config, &state.config.home)?;
         let key_ids = auth::key_ids(&policy);
         let protected = state.config.home.protected(config.protected_files())?;
         let grants = Grants::open(&config.grants, &protected)?;
@@ -37,6 +37,7 @@ impl Gateway {
                 format!("the auth component refuses its policy: {reason}"),
             )
         })?;
+        state.callers.knows(listed);
         state.callers.failures.replace_keys(key_ids);
         // First what providers may read, then what may be named: never the other way round.
         for unit in state.providers.iter() {
@@ -48,5 +49,36 @@ impl Gateway {
         state.configuration_recorded().await?;
         tracing::info!(target: "loadlock::auth", keys = config.auth.keys.len(), revoked = config.auth.revoked.len(), "[AUTH] policy replaced");
         Ok(waits)
+    }
+}
+
+impl GatewayState {
+    /// Has the auth component know what was revoked on this machine up to now. Asked by whoever lets somebody in, so
+    /// that a revocation holds at every door from the moment that it is written.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StateUnavailable`] if the list cannot be read; [`ErrorCode::ComponentFailed`] if the component does
+    /// not take it. Nobody is let in by an older list.
+    pub(crate) async fn revocations_in_force(&self) -> Result<()> {
+        let keys = self.config.home.keys();
+        if revoked::stamp(&keys)? == self.callers.known() {
+            return Ok(());
+        }
+        let _turn = self.config.reloading().await;
+        let listed = revoked::stamp(&keys)?;
+        if listed == self.callers.known() {
+            return Ok(());
+        }
+        let policy = auth::policy(self.config.env, &self.live().config, &self.config.home)?;
+        let failed = |reason: String| {
+            Error::new(
+                ErrorCode::ComponentFailed,
+                format!("the auth component does not take what was revoked: {reason}"),
+            )
+        };
+        let answer = self.callers.auth.configure(policy).await;
+        answer.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        self.callers.knows(listed);
+        Ok(())
     }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::backup_error::{BackupError, at};
 
+/// Where the embedded ledger is.
+pub(super) const LEDGER: &str = "tracker/ledger";
 /// What of a home is state. Bodies on their way, compiled components and digests of files are not: an upload that was
 /// under way is settled as after a crash, the rest is made again.
 pub(super) const FOLDERS: [&str; 5] = ["keys", "journal", "tracker", "providers", "audit"];

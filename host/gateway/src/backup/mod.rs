@@ -26,11 +26,8 @@ use crate::error::{Error, ErrorCode, Result, answered};
 use crate::principal::{Door, Principal, Scope};
 use crate::state::gateway::{Gateway, GatewayState};
 use backup_error::{BackupError, at};
-use manifest::{BackupFile, FOLDERS};
+use manifest::{BackupFile, LEDGER};
 use tree::{Extent, compare, copy_file, copy_tree};
-
-/// Where the embedded ledger is.
-const LEDGER: &str = "tracker/ledger";
 
 /// What a backup or a restore copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::BackupSummary;
 use super::backup_error::{BackupError, at};
-use super::manifest::{self, BackupFile};
+use super::manifest::{self, BackupFile, FOLDERS, LEDGER};
 use super::tree::{Extent, compare, copy_file};
-use super::{BackupSummary, FOLDERS, LEDGER};
 use crate::error::Result;
 use crate::home::{Home, UNFINISHED_RESTORE};
 

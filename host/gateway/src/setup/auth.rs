@@ -12,6 +12,7 @@ use rand::Rng;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::home::Home;
 use crate::state::live::Environment;
 
 /// Key id of the installation's own key.
@@ -64,8 +65,11 @@ pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(key)
 }
 
-/// What the auth component is configured with.
-pub(crate) fn policy(env: Environment, config: &Config, local_key: &[u8]) -> Result<AuthPolicy> {
+/// What the auth component is configured with. Revoked is what the configuration names, and what was revoked here.
+pub(crate) fn policy(env: Environment, config: &Config, home: &Home) -> Result<AuthPolicy> {
+    let local_key = local_key(&home.keys())?;
+    let mut revoked = config.auth.revoked.clone();
+    revoked.extend(super::revoked::revoked(&home.keys())?);
     let mut keys = vec![Key {
         kid: LOCAL_KEY_ID.to_owned(),
         algorithm: SignatureAlgorithm::Hs256,
@@ -103,7 +107,7 @@ pub(crate) fn policy(env: Environment, config: &Config, local_key: &[u8]) -> Res
             })
             .collect(),
         legacy_until: config.auth.legacy_until.map(|until| until.0),
-        revoked: config.auth.revoked.clone(),
+        revoked,
     })
 }
 

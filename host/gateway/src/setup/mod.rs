@@ -4,6 +4,7 @@ pub(crate) mod auth;
 mod ledger_trial;
 mod network;
 mod provider;
+pub(crate) mod revoked;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

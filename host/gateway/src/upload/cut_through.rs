@@ -11,7 +11,7 @@ use std::time::Duration;
 use loadlock_policy::container::{Search, Step};
 use loadlock_policy::model::{Failure, Reach};
 use loadlock_policy::retry::{GiveUp, Why};
-use loadlock_policy::tee::{Ended, Next, Readable, Tee};
+use loadlock_policy::tee::{AfterCutThrough, CutThroughEnd, Readable, Tee};
 use loadlock_sandbox::files::AdmittedInput;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -141,6 +141,8 @@ impl<'a> UploadJob<'a> {
     /// digest, which nobody knows yet. To be asked before an entry is begun for it.
     pub(super) fn takes_what_arrives(&self, unit: &ProviderUnit) -> Result<()> {
         if !self.is_held_back() {
+            // Where a lost upload is found by it, its entry has to have it.
+            self.learn_digest();
             return Ok(());
         }
         // What may be told only after hours is not left to a vendor that cannot be asked about it.
@@ -181,12 +183,12 @@ impl<'a> UploadJob<'a> {
         let arriving = self.arriving.as_ref()?;
         let ended = match end.why {
             Why::Cancelled => return None,
-            Why::Refused => Ended::Refused,
-            _ => Ended::Failed,
+            Why::Refused => CutThroughEnd::Refused,
+            _ => CutThroughEnd::Failed,
         };
         match arriving.tee().after(ended) {
-            Next::SendWhenWhole => Some(self.put_off(PutOff::VendorFailed)),
-            Next::End => None,
+            AfterCutThrough::SendWhenWhole => Some(self.put_off(PutOff::VendorFailed)),
+            AfterCutThrough::End => None,
         }
     }
 

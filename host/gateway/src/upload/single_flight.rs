@@ -31,7 +31,13 @@ pub(super) enum Led {
 
 enum Joined {
     Found(Box<FileRecord>),
-    Leads(Lead, bool),
+    Leads(Box<Lead>, bool),
+}
+
+impl Joined {
+    fn leads(lead: Lead, is_new: bool) -> Self {
+        Self::Leads(Box::new(lead), is_new)
+    }
 }
 
 impl UploadJob<'_> {
@@ -48,7 +54,7 @@ impl UploadJob<'_> {
             Ok(led) => match led? {
                 Joined::Found(file) => Led::Found(file),
                 Joined::Leads(lead, is_new) => {
-                    self.leads.push(lead);
+                    self.leads.push(*lead);
                     Led::Leads { is_new }
                 }
             },
@@ -84,7 +90,7 @@ impl UploadJob<'_> {
     async fn lease(&self, leg: &RouteLeg<'_>, legs: &[RouteLeg<'_>], leader: Leader) -> Result<Joined> {
         let peers = &self.state.peers;
         if !peers.need_lease() {
-            return Ok(Joined::Leads(Lead::new(leader, None), false));
+            return Ok(Joined::leads(Lead::new(leader, None), false));
         }
         if self.is_held_back() {
             return Err(self.put_off(PutOff::SharedLedger));
@@ -122,8 +128,8 @@ impl UploadJob<'_> {
                 self.state.recorded_for(&file.key.tenant, file.bytes);
                 Joined::Found(file)
             }
-            LeaseEnd::Leads { lease, is_new } => Joined::Leads(Lead::new(leader, Some((lease, intent))), is_new),
-            LeaseEnd::Without | LeaseEnd::Unanswered => Joined::Leads(Lead::new(leader, None), false),
+            LeaseEnd::Leads { lease, is_new } => Joined::leads(Lead::new(leader, Some((lease, intent))), is_new),
+            LeaseEnd::Without | LeaseEnd::Unanswered => Joined::leads(Lead::new(leader, None), false),
         })
     }
 

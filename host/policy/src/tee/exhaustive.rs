@@ -74,10 +74,10 @@ impl World {
         next.push(gone);
     }
 
-    fn ends(self, ended: Ended) -> Self {
+    fn ends(self, ended: CutThroughEnd) -> Self {
         let upload = match self.tee.after(ended) {
-            Next::SendWhenWhole => Upload::PutOff,
-            Next::End => Upload::Refused { unknown: false },
+            AfterCutThrough::SendWhenWhole => Upload::PutOff,
+            AfterCutThrough::End => Upload::Refused { unknown: false },
         };
         Self { upload, ..self }
     }
@@ -94,7 +94,7 @@ impl World {
             Readable::UpTo(_) => {}
             // The reader fails, so the request is never whole.
             Readable::Never => {
-                next.push(self.ends(Ended::Failed));
+                next.push(self.ends(CutThroughEnd::Failed));
                 return;
             }
         }
@@ -126,10 +126,10 @@ impl World {
             };
             next.push(Self { upload, ..self });
         }
-        next.push(self.ends(Ended::Failed));
-        next.push(self.ends(Ended::Refused));
+        next.push(self.ends(CutThroughEnd::Failed));
+        next.push(self.ends(CutThroughEnd::Refused));
         if self.tee.starves(got) {
-            next.push(self.ends(Ended::Starved));
+            next.push(self.ends(CutThroughEnd::Starved));
         }
     }
 

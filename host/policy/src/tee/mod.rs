@@ -31,11 +31,11 @@ pub struct Tee {
     size: u64,
     /// Bytes that are in the spool, without a gap.
     spooled: u64,
-    stage: Stage,
+    stage: TeeStage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Stage {
+enum TeeStage {
     /// More may come.
     Coming,
     /// All of it is there and nothing speaks against it: the last byte may leave.
@@ -57,7 +57,7 @@ pub enum Readable {
 
 /// How sending it while it arrives ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ended {
+pub enum CutThroughEnd {
     /// The vendor had taken everything that was there, and nothing more came for too long.
     Starved,
     /// The vendor, or what stands before it, says that sending the file again cannot help.
@@ -68,7 +68,7 @@ pub enum Ended {
 
 /// What follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Next {
+pub enum AfterCutThrough {
     /// Nothing is stored, and the body is still wanted: it is uploaded as every other once it is whole.
     SendWhenWhole,
     /// The upload ends with this end.
@@ -81,7 +81,7 @@ impl Tee {
         Self {
             size,
             spooled: 0,
-            stage: Stage::Coming,
+            stage: TeeStage::Coming,
         }
     }
 
@@ -102,19 +102,19 @@ impl Tee {
 
     /// The client has sent everything, and every check has passed.
     pub const fn finished(&mut self) {
-        if matches!(self.stage, Stage::Coming) {
+        if matches!(self.stage, TeeStage::Coming) {
             self.stage = if self.spooled == self.size {
-                Stage::Whole
+                TeeStage::Whole
             } else {
-                Stage::OtherSize
+                TeeStage::OtherSize
             };
         }
     }
 
     /// The client broke off, or a check failed. What is whole stays whole.
     pub const fn broke(&mut self) {
-        if matches!(self.stage, Stage::Coming) {
-            self.stage = Stage::Broken;
+        if matches!(self.stage, TeeStage::Coming) {
+            self.stage = TeeStage::Broken;
         }
     }
 
@@ -122,11 +122,11 @@ impl Tee {
     pub const fn readable(&self) -> Readable {
         match self.stage {
             // More than was announced: it cannot become what the vendor was told.
-            Stage::Coming if self.spooled > self.size => Readable::Never,
-            Stage::Coming if self.spooled == self.size => Readable::UpTo(self.size.saturating_sub(1)),
-            Stage::Coming => Readable::UpTo(self.spooled),
-            Stage::Whole => Readable::UpTo(self.size),
-            Stage::OtherSize | Stage::Broken => Readable::Never,
+            TeeStage::Coming if self.spooled > self.size => Readable::Never,
+            TeeStage::Coming if self.spooled == self.size => Readable::UpTo(self.size.saturating_sub(1)),
+            TeeStage::Coming => Readable::UpTo(self.spooled),
+            TeeStage::Whole => Readable::UpTo(self.size),
+            TeeStage::OtherSize | TeeStage::Broken => Readable::Never,
         }
     }
 
@@ -140,35 +140,36 @@ impl Tee {
 
     /// Whether the vendor may have all of it. Before that, nothing can be stored.
     pub const fn released(&self) -> bool {
-        matches!(self.stage, Stage::Whole)
+        matches!(self.stage, TeeStage::Whole)
     }
 
     /// Whether nothing more comes: it is whole, or broken.
     pub const fn has_ended(&self) -> bool {
-        !matches!(self.stage, Stage::Coming)
+        !matches!(self.stage, TeeStage::Coming)
     }
 
     /// Whether it cannot be what the vendor was told, although its client goes on sending it or has sent it.
     pub const fn differs(&self) -> bool {
-        matches!(self.stage, Stage::OtherSize) || (matches!(self.stage, Stage::Coming) && self.spooled > self.size)
+        matches!(self.stage, TeeStage::OtherSize)
+            || (matches!(self.stage, TeeStage::Coming) && self.spooled > self.size)
     }
 
     /// Whether whoever has read so many bytes waits for the client.
     pub const fn starves(&self, read: u64) -> bool {
-        matches!(self.stage, Stage::Coming) && !self.answers(read)
+        matches!(self.stage, TeeStage::Coming) && !self.answers(read)
     }
 
     /// What follows when sending it while it arrives has ended without success.
-    pub const fn after(&self, ended: Ended) -> Next {
+    pub const fn after(&self, ended: CutThroughEnd) -> AfterCutThrough {
         match (self.stage, ended) {
             // The client's own end is the upload's.
-            (Stage::Broken, _) => Next::End,
+            (TeeStage::Broken, _) => AfterCutThrough::End,
             // The vendor may have everything: the retry loop has looked, and its word is the last.
-            (Stage::Whole, _) => Next::End,
+            (TeeStage::Whole, _) => AfterCutThrough::End,
             // What the vendor was told is not the file.
-            (Stage::OtherSize, _) => Next::SendWhenWhole,
-            (Stage::Coming, Ended::Refused) if self.spooled <= self.size => Next::End,
-            (Stage::Coming, _) => Next::SendWhenWhole,
+            (TeeStage::OtherSize, _) => AfterCutThrough::SendWhenWhole,
+            (TeeStage::Coming, CutThroughEnd::Refused) if self.spooled <= self.size => AfterCutThrough::End,
+            (TeeStage::Coming, _) => AfterCutThrough::SendWhenWhole,
         }
     }
 }

@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 use loadlock_gateway::{Allotment, Principal, Scope, Source, Staged, UploadRequest};
 use serde::Deserialize;
 
-use super::cut_through::{Taken, Taking};
+use super::cut_through::{TakenFile, TakingFile};
 use super::failure::{Answer, Failure};
 use super::inflow::{Allowance, HEAD, Inflow};
 use super::json::json;
@@ -54,7 +54,7 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
         let options = of_json(&headers, purpose, provider, expires_after)?;
         (Subject::Path { path, filename }, options)
     } else {
-        let taking = Taking {
+        let taking = TakingFile {
             allotment: allotment(&app, &who, &headers).await?,
             app: app.clone(),
             who: who.clone(),
@@ -64,8 +64,8 @@ pub(super) async fn create(State(app): State<App>, Caller(who): Caller, request:
         let form = form::read(&headers, inflow(request), form::FILE, store).await?;
         let options = of_form(&headers, form.fields)?;
         match form.file {
-            Taken::Whole(staged) => (Subject::Body(staged), options),
-            Taken::Sending(sending) => match sending.end(&app, &options).await? {
+            TakenFile::Whole(staged) => (Subject::Body(staged), options),
+            TakenFile::Sending(sending) => match sending.end(&app, &options).await? {
                 Ok(file) => return Ok(Json(object::file(app.gateway(), &file)).into_response()),
                 Err(staged) => (Subject::Body(staged), options),
             },

@@ -13,15 +13,15 @@ use crate::upload_options::UploadOptions;
 use crate::uploads::{Started, ended};
 
 /// What became of a form's file when its bytes had come.
-pub(super) enum Taken {
+pub(super) enum TakenFile {
     /// It is in the spool, and nothing else.
     Whole(Staged),
     /// An upload has sent all of it but its last byte.
-    Sending(Box<Sending>),
+    Sending(Box<SendingForm>),
 }
 
 /// What taking a form's file needs.
-pub(super) struct Taking {
+pub(super) struct TakingFile {
     pub(super) app: App,
     pub(super) who: Principal,
     pub(super) headers: HeaderMap,
@@ -30,7 +30,7 @@ pub(super) struct Taking {
 }
 
 /// An upload under way that waits for the form's end. Dropped, it is cancelled, and nothing is stored.
-pub(super) struct Sending {
+pub(super) struct SendingForm {
     writer: ArrivalWriter,
     started: Started,
     cancels: DropGuard,
@@ -38,13 +38,13 @@ pub(super) struct Sending {
     options: UploadOptions,
 }
 
-impl Taking {
-    pub(super) async fn take(self, part: FilePart) -> Result<Taken> {
+impl TakingFile {
+    pub(super) async fn take(self, part: FilePart) -> Result<TakenFile> {
         match self.sendable(&part) {
             Some((options, bytes)) => self.send(part.body, options, bytes).await,
             None => {
                 let staged = self.app.gateway().stage(&self.who, part.body).await?;
-                Ok(Taken::Whole(match self.allotment {
+                Ok(TakenFile::Whole(match self.allotment {
                     Some(allotment) => staged.allotted(allotment),
                     None => staged,
                 }))
@@ -67,7 +67,7 @@ impl Taking {
         known.then_some((options, bytes))
     }
 
-    async fn send(self, body: Body, options: UploadOptions, bytes: u64) -> Result<Taken> {
+    async fn send(self, body: Body, options: UploadOptions, bytes: u64) -> Result<TakenFile> {
         let gateway = self.app.gateway();
         let (mut arrival, mut writer) = gateway.arrive(&self.who, body.name, body.media_type, bytes)?;
         if let Some(allotment) = self.allotment {
@@ -98,7 +98,7 @@ impl Taking {
                 },
             }
         }
-        Ok(Taken::Sending(Box::new(Sending {
+        Ok(TakenFile::Sending(Box::new(SendingForm {
             writer,
             started,
             cancels,
@@ -107,7 +107,7 @@ impl Taking {
     }
 }
 
-impl Sending {
+impl SendingForm {
     /// The form was read to its end, and says this: the last byte leaves, or the body is to be uploaded otherwise.
     pub(super) async fn end(self, app: &App, options: &UploadOptions) -> Result<std::result::Result<File, Staged>> {
         let Self {

@@ -15,7 +15,7 @@ use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{OFFSET_OCTETS, UPLOAD_CHECKSUM, UPLOAD_LENGTH, UPLOAD_OFFSET, number, one};
 use super::receive::{Check, Ends, IDLE, Incoming, receive};
-use super::sending::Sending;
+use super::sending::SendingSession;
 use super::session::{Door, Turn, take};
 use super::shared::Tus;
 use super::store::store;
@@ -169,7 +169,7 @@ pub(crate) async fn write(
         sending = None;
     }
     if sending.is_none() && announced.check == Check::None {
-        sending = Sending::begin(&tus.app, who, session, &info, known);
+        sending = SendingSession::begin(&tus.app, who, session, &info, known);
     }
     let incoming = Incoming {
         session,

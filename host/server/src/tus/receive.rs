@@ -14,7 +14,7 @@ use super::checksum::{Checksum, Hasher};
 use super::info::{DATA, Info};
 use super::problem::Problem;
 use super::protocol::{UPLOAD_CHECKSUM, one};
-use super::sending::Sending;
+use super::sending::SendingSession;
 
 /// A client that sends nothing for so long is gone; it may come back and resume.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
@@ -106,7 +106,7 @@ pub(crate) async fn receive(
     body: &mut Body,
     ends: Ends<'_>,
     expiry: impl Fn() -> u64 + Send,
-    sending: &mut Option<Sending>,
+    sending: &mut Option<SendingSession>,
 ) -> Result<(), Problem> {
     let Incoming { session, check, .. } = &incoming;
     let start = writer.len();
@@ -173,7 +173,7 @@ pub(crate) async fn receive(
 }
 
 /// What is kept may be read by whoever sends it on.
-fn reaches(session: &Session, sending: Option<&Sending>) {
+fn reaches(session: &Session, sending: Option<&SendingSession>) {
     if let Some(sending) = sending {
         sending.reaches(session.len_of(DATA).unwrap_or_default());
     }

@@ -12,22 +12,14 @@ use crate::uploads::{Started, ended};
 
 /// An upload under way that has what has come so far. Dropped, it is cancelled, and nothing is stored.
 #[derive(Debug)]
-pub(crate) struct Sending {
+pub(crate) struct SendingSession {
     feed: ArrivalFeed,
     end: oneshot::Receiver<Result<File>>,
     cancel: CancellationToken,
     _cancels: DropGuard,
 }
 
-/// How it ended.
-pub(crate) enum Sent {
-    /// It has everything, and this is its end.
-    Ended(Result<File>),
-    /// Nothing is stored: the whole body is to be uploaded.
-    PutOff,
-}
-
-impl Sending {
+impl SendingSession {
     /// Of an upload of which nothing has come yet, if its size is known and worth it. `known` tells whether somebody
     /// knows of the upload: then its end may have to be tried several times. The data file is there.
     pub(crate) fn begin(app: &App, who: &Principal, session: &Session, info: &Info, known: bool) -> Option<Self> {
@@ -64,8 +56,8 @@ impl Sending {
         self.feed.len() == kept && !self.feed.was_put_off() && self.end.try_recv().is_err()
     }
 
-    /// Everything has come. `cancel` gives it up.
-    pub(crate) async fn end(mut self, sha256: String, cancel: &CancellationToken) -> Sent {
+    /// Everything has come. `cancel` gives it up. `None` if nothing is stored, and the whole body is to be uploaded.
+    pub(crate) async fn end(mut self, sha256: String, cancel: &CancellationToken) -> Option<Result<File>> {
         self.feed.finish(sha256);
         let result = tokio::select! {
             result = &mut self.end => result,
@@ -75,8 +67,8 @@ impl Sending {
             }
         };
         match result {
-            Ok(result) if !self.feed.was_put_off() => Sent::Ended(result),
-            _ => Sent::PutOff,
+            Ok(result) if !self.feed.was_put_off() => Some(result),
+            _ => None,
         }
     }
 }

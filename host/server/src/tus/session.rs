@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
-use super::sending::Sending;
+use super::sending::SendingSession;
 
 /// How long a request waits for the one before it to stop. That one only has to write what it holds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ pub(crate) struct Door {
     /// While the gateway has it.
     storing: Mutex<Option<Storing>>,
     /// While it is sent on as it arrives.
-    sending: Mutex<Option<Sending>>,
+    sending: Mutex<Option<SendingSession>>,
 }
 
 /// An upload on its way to a provider.
@@ -55,12 +55,12 @@ impl Door {
     }
 
     /// What has been sent of it while it arrived, once.
-    pub(crate) fn take_sending(&self) -> Option<Sending> {
+    pub(crate) fn take_sending(&self) -> Option<SendingSession> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// For the next request.
-    pub(crate) fn keep_sending(&self, sending: Sending) {
+    pub(crate) fn keep_sending(&self, sending: SendingSession) {
         *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some(sending);
     }
 

@@ -9,7 +9,6 @@ use super::concat::Kind;
 use super::info::{DATA, Info, State};
 use super::keyed::{UNNAMED, keyed};
 use super::problem::Problem;
-use super::sending::Sent;
 use super::session::{Door, Storing};
 use crate::app::App;
 use crate::uploads::ended;
@@ -102,7 +101,7 @@ async fn upload(app: &App, who: Principal, session: &Session, cancel: Cancellati
     let staged = session.stage(&data, name, options.media_type.take(), None).await?;
     if let Some(mut sending) = sending
         && sending.follows(staged.bytes())
-        && let Sent::Ended(end) = sending.end(staged.sha256().to_owned(), &cancel).await
+        && let Some(end) = sending.end(staged.sha256().to_owned(), &cancel).await
     {
         return end;
     }

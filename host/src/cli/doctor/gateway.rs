@@ -16,7 +16,6 @@ use super::super::output::Output;
 use super::super::running::Running;
 use super::super::turn::Wish;
 use super::line::{CheckHealth, Checkup};
-use super::mistake;
 
 pub(super) async fn look(
     checkup: &mut Checkup<'_>,
@@ -35,7 +34,7 @@ pub(super) async fn look(
         Ok(gateway) => gateway,
         // Each of its mistakes has a line already.
         Err(Failure::Config(_)) => return Ok(()),
-        Err(failure) => return Ok(checkup.failed("start", &mistake(failure))?),
+        Err(failure) => return Ok(checkup.failed("start", &failure.into_error())?),
     };
     checkup.good(
         "start",
@@ -92,7 +91,7 @@ async fn components(checkup: &mut Checkup<'_>, config: &Config, output: &Output)
 async fn address(checkup: &mut Checkup<'_>, command: &Doctor) -> Result<(), Failure> {
     let address = match command.listen.address().await {
         Ok(address) => address,
-        Err(error) => return Ok(checkup.failed("address", &mistake(error.into()))?),
+        Err(error) => return Ok(checkup.failed("address", &error)?),
     };
     match TcpListener::bind(address).await {
         Ok(_) => checkup.good("address", format_args!("{address} is free"))?,

@@ -10,8 +10,6 @@ mod gateway;
 mod line;
 mod machine;
 
-use loadlock::Error;
-
 use super::args::{Doctor, Globals};
 use super::context::{configuration, missing_credentials};
 use super::failure::{Failure, Status, config_error};
@@ -45,9 +43,4 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Doctor) -> 
     machine::look(&mut checkup, &config)?;
     gateway::look(&mut checkup, &config, globals, output, &command).await?;
     Ok(checkup.status())
-}
-
-/// One mistake, whatever it was found by.
-fn mistake(failure: Failure) -> Error {
-    failure.into_error()
 }
