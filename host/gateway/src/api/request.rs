@@ -71,7 +71,8 @@ pub enum Source {
     Body(Body),
     /// A body that is on the disk already, by [`crate::Gateway::stage`] or [`crate::Session::stage`].
     Staged(Staged),
-    /// A body that is still coming, by [`crate::Gateway::arrive`]: it is sent on meanwhile if nothing speaks against it.
+    /// A body that is still coming, by [`crate::Gateway::arrive`]: it is sent on meanwhile if nothing speaks against
+    /// it.
     Arriving(Arrival),
 }
 

@@ -148,7 +148,8 @@ impl Gateway {
     }
 
     /// Begins to take a body in that is uploaded while it comes, of which name and size are announced. Its upload keeps
-    /// the last byte back until the writer is finished, and is put off until then where something has to be known first.
+    /// the last byte back until the writer is finished, and is put off until then where something has to be known
+    /// first.
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`], [`ErrorCode::FileTooLarge`], [`ErrorCode::StateUnavailable`].

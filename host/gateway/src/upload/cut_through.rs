@@ -241,8 +241,8 @@ impl<'a> UploadJob<'a> {
     }
 }
 
-/// Notices a client that has sent nothing for too long while its vendor waits, or that is so slow that the attempt would
-/// end for it.
+/// Notices a client that has sent nothing for too long while its vendor waits, or that is so slow that the attempt
+/// would end for it.
 pub(super) struct Starvation {
     begun: Instant,
     most: Duration,

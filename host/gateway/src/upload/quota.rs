@@ -139,8 +139,8 @@ impl GatewayState {
         }
     }
 
-    /// What the ledger said last of a tenant, where taking a lease asks for room again; unless something of the tenant is
-    /// here that the ledger does not count.
+    /// What the ledger said last of a tenant, where taking a lease asks for room again; unless something of the tenant
+    /// is here that the ledger does not count.
     fn known_usage(&self, tenant: &str, share: &Share) -> Option<Stored> {
         if !self.peers.look_with_lease() {
             return None;

@@ -111,9 +111,9 @@ pub struct Leg {
 }
 
 impl RetryPolicy {
-    /// How long a lost upload is looked for where the first retry waits up to `base`: 1,800 times that, from 30 s, which
-    /// a vendor's list may take to be up to date, to half an hour, which outlasts an outage and what follows it. The
-    /// deadline of the upload ends it earlier.
+    /// How long a lost upload is looked for where the first retry waits up to `base`: 1,800 times that, from 30 s,
+    /// which a vendor's list may take to be up to date, to half an hour, which outlasts an outage and what follows it.
+    /// The deadline of the upload ends it earlier.
     pub fn look_for(base: Millis) -> Millis {
         Millis(base.get().saturating_mul(1_800)).clamp(Millis::from_secs(30), Millis::from_secs(1_800))
     }

@@ -1,10 +1,10 @@
 //! A body that is sent to a vendor while its client still sends it: how much of it may be read, and what follows when
 //! an attempt ends before the body is whole.
 //!
-//! The client's bytes go into the spool, and the vendor's request is read from there, as far as the spool has them. **The
-//! last byte is kept back** until the body is whole and everything that could speak against it was looked at. A request
-//! that lacks a byte of its declared length is incomplete and is not to be processed (RFC 9112, section 8), so until
-//! then nothing can be stored, whatever the client and the vendor do.
+//! The client's bytes go into the spool, and the vendor's request is read from there, as far as the spool has them.
+//! **The last byte is kept back** until the body is whole and everything that could speak against it was looked at. A
+//! request that lacks a byte of its declared length is incomplete and is not to be processed (RFC 9112, section 8), so
+//! until then nothing can be stored, whatever the client and the vendor do.
 //!
 //! [`Tee`] decides; it neither waits nor reads:
 //!
