@@ -123,7 +123,10 @@ async fn a_component_that_is_not_there_is_refused() {
             Err(errors) => {
                 let errors = errors.to_string();
                 let names = format!("`{table}.component`");
-                assert!(errors.contains(&names) && errors.contains("does not exist"), "{table}: {errors}");
+                assert!(
+                    errors.contains(&names) && errors.contains("does not exist"),
+                    "{table}: {errors}"
+                );
             }
         }
         let error = Gateway::open(setup).await.err().unwrap();
