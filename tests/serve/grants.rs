@@ -231,3 +231,41 @@ async fn a_withdrawn_token_takes_its_grants_along_and_a_restart_does_not() {
     served.log.wait_for(before, "configuration reloaded").await;
     put(&served.stranger(), &other, "b.txt", "withdrawn").await.expect(401);
 }
+
+/// However often its holder fails with it, it ends when it was said to.
+#[tokio::test]
+async fn a_grant_that_failed_lasts_no_longer() {
+    let place = place();
+    let token = place.token("acme", &["write"]).await;
+    let served = place.serve().await;
+    let (maker, stranger) = (served.client(&token), served.stranger());
+    let one = grant(&maker, json!({ "expires_in": 60 })).await;
+    let headers = [
+        TUS,
+        ("upload-length", "5"),
+        ("content-type", "application/offset+octet-stream"),
+        ("upload-checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ];
+    let path = one["tus_url"].as_str().unwrap();
+    let refused = stranger.send("POST", path, &headers, "bytes").await;
+    assert_eq!(refused.status.as_u16(), 460, "{}", refused.text());
+    let kept = maker.get(GRANTS).await.expect(200).json()["data"][0].clone();
+    assert_eq!(kept["expires_at"], one["expires_at"]);
+    assert!(kept["used"].is_null(), "{kept}");
+    put(&stranger, &one, "a.txt", "bytes").await.expect(200);
+}
+
+/// A type is what the content says, and not what its sender says.
+#[tokio::test]
+async fn a_declared_type_is_not_believed_under_a_grant() {
+    let place = place();
+    let token = place.token("acme", &["write"]).await;
+    let served = place.serve().await;
+    let (maker, stranger) = (served.client(&token), served.stranger());
+    let one = grant(&maker, json!({ "media_types": ["image/*"] })).await;
+    let path = one["put_url"].as_str().unwrap().replace("{filename}", "picture");
+    let refused = stranger
+        .send("PUT", &path, &[("content-type", "image/png")], vec![1, 2, 3, 0])
+        .await;
+    assert_eq!(refused.expect(422).code(), "file_rejected");
+}

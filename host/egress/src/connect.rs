@@ -191,7 +191,7 @@ impl Connector {
                     .await
                     .map_err(|error| tls::handshake_error(origin, &error))?;
                 stays_secure(origin, &mut tls).await?;
-                Stream::Tls(Box::new(tls))
+                Stream::secured(tls)
             }
             (Scheme::Https, None) => {
                 return Err(Error::RequestInvalid {

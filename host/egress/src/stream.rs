@@ -6,10 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::client::TlsStream;
+
+use crate::alert;
 
 /// How long a writer is kept from learning that its connection was reset, if reading has not ended by then. What was
 /// received before the reset is in the receive buffer, so this is for whoever reads slowly, not for the network.
@@ -112,15 +115,27 @@ impl AsyncWrite for Tcp {
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(Tcp),
-    Tls(Box<TlsStream<Tcp>>),
+    Tls {
+        inner: Box<TlsStream<Tcp>>,
+        /// Whether anything has come by it since the handshake.
+        answered: bool,
+    },
 }
 
 impl Stream {
+    /// After the handshake.
+    pub(crate) fn secured(inner: TlsStream<Tcp>) -> Self {
+        Self::Tls {
+            inner: Box::new(inner),
+            answered: false,
+        }
+    }
+
     /// True when TLS agreed on HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Self::Tls { inner, .. } => inner.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
 }
@@ -142,7 +157,7 @@ macro_rules! each {
                 let $inner = Pin::new($inner);
                 $call
             }
-            Stream::Tls($inner) => {
+            Stream::Tls { inner: $inner, .. } => {
                 let $inner = Pin::new($inner.as_mut());
                 $call
             }
@@ -152,7 +167,23 @@ macro_rules! each {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        each!(self, inner => inner.poll_read(cx, buf))
+        let (inner, answered) = match self.get_mut() {
+            Self::Plain(inner) => return Pin::new(inner).poll_read(cx, buf),
+            Self::Tls { inner, answered } => (inner, answered),
+        };
+        let before = buf.filled().len();
+        let result = Pin::new(inner.as_mut()).poll_read(cx, buf);
+        match result {
+            Poll::Ready(Err(error)) => {
+                let version = inner.get_ref().1.protocol_version();
+                let verdict = !*answered && version == Some(ProtocolVersion::TLSv1_3);
+                Poll::Ready(Err(if verdict { error } else { without_alert(error) }))
+            }
+            other => {
+                *answered |= buf.filled().len() > before;
+                other
+            }
+        }
     }
 }
 
@@ -180,7 +211,31 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(inner) => inner.is_write_vectored(),
-            Self::Tls(inner) => inner.is_write_vectored(),
+            Self::Tls { inner, .. } => inner.is_write_vectored(),
         }
+    }
+}
+
+/// An alert that cannot be the verdict on a handshake any more: before TLS 1.3 that comes within the handshake, and with
+/// an answer it is over. What was sent may have been read.
+fn without_alert(error: io::Error) -> io::Error {
+    match alert::refusal(&error) {
+        Some(reason) => io::Error::new(io::ErrorKind::ConnectionAborted, reason),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::AlertDescription;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_that_is_no_verdict_is_a_connection_that_ended() {
+        let alert = rustls::Error::AlertReceived(AlertDescription::AccessDenied);
+        let error = without_alert(io::Error::new(io::ErrorKind::InvalidData, alert));
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(alert::refusal(&error), None);
     }
 }

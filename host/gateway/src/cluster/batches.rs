@@ -124,7 +124,9 @@ impl Cluster {
             id: id.to_owned(),
             attempt: attempt.clone(),
         };
+        self.asks(&attempt);
         let removed = self.ask(batched.remove.ask(removal)).await?;
+        self.has_answered(&attempt);
         if !removed.leads {
             self.over(&attempt);
         }

@@ -9,7 +9,7 @@ use loadlock_policy::Millis;
 use loadlock_policy::breaker::Word;
 use loadlock_sandbox::coordination::{News, ProviderState};
 
-use super::member::{Cluster, HEARTBEAT};
+use super::member::{ARRIVAL, Cluster, HEARTBEAT};
 use super::summary;
 use crate::error::Result;
 use crate::state::gateway::GatewayState;
@@ -223,10 +223,7 @@ impl GatewayState {
         if !over.is_empty() {
             let ended = cluster.ledger.ended(cluster.id.clone(), over.clone(), false);
             cluster.ask(ended).await?;
-            let mut attempts = cluster.attempts();
-            for id in &over {
-                attempts.left.remove(id);
-            }
+            cluster.told_over(&over, self.clock.real(ARRIVAL));
         }
         Ok(())
     }

@@ -169,7 +169,11 @@ impl Cluster {
             terms: claim.terms.clone(),
             now_ms: claim.clock.wall_ms(),
         };
-        self.ask(batched.begin(item)).await
+        let id = item.attempt.id.clone();
+        self.asks(&id);
+        let begun = self.ask(batched.begin(item)).await?;
+        self.has_answered(&id);
+        Ok(begun)
     }
 
     async fn acquire(

@@ -29,6 +29,10 @@ const LEASE: Millis = Millis::from_secs(10);
 /// Longest that an upload waits for the ledger to answer one question. Past it, it goes on without.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a call may still do something in the ledger after the ledger said that nothing was done: it is under way in
+/// a database that answers others, whose own bounds are shorter.
+pub(super) const ARRIVAL: Millis = Millis::from_secs(30);
+
 /// Key of the journal's note of who this gateway is.
 const NAME: &str = "together/gateway";
 
@@ -70,6 +74,9 @@ pub(super) struct Attempts {
     pub(super) left: HashMap<String, bool>,
     /// Of those that are held, what the ledger has ended already.
     over: HashSet<String>,
+    /// Of those that the ledger was asked to begin and has not answered about: since when. Other calls overtake a
+    /// beginning, so its end may come before it.
+    asked: HashMap<String, Instant>,
 }
 
 impl Cluster {
@@ -172,6 +179,28 @@ impl Cluster {
         attempts.left.insert(id, true);
         drop(attempts);
         self.ended.notify_one();
+    }
+
+    /// The ledger is asked to begin this attempt, among others.
+    pub(super) fn asks(&self, id: &str) {
+        self.attempts().asked.insert(id.to_owned(), Instant::now());
+    }
+
+    /// It has answered.
+    pub(super) fn has_answered(&self, id: &str) {
+        self.attempts().asked.remove(id);
+    }
+
+    /// The ledger was told that these are over. It is told again of what it may begin yet, for so long.
+    pub(super) fn told_over(&self, ids: &[String], bound: Duration) {
+        let mut attempts = self.attempts();
+        for id in ids {
+            if attempts.asked.get(id).is_some_and(|since| since.elapsed() < bound) {
+                continue;
+            }
+            attempts.asked.remove(id);
+            attempts.left.remove(id);
+        }
     }
 
     /// The ledger has ended this attempt.

@@ -3,12 +3,11 @@
 use std::sync::{Arc, PoisonError};
 
 use loadlock_journal::Intent;
-use loadlock_policy::Millis;
 use loadlock_sandbox::batches::Batches;
 use loadlock_sandbox::coordination::{Coordination, Leased};
 use loadlock_sandbox::tracker::{Answer, DedupKey, FileRecord, Release, Tracker};
 
-use super::member::{Cluster, TAG};
+use super::member::{ARRIVAL, Cluster, TAG};
 
 pub(crate) use super::batches::INSTANCES;
 pub(crate) use super::lease::{Claim, LeaseEnd, RecordedUsage};
@@ -18,10 +17,6 @@ use crate::error::{Result, answered};
 
 /// Attempts of other gateways that are read at once.
 const ROWS: u32 = 10_000;
-
-/// How long a call may still do something in the ledger after the ledger said that nothing was done: it is under way in
-/// a database that answers others, whose own bounds are shorter.
-const ARRIVAL: Millis = Millis::from_secs(30);
 
 /// Another gateway, as a client is sent to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

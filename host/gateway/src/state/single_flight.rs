@@ -119,11 +119,17 @@ impl SingleFlight {
             };
             if let Some(arriving) = other.file.arriving() {
                 // It has no digest yet; most files differ from others of their size in their first bytes.
-                if !same_content(file, arriving, &other.file, key.bytes).await {
+                let mut done = other.done.clone();
+                let same = tokio::select! {
+                    biased;
+                    // It is over, whether or not its body still comes.
+                    _ = done.wait_for(|done| *done) => return Ok(None),
+                    same = same_content(file, arriving, &other.file, key.bytes) => same,
+                };
+                if !same {
                     different.push(other);
                     continue;
                 }
-                let mut done = other.done.clone();
                 let _ = done.wait_for(|done| *done).await;
                 return Ok(None);
             }

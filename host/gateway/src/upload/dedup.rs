@@ -1,13 +1,14 @@
 //! Finding what is stored already.
 
 use loadlock_journal::Accepted;
-use loadlock_policy::model::ContentKey;
+use loadlock_policy::model::{ContentKey, RemoteRef};
+use loadlock_policy::upkeep::AfterStat;
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded, RemoteRow};
 
 use super::cut_through::PutOff;
 use super::expiry::Lifetime;
 use super::job::UploadJob;
-use super::revalidate::DedupHit;
+use super::revalidate::{DedupHit, is_on_this_machine};
 use super::route::RouteLeg;
 use crate::error::{Result, answered};
 use crate::fault::{self, Point};
@@ -155,6 +156,16 @@ impl UploadJob<'_> {
         };
         if !self.outlives(leg, lifetime) {
             return Ok(None);
+        }
+        if is_on_this_machine(unit) {
+            let remote = RemoteRef {
+                id: accepted.remote_id.clone(),
+                purpose: leg.purpose.clone(),
+            };
+            let seen = state.ask(unit, &remote, self.file.size()).await;
+            if !matches!(seen, AfterStat::Confirmed | AfterStat::Unasked) {
+                return Ok(None);
+            }
         }
         match &self.entry {
             Some(entry) if entry.is_for(unit) => {}

@@ -43,14 +43,14 @@ impl UploadJob<'_> {
     /// The answer that is repeated, unless its file has been deleted or has expired since. Where the ledger cannot be
     /// asked it is repeated as it was.
     pub(super) async fn unless_gone(&self, file: view::File) -> Result<view::File> {
+        // The journal first: what it says is recorded, the ledger has.
+        let entry = self.state.journal.entry(&file.id)?;
+        if entry.is_some_and(|entry| matches!(entry.state, State::Accepted { .. })) {
+            return Ok(file);
+        }
         let (tenant, now) = (self.asked.who.tenant().to_owned(), self.state.clock.wall_ms());
         let found = self.state.ledger.tracker.get(tenant, file.id.clone(), now).await;
         if !matches!(found, Ok(Ok(None))) {
-            return Ok(file);
-        }
-        let entry = self.state.journal.entry(&file.id)?;
-        if entry.is_some_and(|entry| matches!(entry.state, State::Accepted { .. })) {
-            // Not recorded yet.
             return Ok(file);
         }
         Err(Error::new(

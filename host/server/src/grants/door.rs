@@ -90,12 +90,14 @@ async fn make(State(app): State<App>, Caller(who): Caller, request: Request) -> 
             .into());
     }
     let secret = hex::encode(rand::rng().random::<[u8; 32]>());
+    let until_ms = ends(&who, gateway.now_ms(), Duration::from_secs(life));
     let new = NewSession {
         kind: KIND,
-        expires_at_ms: Some(ends(&who, gateway.now_ms(), Duration::from_secs(life))),
+        expires_at_ms: Some(until_ms),
         state: GrantState {
             terms,
             fingerprint: fingerprint(&secret),
+            until_ms,
             used: None,
         },
     };
@@ -184,7 +186,7 @@ async fn store(State(app): State<App>, Path(name): Path<String>, request: Reques
     let stored = received(&app, &granted, options, request.into_body()).await;
     match &stored {
         Ok(file) => granted.stored(&file.id).await?,
-        Err(_) => granted.release().await,
+        Err(error) => granted.release(error.code).await,
     }
     let object: Value = object(app.gateway(), &stored?);
     Ok(Json(object).into_response())
@@ -198,6 +200,7 @@ async fn received(app: &App, granted: &Granted, options: UploadOptions, body: Ht
         media_type: options.media_type.clone(),
     };
     let staged = app.gateway().stage(&owner, body).await?;
+    granted.recheck(app).await?;
     app.uploads().run(owner, options.request(Source::Staged(staged))).await
 }
 

@@ -20,6 +20,8 @@ pub(super) struct GrantState {
     pub(super) terms: GrantTerms,
     /// SHA-256 of the secret.
     pub(super) fingerprint: String,
+    /// Until when it can be used, milliseconds since 1970. The session is kept for longer once it is.
+    pub(super) until_ms: u64,
     pub(super) used: Option<GrantUse>,
 }
 
@@ -61,15 +63,15 @@ impl Granted {
         let found = presented.split_once('.').and_then(|(id, secret)| {
             let session = gateway.sessions(KIND).into_iter().find(|session| session.id() == id)?;
             let state: GrantState = session.state().ok()?;
-            let ends = session.expires_at_ms().unwrap_or(0);
+            let bound = state.used.as_ref().is_some_and(|used| used.upload.is_some());
+            let ends = match bound {
+                true => session.expires_at_ms().unwrap_or(0),
+                false => state.until_ms,
+            };
             (state.fingerprint == fingerprint(secret) && ends > gateway.now_ms()).then_some((session, state.terms))
         });
         let Some((session, terms)) = found else {
-            return Err(Error::new(
-                ErrorCode::Unauthenticated,
-                "the upload grant is not valid, or no longer",
-            )
-            .hint("ask for a new one where this one came from"));
+            return Err(not_valid());
         };
         gateway.recheck(session.owner()).await?;
         gateway.request_allowed(session.owner()).await?;
@@ -97,10 +99,12 @@ impl Granted {
     /// Uses it: from here on it is good for what follows alone.
     ///
     /// # Errors
-    /// [`ErrorCode::Forbidden`] if it was used.
+    /// [`ErrorCode::Forbidden`] if it was used, [`ErrorCode::Unauthenticated`] if its time is over.
     pub(crate) async fn claim(&self, app: &App) -> Result<()> {
+        let now_ms = app.gateway().now_ms();
         self.session
             .update(|state: &mut GrantState| match state.used {
+                None if state.until_ms <= now_ms => Err(not_valid()),
                 Some(_) => Err(Error::new(ErrorCode::Forbidden, "the upload grant was used already")
                     .hint("ask for a new one where this one came from")),
                 None => {
@@ -114,13 +118,18 @@ impl Granted {
             .await
     }
 
-    /// Gives it back: what it was claimed for came to nothing.
-    pub(crate) async fn release(&self) {
+    /// Gives it back, until when it lasted: what it was claimed for came to nothing. Where `code` leaves that open, it
+    /// stays used, as the file may still turn up.
+    pub(crate) async fn release(&self, code: ErrorCode) {
+        if matches!(code, ErrorCode::OutcomeUnknown | ErrorCode::Cancelled) {
+            return;
+        }
+        let until = self.session.state::<GrantState>().map(|state| state.until_ms).ok();
         let unused = |state: &mut GrantState| {
             state.used = None;
             Ok(())
         };
-        if let Err(error) = self.session.update(unused).await {
+        if let Err(error) = self.session.commit("none", until, unused).await {
             tracing::warn!(%error, id = self.session.id(), "an upload grant stays used");
         }
     }
@@ -154,7 +163,19 @@ impl Granted {
             });
             Ok(())
         };
-        self.session.update(stored).await
+        // Whoever asks with it is told so; it does not count among what is unfinished.
+        self.session.end(self.session.expires_at_ms(), stored).await
+    }
+
+    /// Whether it still holds while its file arrives: it may have been revoked, and so may its maker's credential.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(super) async fn recheck(&self, app: &App) -> Result<()> {
+        if self.session.is_closed() {
+            return Err(not_valid());
+        }
+        app.gateway().recheck(self.session.owner()).await
     }
 
     /// Whether this tus upload is what it was used for.
@@ -162,6 +183,14 @@ impl Granted {
         let state = self.session.state::<GrantState>();
         state.is_ok_and(|state| state.used.is_some_and(|used| used.upload.as_deref() == Some(upload)))
     }
+}
+
+fn not_valid() -> Error {
+    Error::new(
+        ErrorCode::Unauthenticated,
+        "the upload grant is not valid, or no longer",
+    )
+    .hint("ask for a new one where this one came from")
 }
 
 pub(super) fn fingerprint(secret: &str) -> String {

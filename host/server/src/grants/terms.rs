@@ -74,7 +74,8 @@ impl GrantTerms {
         }
         Ok(UploadOptions {
             name: own.name.clone().or(asked.name),
-            media_type: asked.media_type,
+            // What the holder says about it would count where the content does not tell.
+            media_type: asked.media_type.filter(|_| self.media_types.is_empty()),
             only_types: self.media_types.clone(),
             ..own.clone()
         })

@@ -120,8 +120,9 @@ impl SendingForm {
             writer.finish().await?;
             return ended(started.end).await.map(Ok);
         }
-        let staged = app.gateway().take_back(writer).await?;
+        // First: what waits for the whole body must not begin with what the form has contradicted.
         drop(cancels);
+        let staged = app.gateway().take_back(writer).await?;
         // What was begun holds room, and a place for an equal upload.
         let _ = ended(started.end).await;
         Ok(Err(staged))

@@ -44,7 +44,7 @@ pub(crate) async fn create(
     match begin(tus, who, headers, body, wanted, Some(granted)).await {
         Ok(session) => created(&session, &granted.query()),
         Err(problem) => {
-            granted.release().await;
+            granted.release(problem.code()).await;
             Err(problem)
         }
     }

@@ -32,6 +32,10 @@ impl From<Error> for Problem {
 }
 
 impl Problem {
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.error.code
+    }
+
     fn with(code: ErrorCode, status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status: Some(status),

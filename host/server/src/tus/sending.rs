@@ -1,12 +1,16 @@
 //! An upload whose bytes leave for a vendor while they arrive, over one request or several.
 
+use std::sync::Arc;
+
 use loadlock_gateway::{ArrivalFeed, File, Principal, Result, Session, Source};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::concat::Kind;
 use super::info::{DATA, Info};
 use super::keyed::{UNNAMED, keyed};
+use super::session::Door;
 use crate::app::App;
 use crate::uploads::{Started, ended};
 
@@ -34,9 +38,13 @@ impl SendingSession {
         let request = if known { keyed(session, request) } else { request };
         let Started { end, cancel, .. } = app.uploads().start_of(who.clone(), request, Some(session.id())).ok()?;
         let (tell, told) = oneshot::channel();
+        let door = Arc::downgrade(&Door::of(session).ok()?);
         app.uploads().spawn(async move {
             // Nobody may want to know any more.
             let _ = tell.send(ended(end).await);
+            if let Some(door) = door.upgrade() {
+                door.forget_ended();
+            }
         });
         Some(Self {
             feed,
@@ -54,6 +62,17 @@ impl SendingSession {
     /// Whether it has all of what is kept, and goes on.
     pub(crate) fn follows(&mut self, kept: u64) -> bool {
         self.feed.len() == kept && !self.feed.was_put_off() && self.end.try_recv().is_err()
+    }
+
+    /// Whether its upload is over: stored, failed or put off.
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.end.try_recv(), Err(TryRecvError::Empty))
+    }
+
+    /// Gives it up, and waits until it has ended.
+    pub(super) async fn give_up(mut self) {
+        self.cancel.cancel();
+        let _ = (&mut self.end).await;
     }
 
     /// Everything has come. `cancel` gives it up. `None` if nothing is stored, and the whole body is to be uploaded.

@@ -62,6 +62,17 @@ impl Door {
     /// For the next request.
     pub(crate) fn keep_sending(&self, sending: SendingSession) {
         *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = Some(sending);
+        self.forget_ended();
+    }
+
+    /// One that has ended holds the session, which could not expire.
+    pub(crate) fn forget_ended(&self) {
+        let ended = {
+            let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+            sending.take_if(SendingSession::has_ended)
+        };
+        // Dropped outside of the lock: it cancels.
+        drop(ended);
     }
 
     /// Whether the gateway has it.

@@ -93,17 +93,21 @@ async fn run(app: &App, who: Principal, session: &Session, cancel: CancellationT
 async fn upload(app: &App, who: Principal, session: &Session, cancel: CancellationToken) -> Result<File> {
     let Info { kind, mut options, .. } = session.state()?;
     let sending = Door::of(session)?.take_sending();
+    // It may have taken hours; whoever is not trusted any more has nothing stored. What was sent is cancelled then.
+    app.gateway().recheck(&who).await?;
     let data = match kind {
         Kind::Final { .. } => session.data().into_keys().collect(),
         Kind::Whole | Kind::Partial => vec![DATA.to_owned()],
     };
     let name = options.name.take().unwrap_or_else(|| UNNAMED.to_owned());
     let staged = session.stage(&data, name, options.media_type.take(), None).await?;
-    if let Some(mut sending) = sending
-        && sending.follows(staged.bytes())
-        && let Some(end) = sending.end(staged.sha256().to_owned(), &cancel).await
-    {
-        return end;
+    if let Some(mut sending) = sending {
+        if !sending.follows(staged.bytes()) {
+            // The key is its own until it has ended.
+            sending.give_up().await;
+        } else if let Some(end) = sending.end(staged.sha256().to_owned(), &cancel).await {
+            return end;
+        }
     }
     let request = options.request(Source::Staged(staged));
     // One that nobody was told about is tried once, and needs no key.
