@@ -6,6 +6,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::cut_through::{BYTES, Scene, content, creates};
+use super::spool;
+use crate::tus::until;
 
 const VERSION: (&str, &str) = ("tus-resumable", "1.0.0");
 const OCTETS: (&str, &str) = ("content-type", "application/offset+octet-stream");
@@ -108,6 +110,17 @@ async fn more_than_was_announced_is_refused_and_the_rest_is_stored() {
     assert!(scene.vendor.files().is_empty());
     scene.patch(&path, BYTES / 2, &content[BYTES / 2..]).await.expect(204);
     scene.stored_once(&content).await;
+}
+
+#[tokio::test]
+async fn what_nobody_comes_back_for_expires() {
+    let scene = Scene::new("[limits]\ncut_through_idle = \"100ms\"\ntus_expiry = \"1s\"\n").await;
+    let path = scene.created().await;
+    scene.patch(&path, 0, &content(0)[..BYTES / 2]).await.expect(204);
+    scene.served.log.wait_for(0, "slow_client").await;
+    let home = scene.place.home();
+    until("its bytes are removed", async || spool(&home).is_empty()).await;
+    scene.nothing_is_left().await;
 }
 
 #[tokio::test]
