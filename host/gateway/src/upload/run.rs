@@ -82,7 +82,9 @@ impl GatewayState {
             Source::Path { .. } | Source::Body(_) => None,
         };
         if let Source::Arriving(arrival) = &source {
-            early = match self.cut_through(&live, terms.clone(), arrival, early, traces).await? {
+            // On the heap, as what follows: callers have the room of one upload on their stacks.
+            let sending = Box::pin(self.cut_through(&live, terms.clone(), arrival, early, traces));
+            early = match sending.await? {
                 CutThrough::Stored(stored) => return Ok(*stored),
                 CutThrough::WhenWhole(_) if !arrival.waits() => {
                     arrival.note_put_off();
@@ -97,7 +99,7 @@ impl GatewayState {
                 allotment: None,
             });
         }
-        self.send_whole(live, terms, source, early, traces).await
+        Box::pin(self.send_whole(live, terms, source, early, traces)).await
     }
 
     /// An upload whose bytes are all there, or come into the spool first.
