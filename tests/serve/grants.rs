@@ -177,6 +177,7 @@ async fn a_grant_is_revoked_by_its_tenant_and_ends_with_its_makers_token() {
     }
     for wrong in [
         json!({ "max_bytes": 0 }),
+        json!({ "filename": "" }),
         json!({ "media_types": ["nonsense"] }),
         json!({ "expires_in": 0 }),
         json!({ "expires_in": 604_801 }),

@@ -175,12 +175,15 @@ async fn an_upload_is_not_given_a_broken_copy() {
     assert_eq!(place.run(&["files", "content", &id, "-o", "kept"]).await.0, 0);
 }
 
+/// What is done to an object and its record.
+type Loss = fn(&Path, &Path);
+
 /// Whatever was done to what the local store holds, an upload of the same content is not told that it is stored: it
 /// stores it anew.
 #[tokio::test]
 async fn an_upload_of_what_was_lost_stores_it_again() {
     const CONTENT: &[u8] = b"precious data";
-    let ways: [(&str, fn(&Path, &Path)); 8] = [
+    let ways: [(&str, Loss); 8] = [
         ("the object is gone", |object, _| std::fs::remove_file(object).unwrap()),
         ("it is empty", |object, _| std::fs::write(object, b"").unwrap()),
         ("it is shorter", |object, _| {

@@ -36,6 +36,9 @@ impl GrantTerms {
         if let Some(bad) = self.media_types.iter().find(|one| !is_media_type(one)) {
             return invalid(format!("`{}` is not a media type", bad.escape_debug()));
         }
+        if self.options.name.as_deref() == Some("") {
+            return invalid("`filename` is empty; leave it out, and the holder names the file".to_owned());
+        }
         let options = self.options.check()?;
         Ok(Self { options, ..self })
     }
