@@ -96,6 +96,9 @@ impl<'a> Case<'a> {
             victim.kill();
         }
         let end = victim.end().await;
+        if !end.killed && self.may_pass_by() {
+            return Ok(Vec::new());
+        }
         if end.killed != self.fatal.is_some() {
             return Err(format!("it ended otherwise: {end:?}"));
         }
@@ -154,6 +157,12 @@ impl<'a> Case<'a> {
             std::fs::write(&stage.file, b"something else").unwrap();
         }
         held(&end)
+    }
+
+    /// A body that is whole before it was judged by its head is stored like any other, which passes a point once where
+    /// one that has to wait passes it twice.
+    fn may_pass_by(&self) -> bool {
+        self.scenario.arriving && matches!(self.fatal, Some(Fatal::At { nth, .. }) if nth > 1)
     }
 
     fn order(&self, stage: &Stage) -> Order {
