@@ -237,7 +237,7 @@ async fn what_is_not_postgrest_is_told_by_its_status() {
         ("502 Bad Gateway", "<html>bad gateway</html>", FailureKind::Unavailable),
         ("200 OK", "<html>welcome</html>", FailureKind::Protocol),
         ("200 OK", r#"{"surprise": true}"#, FailureKind::Protocol),
-        ("302 Found", "", FailureKind::Protocol),
+        ("302 Found", "", FailureKind::Unavailable),
     ];
     for (status, body, kind) in cases {
         let fake = Fake::answering(vec![(status, String::new(), body.into())]).await;

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use loadlock_durable::power::{self, Names};
-use loadlock_gateway::{Home, local_key};
+use loadlock_gateway::{Home, local_key, revoke, revoked};
 
 use crate::disk::{again, files, world};
 use crate::{sessions, tus};
@@ -20,6 +20,7 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
         }),
         ("a deleted file stays deleted", |names| Box::pin(deleted(names))),
         ("a token is still good", |names| Box::pin(key(names))),
+        ("a token that was revoked stays so", |names| Box::pin(revocation(names))),
         ("a home in a new place is there", |names| Box::pin(new_home(names))),
     ];
     all.extend(sessions::all());
@@ -113,6 +114,19 @@ async fn key(names: Names) -> Result<(), String> {
     (local_key(&keys).unwrap() == key)
         .then_some(())
         .ok_or_else(|| "there is another key".into())
+}
+
+async fn revocation(names: Names) -> Result<(), String> {
+    let place = tempfile::tempdir().unwrap();
+    power::adopt(place.path()).unwrap();
+    revoke(&place.path().join("keys"), "a-token").unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let image = target.path().join("image");
+    power::image(place.path(), &image, names, &[], || ()).unwrap();
+    match revoked(&image.join("keys")) {
+        Ok(list) if list == ["a-token"] => Ok(()),
+        other => Err(format!("revoked are {other:?}")),
+    }
 }
 
 async fn new_home(names: Names) -> Result<(), String> {

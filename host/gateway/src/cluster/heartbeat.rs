@@ -45,6 +45,11 @@ pub(super) async fn heartbeats(gateway: Weak<GatewayState>) {
                 continue;
             };
             if was_away {
+                // Records are handed over by other instances, so this one would not hear of it for a while.
+                let told = tokio::time::timeout(period, state.ledger.tracker.answers_again());
+                if told.await.is_err() {
+                    tracing::debug!("a question from before is still under way");
+                }
                 state.ledger.outbox.wake();
             }
             state.told(&cluster, news).await;

@@ -149,6 +149,12 @@ impl Tracker {
         self.actor.call(|_, _| Box::pin(async { Ok(()) })).await
     }
 
+    /// Another instance has heard from the ledger: this one asks it again, whatever it was told before.
+    pub async fn answers_again(&self) {
+        // Nobody can be told if its thread has ended, and whoever asks next hears of that.
+        let _ = self.actor.answers_again().await;
+    }
+
     /// What the component says about itself.
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
