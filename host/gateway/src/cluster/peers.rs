@@ -152,7 +152,15 @@ impl Peers {
                 answer.map(|said| said.map(|all| all.into_iter().map(Leased::Done).collect()))
             }
             Some(cluster) => match &cluster.batched {
-                Some(batched) => cluster.record_batched(batched, records).await,
+                Some(batched) => {
+                    let was_away = !cluster.answers();
+                    let answer = cluster.record_batched(batched, records).await;
+                    if was_away && matches!(answer, Ok(Ok(_))) {
+                        // It is another instance, which would not hear of it for a while.
+                        tracker.answers_again().await;
+                    }
+                    answer
+                }
                 None => cluster.ledger.record_leased(cluster.id.clone(), records).await,
             },
         }
