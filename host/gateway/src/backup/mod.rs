@@ -1,9 +1,8 @@
 //! A copy of the home from which a gateway can be opened again, made while it serves.
 //!
-//! `// Order:` The journal is copied before the ledger. A record that is delivered in between is in both, and is
-//! recognised when it is delivered again; the other way round it could be in neither. Both are copied while nobody
-//! writes to them, so each copy is what a crash at that moment would have left, which every start recovers from. What
-//! components store is copied after the ledger that names it.
+//! `// Order:` Journal and ledger are copied at one moment, at which nobody writes to either: each copy is what a crash
+//! then would have left, which every start recovers from. What components store is listed at that moment and copied
+//! after it: whatever is listed has an entry in the journal or a record in the ledger, and what comes later has neither.
 //!
 //! | module | one job |
 //! |---|---|
@@ -27,7 +26,7 @@ use crate::principal::{Door, Principal, Scope};
 use crate::state::gateway::{Gateway, GatewayState};
 use backup_error::{BackupError, at};
 use manifest::{BackupFile, LEDGER};
-use tree::{Extent, compare, copy_file, copy_tree};
+use tree::{Extent, compare, copy_file, copy_listed, copy_tree, list};
 
 /// What a backup or a restore copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,25 +84,18 @@ async fn make(
     folder: &Path,
 ) -> std::result::Result<BackupSummary, BackupError> {
     let (from, to) = (home.to_owned(), folder.to_owned());
-    let journal = state.journal.clone();
-    let mut files = blocking(move || {
+    let (state, now_ms) = (state.clone(), state.clock.wall_ms());
+    let runtime = tokio::runtime::Handle::current();
+    blocking(move || {
         prepare(&from, &to)?;
         let mut files = Vec::new();
-        copy_tree(&from, &to, Path::new("keys"), Extent::All, &mut files)?;
-        journal.held_still(|| copy_tree(&from, &to, Path::new("journal"), Extent::All, &mut files))??;
-        Ok(files)
-    })
-    .await?;
-    let (from, to) = (home.to_owned(), folder.to_owned());
-    let ledger = move || {
-        let mut files = Vec::new();
-        copy_tree(&from, &to, Path::new("tracker"), Extent::All, &mut files).map(|()| files)
-    };
-    let ledger = state.ledger.tracker.held_still(ledger).await;
-    files.extend(ledger.map_err(|error| at(home)(std::io::Error::other(error.to_string())))??);
-    let (from, to, now_ms) = (home.to_owned(), folder.to_owned(), state.clock.wall_ms());
-    blocking(move || {
-        copy_tree(&from, &to, Path::new("providers"), Extent::All, &mut files)?;
+        copy_tree(&from, &to, Path::new("keys"), &mut files)?;
+        let stored = state.journal.held_still(|| {
+            copy_tree(&from, &to, Path::new("journal"), &mut files)?;
+            files.extend(runtime.block_on(copied_ledger(&state, &from, &to))?);
+            list(&from, Path::new("providers"))
+        })??;
+        copy_listed(&from, &to, &stored, &mut files)?;
         // The anchor first: a record that it names is in the log, and one line may be half written.
         loadlock_durable::create(&to.join("audit")).map_err(at(&to))?;
         files.extend(copy_file(&from, &to, PathBuf::from("audit/head.json"), Extent::All)?);
@@ -115,6 +107,21 @@ async fn make(
         Ok(BackupSummary::of(&files))
     })
     .await
+}
+
+/// Copies the ledger between two calls of its tracker.
+async fn copied_ledger(
+    state: &GatewayState,
+    from: &Path,
+    to: &Path,
+) -> std::result::Result<Vec<BackupFile>, BackupError> {
+    let (home, folder) = (from.to_owned(), to.to_owned());
+    let copy = move || {
+        let mut files = Vec::new();
+        copy_tree(&home, &folder, Path::new("tracker"), &mut files).map(|()| files)
+    };
+    let copied = state.ledger.tracker.held_still(copy).await;
+    copied.map_err(|error| at(from)(std::io::Error::other(error.to_string())))?
 }
 
 /// The files of the chain.

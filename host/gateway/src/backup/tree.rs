@@ -21,40 +21,69 @@ pub(super) enum Extent {
     WholeLines,
 }
 
-/// Copies every file at or below `folder` of `from` to the same place in `to`. What goes away meanwhile was deleted;
-/// what is neither a file nor a folder is no state.
-pub(super) fn copy_tree(
-    from: &Path,
-    to: &Path,
-    folder: &Path,
-    extent: Extent,
-    files: &mut Vec<BackupFile>,
-) -> Result<(), BackupError> {
+/// What is at a place and below it: folders before what they hold, all by their path from the home.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    folders: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+/// Lists every file at or below `folder` of `from`. What goes away meanwhile was deleted; what is neither a file nor a
+/// folder is no state.
+pub(super) fn list(from: &Path, folder: &Path) -> Result<Listing, BackupError> {
+    let mut listing = Listing::default();
+    list_into(from, folder, &mut listing)?;
+    Ok(listing)
+}
+
+fn list_into(from: &Path, folder: &Path, listing: &mut Listing) -> Result<(), BackupError> {
     let source = from.join(folder);
     let entries = match std::fs::read_dir(&source) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(at(&source)(error)),
     };
-    loadlock_durable::create(&to.join(folder)).map_err(at(&to.join(folder)))?;
+    listing.folders.push(folder.to_owned());
     let mut entries = entries
         .collect::<std::io::Result<Vec<DirEntry>>>()
         .map_err(at(&source))?;
     entries.sort_by_key(DirEntry::file_name);
     for entry in entries {
         let path = folder.join(entry.file_name());
-        let kind = match entry.file_type() {
-            Ok(kind) => kind,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => list_into(from, &path, listing)?,
+            Ok(kind) if kind.is_file() => listing.files.push(path),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(at(&entry.path())(error)),
-        };
-        if kind.is_dir() {
-            copy_tree(from, to, &path, extent, files)?;
-        } else if kind.is_file() {
-            files.extend(copy_file(from, to, path, extent)?);
         }
     }
-    loadlock_durable::names(&to.join(folder)).map_err(at(&to.join(folder)))
+    Ok(())
+}
+
+/// Copies what was listed to the same places in `to`.
+pub(super) fn copy_listed(
+    from: &Path,
+    to: &Path,
+    listing: &Listing,
+    files: &mut Vec<BackupFile>,
+) -> Result<(), BackupError> {
+    let targets: Vec<PathBuf> = listing.folders.iter().map(|folder| to.join(folder)).collect();
+    for target in &targets {
+        loadlock_durable::create(target).map_err(at(target))?;
+    }
+    for path in &listing.files {
+        files.extend(copy_file(from, to, path.clone(), Extent::All)?);
+    }
+    for target in &targets {
+        loadlock_durable::names(target).map_err(at(target))?;
+    }
+    Ok(())
+}
+
+/// Copies every file at or below `folder` of `from` to the same place in `to`.
+pub(super) fn copy_tree(from: &Path, to: &Path, folder: &Path, files: &mut Vec<BackupFile>) -> Result<(), BackupError> {
+    copy_listed(from, to, &list(from, folder)?, files)
 }
 
 /// Copies one file; `None` if it is not there any more.
