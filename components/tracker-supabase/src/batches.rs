@@ -3,9 +3,9 @@
 //! What the database cannot hold is refused here, item by item: it would refuse the whole call.
 
 use crate::bindings::exports::loadlock::upload::batches as contract;
-use crate::bindings::exports::loadlock::upload::coordination::{HeldUsage, Holder, LeasedRecord};
-use crate::bindings::exports::loadlock::upload::tracker::{Recorded, Release};
-use crate::coordination::duration;
+use crate::bindings::exports::loadlock::upload::coordination::{HeldUsage, Holder};
+use crate::bindings::exports::loadlock::upload::tracker::Release;
+use crate::coordination::{Leased, duration};
 use crate::rest::Rest;
 use crate::wire::{self, LAST_INSTANT_MS};
 use loadlock_sdk::settings::Settings;
@@ -59,15 +59,6 @@ enum Begun {
 struct BegunItem {
     begun: Begun,
     recorded: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Leased {
-    Inserted,
-    Existing,
-    RemoteNotLive,
-    Fenced,
 }
 
 #[derive(Deserialize)]
@@ -263,17 +254,11 @@ fn ending(item: contract::Ending) -> Result<Value, Failure> {
 }
 
 fn ended(item: Ended) -> Result<contract::EndedItem, Failure> {
-    let recorded = match item {
-        Ended::Done(done) => return Ok(contract::EndedItem::Done(done)),
-        Ended::Refused(why) => return Err(refused(&why)),
-        Ended::Recorded(recorded) => recorded,
-    };
-    Ok(contract::EndedItem::Recorded(match recorded {
-        Leased::Inserted => LeasedRecord::Done(Recorded::Inserted),
-        Leased::Existing => LeasedRecord::Done(Recorded::Existing),
-        Leased::RemoteNotLive => LeasedRecord::Done(Recorded::RemoteNotLive),
-        Leased::Fenced => LeasedRecord::Fenced,
-    }))
+    match item {
+        Ended::Done(done) => Ok(contract::EndedItem::Done(done)),
+        Ended::Refused(why) => Err(refused(&why)),
+        Ended::Recorded(leased) => Ok(contract::EndedItem::Recorded(leased.into())),
+    }
 }
 
 fn removed(item: Removed) -> Result<contract::Removed, Failure> {
@@ -291,6 +276,8 @@ fn removed(item: Removed) -> Result<contract::Removed, Failure> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::bindings::exports::loadlock::upload::coordination::LeasedRecord;
+    use crate::bindings::exports::loadlock::upload::tracker::Recorded;
 
     #[test]
     fn an_item_with_a_nul_is_refused_alone() {

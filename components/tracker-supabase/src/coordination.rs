@@ -91,11 +91,23 @@ enum Acquired {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Leased {
+pub(crate) enum Leased {
     Inserted,
     Existing,
     RemoteNotLive,
     Fenced,
+}
+
+impl From<Leased> for contract::LeasedRecord {
+    fn from(leased: Leased) -> Self {
+        use contract::Recorded;
+        match leased {
+            Leased::Inserted => Self::Done(Recorded::Inserted),
+            Leased::Existing => Self::Done(Recorded::Existing),
+            Leased::RemoteNotLive => Self::Done(Recorded::RemoteNotLive),
+            Leased::Fenced => Self::Fenced,
+        }
+    }
 }
 
 impl Coordination {
@@ -207,16 +219,7 @@ impl Coordination {
                 outcome.len()
             )));
         }
-        use contract::{LeasedRecord, Recorded};
-        Ok(outcome
-            .into_iter()
-            .map(|one| match one {
-                Leased::Inserted => LeasedRecord::Done(Recorded::Inserted),
-                Leased::Existing => LeasedRecord::Done(Recorded::Existing),
-                Leased::RemoteNotLive => LeasedRecord::Done(Recorded::RemoteNotLive),
-                Leased::Fenced => LeasedRecord::Fenced,
-            })
-            .collect())
+        Ok(outcome.into_iter().map(contract::LeasedRecord::from).collect())
     }
 
     pub(crate) fn take_over(

@@ -54,10 +54,14 @@ pub(crate) trait ProviderCalls: Send + Sync {
     fn probe<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, String>;
 }
 
-/// An instance of a tracker.
-pub(crate) trait TrackerCalls: Send + Sync {
+/// An instance of a tracker, whichever of its interfaces is called.
+pub(crate) trait OpensStore: Send + Sync {
     /// Opens its store.
     fn open<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, ()>;
+}
+
+/// An instance of a tracker.
+pub(crate) trait TrackerCalls: OpensStore {
     /// The live, unexpired remote file for a key.
     fn find<'s>(
         &'s self,
@@ -126,9 +130,7 @@ pub(crate) trait TrackerCalls: Send + Sync {
 }
 
 /// An instance of a tracker that several gateways share.
-pub(crate) trait CoordinationCalls: Send + Sync {
-    /// Opens its store.
-    fn open<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, ()>;
+pub(crate) trait CoordinationCalls: OpensStore {
     /// Says that a gateway lives, and what its breakers found.
     fn beat<'s>(
         &'s self,
@@ -202,9 +204,7 @@ pub(crate) trait CoordinationCalls: Send + Sync {
 }
 
 /// An instance of a tracker that takes many beginnings and ends in one call.
-pub(crate) trait BatchCalls: Send + Sync {
-    /// Opens its store.
-    fn open<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, ()>;
+pub(crate) trait BatchCalls: OpensStore {
     /// Looks for stored content, for room, and takes leases.
     fn begin_many<'s>(
         &'s self,

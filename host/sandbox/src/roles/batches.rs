@@ -12,7 +12,7 @@ use crate::contract::calls::BatchCalls;
 use crate::error::{CallError, LoadError};
 use crate::limits::Limits;
 use crate::roles::actor::Actor;
-use crate::roles::live::Recipe;
+use crate::roles::ledger::store_actor;
 use crate::roles::tracker::{Answer, TrackerGrants};
 
 pub use crate::model::batches::{
@@ -66,37 +66,15 @@ impl Batches {
     ) -> Result<Vec<Self>, LoadError> {
         let limits = Limits {
             wall: WALL,
-            ..grants.limits
+            ..grants.limits.clone()
         };
         let loaded = sandbox.load(source, Role::Tracker, &limits).await?;
         if loaded.inspection.speaks(INTERFACE).is_none() {
             return Ok(Vec::new());
         }
-        let environment = crate::roles::environment(&grants.settings);
         let one = || {
             let instantiate = loaded.bind(INTERFACE, |contract| contract.batches)?;
-            Actor::spawn(Recipe {
-                loaded: loaded.clone(),
-                limits: limits.clone(),
-                environment: environment.clone(),
-                state: grants.state.clone(),
-                network: grants.network.clone(),
-                start: Box::new(move |store| {
-                    let instantiate = instantiate.clone();
-                    Box::pin(async move {
-                        let calls = instantiate(&mut *store).await?;
-                        let opened = calls.open(store).await?;
-                        Ok(opened
-                            .map(|()| calls)
-                            .map_err(|failure| CallError::NotReady(Box::new(failure))))
-                    })
-                }),
-            })
-            .map(Self)
-            .map_err(|error| LoadError::Read {
-                path: source.name.clone().into(),
-                source: error,
-            })
+            store_actor(source, loaded.clone(), limits.clone(), &grants, instantiate).map(Self)
         };
         (0..count).map(|_| one()).collect()
     }

@@ -10,10 +10,10 @@ use loadlock_policy::model::Role;
 
 use crate::component::{Sandbox, Source};
 use crate::contract::calls::CoordinationCalls;
-use crate::error::{CallError, LoadError};
+use crate::error::LoadError;
 use crate::limits::Limits;
 use crate::roles::actor::Actor;
-use crate::roles::live::Recipe;
+use crate::roles::ledger::store_actor;
 use crate::roles::tracker::{Answer, FileRecord, TrackerGrants};
 
 pub use crate::model::coordination::{
@@ -36,7 +36,7 @@ macro_rules! calls {
             $($(#[$doc])*
             ///
             /// # Errors
-            /// [`CallError`] if there is no answer.
+            /// [`crate::CallError`] if there is no answer.
             pub async fn $name(&self, $($arg: $ty),*) -> Answer<$out> {
                 self.0.ask(move |calls, store| calls.$name(store, $($arg),*)).await
             })*
@@ -79,35 +79,14 @@ impl Coordination {
     pub async fn load(sandbox: &Sandbox, source: &Source, grants: TrackerGrants) -> Result<Option<Self>, LoadError> {
         let limits = Limits {
             wall: WALL,
-            ..grants.limits
+            ..grants.limits.clone()
         };
         let loaded = sandbox.load(source, Role::Tracker, &limits).await?;
         if loaded.inspection.speaks(INTERFACE).is_none() {
             return Ok(None);
         }
         let instantiate = loaded.bind(INTERFACE, |contract| contract.coordination)?;
-        let environment = crate::roles::environment(&grants.settings);
-        let actor = Actor::spawn(Recipe {
-            loaded,
-            limits,
-            environment,
-            state: grants.state,
-            network: grants.network,
-            start: Box::new(move |store| {
-                let instantiate = instantiate.clone();
-                Box::pin(async move {
-                    let calls = instantiate(&mut *store).await?;
-                    let opened = calls.open(store).await?;
-                    Ok(opened
-                        .map(|()| calls)
-                        .map_err(|failure| CallError::NotReady(Box::new(failure))))
-                })
-            }),
-        })
-        .map_err(|error| LoadError::Read {
-            path: source.name.clone().into(),
-            source: error,
-        })?;
+        let actor = store_actor(source, loaded, limits, &grants, instantiate)?;
         Ok(Some(Self(actor)))
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod actor;
 pub mod auth;
 pub mod batches;
 pub mod coordination;
+pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod pool;
 pub mod provider;

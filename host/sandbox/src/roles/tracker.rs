@@ -11,7 +11,7 @@ use crate::error::{CallError, LoadError};
 use crate::inspect::Inspection;
 use crate::limits::Limits;
 use crate::roles::actor::Actor;
-use crate::roles::live::Recipe;
+use crate::roles::ledger::store_actor;
 
 pub use crate::model::tracker::{
     AccountUsage, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
@@ -96,28 +96,7 @@ impl Tracker {
         let loaded = sandbox.load(source, Role::Tracker, &grants.limits).await?;
         let instantiate = loaded.bind(Role::Tracker.interface(), |contract| contract.tracker)?;
         let inspection = loaded.inspection.clone();
-        let environment = crate::roles::environment(&grants.settings);
-        let actor = Actor::spawn(Recipe {
-            loaded,
-            limits: grants.limits,
-            environment,
-            state: grants.state,
-            network: grants.network,
-            start: Box::new(move |store| {
-                let instantiate = instantiate.clone();
-                Box::pin(async move {
-                    let calls = instantiate(&mut *store).await?;
-                    let opened = calls.open(store).await?;
-                    Ok(opened
-                        .map(|()| calls)
-                        .map_err(|failure| CallError::NotReady(Box::new(failure))))
-                })
-            }),
-        })
-        .map_err(|error| LoadError::Read {
-            path: source.name.clone().into(),
-            source: error,
-        })?;
+        let actor = store_actor(source, loaded, grants.limits.clone(), &grants, instantiate)?;
         Ok(Self { actor, inspection })
     }
 

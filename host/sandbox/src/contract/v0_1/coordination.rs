@@ -1,26 +1,23 @@
 //! The coordination's part.
 
-use loadlock_policy::model::DedupKey;
 use wasmtime::Store;
 
+use self::leases::{leased, to_attempt, to_limits};
+use self::rows::{file_record, from_key};
 use super::provider::failure;
 use crate::bindings::shared_tracker::SharedTrackerComponent;
 use crate::bindings::shared_tracker::exports::loadlock::upload::coordination as w;
 use crate::contract::calls::{Answered, CoordinationCalls};
 use crate::model::coordination::{
-    Acquired, Attempt, AuditCount, LeaseHolder, Leased, News, PeerGateway, ProviderState, TenantLimits,
+    Acquired, Attempt, AuditCount, Leased, News, PeerGateway, ProviderState, TenantLimits,
 };
-use crate::model::tracker::{FileRecord, Recorded};
+use crate::model::tracker::FileRecord;
 use crate::state::CallState;
 
-impl CoordinationCalls for SharedTrackerComponent {
-    fn open<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, ()> {
-        Box::pin(async move {
-            let answer = self.loadlock_upload_tracker().call_open(store).await?;
-            Ok(answer.map(|_| ()).map_err(failure))
-        })
-    }
+ledger_rows!(SharedTrackerComponent, shared_tracker);
+ledger_leases!(shared_tracker);
 
+impl CoordinationCalls for SharedTrackerComponent {
     answers! { loadlock_upload_coordination:
         beat(gateway: String, lease_ms: u64, states: Vec<ProviderState>) -> News
             = call_beat(&gateway, lease_ms, &states.iter().map(state).collect::<Vec<_>>()), news;
@@ -43,51 +40,10 @@ impl CoordinationCalls for SharedTrackerComponent {
     }
 }
 
-fn to_key(key: &DedupKey) -> w::DedupKey {
-    w::DedupKey {
-        tenant: key.tenant.clone(),
-        account: key.account.clone(),
-        purpose: key.purpose.clone(),
-        treatment: key.treatment.clone(),
-        sha256: key.sha256.clone(),
-    }
-}
-
-fn file_record(file: &FileRecord) -> w::FileRecord {
-    w::FileRecord {
-        id: file.id.clone(),
-        key: to_key(&file.key),
-        filename: file.filename.clone(),
-        bytes: file.bytes,
-        media_type: file.media_type.clone(),
-        provider: file.provider.clone(),
-        remote_id: file.remote_id.clone(),
-        deduplicated: file.deduplicated,
-        attempts: file.attempts,
-        created_at_ms: file.created_at_ms,
-        expires_at_ms: file.expires_at_ms,
-    }
-}
-
-fn to_attempt(attempt: &Attempt) -> w::Attempt {
-    w::Attempt {
-        id: attempt.id.clone(),
-        key: to_key(&attempt.key),
-        bytes: attempt.bytes,
-        entry: attempt.entry.clone(),
-    }
-}
-
 fn from_attempt(attempt: w::Attempt) -> Attempt {
     Attempt {
         id: attempt.id,
-        key: DedupKey {
-            tenant: attempt.key.tenant,
-            account: attempt.key.account,
-            purpose: attempt.key.purpose,
-            treatment: attempt.key.treatment,
-            sha256: attempt.key.sha256,
-        },
+        key: from_key(attempt.key),
         bytes: attempt.bytes,
         entry: attempt.entry,
     }
@@ -136,35 +92,13 @@ fn news(news: w::News) -> News {
     }
 }
 
-fn to_limits(limits: TenantLimits) -> w::Limits {
-    w::Limits {
-        max_files: limits.max_files,
-        max_bytes: limits.max_bytes,
-    }
-}
-
 fn acquired(acquired: w::Acquired) -> Acquired {
     match acquired {
         w::Acquired::Granted(fence) => Acquired::Granted(fence),
-        w::Acquired::Held(holder) => Acquired::Held(LeaseHolder {
-            gateway: holder.gateway,
-            attempt: holder.attempt,
-            alive: holder.alive,
-        }),
+        w::Acquired::Held(holder) => Acquired::Held(leases::holder(holder)),
         w::Acquired::OverQuota(used) => Acquired::OverQuota {
             files: used.files,
             bytes: used.bytes,
         },
-    }
-}
-
-fn leased(leased: w::LeasedRecord) -> Leased {
-    match leased {
-        w::LeasedRecord::Fenced => Leased::Fenced,
-        w::LeasedRecord::Done(recorded) => Leased::Done(match recorded {
-            w::Recorded::Inserted => Recorded::Inserted,
-            w::Recorded::Existing => Recorded::Existing,
-            w::Recorded::RemoteNotLive => Recorded::RemoteNotLive,
-        }),
     }
 }

@@ -15,6 +15,9 @@ macro_rules! answers {
     };
 }
 
+#[macro_use]
+mod ledger_types;
+
 mod auth;
 mod batches;
 mod coordination;

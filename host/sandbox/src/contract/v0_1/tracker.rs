@@ -3,6 +3,7 @@
 use loadlock_policy::model::DedupKey;
 use wasmtime::Store;
 
+use self::rows::{file_record, from_file_record, recorded, release, remote_row, to_key, to_state};
 use super::provider::failure;
 use crate::bindings::tracker::TrackerComponent;
 use crate::bindings::tracker::exports::loadlock::upload::tracker as w;
@@ -13,9 +14,10 @@ use crate::model::tracker::{
 };
 use crate::state::CallState;
 
+ledger_rows!(TrackerComponent, tracker);
+
 impl TrackerCalls for TrackerComponent {
     answers! { loadlock_upload_tracker:
-        open() -> () = call_open(), |_| ();
         find(key: DedupKey, now_ms: u64) -> Option<RemoteRow>
             = call_find(&to_key(&key), now_ms), |row| row.map(remote_row);
         has_size(tenant: String, account: String, bytes: u64) -> bool
@@ -44,102 +46,6 @@ impl TrackerCalls for TrackerComponent {
             = call_stats(tenant.as_deref()), stats;
         usage() -> Vec<AccountUsage>
             = call_usage(), |all| all.into_iter().map(usage).collect();
-    }
-}
-
-fn to_key(key: &DedupKey) -> w::DedupKey {
-    w::DedupKey {
-        tenant: key.tenant.clone(),
-        account: key.account.clone(),
-        purpose: key.purpose.clone(),
-        treatment: key.treatment.clone(),
-        sha256: key.sha256.clone(),
-    }
-}
-
-fn from_key(key: w::DedupKey) -> DedupKey {
-    DedupKey {
-        tenant: key.tenant,
-        account: key.account,
-        purpose: key.purpose,
-        treatment: key.treatment,
-        sha256: key.sha256,
-    }
-}
-
-fn file_record(file: &FileRecord) -> w::FileRecord {
-    w::FileRecord {
-        id: file.id.clone(),
-        key: to_key(&file.key),
-        filename: file.filename.clone(),
-        bytes: file.bytes,
-        media_type: file.media_type.clone(),
-        provider: file.provider.clone(),
-        remote_id: file.remote_id.clone(),
-        deduplicated: file.deduplicated,
-        attempts: file.attempts,
-        created_at_ms: file.created_at_ms,
-        expires_at_ms: file.expires_at_ms,
-    }
-}
-
-fn from_file_record(file: w::FileRecord) -> FileRecord {
-    FileRecord {
-        id: file.id,
-        key: from_key(file.key),
-        filename: file.filename,
-        bytes: file.bytes,
-        media_type: file.media_type,
-        provider: file.provider,
-        remote_id: file.remote_id,
-        deduplicated: file.deduplicated,
-        attempts: file.attempts,
-        created_at_ms: file.created_at_ms,
-        expires_at_ms: file.expires_at_ms,
-    }
-}
-
-fn to_state(state: RemoteState) -> w::RemoteState {
-    match state {
-        RemoteState::Live => w::RemoteState::Live,
-        RemoteState::Dying => w::RemoteState::Dying,
-        RemoteState::Missing => w::RemoteState::Missing,
-    }
-}
-
-fn remote_row(row: w::RemoteRow) -> RemoteRow {
-    RemoteRow {
-        account: row.account,
-        provider: row.provider,
-        remote_id: row.remote_id,
-        key: from_key(row.key),
-        bytes: row.bytes,
-        media_type: row.media_type,
-        state: match row.state {
-            w::RemoteState::Live => RemoteState::Live,
-            w::RemoteState::Dying => RemoteState::Dying,
-            w::RemoteState::Missing => RemoteState::Missing,
-        },
-        references: row.references,
-        created_at_ms: row.created_at_ms,
-        verified_at_ms: row.verified_at_ms,
-        expires_at_ms: row.expires_at_ms,
-    }
-}
-
-fn recorded(recorded: w::Recorded) -> Recorded {
-    match recorded {
-        w::Recorded::Inserted => Recorded::Inserted,
-        w::Recorded::Existing => Recorded::Existing,
-        w::Recorded::RemoteNotLive => Recorded::RemoteNotLive,
-    }
-}
-
-fn release(release: w::Release) -> Release {
-    match release {
-        w::Release::NotFound => Release::NotFound,
-        w::Release::Released(left) => Release::Released(left),
-        w::Release::Last(row) => Release::Last(Box::new(remote_row(row))),
     }
 }
 
