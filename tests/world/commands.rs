@@ -24,6 +24,12 @@ async fn endless(place: &Place) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    begun(&mut child).await;
+    child
+}
+
+/// Waits until a command has the home and is under way.
+async fn begun(child: &mut Child) {
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("[AUTH] accepted") {
@@ -35,7 +41,6 @@ async fn endless(place: &Place) -> Child {
     }
     // What it says later must go somewhere.
     tokio::spawn(async move { log.read_to_string(&mut String::new()).await });
-    child
 }
 
 /// The same under another disposition of SIGHUP: `default` or `ignore`.
@@ -66,16 +71,7 @@ async fn endless_with(place: &Place, hangup: &str) -> Child {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("[AUTH] accepted") {
-        line.clear();
-        assert!(
-            log.read_line(&mut line).await.unwrap() > 0,
-            "it ended before it had begun"
-        );
-    }
-    tokio::spawn(async move { log.read_to_string(&mut String::new()).await });
+    begun(&mut child).await;
     child
 }
 

@@ -9,7 +9,7 @@ use loadlock_policy::Millis;
 use loadlock_policy::breaker::Word;
 use loadlock_sandbox::coordination::{News, ProviderState};
 
-use super::member::{ARRIVAL, Cluster, HEARTBEAT};
+use super::member::{ARRIVAL, Cluster, HEARTBEAT, asks_again};
 use super::summary;
 use crate::error::Result;
 use crate::state::gateway::GatewayState;
@@ -46,10 +46,7 @@ pub(super) async fn heartbeats(gateway: Weak<GatewayState>) {
             };
             if was_away {
                 // Records are handed over by other instances, so this one would not hear of it for a while.
-                let told = tokio::time::timeout(period, state.ledger.tracker.answers_again());
-                if told.await.is_err() {
-                    tracing::debug!("a question from before is still under way");
-                }
+                asks_again(state.ledger.tracker.answers_again()).await;
                 state.ledger.outbox.wake();
             }
             state.told(&cluster, news).await;

@@ -145,10 +145,7 @@ impl Cluster {
 
     /// A ledger that was away has answered: the next heartbeat is not kept from it.
     pub(super) async fn heard(&self) {
-        let told = tokio::time::timeout(PATIENCE, self.ledger.answers_again()).await;
-        if told.is_err() {
-            tracing::debug!("a question from before is still under way");
-        }
+        asks_again(self.ledger.answers_again()).await;
     }
 
     /// Whether the ledger answered last time.
@@ -246,6 +243,13 @@ impl Attempting {
 impl Drop for Attempting {
     fn drop(&mut self) {
         self.cluster.leave(std::mem::take(&mut self.id));
+    }
+}
+
+/// The ledger has answered one instance: another, whose this is, asks it again whatever it was told before.
+pub(super) async fn asks_again(told: impl Future<Output = ()>) {
+    if tokio::time::timeout(PATIENCE, told).await.is_err() {
+        tracing::debug!("a question from before is still under way");
     }
 }
 

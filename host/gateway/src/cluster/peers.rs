@@ -7,7 +7,7 @@ use loadlock_sandbox::batches::Batches;
 use loadlock_sandbox::coordination::{Coordination, Leased};
 use loadlock_sandbox::tracker::{Answer, DedupKey, FileRecord, Release, Tracker};
 
-use super::member::{ARRIVAL, Cluster, TAG};
+use super::member::{ARRIVAL, Cluster, TAG, asks_again};
 
 pub(crate) use super::batches::INSTANCES;
 pub(crate) use super::lease::{Claim, LeaseEnd, RecordedUsage};
@@ -157,7 +157,7 @@ impl Peers {
                     let answer = cluster.record_batched(batched, records).await;
                     if was_away && matches!(answer, Ok(Ok(_))) {
                         // It is another instance, which would not hear of it for a while.
-                        tracker.answers_again().await;
+                        asks_again(tracker.answers_again()).await;
                     }
                     answer
                 }
