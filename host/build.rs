@@ -7,7 +7,7 @@ use std::process::Command;
 use loadlock_guest_build::{Guests, build};
 
 /// Role, name in the configuration, package in the workspace: the list that the configuration knows.
-const BUILTINS: [(&str, &str, &str); 8] = include!("config/builtins.in");
+const BUILTINS: &[(&str, &str, &str)] = &include!("config/builtins.in");
 
 fn main() {
     if let Err(reason) = run() {

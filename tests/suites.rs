@@ -3,7 +3,10 @@
 
 mod accounts;
 mod cancel;
+mod conformance;
+mod copies;
 mod hostile;
+mod live_swap;
 mod path_allowlist;
 mod references;
 mod routing;

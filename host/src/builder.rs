@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use loadlock_config::{Config, ConfigErrors, DiskPaths, Input, MachineFacts};
+use loadlock_config::{ComponentLock, Config, ConfigErrors, DiskPaths, Input, MachineFacts};
 use loadlock_gateway::{Builtins, Error, ErrorCode, Gateway, Result, Setup};
 use loadlock_sandbox::EngineOptions;
 
@@ -159,8 +159,16 @@ impl Builder {
             })?;
             env.insert("LOADLOCK_HOME".to_owned(), home.to_owned());
         }
+        let lock = match (&self.text, &self.file) {
+            (None, Some(file)) => {
+                let lock = ComponentLock::beside(&std::fs::canonicalize(file).unwrap_or_else(|_| file.clone()));
+                ComponentLock::read(&lock).map_err(|what| invalid(format!("the lock {} {what}", lock.display())))?
+            }
+            _ => ComponentLock::default(),
+        };
         loadlock_config::parse(Input {
             file: Some((&path, &text)),
+            lock: &lock,
             env: &env,
             facts: &facts,
             paths: &DiskPaths,

@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 /// Migrations, oldest first. One that was released is never changed; what is to be different goes into a further one,
 /// which adds and takes nothing away, so that gateways of the version before go on working.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../components/tracker-supabase/migrations/0001_ledger.sql"),
     include_str!("../../components/tracker-supabase/migrations/0002_access.sql"),
     include_str!("../../components/tracker-supabase/migrations/0003_coordination.sql"),
     include_str!("../../components/tracker-supabase/migrations/0004_audit.sql"),
     include_str!("../../components/tracker-supabase/migrations/0005_remote.sql"),
     include_str!("../../components/tracker-supabase/migrations/0006_batches.sql"),
+    include_str!("../../components/tracker-supabase/migrations/0007_addresses.sql"),
+    include_str!("../../components/tracker-supabase/migrations/0008_copies.sql"),
 ];
 
 /// Version of a ledger with every migration.

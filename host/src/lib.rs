@@ -56,7 +56,7 @@ pub mod sandbox {
 pub use builder::{Builder, builder};
 pub use builtins::builtins;
 pub use loadlock_gateway::{
-    Body, CancellationToken, Content, Door, Error, ErrorCode, Event, File, FilePage, Gateway, ListRequest, Peer,
-    Principal, Progress, Result, Scope, Silent, Source, Target, UploadRequest,
+    Body, CancellationToken, Content, CopyMade, CopyRequest, CopyStatus, Door, Error, ErrorCode, Event, File, FileCopy,
+    FilePage, Gateway, ListRequest, Peer, Principal, Progress, Result, Scope, Silent, Source, Target, UploadRequest,
 };
 pub use token_register::{ListedToken, issued_tokens};

@@ -93,24 +93,62 @@ fn the_page_has_the_list() {
     );
 }
 
+/// The metrics that a query names; every one is one of ours.
+fn named(query: &str) -> BTreeSet<&'static str> {
+    let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let ours = words.filter(|word| word.starts_with("loadlock_"));
+    ours.map(|word| {
+        let known = METRICS.iter().find(|metric| {
+            word == metric.name
+                || (!metric.buckets.is_empty()
+                    && ["_bucket", "_sum", "_count"]
+                        .iter()
+                        .any(|suffix| word.strip_suffix(suffix) == Some(metric.name)))
+        });
+        known.unwrap_or_else(|| panic!("`{word}` in {query}")).name
+    })
+    .collect()
+}
+
+#[test]
+fn the_alerts_are_about_names_that_there_are_and_about_what_is_to_be_watched() {
+    let page = docs("metrics.md");
+    let (_, watched) = page.split_once("What to watch:").unwrap();
+    let alerts: serde_json::Value = serde_json::from_str(&docs("alerts.json")).unwrap();
+    let (mut used, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for rule in alerts["groups"][0]["rules"].as_array().unwrap() {
+        let text = |pointer: &str| rule.pointer(pointer).and_then(|text| text.as_str()).unwrap();
+        used.extend(named(text("/expr")));
+        assert!(names.insert(text("/alert").to_owned()), "{rule}");
+        assert!(
+            ["info", "warning", "critical"].contains(&text("/labels/severity")),
+            "{rule}"
+        );
+        assert!(!text("/annotations/summary").is_empty() && !text("/annotations/description").is_empty());
+        let (number, unit) = text("/for").split_at(text("/for").len() - 1);
+        assert!(number.parse::<u32>().is_ok() && "smh".contains(unit), "{rule}");
+        let labels: BTreeSet<&str> = named(text("/expr"))
+            .iter()
+            .filter_map(|name| METRICS.iter().find(|metric| metric.name == *name))
+            .flat_map(|metric| metric.labels.iter().copied())
+            .collect();
+        for piece in text("/annotations/summary").split("$labels.").skip(1) {
+            let label = piece.split(' ').next().unwrap();
+            assert!(labels.contains(label), "`{label}` in {rule}");
+        }
+    }
+    for metric in named(watched) {
+        assert!(used.contains(metric), "no alert is about `{metric}`");
+    }
+}
+
 #[test]
 fn the_dashboard_shows_names_that_there_are() {
     let dashboard: serde_json::Value = serde_json::from_str(&docs("dashboard.json")).unwrap();
     let mut used = BTreeSet::new();
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().into_iter().flatten() {
-            let query = target["expr"].as_str().unwrap();
-            let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            for word in words.filter(|word| word.starts_with("loadlock_")) {
-                let known = METRICS.iter().find(|metric| {
-                    word == metric.name
-                        || (!metric.buckets.is_empty()
-                            && ["_bucket", "_sum", "_count"]
-                                .iter()
-                                .any(|suffix| word.strip_suffix(suffix) == Some(metric.name)))
-                });
-                used.insert(known.unwrap_or_else(|| panic!("`{word}` in {query}")).name);
-            }
+            used.extend(named(target["expr"].as_str().unwrap()));
         }
     }
     for metric in METRICS {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod authentication;
+mod issuers;
 mod metrics;
 mod quotas;
 mod reload;

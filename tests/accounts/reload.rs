@@ -49,7 +49,7 @@ async fn failures_under_a_new_key_are_counted_for_that_key() {
          [\"acme\"]\n",
         file.display()
     ));
-    assert!(!gateway.reload(&world.load()).await.unwrap());
+    assert!(gateway.reload(&world.load()).await.unwrap().waits.is_empty());
     let who = gateway
         .authenticate_from(Door::Network, Some(&good), from(1_001))
         .await
@@ -125,7 +125,7 @@ async fn an_upload_that_was_admitted_goes_on_when_its_folder_is_taken_away() {
     let path = world.path("outside");
     let grants = format!("{one}\n[[grants]]\nroot = {path:?}");
     let world = shop.join(world.without_config().config(&grants));
-    assert!(!opened.gateway.reload(&world.load()).await.unwrap());
+    assert!(opened.gateway.reload(&world.load()).await.unwrap().waits.is_empty());
     let error = opened.upload(&second).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::PathNotAllowed);
     faults.release(1);

@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 failed=""
-[ $# -gt 0 ] || set -- mcp openai proxy refusals tus ws
+[ $# -gt 0 ] || set -- mcp models openai proxy refusals tus webhooks ws
 for suite in "$@"; do
     echo "== $suite"
     began=$(date +%s)

@@ -76,7 +76,7 @@ pub(crate) async fn wrong_world() {
             .any(|export| export.starts_with("elsewhere:thing/greeter")),
         "{exports:?}"
     );
-    refused_at_start("wrong_world", "does not export `loadlock:upload/provider@0.1.0`").await;
+    refused_at_start("wrong_world", "does not export `loadlock:upload/provider@0.2.0`").await;
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ pub(crate) async fn missing_export() {
         cell.refusal(&source("validator_denies_all")).await,
         LoadError::WrongWorld { .. }
     ));
-    refused_at_start("missing_export", "does not export `loadlock:upload/provider@0.1.0`").await;
+    refused_at_start("missing_export", "does not export `loadlock:upload/provider@0.2.0`").await;
 }
 
 #[tokio::test]

@@ -46,6 +46,38 @@ pub(crate) async fn lying_digest() {
     refused_and_deleted("lying_digest", "another digest").await;
 }
 
+/// Whatever it stored under an id that the host did not make may be anybody's: nothing is deleted, nothing taken over.
+#[tokio::test]
+pub(crate) async fn chooses_badly() {
+    let (error, log) = lie("chooses_badly").await;
+    assert!(error.message.contains("does not hold the mark"), "{error}");
+    assert!(!log.contains("operation=\"delete\""), "{log}");
+
+    let lost = "settings = { mode = \"lost\" }\nretry = { base = \"1ms\" }\n";
+    let world = World::new().with_guest("loser", "chooses_badly", lost);
+    let path = world.file("a.txt", "bytes whose answer is lost");
+    let gateway = world.open().await;
+    let error = gateway.upload_pinned("loser", &path).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::OutcomeUnknown, "{error}");
+    assert!(gateway.list().await.unwrap().files.is_empty());
+}
+
+/// It is told before its first byte, and gets no body that still arrives.
+#[tokio::test]
+pub(crate) async fn wants_digest() {
+    let world = World::new().with_guest("wants", "wants_digest", "");
+    let path = world.file("a.txt", "read twice");
+    let gateway = world.open().await;
+    let route = gateway
+        .gateway
+        .route(&gateway.who, gateway.request(&path))
+        .await
+        .unwrap();
+    assert!(!route.eligible[0].cut_through);
+    let file = gateway.upload_pinned("wants", &path).await.unwrap();
+    assert_eq!((file.attempts, &file.remote_id), (1, &file.sha256));
+}
+
 #[tokio::test]
 pub(crate) async fn never_reads() {
     refused_and_deleted("never_reads", "it read 0 of 30 bytes").await;

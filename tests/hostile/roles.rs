@@ -156,6 +156,7 @@ fn file(id: &str) -> FileRecord {
         media_type: "text/plain".to_owned(),
         provider: "local".to_owned(),
         remote_id: "r".to_owned(),
+        address: Default::default(),
         deduplicated: true,
         attempts: 0,
         created_at_ms: 0,

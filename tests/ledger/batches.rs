@@ -57,6 +57,7 @@ pub fn record(id: &str, key: DedupKey, remote_id: &str) -> FileRecord {
         media_type: "text/plain".into(),
         provider: "kimi".into(),
         remote_id: remote_id.into(),
+        address: Default::default(),
         deduplicated: false,
         attempts: 1,
         created_at_ms: 1_000,

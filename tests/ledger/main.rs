@@ -30,4 +30,4 @@ mod sql;
 
 use place::open;
 
-contract!(open);
+contract!(open, (3, 12));

@@ -17,10 +17,10 @@ use loadlock_sandbox::{EngineOptions, Network, Outlet, Sandbox, Source};
 use loadlock_tests::compile_options;
 use serde_json::json;
 
-use crate::suite::support::Ledger;
+use crate::suite::support::TestLedger;
 
 /// Migrations that there are.
-pub const VERSION: usize = 6;
+pub const VERSION: usize = 8;
 
 /// What `run.sh` says.
 pub fn variable(name: &str) -> String {
@@ -131,11 +131,10 @@ fn network(url: &str, key: &str) -> Network {
 }
 
 /// An empty ledger.
-pub async fn open() -> Ledger {
-    Ledger {
+pub async fn open() -> TestLedger {
+    TestLedger {
         tracker: tracker(&schema(), &service_key()).await,
-        _storage: Box::new(()),
-        histories: (3, 12),
+        storage: Box::new(()),
         many: 1_000,
     }
 }

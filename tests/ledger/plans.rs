@@ -33,7 +33,8 @@ async fn rows(sql: &Sql, schema: &str) {
     // Not logged: filling takes half the time.
     let tenant = "'t' || (n % 50)";
     sql.run(&format!(
-        "alter table {schema}.remote_files set unlogged; alter table {schema}.files set unlogged;
+        "alter table {schema}.remote_addresses set unlogged;
+        alter table {schema}.remote_files set unlogged; alter table {schema}.files set unlogged;
         alter table {schema}.claims set unlogged; set maintenance_work_mem = '128MB';
         insert into {schema}.remote_files (account, remote_id, provider, tenant, purpose, treatment, sha256, bytes, media_type,
             state, reference_count, created_at, verified_at, expires_at)
@@ -239,6 +240,7 @@ fn calls() -> Vec<(&'static str, Vec<String>)> {
                 "('t7', false, 8000, 10001, null, 700000000, 'f707')",
             ]),
         ),
+        ("copies_of", all(&[r#"('t7', '["f7", "f57", "f700"]')"#])),
         ("tombstone", all(&["('t7', 'f57')", "('t7', 'f8')"])),
         ("expire", all(&["(40000, 10)", "(1000, 1000)"])),
         ("forget", all(&["('a1', 'r1001')", "('a3', 'r7')"])),

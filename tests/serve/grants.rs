@@ -231,6 +231,16 @@ async fn a_withdrawn_token_takes_its_grants_along_and_a_restart_does_not() {
     place.configure(&format!("[auth]\nrevoked = [\"{id}\"]\n"));
     served.log.wait_for(before, "configuration reloaded").await;
     put(&served.stranger(), &other, "b.txt", "withdrawn").await.expect(401);
+
+    // Another key under the same id: what the old one let in goes with it.
+    let third = grant(&served.client(&admin), json!({})).await;
+    std::fs::write(place.home().join("keys/local.key"), [7; 32]).unwrap();
+    let before = served.log.lines().len();
+    place.configure("[auth]\nleeway = \"1s\"\n");
+    served.log.wait_for(before, "configuration reloaded").await;
+    put(&served.stranger(), &third, "c.txt", "another key")
+        .await
+        .expect(401);
 }
 
 /// However often its holder fails with it, it ends when it was said to.

@@ -1,8 +1,11 @@
 //! `loadlock serve`, asked at every door: the real binary, of which no part is linked.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod components;
+mod copies;
 mod cors;
 mod events;
+mod forward;
 mod grants;
 mod health;
 mod hostile;
@@ -25,4 +28,5 @@ mod tus_resume;
 mod tus_store;
 mod tus_takeover;
 mod tus_tenants;
+mod webhooks;
 mod websocket;

@@ -116,6 +116,7 @@ async fn tools_say_what_they_are_and_do_it() {
             "upload_many",
             "list_files",
             "get_file",
+            "copy_file",
             "read_text",
             "delete_file",
             "provider_health"

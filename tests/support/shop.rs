@@ -1,6 +1,8 @@
 //! A fake vendor and the configuration that reaches it.
 
-use loadlock_upstream::{Operation, Options, Recorded, Site, Upstream, Vendor};
+use std::path::Path;
+
+use loadlock_upstream::{Operation, Options, Recorded, S3_BUCKET, S3_KEY_ID, Site, Upstream, Vendor};
 
 use crate::World;
 
@@ -32,18 +34,41 @@ impl Shop {
         Self::start("bigmodel", Vendor::Glm(Site::Bigmodel), Options::with_key(KEY)).await
     }
 
+    pub async fn anthropic() -> Self {
+        Self::start("anthropic", Vendor::Anthropic, Options::with_key(KEY)).await
+    }
+
+    pub async fn gemini() -> Self {
+        Self::start("gemini", Vendor::Gemini, Options::with_key(KEY)).await
+    }
+
+    pub async fn s3() -> Self {
+        Self::start("s3", Vendor::S3, Options::with_key(KEY)).await
+    }
+
+    pub async fn azure() -> Self {
+        Self::start("azure", Vendor::Azure, Options::with_key(KEY)).await
+    }
+
+    pub async fn xai() -> Self {
+        Self::start("xai", Vendor::Xai, Options::with_key(KEY)).await
+    }
+
     /// The shop's name is the provider's.
     pub async fn start(name: &'static str, vendor: Vendor, options: Options) -> Self {
         let upstream = Upstream::start(vendor, options).await.unwrap();
         let settings = match vendor {
-            Vendor::Glm(Site::Zai) => ", region = \"zai\"",
-            Vendor::Glm(Site::Bigmodel) => ", region = \"bigmodel\"",
-            _ => "",
+            Vendor::Glm(Site::Zai) => ", region = \"zai\"".to_owned(),
+            Vendor::Glm(Site::Bigmodel) => ", region = \"bigmodel\"".to_owned(),
+            Vendor::Azure => ", dialect = \"azure\"".to_owned(),
+            Vendor::Xai => ", dialect = \"xai\"".to_owned(),
+            Vendor::S3 => format!(", bucket = \"{S3_BUCKET}\""),
+            _ => String::new(),
         };
         Self {
             name,
             upstream,
-            settings: settings.into(),
+            settings,
             more: String::new(),
         }
     }
@@ -66,13 +91,44 @@ impl Shop {
         match self.name {
             "zai" | "bigmodel" => "glm",
             "kimi" => "kimi",
+            "anthropic" => "anthropic",
+            "gemini" => "gemini",
+            "s3" => "s3",
             _ => "openai",
         }
+    }
+
+    /// The credential, with the key in a file.
+    fn credential(&self, key: &Path) -> String {
+        let (header, before) = match self.name {
+            "s3" => {
+                let id = key.with_extension("id");
+                std::fs::write(&id, S3_KEY_ID).unwrap();
+                return format!(
+                    "{{ kind = \"aws-sigv4\", region = \"us-east-1\", key_id = \"${{file:{}}}\", value = \
+                     \"${{file:{}}}\" }}",
+                    id.display(),
+                    key.display(),
+                );
+            }
+            "anthropic" => ("x-api-key", ""),
+            "gemini" => ("x-goog-api-key", ""),
+            "azure" => ("api-key", ""),
+            _ => ("Authorization", "Bearer "),
+        };
+        format!(
+            "{{ header = \"{header}\", value = \"{before}${{file:{}}}\" }}",
+            key.display()
+        )
     }
 
     /// The grants that the provider needs.
     pub fn egress(&self) -> String {
         let base = self.upstream.base_url();
+        if matches!(self.name, "anthropic" | "gemini" | "s3") {
+            // What the component asks for.
+            return String::new();
+        }
         let mut grants =
             format!("{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}");
         if self.component() == "openai" {
@@ -93,15 +149,14 @@ impl Shop {
     pub fn join_with(&self, world: World, egress: &str) -> World {
         let key = world.path("outside").join(format!("{}.key", self.name));
         std::fs::write(&key, KEY).unwrap();
+        let credential = self.credential(&key);
         let text = format!(
             "[providers.{}]\ncomponent = \"builtin:{}\"\nsettings = {{ base_url = \"{}\"{} }}\n{egress}\n\
-             credential = {{ header = \"Authorization\", value = \"Bearer ${{file:{}}}\" }}\nretry = {{ base = \
-                  \"1ms\" }}\n{}",
+             credential = {credential}\nretry = {{ base = \"1ms\" }}\n{}",
             self.name,
             self.component(),
             self.upstream.base_url(),
             self.settings,
-            key.display(),
             self.more,
         );
         world.config(&text)

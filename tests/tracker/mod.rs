@@ -14,9 +14,9 @@ use std::sync::Arc;
 use loadlock_sandbox::tracker::{Tracker, TrackerGrants};
 use loadlock_sandbox::{EngineOptions, Sandbox, Source};
 use loadlock_tests::compile_options;
-use suite::support::Ledger;
+use suite::support::TestLedger;
 
-async fn open() -> Ledger {
+async fn open() -> TestLedger {
     let directory = tempfile::tempdir().unwrap();
     let state = std::fs::File::open(directory.path()).unwrap();
     let sandbox = Sandbox::new(&EngineOptions::default(), compile_options()).unwrap();
@@ -26,12 +26,11 @@ async fn open() -> Ledger {
     };
     let builtin = loadlock::builtins()["tracker-local"];
     let source = Source::built_in("builtin:tracker-local", builtin);
-    Ledger {
+    TestLedger {
         tracker: Tracker::load(&sandbox, &source, grants).await.unwrap(),
-        _storage: Box::new(directory),
-        histories: (60, 40),
+        storage: Box::new(directory),
         many: 5_000,
     }
 }
 
-contract!(open);
+contract!(open, (60, 40));

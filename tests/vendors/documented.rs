@@ -19,7 +19,10 @@ async fn every_block_of_the_pages_starts_and_lacks_no_grant() {
         let world = World::new().config(block);
         let logs = Logs::start();
         let mut setup = world.setup();
-        setup.env = |name| name.ends_with("_API_KEY").then(|| "id.secret".to_owned());
+        setup.env = |name| {
+            let is_secret = ["KEY", "KEY_ID", "SECRET"].iter().any(|end| name.ends_with(end));
+            is_secret.then(|| "id.secret".to_owned())
+        };
         let gateway = Gateway::open(setup)
             .await
             .unwrap_or_else(|error| panic!("{block}\n{error}"));

@@ -29,6 +29,8 @@ async fn without_a_grant_the_denial_names_the_line() {
 #[tokio::test]
 async fn a_built_in_provider_may_send_exactly_what_it_asks_for() {
     for shop in [
+        Shop::anthropic().await,
+        Shop::gemini().await,
         Shop::kimi().await,
         Shop::openai().await,
         Shop::zai().await,
@@ -53,7 +55,12 @@ async fn a_built_in_provider_may_send_exactly_what_it_asks_for() {
         for rule in &reaches.rules {
             let path = rule.split(&base).nth(1).expect(rule);
             assert!(
-                path.starts_with("/files (private)") || path.starts_with("/uploads"),
+                path.starts_with("/files (private)")
+                    || path.ends_with("/files exactly (private)")
+                    || path.starts_with("/uploads")
+                    || path.starts_with("/v1/files (private)")
+                    || path.starts_with("/upload/v1/files (private)")
+                    || path.starts_with("/v1 (private)"),
                 "{rule}"
             );
         }

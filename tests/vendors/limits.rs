@@ -108,8 +108,20 @@ async fn openai() {
 }
 
 #[tokio::test]
+async fn anthropic_and_gemini() {
+    let anthropic = [
+        ("user_data", "a.pdf", 500_000_000, FILE),
+        ("user_data", "b.png", 500_000_000, FILE),
+    ];
+    boundaries(&Shop::anthropic().await, &anthropic).await;
+    boundaries(&Shop::gemini().await, &[("user_data", "a.pdf", 2_000_000_000, FILE)]).await;
+}
+
+#[tokio::test]
 async fn a_configured_limit_is_a_limit() {
     for shop in [
+        Shop::anthropic().await,
+        Shop::gemini().await,
         Shop::kimi().await,
         Shop::openai().await,
         Shop::zai().await,
@@ -135,6 +147,8 @@ async fn a_configured_limit_is_a_limit() {
 #[tokio::test]
 async fn an_empty_file_and_a_wrong_type_are_not_sent() {
     for shop in [
+        Shop::anthropic().await,
+        Shop::gemini().await,
         Shop::kimi().await,
         Shop::openai().await,
         Shop::zai().await,
@@ -157,6 +171,8 @@ async fn an_empty_file_and_a_wrong_type_are_not_sent() {
 #[tokio::test]
 async fn a_full_account_gets_nothing_more() {
     for shop in [
+        Shop::anthropic().await,
+        Shop::gemini().await,
         Shop::kimi().await,
         Shop::zai().await,
         Shop::bigmodel().await,

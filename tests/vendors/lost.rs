@@ -53,6 +53,21 @@ async fn openai_is_asked() {
 }
 
 #[tokio::test]
+async fn anthropic_is_asked() {
+    for fault in faults() {
+        adopted(Shop::anthropic().await, fault).await;
+    }
+}
+
+/// By the id that was chosen, without a list.
+#[tokio::test]
+async fn gemini_is_asked() {
+    for fault in faults() {
+        adopted(Shop::gemini().await, fault).await;
+    }
+}
+
+#[tokio::test]
 async fn bigmodel_is_asked() {
     for fault in faults() {
         adopted(Shop::bigmodel().await, fault).await;

@@ -72,6 +72,10 @@ async fn of_every_vendor() {
         Shop::zai().await,
         Shop::bigmodel().await,
         Shop::openai().await,
+        Shop::anthropic().await,
+        Shop::gemini().await,
+        Shop::azure().await,
+        Shop::xai().await,
     ] {
         every_limit(shop).await;
     }
@@ -79,7 +83,7 @@ async fn of_every_vendor() {
 
 #[tokio::test]
 async fn of_every_dialect() {
-    for dialect in ["compatible", "mistral", "openrouter"] {
+    for dialect in ["compatible", "mistral", "openrouter", "qwen", "deepseek"] {
         every_limit(Shop::openai().await.settings(&format!("dialect = \"{dialect}\""))).await;
     }
 }

@@ -277,7 +277,25 @@ fn pages(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Examples that need a server of somebody else: a PostgreSQL (`make test-ledger` has one), a package of npm.
-const ELSEWHERE: [&str; 3] = ["loadlock tracker", "LOADLOCK_DATABASE=", "npx "];
+const ELSEWHERE: [&str; 13] = [
+    "loadlock tracker",
+    "LOADLOCK_DATABASE=",
+    "npx ",
+    // A registry's: `make test-registry`.
+    "docker login",
+    "registry.example/",
+    "reg.example/",
+    "component update",
+    "component rm",
+    // A project's, with the tools of its language: `make test-authors`.
+    "component build",
+    "component test",
+    "component dev",
+    // What it goes back to is not there on every page.
+    "component rollback",
+    // An event that a receiver did not take.
+    "webhooks resend whk_",
+];
 
 /// What stands in for programs that are nobody's business here, and keeps `serve` and `-f` from going on for ever.
 const AROUND: &str = r#"
@@ -291,6 +309,10 @@ loadlock() {
         command loadlock "$@" --listen "127.0.0.1:$PORT" > serve.out 2> serve.log &
         server=$!
         while ! grep -q listening serve.out; do kill -0 $server; sleep 0.05; done
+    elif [ "${1-} ${2-}" = "component new" ] || [ "${1-} ${2-}" = "component keygen" ]; then
+        # Several pages begin with the same name.
+        rm -rf "$3" "$3.key" "$3.pub"
+        command loadlock "$@"
     elif [ "${1-} ${2-} ${3-}" = "audit tail -f" ]; then
         timeout 1 loadlock "$@" || [ $? = 124 ]
     else
@@ -339,7 +361,12 @@ fn prepare(place: &mut Place, kimi: &Upstream) {
         place.file(name, content);
     }
     let component = component();
-    for name in ["my_provider.wasm", "target/wasm32-wasip2/release/my_provider.wasm"] {
+    for name in [
+        "my_provider.wasm",
+        "target/wasm32-wasip2/release/my_provider.wasm",
+        "shelf.wasm",
+        "kimi-2.wasm",
+    ] {
         std::fs::copy(&component, files.join(name)).unwrap();
     }
     let base = kimi.base_url();

@@ -112,6 +112,8 @@ fn profile(settings: &Settings) -> Result<Profile, Failure> {
         can_list: full,
         takes_empty: false,
         max_concurrency: max_concurrency(settings)?,
+        wants_digest: false,
+        poll_interval_ms: None,
         egress,
     })
 }

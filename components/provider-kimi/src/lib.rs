@@ -85,6 +85,8 @@ fn profile(settings: &Settings) -> Result<Profile, Failure> {
         can_list: true,
         takes_empty: false,
         max_concurrency: max_concurrency(settings)?,
+        wants_digest: false,
+        poll_interval_ms: None,
         egress: vec![
             need(&base, "/files", "POST", &[Operation::Upload]),
             need(

@@ -26,6 +26,8 @@ use loadlock_sdk::profile::PurposeFacts;
 
 use store::Store;
 
+loadlock_sdk::state_version!("1");
+
 /// `store` is this provider's own word; the others are there so that any client's purpose can be kept locally.
 const PURPOSES: [&str; 8] = [
     "store",
@@ -119,6 +121,8 @@ fn profile() -> Profile {
         can_list: true,
         takes_empty: true,
         max_concurrency: None,
+        wants_digest: false,
+        poll_interval_ms: None,
         egress: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loadlock_sdk::types::{RemoteFile, RemoteStatus, UploadOptions};
+use loadlock_sdk::types::{RemoteFile, UploadOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Digest, id_of};
@@ -69,14 +69,11 @@ impl Record {
             .and_then(|purpose| self.names.get_key_value(purpose))
             .or_else(|| self.names.first_key_value());
         RemoteFile {
-            id: id_of(&self.sha256),
-            bytes: self.bytes,
             name: named.map(|(_, name)| name.clone()),
             purpose: named.map(|(purpose, _)| purpose.clone()),
             sha256: Some(self.sha256.clone()),
             created_at: Some(self.created_at),
-            expires_at: None,
-            status: RemoteStatus::Ready,
+            ..RemoteFile::new(id_of(&self.sha256), self.bytes)
         }
     }
 }

@@ -18,13 +18,128 @@ pub(crate) enum Dialect {
     Mistral,
     /// Gives no content back.
     OpenRouter,
+    /// The resource of an Azure OpenAI account; needs `base_url`.
+    Azure,
+    /// Pages by a token.
+    Xai,
+    /// Alibaba's compatible mode.
+    Qwen,
+    /// Takes images alone, for a while.
+    DeepSeek,
 }
 
+/// What a dialect is, as data.
+struct Facts {
+    /// As in the setting `dialect`.
+    name: &'static str,
+    dialect: Dialect,
+    title: &'static str,
+    /// None where every account has an address of its own.
+    base: Option<&'static str>,
+    table: &'static [PurposeFacts],
+    /// What holds for a purpose that the operator names and the table does not know.
+    unknown: PurposeFacts,
+    /// Whether an upload may ask for an expiry.
+    expires: bool,
+    /// Whether larger files go through `/uploads` unless the operator says otherwise.
+    uploads: bool,
+    treatment: Treatment,
+    delete: DeleteSemantics,
+}
+
+/// A server that copies OpenAI and says no more about itself.
+const COMPATIBLE: Facts = Facts {
+    name: "compatible",
+    dialect: Dialect::Compatible,
+    title: "OpenAI-compatible",
+    base: None,
+    table: &facts::COMPATIBLE,
+    unknown: facts::COMPATIBLE_COMMON,
+    expires: false,
+    uploads: false,
+    treatment: Treatment::Extension,
+    delete: DeleteSemantics::Hard,
+};
+
+/// The first is the default.
+const DIALECTS: [Facts; 8] = [
+    Facts {
+        name: "openai",
+        dialect: Dialect::OpenAi,
+        title: "OpenAI",
+        base: Some("https://api.openai.com/v1"),
+        table: &facts::OPENAI,
+        expires: true,
+        uploads: true,
+        ..COMPATIBLE
+    },
+    COMPATIBLE,
+    Facts {
+        name: "mistral",
+        dialect: Dialect::Mistral,
+        title: "Mistral",
+        base: Some("https://api.mistral.ai/v1"),
+        table: &facts::MISTRAL,
+        delete: DeleteSemantics::Shared,
+        ..COMPATIBLE
+    },
+    Facts {
+        name: "openrouter",
+        dialect: Dialect::OpenRouter,
+        title: "OpenRouter",
+        base: Some("https://openrouter.ai/api/v1"),
+        table: &facts::OPENROUTER,
+        unknown: facts::OPENROUTER[0],
+        ..COMPATIBLE
+    },
+    Facts {
+        name: "azure",
+        dialect: Dialect::Azure,
+        title: "Azure OpenAI",
+        table: &facts::AZURE,
+        expires: true,
+        // Jobs fail over files of some 150 MB that came in one request.
+        uploads: true,
+        ..COMPATIBLE
+    },
+    Facts {
+        name: "xai",
+        dialect: Dialect::Xai,
+        title: "xAI",
+        base: Some("https://api.x.ai/v1"),
+        table: &facts::XAI,
+        unknown: facts::XAI[0],
+        expires: true,
+        treatment: Treatment::Content,
+        ..COMPATIBLE
+    },
+    Facts {
+        name: "qwen",
+        dialect: Dialect::Qwen,
+        title: "Qwen",
+        base: Some("https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+        table: &facts::QWEN,
+        unknown: facts::QWEN[0],
+        ..COMPATIBLE
+    },
+    Facts {
+        name: "deepseek",
+        dialect: Dialect::DeepSeek,
+        title: "DeepSeek",
+        base: Some("https://api.deepseek.com"),
+        table: &facts::DEEPSEEK,
+        unknown: facts::DEEPSEEK[0],
+        expires: true,
+        treatment: Treatment::Content,
+        ..COMPATIBLE
+    },
+];
+
 /// Everything that the settings say.
-#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) base: Base,
     pub(crate) dialect: Dialect,
+    facts: &'static Facts,
     /// Largest file of one request.
     pub(crate) single_max_bytes: u64,
     pub(crate) part_bytes: u64,
@@ -34,42 +149,40 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
-        let names = ["openai", "compatible", "mistral", "openrouter"];
-        let dialect = match settings.choice("dialect", &names)? {
-            "compatible" => Dialect::Compatible,
-            "mistral" => Dialect::Mistral,
-            "openrouter" => Dialect::OpenRouter,
-            _ => Dialect::OpenAi,
-        };
-        let default = match dialect {
-            Dialect::OpenAi => "https://api.openai.com/v1",
-            Dialect::Mistral => "https://api.mistral.ai/v1",
-            Dialect::OpenRouter => "https://openrouter.ai/api/v1",
-            Dialect::Compatible => &settings.required("base_url")?,
+        static ALL: [Facts; 8] = DIALECTS;
+        let names: Vec<&str> = ALL.iter().map(|facts| facts.name).collect();
+        let name = settings.choice("dialect", &names)?;
+        let facts = ALL.iter().find(|facts| facts.name == name).unwrap_or(&ALL[0]);
+        let base = match facts.base {
+            Some(base) => settings.base("base_url", base)?,
+            None => settings.base("base_url", &settings.required("base_url")?)?,
         };
         let bytes = |name: &str, default: u64| match settings.number(name)? {
             Some(0) => Err(wrong(name, "must be at least 1")),
             bytes => Ok(bytes.unwrap_or(default)),
         };
-        let has_uploads = settings.flag("uploads_api")?;
+        let single = match facts.dialect {
+            Dialect::Azure => facts::AZURE_SINGLE_MAX_BYTES,
+            _ => facts::SINGLE_MAX_BYTES,
+        };
         Ok(Self {
-            base: settings.base("base_url", default)?,
-            dialect,
-            single_max_bytes: bytes("single_max_bytes", facts::SINGLE_MAX_BYTES)?,
+            base,
+            dialect: facts.dialect,
+            facts,
+            single_max_bytes: bytes("single_max_bytes", single)?,
             part_bytes: bytes("part_bytes", facts::PART_BYTES)?,
-            has_uploads: has_uploads.unwrap_or(dialect == Dialect::OpenAi),
+            has_uploads: settings.flag("uploads_api")?.unwrap_or(facts.uploads),
         })
     }
 
+    /// Whether an upload may ask for an expiry. Servers refuse fields that they do not know.
+    pub(crate) fn takes_expiry(&self) -> bool {
+        self.facts.expires
+    }
+
     pub(crate) fn profile(&self, settings: &Settings) -> Result<Profile, Failure> {
-        let base = &self.base;
-        let (name, table, unknown): (_, &[PurposeFacts], _) = match self.dialect {
-            Dialect::OpenAi => ("OpenAI", &facts::OPENAI, &facts::COMPATIBLE_COMMON),
-            Dialect::Compatible => ("OpenAI-compatible", &facts::COMPATIBLE, &facts::COMPATIBLE_COMMON),
-            Dialect::Mistral => ("Mistral", &facts::MISTRAL, &facts::COMPATIBLE_COMMON),
-            Dialect::OpenRouter => ("OpenRouter", &facts::OPENROUTER, &facts::OPENROUTER[0]),
-        };
-        let mut purposes = purposes(table, unknown, settings)?;
+        let (base, facts) = (&self.base, self.facts);
+        let mut purposes = purposes(facts.table, &facts.unknown, settings)?;
         if !self.has_uploads {
             // One request is all there is, unless the operator knows better.
             let stated = settings.text("max_bytes").is_some();
@@ -93,18 +206,17 @@ impl Server {
             egress.push(need(base, "/uploads", "POST", &[Operation::Upload]));
         }
         Ok(Profile {
-            title: format!("{name} ({})", base.host()),
+            title: format!("{} ({})", facts.title, base.host()),
             purposes,
             verify: VerifyMethod::Mark,
-            delete: match self.dialect {
-                Dialect::Mistral => DeleteSemantics::Shared,
-                _ => DeleteSemantics::Hard,
-            },
-            treatment: Treatment::Extension,
+            delete: facts.delete,
+            treatment: facts.treatment,
             can_stat: true,
             can_list: true,
             takes_empty: false,
             max_concurrency: max_concurrency(settings)?,
+            wants_digest: false,
+            poll_interval_ms: None,
             egress,
         })
     }
@@ -153,6 +265,47 @@ mod tests {
                 .iter()
                 .all(|facts| facts.content == ContentKind::Never)
         );
+    }
+
+    #[test]
+    fn the_cheap_ones_are_rows_of_a_table() {
+        let xai = with(&[("dialect", "xai")]).unwrap();
+        assert_eq!(
+            (xai.title.as_str(), xai.treatment),
+            ("xAI (api.x.ai)", Treatment::Content)
+        );
+        assert_eq!(max_bytes(&xai, "user_data"), Some(50_000_000));
+        let qwen = with(&[("dialect", "qwen")]).unwrap();
+        let limits = ["file-extract", "batch", "fine-tune"].map(|name| max_bytes(&qwen, name).unwrap());
+        assert_eq!(limits, [150_000_000, 500_000_000, 300_000_000]);
+        assert!(
+            qwen.egress
+                .iter()
+                .all(|need| need.path_prefix == "/compatible-mode/v1/files")
+        );
+        let deepseek = with(&[("dialect", "deepseek")]).unwrap();
+        let images = deepseek.purposes.first().unwrap();
+        assert_eq!(
+            (images.purpose.as_str(), images.max_bytes),
+            ("user_data", Some(67_108_864))
+        );
+        assert_eq!(
+            (images.media_types.as_slice(), deepseek.purposes.len()),
+            (&["image/*".to_owned()][..], 1)
+        );
+        assert!(
+            with(&[("dialect", "azure")])
+                .unwrap_err()
+                .message
+                .contains("`base_url`")
+        );
+        let azure = [
+            ("dialect", "azure"),
+            ("base_url", "https://r.openai.azure.com/openai/v1"),
+        ];
+        let azure = with(&azure).unwrap();
+        assert_eq!(max_bytes(&azure, "user_data"), Some(512_000_000));
+        assert!(azure.egress.iter().any(|need| need.path_prefix == "/openai/v1/uploads"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! OpenAI and the servers that speak its Files API.
 //!
-//! Settings: `dialect` (`openai`, `compatible`, `mistral`, `openrouter`), `base_url` (the vendor's by default; a
-//! compatible server has none), `purposes`, `max_bytes`, `max_count`, `max_concurrency`, `uploads_api` (whether files
+//! Settings: `dialect` (`openai`, `compatible`, `mistral`, `openrouter`, `azure`, `xai`, `qwen`, `deepseek`), `base_url`
+//! (the vendor's by default; a compatible server and a resource of Azure have none), `purposes`, `max_bytes`, `max_count`, `max_concurrency`, `uploads_api` (whether files
 //! beyond one request go through `/uploads`; OpenAI only by default), `single_max_bytes` and `part_bytes` (512 MB and
 //! 64 MB).
 
@@ -10,6 +10,7 @@ mod errors;
 mod facts;
 mod mistral;
 mod uploads;
+mod xai;
 
 use loadlock_sdk::content::pipe_answer;
 use loadlock_sdk::openai_shape::Api;
@@ -41,6 +42,7 @@ impl Provider for OpenAi {
     fn list(query: ListQuery) -> Result<RemotePage, Failure> {
         match connect()? {
             (server, api) if server.dialect == Dialect::Mistral => mistral::list(&api, &query),
+            (server, api) if server.dialect == Dialect::Xai => xai::list(&api, &query),
             (_, api) => api.page(query.purpose.as_deref(), query.cursor.as_deref(), query.limit),
         }
     }
@@ -81,10 +83,10 @@ fn connect() -> Result<(Server, Api), Failure> {
     Ok((server, api))
 }
 
-/// The fields that ask for an expiry. Only OpenAI documents them; other servers refuse fields that they do not know.
+/// The fields that ask for an expiry. They come before the file, as some servers want it.
 fn expiry(server: &Server, options: &UploadOptions) -> Vec<(&'static str, String)> {
     match options.expires_in_s {
-        Some(seconds) if server.dialect == Dialect::OpenAi => vec![
+        Some(seconds) if server.takes_expiry() => vec![
             ("expires_after[anchor]", "created_at".to_owned()),
             ("expires_after[seconds]", seconds.to_string()),
         ],

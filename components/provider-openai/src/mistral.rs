@@ -12,7 +12,12 @@ pub(crate) fn list(api: &Api, query: &ListQuery) -> Result<RemotePage, Failure> 
         None => (query.limit.clamp(1, PAGE), 0),
         Some(cursor) => parse(cursor)?,
     };
-    let listed = api.list(&[("page", &number.to_string()), ("page_size", &size.to_string())])?;
+    let (page, page_size) = (number.to_string(), size.to_string());
+    let mut asked = vec![("page", page.as_str()), ("page_size", page_size.as_str())];
+    // Its pages are counted with a total only where that is asked for.
+    asked.push(("include_total", "true"));
+    asked.extend(query.purpose.as_deref().map(|purpose| ("purpose", purpose)));
+    let listed = api.list(&asked)?;
     let next = next(&listed, size, number);
     let files = listed.page(None)?.files.into_iter();
     let wanted = |file: &RemoteFile| query.purpose.is_none() || file.purpose == query.purpose;

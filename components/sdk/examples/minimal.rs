@@ -34,14 +34,9 @@ struct Objects {
 impl Object {
     fn remote_file(self) -> RemoteFile {
         RemoteFile {
-            id: self.key,
-            bytes: self.length,
             name: self.label,
             purpose: Some("store".to_owned()),
-            sha256: None,
-            created_at: None,
-            expires_at: None,
-            status: RemoteStatus::Ready,
+            ..RemoteFile::new(self.key, self.length)
         }
     }
 }
@@ -69,6 +64,8 @@ impl Provider for Minimal {
             can_list: true,
             takes_empty: true,
             max_concurrency: Some(8),
+            wants_digest: false,
+            poll_interval_ms: None,
             egress: vec![
                 need(&base, "/objects", "POST", &[Operation::Upload]),
                 need(&base, "/objects", "GET", &reads),

@@ -93,6 +93,23 @@ impl FileRange<'_> {
         self.bytes
     }
 
+    /// Reads the bytes in pieces of at most 256 KiB, for a digest of them. They are then in this component's memory, a
+    /// piece at a time.
+    ///
+    /// # Errors
+    /// `internal` if the host refuses, or the file ends early.
+    pub fn read(&self, mut take: impl FnMut(&[u8])) -> Result<(), Failure> {
+        let stream = self.stream()?;
+        let mut left = self.bytes;
+        while left > 0 {
+            let ended = |_| Failure::internal("the admitted file ended early").with_code("file-changed");
+            let piece = stream.blocking_read(left.min(256 << 10)).map_err(ended)?;
+            take(&piece);
+            left = left.saturating_sub(piece.len() as u64);
+        }
+        Ok(())
+    }
+
     pub(crate) fn stream(&self) -> Result<InputStream, Failure> {
         self.reader.stream(self.offset)
     }

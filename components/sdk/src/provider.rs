@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::types::{
-    AdmittedFile, ContentInfo, Deletion, Failure, FailureKind, ListQuery, Profile, RemoteFile, RemotePage, RemoteRef,
-    UploadOptions,
+    AdmittedFile, ContentInfo, Deletion, Failure, FailureKind, ListQuery, LostUpload, Profile, RemoteFile, RemotePage,
+    RemoteRef, UploadOptions,
 };
 
 /// One upstream file API.
@@ -27,6 +27,15 @@ pub trait Provider {
     /// # Errors
     /// A classified [`Failure`]; `outcome_unknown` if the request was sent whole and no answer could be read.
     fn upload(file: AdmittedFile, options: UploadOptions) -> Result<RemoteFile, Failure>;
+
+    /// Finds an upload by the id that was chosen for it, where the profile says `verify: chosen-id`.
+    ///
+    /// # Errors
+    /// `not-found` only if the vendor has none for certain; `unsupported` by default.
+    fn locate(upload: LostUpload) -> Result<RemoteFile, Failure> {
+        let _ = upload;
+        Err(unsupported("locate"))
+    }
 
     /// Looks one remote file up.
     ///
@@ -95,6 +104,9 @@ impl<P: Provider> crate::bindings::exports::loadlock::upload::provider::Guest fo
     fn upload(file: AdmittedFile, options: UploadOptions) -> Result<RemoteFile, Failure> {
         P::upload(file, options)
     }
+    fn locate(upload: LostUpload) -> Result<RemoteFile, Failure> {
+        P::locate(upload)
+    }
     fn stat(remote: RemoteRef) -> Result<RemoteFile, Failure> {
         P::stat(remote)
     }
@@ -110,6 +122,30 @@ impl<P: Provider> crate::bindings::exports::loadlock::upload::provider::Guest fo
     fn probe() -> Result<String, Failure> {
         P::probe()
     }
+}
+
+/// States the version of what a component keeps in its own directory (`/state`), one word of printable ASCII. A
+/// component that takes another one's place while uploads run gives way to it by itself only if both state the same
+/// version, or if nothing is kept: change it whenever an older component could not read what a newer one writes.
+///
+/// ```
+/// loadlock_sdk::state_version!("1");
+/// ```
+#[macro_export]
+macro_rules! state_version {
+    ($version:literal) => {
+        #[cfg(target_family = "wasm")]
+        #[used]
+        #[unsafe(link_section = "loadlock:state-version")]
+        static STATE_VERSION: [u8; $version.len()] = {
+            let (mut bytes, text, mut at) = ([0; $version.len()], $version.as_bytes(), 0);
+            while at < bytes.len() {
+                bytes[at] = text[at];
+                at += 1;
+            }
+            bytes
+        };
+    };
 }
 
 /// Exports a type that implements [`Provider`] as this component's provider. Once per component.

@@ -35,6 +35,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use bindings::exports::loadlock::upload::copies;
 use bindings::exports::loadlock::upload::tracker::{
     DedupKey, Failure, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesPage,
     RemotesQuery, Totals, UsageRow,
@@ -149,6 +150,12 @@ impl Guest for Component {
 
     fn usage() -> Result<Vec<UsageRow>, Failure> {
         with(Ledger::usage)
+    }
+}
+
+impl copies::Guest for Component {
+    fn copies_of(tenant: String, ids: Vec<String>) -> Result<Vec<String>, Failure> {
+        with(|ledger| ledger.copies_of(&tenant, &ids))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::bindings::exports::loadlock::upload::tracker::{
 };
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::rows::{FileRow, RemoteEntry, State, decode, encode, is_expired};
+use crate::rows::{FileRow, RemoteEntry, State, Stored, decode, encode, is_expired};
 use crate::schema::{self, after};
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
@@ -25,6 +25,8 @@ enum Cursor {
     /// Account, remote id.
     Remote(String, String),
 }
+
+impl Stored for Cursor {}
 
 impl Cursor {
     fn write(&self) -> Result<String, LedgerError> {

@@ -68,6 +68,23 @@ impl Ledger {
         Ok((!is_expired(row.expires_at_ms, now_ms)).then(|| row.into_record(tenant, created, id)))
     }
 
+    /// Ids of the tenant's files that continue one of these ids after a `~`.
+    pub(crate) fn copies_of(&self, tenant: &str, files: &[String]) -> Result<Vec<String>, LedgerError> {
+        let ids = self.read()?.open_table(schema::IDS)?;
+        let mut found = Vec::new();
+        for file in files {
+            // The character that follows `~` ends the range.
+            let (first, end) = (format!("{file}~"), format!("{file}\u{7f}"));
+            for entry in ids.range(first.as_str()..end.as_str())? {
+                let (id, place) = entry?;
+                if place.value().0 == tenant {
+                    found.push(id.value().to_owned());
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The remote file of that account and id, in whatever state.
     pub(crate) fn remote(&self, account: &str, remote_id: &str) -> Result<Option<RemoteRow>, LedgerError> {
         let remotes = self.read()?.open_table(schema::REMOTES)?;

@@ -1,12 +1,68 @@
 //! The stored form of files and remote files: one byte of format, then postcard.
 
-use crate::bindings::exports::loadlock::upload::tracker::{DedupKey, FileRecord, RemoteRow, RemoteState};
+use crate::bindings::exports::loadlock::upload::tracker::{
+    DedupKey, FileRecord, RemoteAddress, RemoteRow, RemoteState,
+};
 use crate::error::LedgerError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The format that is written. A later format gets the next number, and reading keeps this one.
-const FORMAT: u8 = 1;
+/// A row, postcard. A later format gets the next number, and reading keeps those before.
+const PLAIN: u8 = 1;
+
+/// A row and the address of its remote file. Written only where there is one, so that ledgers without any can be read
+/// by every version.
+const ADDRESSED: u8 = 2;
+
+/// What else names a remote file in the vendor's own calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Address {
+    uri: Option<String>,
+    media_type: Option<String>,
+}
+
+impl Address {
+    fn new(address: &RemoteAddress) -> Self {
+        Self {
+            uri: address.uri.clone(),
+            media_type: address.media_type.clone(),
+        }
+    }
+
+    fn into_contract(self) -> RemoteAddress {
+        RemoteAddress {
+            uri: self.uri,
+            media_type: self.media_type,
+        }
+    }
+}
+
+/// What is stored as bytes.
+pub(crate) trait Stored: Serialize + DeserializeOwned {
+    /// The address beside the row.
+    fn address(&self) -> Option<&Address> {
+        None
+    }
+
+    /// Puts the address back that was beside the row.
+    fn set_address(&mut self, _address: Address) {}
+}
+
+macro_rules! stored_with_address {
+    ($($row:ty),*) => {
+        $(impl Stored for $row {
+            fn address(&self) -> Option<&Address> {
+                Some(&self.address).filter(|address| **address != Address::default())
+            }
+
+            fn set_address(&mut self, address: Address) {
+                self.address = address;
+            }
+        })*
+    };
+}
+
+stored_with_address!(FileRow, RemoteEntry);
 
 /// A file, without what its key says (tenant, id, created).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +79,8 @@ pub(crate) struct FileRow {
     pub(crate) deduplicated: bool,
     pub(crate) attempts: u32,
     pub(crate) expires_at_ms: Option<u64>,
+    #[serde(skip)]
+    pub(crate) address: Address,
 }
 
 impl FileRow {
@@ -40,6 +98,7 @@ impl FileRow {
             deduplicated: file.deduplicated,
             attempts: file.attempts,
             expires_at_ms: file.expires_at_ms,
+            address: Address::new(&file.address),
         }
     }
 
@@ -58,6 +117,7 @@ impl FileRow {
             media_type: self.media_type,
             provider: self.provider,
             remote_id: self.remote_id,
+            address: self.address.into_contract(),
             deduplicated: self.deduplicated,
             attempts: self.attempts,
             created_at_ms,
@@ -120,6 +180,8 @@ pub(crate) struct RemoteEntry {
     pub(crate) created_at_ms: u64,
     pub(crate) verified_at_ms: u64,
     pub(crate) expires_at_ms: Option<u64>,
+    #[serde(skip)]
+    pub(crate) address: Address,
 }
 
 impl RemoteEntry {
@@ -138,6 +200,7 @@ impl RemoteEntry {
             created_at_ms: file.created_at_ms,
             verified_at_ms: file.created_at_ms,
             expires_at_ms: file.expires_at_ms,
+            address: Address::new(&file.address),
         }
     }
 
@@ -151,6 +214,7 @@ impl RemoteEntry {
             account: account.to_owned(),
             provider: self.provider,
             remote_id: remote_id.to_owned(),
+            address: self.address.into_contract(),
             key: DedupKey {
                 tenant: self.tenant,
                 account: account.to_owned(),
@@ -180,19 +244,32 @@ pub(crate) fn later(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 }
 
 /// The bytes of a row.
-pub(crate) fn encode<R: Serialize>(row: &R) -> Result<Vec<u8>, LedgerError> {
-    postcard::to_extend(row, vec![FORMAT]).map_err(|error| LedgerError::Damaged(error.to_string()))
+pub(crate) fn encode<R: Stored>(row: &R) -> Result<Vec<u8>, LedgerError> {
+    let bytes = match row.address() {
+        None => postcard::to_extend(row, vec![PLAIN]),
+        Some(address) => postcard::to_extend(&(row, address), vec![ADDRESSED]),
+    };
+    bytes.map_err(|error| LedgerError::Damaged(error.to_string()))
 }
 
 /// The row in the bytes.
-pub(crate) fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, LedgerError> {
+pub(crate) fn decode<R: Stored>(bytes: &[u8]) -> Result<R, LedgerError> {
     match bytes.split_first() {
-        Some((&FORMAT, row)) => match postcard::take_from_bytes(row) {
-            Ok((row, [])) => Ok(row),
-            Ok(_) => Err(LedgerError::Damaged("a row is too long".to_owned())),
-            Err(error) => Err(LedgerError::Damaged(format!("a row cannot be read: {error}"))),
-        },
+        Some((&PLAIN, row)) => whole(row),
+        Some((&ADDRESSED, row)) => {
+            let (mut row, address): (R, Address) = whole(row)?;
+            row.set_address(address);
+            Ok(row)
+        }
         Some((format, _)) => Err(LedgerError::Damaged(format!("a row has the unknown format {format}"))),
         None => Err(LedgerError::Damaged("a row is empty".to_owned())),
+    }
+}
+
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LedgerError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) => Err(LedgerError::Damaged("a row is too long".to_owned())),
+        Err(error) => Err(LedgerError::Damaged(format!("a row cannot be read: {error}"))),
     }
 }

@@ -31,6 +31,7 @@ mod wire;
 use batches::Batches;
 use bindings::exports::loadlock::upload::batches as many;
 use bindings::exports::loadlock::upload::coordination as together;
+use bindings::exports::loadlock::upload::copies;
 use bindings::exports::loadlock::upload::tracker::{
     DedupKey, FileRecord, Guest, ListQuery, Page, Recorded, Release, RemoteRow, RemoteState, RemotesPage, RemotesQuery,
     Totals, UsageRow,
@@ -163,6 +164,12 @@ impl many::Guest for Component {
 
     fn remove_many(gateway: String, items: Vec<many::Removal>) -> Result<Vec<Result<many::Removed, Failure>>, Failure> {
         Batches::from_settings()?.remove_many(&gateway, items)
+    }
+}
+
+impl copies::Guest for Component {
+    fn copies_of(tenant: String, ids: Vec<String>) -> Result<Vec<String>, Failure> {
+        Ledger::from_settings()?.copies_of(&tenant, &ids)
     }
 }
 

@@ -40,6 +40,27 @@ impl From<Key> for contract::DedupKey {
     }
 }
 
+/// What else names a remote file; few have anything.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Address {
+    uri: Option<String>,
+    media_type: Option<String>,
+}
+
+impl From<contract::RemoteAddress> for Address {
+    fn from(address: contract::RemoteAddress) -> Self {
+        Self {
+            uri: address.uri,
+            media_type: address.media_type,
+        }
+    }
+}
+
+fn address(address: Option<Address>) -> contract::RemoteAddress {
+    let Address { uri, media_type } = address.unwrap_or_default();
+    contract::RemoteAddress { uri, media_type }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct File {
     id: String,
@@ -49,6 +70,8 @@ pub(crate) struct File {
     media_type: String,
     provider: String,
     remote_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<Address>,
     deduplicated: bool,
     attempts: u32,
     created_at_ms: u64,
@@ -68,6 +91,7 @@ impl File {
             media_type: file.media_type,
             provider: file.provider,
             remote_id: file.remote_id,
+            address: Some(Address::from(file.address)).filter(|address| *address != Address::default()),
             deduplicated: file.deduplicated,
             attempts: file.attempts,
             created_at_ms: file.created_at_ms,
@@ -90,6 +114,7 @@ impl File {
             media_type: self.media_type,
             provider: self.provider,
             remote_id: self.remote_id,
+            address: address(self.address),
             deduplicated: self.deduplicated,
             attempts: self.attempts,
             created_at_ms: self.created_at_ms,
@@ -136,6 +161,8 @@ pub(crate) struct Remote {
     account: String,
     provider: String,
     remote_id: String,
+    #[serde(default)]
+    address: Option<Address>,
     key: Key,
     bytes: u64,
     media_type: String,
@@ -152,6 +179,7 @@ impl Remote {
             account: self.account,
             provider: self.provider,
             remote_id: self.remote_id,
+            address: address(self.address),
             key: self.key.into(),
             bytes: self.bytes,
             media_type: self.media_type,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// The components that are part of the program: role, name, package.
-const BUILTINS: [(&str, &str, &str); 8] = include!("../../../host/config/builtins.in");
+const BUILTINS: &[(&str, &str, &str)] = &include!("../../../host/config/builtins.in");
 /// What components are compiled for.
 const GUEST: &str = "wasm32-wasip2";
 

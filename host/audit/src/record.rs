@@ -23,12 +23,16 @@ pub enum Event {
     Delete,
     /// A file's content was read.
     Content,
+    /// A request of a client went on to a vendor.
+    Forward,
     /// A token was issued.
     Token,
     /// An upload grant was made, used or revoked.
     Grant,
     /// A configuration was put in force.
     Configuration,
+    /// A component took another one's place, or was refused it.
+    Component,
     /// The log itself: a torn last line was cut off, or records are missing.
     Log,
 }
@@ -43,9 +47,11 @@ impl Event {
             Self::Upload => "upload",
             Self::Delete => "delete",
             Self::Content => "content",
+            Self::Forward => "forward",
             Self::Token => "token",
             Self::Grant => "grant",
             Self::Configuration => "configuration",
+            Self::Component => "component",
             Self::Log => "log",
         }
     }
@@ -130,6 +136,9 @@ pub struct What {
     /// SHA-256, lower-case hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// SHA-256 of the component that did it, lower-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
     /// A word or two more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -184,6 +193,7 @@ impl Entry {
             &mut what.provider,
             &mut what.remote_id,
             &mut what.sha256,
+            &mut what.component,
             &mut what.detail,
             &mut self.request_id,
         ]

@@ -5,13 +5,14 @@ use std::time::Duration;
 use loadlock_policy::credential::Template;
 use loadlock_policy::model::{Role, SignatureAlgorithm};
 
-use crate::component::{ComponentRef, component, parse_sha256};
-use crate::credential::secret;
+use crate::component::{ComponentRef, component};
+use crate::credential::{needed, secret};
 use crate::error::{Code, Defect, quoted};
+use crate::issuer::{self, IssuerKeySet};
 use crate::origin::Provenance;
 use crate::read::{ConfigReader, ListItem, RecordReader};
 use crate::suggest;
-use crate::values::UnixTime;
+use crate::values::{UnixTime, parse_sha256};
 
 /// `[auth]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct AuthSection {
     pub leeway: Duration,
     /// Keys besides Loadlock's own.
     pub keys: Vec<AuthKey>,
+    /// Issuers whose keys are fetched.
+    pub key_sets: Vec<IssuerKeySet>,
     /// Credentials from before tokens.
     pub legacy: Vec<Legacy>,
     /// When those end. `None`: they are refused.
@@ -76,7 +79,7 @@ pub(crate) fn auth(reader: &mut ConfigReader<'_>) -> Option<AuthSection> {
     let audiences: Vec<ListItem> = reader.get("auth.audiences");
     reader.unique(&audiences, "auth.audiences");
     let leeway = leeway(reader);
-    let keys = keys(reader);
+    let (keys, key_sets) = keys(reader);
     let legacy = legacy(reader);
     let legacy_until = reader.optional::<UnixTime>("auth.legacy_until").map(|(until, _)| until);
     if !legacy.is_empty()
@@ -94,13 +97,14 @@ pub(crate) fn auth(reader: &mut ConfigReader<'_>) -> Option<AuthSection> {
         audiences: texts(audiences),
         leeway,
         keys,
+        key_sets,
         legacy,
         legacy_until,
         revoked: texts(revoked),
     })
 }
 
-fn texts(items: Vec<ListItem>) -> Vec<String> {
+pub(crate) fn texts(items: Vec<ListItem>) -> Vec<String> {
     items.into_iter().map(|item| item.text).collect()
 }
 
@@ -115,13 +119,18 @@ fn leeway(reader: &mut ConfigReader<'_>) -> Duration {
     leeway
 }
 
-fn keys(reader: &mut ConfigReader<'_>) -> Vec<AuthKey> {
+fn keys(reader: &mut ConfigReader<'_>) -> (Vec<AuthKey>, Vec<IssuerKeySet>) {
     let mut keys: Vec<AuthKey> = Vec::new();
+    let mut key_sets: Vec<IssuerKeySet> = Vec::new();
     let records = reader.records("auth.keys").unwrap_or_default();
     if records.is_empty() {
         reader.explain_default("auth.keys");
     }
     for record in &records {
+        if record.has("jwks") {
+            key_sets.extend(issuer::key_set(reader, record, &key_sets));
+            continue;
+        }
         let Some(key) = key(reader, record) else {
             continue;
         };
@@ -135,15 +144,16 @@ fn keys(reader: &mut ConfigReader<'_>) -> Vec<AuthKey> {
         reader.explain(&record.key, shown, &record.origin);
         keys.push(key);
     }
-    keys
+    (keys, key_sets)
 }
 
 fn key<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<AuthKey> {
-    let kid = record.text(reader, "kid");
-    let value = secret(reader, record);
-    let issuers = record.texts(reader, "issuers");
-    let tenants = record.texts(reader, "tenants");
-    let written = record.text(reader, "alg")?;
+    const HINT: &str = "Name a key with `kid`, `alg` and `value`, or with `jwks` where an issuer publishes its keys.";
+    issuer::not_without(reader, record);
+    let kid = needed(reader, record, "kid", HINT);
+    let value = needed(reader, record, "value", HINT).and_then(|_| secret(reader, record));
+    let speaks_for = speaks_for(reader, record);
+    let written = needed(reader, record, "alg", HINT)?;
     let Some(algorithm) = SignatureAlgorithm::parse(&written.text) else {
         let names = SignatureAlgorithm::ALL.map(SignatureAlgorithm::as_str);
         let what = format!("cannot be {}", quoted(&written.text));
@@ -165,6 +175,25 @@ fn key<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<A
             Defect::new(Code::BadValue, what, hint),
         );
     }
+    let (issuers, tenants) = speaks_for?;
+    Some(AuthKey {
+        kid: kid?.text,
+        algorithm,
+        value,
+        issuers,
+        tenants,
+        origin: record.origin.clone(),
+        key: record.key.clone(),
+    })
+}
+
+/// Issuers and tenants of a record.
+pub(crate) fn speaks_for<'a>(
+    reader: &mut ConfigReader<'a>,
+    record: &RecordReader<'a>,
+) -> Option<(Vec<String>, Vec<String>)> {
+    let issuers = record.texts(reader, "issuers");
+    let tenants = record.texts(reader, "tenants");
     let (issuers, tenants) = (issuers?, tenants?);
     for (name, items) in [("issuers", &issuers), ("tenants", &tenants)] {
         if items.is_empty() {
@@ -174,15 +203,7 @@ fn key<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<A
             reader.fail(record.key_of(name), &origin, defect);
         }
     }
-    Some(AuthKey {
-        kid: kid?.text,
-        algorithm,
-        value,
-        issuers: texts(issuers),
-        tenants: texts(tenants),
-        origin: record.origin.clone(),
-        key: record.key.clone(),
-    })
+    Some((texts(issuers), texts(tenants)))
 }
 
 fn legacy(reader: &mut ConfigReader<'_>) -> Vec<Legacy> {

@@ -7,11 +7,13 @@ use loadlock_policy::model::Role;
 use toml::de::DeValue;
 
 use crate::error::{Code, Defect, quoted};
+use crate::lock::LockedComponent;
 use crate::origin::Provenance;
 use crate::read::source::{FoundValue, Raw};
 use crate::read::{ConfigReader, RecordReader, wrong_type};
 use crate::settings::{COMPONENT, builtins};
 use crate::suggest;
+use crate::values::parse_sha256;
 
 /// Where a component's bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +22,8 @@ pub enum ComponentSource {
     Builtin(String),
     /// A file, canonical path.
     File(PathBuf),
+    /// From a registry, by the name that it has in the lock.
+    Locked(String),
 }
 
 impl fmt::Display for ComponentSource {
@@ -27,6 +31,7 @@ impl fmt::Display for ComponentSource {
         match self {
             Self::Builtin(name) => write!(f, "builtin:{name}"),
             Self::File(path) => path.display().fmt(f),
+            Self::Locked(name) => write!(f, "locked:{name}"),
         }
     }
 }
@@ -37,10 +42,23 @@ impl fmt::Display for ComponentSource {
 pub struct ComponentRef {
     /// Where it is.
     pub source: ComponentSource,
-    /// SHA-256 that its bytes must have.
+    /// SHA-256 that its bytes must have. For a locked one what the lock says; `None` if it is not in the lock.
     pub sha256: Option<[u8; 32]>,
     /// Who chose it.
     pub origin: Provenance,
+}
+
+impl ComponentRef {
+    /// One that no configuration names.
+    pub fn new(source: ComponentSource, sha256: Option<[u8; 32]>) -> Self {
+        let origin = Provenance::Default;
+        Self { source, sha256, origin }
+    }
+
+    /// The same, wherever it is written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.source, self.sha256) == (&other.source, other.sha256)
+    }
 }
 
 impl fmt::Display for ComponentRef {
@@ -52,18 +70,6 @@ impl fmt::Display for ComponentRef {
             Ok(())
         }
     }
-}
-
-/// Lower-case or upper-case hexadecimal of 32 bytes.
-pub(crate) fn parse_sha256(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (index, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 /// Reads `<section>.component`; `default` is the built-in of that name, where there is one.
@@ -114,26 +120,64 @@ pub(crate) fn component(
             return None;
         }
     };
-    let source = match written.strip_prefix("builtin:") {
-        Some(name) if builtins(role).any(|known| known == name) => ComponentSource::Builtin(name.to_owned()),
+    let source = match source(reader, &place, &written, role, &origin)? {
+        ComponentSource::Locked(name) => {
+            let locked = reader.lock.component(&name).map(|component| component.sha256);
+            if locked.is_some() && sha256.is_some() && locked != sha256 {
+                let what = "pins another digest than the lock has";
+                let hint = "Leave `sha256` out: the lock pins what it names.";
+                reader.fail(
+                    format!("{place}.sha256"),
+                    &origin,
+                    Defect::new(Code::Conflict, what, hint),
+                );
+            }
+            sha256 = locked;
+            ComponentSource::Locked(name)
+        }
+        other => other,
+    };
+    let component = ComponentRef { source, sha256, origin };
+    reader.explain(&place, component.to_string(), &component.origin);
+    Some(component)
+}
+
+/// What the written text names.
+fn source(
+    reader: &mut ConfigReader<'_>,
+    place: &str,
+    written: &str,
+    role: Role,
+    origin: &Provenance,
+) -> Option<ComponentSource> {
+    if let Some(name) = written.strip_prefix("locked:") {
+        // Whether the lock has it is for a start to say: the commands that put it there read this configuration too.
+        if LockedComponent::is_name(name) {
+            return Some(ComponentSource::Locked(name.to_owned()));
+        }
+        let what = format!("names no locked component: {}", quoted(name));
+        let hint = "Write `locked:NAME`; `loadlock component ls` shows the names.";
+        reader.fail(place, origin, Defect::new(Code::BadValue, what, hint));
+        return None;
+    }
+    match written.strip_prefix("builtin:") {
+        Some(name) if builtins(role).any(|known| known == name) => Some(ComponentSource::Builtin(name.to_owned())),
         Some(name) => {
             let what = format!("names no built-in component: {}", quoted(name));
             let hint = match suggest::nearest(name, builtins(role)) {
                 Some(near) => format!("Did you mean `builtin:{near}`?"),
                 None => format!("Known for this role: {}.", builtin_names(role)),
             };
-            reader.fail(place, &origin, Defect::new(Code::BadValue, what, hint));
-            return None;
+            reader.fail(place, origin, Defect::new(Code::BadValue, what, hint));
+            None
         }
         // Without its component one provider is out of service; without the tracker or the auth component nobody is.
-        None => ComponentSource::File(match role {
-            Role::Provider => reader.file_of_one(&place, &written, &origin)?,
-            _ => reader.existing_file(&place, &written, &origin)?,
-        }),
-    };
-    let component = ComponentRef { source, sha256, origin };
-    reader.explain(&place, component.to_string(), &component.origin);
-    Some(component)
+        None => match role {
+            Role::Provider => reader.file_of_one(place, written, origin),
+            _ => reader.existing_file(place, written, origin),
+        }
+        .map(ComponentSource::File),
+    }
 }
 
 fn builtin_names(role: Role) -> String {

@@ -1,6 +1,6 @@
 //! The whole configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use loadlock_policy::model::Role;
 use loadlock_policy::retry::RetryPolicy;
 
 use crate::auth::AuthSection;
-use crate::error::{Code, ConfigError, ConfigErrors, Defect};
+use crate::error::{Code, ConfigError, ConfigErrors, Defect, quoted};
 use crate::explain::Explained;
 use crate::grants::{self, Grant};
+use crate::lock::ComponentLock;
 use crate::origin::Provenance;
 use crate::paths::{MachineFacts, PathKind, Paths};
 use crate::provider::{self, ConfiguredProvider, Connection};
@@ -20,8 +21,11 @@ use crate::read::source::{Document, ValueSource};
 use crate::read::{ConfigReader, ListItem, schema};
 use crate::sections::{self, ProviderDefaults, SandboxLimits, UploadLimits, ValidatorSection};
 use crate::server::ServerSection;
+use crate::suggest;
 use crate::tenants::Tenant;
+use crate::trust::TrustRule;
 use crate::values::Size;
+use crate::webhooks::Webhook;
 
 /// A valid configuration. Only [`parse`] and [`crate::load`] make one.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,10 +33,14 @@ use crate::values::Size;
 pub struct Config {
     /// The file it was read from, canonical where that is possible.
     pub file: Option<PathBuf>,
+    /// Which components from registries are used, exactly.
+    pub lock: ComponentLock,
     /// `$LOADLOCK_HOME`, absolute; may not exist yet.
     pub home: PathBuf,
     /// Providers that `auto` may choose, best first.
     pub order: Vec<String>,
+    /// The provider that gets a copy of each upload first.
+    pub keep: Option<String>,
     /// Folders that files may come from.
     pub grants: Vec<Grant>,
     /// Limits of the gateway.
@@ -43,8 +51,12 @@ pub struct Config {
     pub validator: ValidatorSection,
     /// Rules for principals.
     pub auth: AuthSection,
+    /// Whose signatures do for components from registries.
+    pub trust: Vec<TrustRule>,
     /// What each tenant may use, in the order of the file.
     pub tenants: Vec<Tenant>,
+    /// Who is told of the ends of uploads, in the order of the file.
+    pub webhooks: Vec<Webhook>,
     /// The ledger's component and network.
     pub tracker: Connection,
     /// In the order of the file.
@@ -72,6 +84,8 @@ pub struct Config {
 pub struct Input<'a> {
     /// The file's path and text; `None` if there is no file.
     pub file: Option<(&'a Path, &'a str)>,
+    /// What the lock beside the file says.
+    pub lock: &'a ComponentLock,
     /// The environment. Only `LOADLOCK_*` is looked at.
     pub env: &'a BTreeMap<String, String>,
     /// Directories of this process.
@@ -84,7 +98,7 @@ pub struct Input<'a> {
 ///
 /// ```
 /// use std::collections::BTreeMap;
-/// use loadlock_config::{DiskPaths, MachineFacts, Input, parse};
+/// use loadlock_config::{ComponentLock, DiskPaths, MachineFacts, Input, parse};
 ///
 /// let facts = MachineFacts {
 ///     cwd: std::env::temp_dir(),
@@ -93,7 +107,8 @@ pub struct Input<'a> {
 /// };
 /// let text = "[retry]\natempts = 4\n";
 /// let file = Some((std::path::Path::new("loadlock.toml"), text));
-/// let input = Input { file, env: &BTreeMap::new(), facts: &facts, paths: &DiskPaths };
+/// let lock = &ComponentLock::default();
+/// let input = Input { file, lock, env: &BTreeMap::new(), facts: &facts, paths: &DiskPaths };
 /// let errors = parse(input).unwrap_err();
 /// assert_eq!(
 ///     errors.to_string(),
@@ -115,6 +130,7 @@ pub fn parse(input: Input<'_>) -> Result<Config, ConfigErrors> {
     let file = input.file.map(|(file, _)| input.facts.cwd.join(file));
     let mut reader = ConfigReader {
         source: &source,
+        lock: input.lock,
         facts: input.facts,
         paths: input.paths,
         base: file
@@ -155,6 +171,7 @@ fn assemble(reader: &mut ConfigReader<'_>) -> Option<Config> {
     let sandbox = SandboxLimits::read(reader);
     let defaults = ProviderDefaults {
         max_upload_size: limits.max_upload_size,
+        concurrency: limits.concurrency,
         retry,
         breaker,
         sandbox,
@@ -167,12 +184,15 @@ fn assemble(reader: &mut ConfigReader<'_>) -> Option<Config> {
         None => vec!["local".to_owned()],
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let order = order(reader, &names);
+    let keep = keep(reader, &names);
+    let order = order(reader, &names, keep.as_deref());
     let grants = grants::grants(reader, &home, &names, &mut notes);
     let server = ServerSection::read(reader);
     let validator = ValidatorSection::read(reader, &limits);
     let auth = crate::auth::auth(reader);
+    let trust = crate::trust::trust(reader);
     let tenants = crate::tenants::tenants(reader);
+    let webhooks = crate::webhooks::webhooks(reader);
     let tracker = provider::connection(
         reader,
         "tracker",
@@ -184,14 +204,18 @@ fn assemble(reader: &mut ConfigReader<'_>) -> Option<Config> {
     let size_threshold = size_threshold(reader, &order);
     Some(Config {
         file: None,
+        lock: reader.lock.clone(),
         home,
         order,
+        keep,
         grants,
         limits,
         server,
         validator: validator?,
         auth: auth?,
+        trust,
         tenants,
+        webhooks,
         tracker: tracker?,
         providers,
         retry,
@@ -205,11 +229,32 @@ fn assemble(reader: &mut ConfigReader<'_>) -> Option<Config> {
     })
 }
 
-fn order(reader: &mut ConfigReader<'_>, names: &[&str]) -> Vec<String> {
+/// The provider that keeps a copy of each upload. It is no choice of `auto`.
+fn keep(reader: &mut ConfigReader<'_>, names: &[&str]) -> Option<String> {
+    let (name, origin) = reader.optional::<String>("keep")?;
+    if !names.contains(&name.as_str()) {
+        let what = format!("names a provider that is not configured: {}", quoted(&name));
+        let hint = suggest::did_you_mean(&name, names);
+        reader.fail("keep", &origin, Defect::new(Code::BadValue, what, hint));
+    } else if names.len() == 1 {
+        let what = "names the only provider, so nothing is left to copy to";
+        let defect = Defect::new(Code::Conflict, what, "Configure another provider, or remove it.");
+        reader.fail("keep", &origin, defect);
+    }
+    Some(name)
+}
+
+fn order(reader: &mut ConfigReader<'_>, names: &[&str], keep: Option<&str>) -> Vec<String> {
     let Some((items, origin)) = reader.written::<Vec<ListItem>>("order") else {
+        let names: Vec<&str> = names.iter().copied().filter(|name| Some(*name) != keep).collect();
         reader.explain("order", format!("[{}]", names.join(", ")), &Provenance::Default);
-        return names.iter().map(|name| (*name).to_owned()).collect();
+        return names.into_iter().map(str::to_owned).collect();
     };
+    if let Some(item) = items.iter().find(|item| Some(item.text.as_str()) == keep) {
+        let what = format!("names `{}`, which `keep` gives a copy of each upload", item.text);
+        let defect = Defect::new(Code::Conflict, what, "Leave it out of `order`.");
+        reader.fail("order", &item.origin, defect);
+    }
     if items.is_empty() {
         let defect = Defect::new(Code::BadValue, "names no provider", "Name some, or remove it.");
         reader.fail("order", &origin, defect);
@@ -226,6 +271,11 @@ fn size_threshold(reader: &mut ConfigReader<'_>, order: &[String]) -> Option<(Si
         reader.fail("router.size_threshold", &origin, defect);
     }
     Some((size, origin))
+}
+
+/// Whether a running gateway stands on what this key says.
+fn is_held(key: &str) -> bool {
+    key == "home" || key == "limits.spool_size" || key.starts_with("server.") || key.starts_with("tracker.")
 }
 
 impl Config {
@@ -254,40 +304,68 @@ impl Config {
         self.providers.iter().find(|provider| provider.name == name)
     }
 
-    /// Whether only `[auth]`, `[[tenants]]` and `[[grants]]` differ: what a running gateway can take over. Where a
-    /// value stands, and that it is written although it is the default, makes no difference.
-    pub fn same_but_for_reload(&self, other: &Self) -> bool {
-        fn values(config: &Config) -> Vec<(&str, &str)> {
-            const RELOADED: [&str; 3] = ["auth", "tenants", "grants"];
-            let section = |one: &&Explained| {
-                let section = one.key.split(['.', '[']).next().unwrap_or_default();
-                // What plays a role is loaded at the start.
-                !RELOADED.contains(&section) || one.key == "auth.component"
-            };
-            let values = config.explained.iter().filter(section);
+    /// Where components from registries are kept, each as `<sha256>.wasm`.
+    pub fn component_store(&self) -> PathBuf {
+        self.home.join("components/sha256")
+    }
+
+    /// The keys that `latest` sets otherwise and a running gateway cannot take over: where it keeps its state, where it
+    /// listens, its ledger, the ceiling of the spool. Everything else of `latest` a reload puts in force. Where a value
+    /// stands, and that it is written although it is the default, makes no difference.
+    pub fn waits_for_restart(&self, latest: &Self) -> Vec<String> {
+        fn values(config: &Config) -> BTreeMap<&str, &str> {
+            let values = config.explained.iter().filter(|one| is_held(&one.key));
             values.map(|one| (one.key.as_str(), one.value.as_str())).collect()
         }
-        fn pins(config: &Config) -> Vec<Option<[u8; 32]>> {
-            let roles = [&config.auth.component, &config.validator.component];
-            let connections = config.connections().map(|one| &one.component);
-            let components = roles.into_iter().chain(connections);
-            components.map(|component| component.sha256).collect()
+        let (old, new) = (values(self), values(latest));
+        let keys: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+        let differs = |key: &&str| old.get(key) != new.get(key);
+        let mut keys: BTreeSet<String> = keys.into_iter().filter(differs).map(str::to_owned).collect();
+        // Neither the files of `server.tls` nor the digests of pins are among the values that are shown.
+        if self.server != latest.server && !keys.iter().any(|key| key.starts_with("server.")) {
+            keys.insert("server.tls".to_owned());
         }
-        // The files of `server.tls` and the digests of pins are not among the values that are shown.
-        self.file == other.file
-            && self.server == other.server
-            && pins(self) == pins(other)
-            && values(self) == values(other)
+        if self.tracker.component.sha256 != latest.tracker.component.sha256 {
+            keys.insert("tracker.component".to_owned());
+        }
+        keys.into_iter().collect()
+    }
+
+    /// `latest`, but for what waits for a restart: that stays as it is here.
+    #[must_use]
+    pub fn reloaded(&self, latest: &Self) -> Self {
+        let held = self.explained.iter().filter(|one| is_held(&one.key));
+        let taken = latest.explained.iter().filter(|one| !is_held(&one.key));
+        Self {
+            explained: held.chain(taken).cloned().collect(),
+            home: self.home.clone(),
+            server: self.server.clone(),
+            tracker: self.tracker.clone(),
+            limits: UploadLimits {
+                spool_size: self.limits.spool_size,
+                ..latest.limits
+            },
+            ..latest.clone()
+        }
     }
 
     /// Paths that may never be admitted or shown to a component, besides everything below [`Config::home`]:
     /// the configuration, credentials, keys and authorities. Absolute, as configured: links may lead elsewhere.
     pub fn protected_files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
-        for (_, _, value) in self.secrets() {
+        for (.., value) in self.secrets() {
             files.extend(value.files().map(Path::to_owned));
         }
-        files.extend(self.connections().filter_map(|connection| connection.ca_file.clone()));
+        for connection in self.connections() {
+            files.extend(connection.ca_file.clone());
+            let credentials = connection.credentials.iter();
+            files.extend(
+                credentials
+                    .flat_map(|credential| credential.kind.files())
+                    .map(Path::to_owned),
+            );
+        }
+        files.extend(self.auth.key_sets.iter().filter_map(|set| set.ca_file.clone()));
         if let Some(tls) = &self.server.tls {
             files.push(tls.key.clone());
         }
@@ -302,10 +380,10 @@ impl Config {
     /// `is_set` says whether a variable exists and is not empty.
     pub fn missing_credentials(&self, is_set: impl Fn(&str) -> bool, paths: &dyn Paths) -> Vec<ConfigError> {
         let mut errors = Vec::new();
-        for (key, origin, value) in self.secrets() {
+        for (key, field, origin, value) in self.secrets() {
             let mut missing = |what: String, hint: &str| {
                 let defect = Defect::new(Code::CredentialMissing, what, hint);
-                errors.push(defect.at(format!("{key}.value"), origin));
+                errors.push(defect.at(format!("{key}.{field}"), origin));
             };
             for name in value.variables().filter(|name| !is_set(name)) {
                 missing(
@@ -333,17 +411,18 @@ impl Config {
         providers.chain([&self.tracker])
     }
 
-    fn secrets(&self) -> Vec<(&str, &Provenance, &Template)> {
-        let credentials = self
-            .connections()
-            .flat_map(|connection| &connection.credentials)
-            .map(|credential| (credential.key.as_str(), &credential.origin, &credential.value));
-        let keys = self
-            .auth
-            .keys
-            .iter()
-            .map(|key| (key.key.as_str(), &key.origin, &key.value));
-        credentials.chain(keys).collect()
+    /// What refers to a secret: whose it is, in which field, where that stands.
+    fn secrets(&self) -> Vec<(&str, &'static str, &Provenance, &Template)> {
+        let credentials = self.connections().flat_map(|connection| &connection.credentials);
+        let credentials = credentials.flat_map(|one| {
+            let templates = one.kind.templates().into_iter();
+            templates.map(|(field, value)| (one.key.as_str(), field, &one.origin, value))
+        });
+        let keys = self.auth.keys.iter();
+        let keys = keys.map(|key| (key.key.as_str(), "value", &key.origin, &key.value));
+        let webhooks = self.webhooks.iter();
+        let webhooks = webhooks.map(|one| (one.key.as_str(), "secret", &one.place, &one.secret));
+        credentials.chain(keys).chain(webhooks).collect()
     }
 }
 

@@ -18,6 +18,10 @@ command line.
 - `loadlock config check` names every defect with file, line and key.
 - `loadlock config explain` shows each value, who set it (default, line, variable) and what it means.
 
+A running gateway takes a changed configuration over; `home`, `[server]` but for the certificate, `[tracker]` and
+`limits.spool_size` wait for a restart. `loadlock component swap` puts another component in the place of a configured
+one until the configuration names another.
+
 With an unknown key, an unknown `LOADLOCK_*` variable or a bad value, Loadlock refuses to start.
 
 ## How values are written

@@ -85,6 +85,7 @@ pub(crate) fn egress(reader: &mut ConfigReader<'_>, section: &str, component: Op
 
 fn rule<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<EgressRule> {
     let private = record.flag(reader, "private");
+    let exact = record.flag(reader, "exact");
     let methods = record.texts(reader, "methods");
     let url = record.text(reader, "url")?;
     let methods = parse_methods(reader, record, &methods?);
@@ -105,6 +106,7 @@ fn rule<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Option<
             prefix,
             methods,
             private,
+            exact,
         },
         origin: record.origin.clone(),
     };
@@ -139,7 +141,7 @@ fn parse_methods<'a>(
 }
 
 /// Never quotes the value: it may hold a password.
-fn url_defect(error: UrlError) -> Defect {
+pub(crate) fn url_defect(error: UrlError) -> Defect {
     match error {
         UrlError::Origin(OriginError::UserInfo) => Defect::new(
             Code::LiteralSecret,
@@ -154,7 +156,7 @@ fn url_defect(error: UrlError) -> Defect {
 }
 
 /// What connecting would refuse is refused here, by the same decision.
-fn address_defect(refused: AddressRefused) -> Defect {
+pub(crate) fn address_defect(refused: AddressRefused) -> Defect {
     match refused {
         AddressRefused::NotGranted { address, class } => {
             let what = format!(

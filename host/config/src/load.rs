@@ -9,6 +9,7 @@ use directories::BaseDirs;
 
 use crate::config::{Config, Input, parse};
 use crate::error::{Code, ConfigErrors, Defect};
+use crate::lock::ComponentLock;
 use crate::origin::Provenance;
 use crate::paths::{DiskPaths, MachineFacts};
 
@@ -79,11 +80,28 @@ pub fn load_with(
             )
         })?),
     };
+    let lock = match &file {
+        None => ComponentLock::default(),
+        Some(file) => {
+            let file = facts.cwd.join(file);
+            // Beside the file itself, where the name that was given is a link.
+            read_lock(&ComponentLock::beside(&std::fs::canonicalize(&file).unwrap_or(file)))?
+        }
+    };
     parse(Input {
         file: file.as_deref().zip(text.as_deref()),
+        lock: &lock,
         env: &env,
         facts,
         paths: &DiskPaths,
+    })
+}
+
+fn read_lock(path: &Path) -> Result<ComponentLock, ConfigErrors> {
+    ComponentLock::read(path).map_err(|what| {
+        let what = format!("The lock {} {what}", path.display());
+        let hint = "Put back the one that belongs to this configuration; `loadlock component add` makes a new one.";
+        one(Defect::new(Code::Unreadable, what, hint), &Provenance::Default)
     })
 }
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use loadlock_policy::breaker::BreakerPolicy;
 use loadlock_policy::model::Role;
 use loadlock_policy::retry::RetryPolicy;
+use loadlock_policy::vendor_route::VendorRoute;
 
-use crate::component::{ComponentRef, component};
+use crate::component::{ComponentRef, ComponentSource, component};
 use crate::credential::{CredentialSetting, credentials};
 use crate::egress::{self, Egress};
 use crate::error::{Code, Defect, quoted};
@@ -45,6 +46,8 @@ pub struct ConfiguredProvider {
     pub account: Option<String>,
     /// From a client's purpose to the vendor's.
     pub purposes: BTreeMap<String, String>,
+    /// Requests of clients that go on to its vendor.
+    pub forward: Vec<VendorRoute>,
     /// Largest file.
     pub max_upload_size: Size,
     /// Most uploads in flight; `None`: what the vendor documents, within the limit of the gateway.
@@ -57,6 +60,41 @@ pub struct ConfiguredProvider {
     pub sandbox: SandboxLimits,
     /// Where its section starts.
     pub origin: Provenance,
+}
+
+impl ConfiguredProvider {
+    /// Whether both are the same provider, wherever they are written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.nowhere() == other.nowhere()
+    }
+
+    /// Without what tells where it is written.
+    fn nowhere(&self) -> Self {
+        let mut plain = self.clone();
+        plain.origin = Provenance::Default;
+        let connection = &mut plain.connection;
+        connection.component.origin = Provenance::Default;
+        for credential in &mut connection.credentials {
+            credential.origin = Provenance::Default;
+        }
+        if let Egress::Listed(rules) = &mut connection.egress {
+            for rule in rules {
+                rule.origin = Provenance::Default;
+            }
+        }
+        plain
+    }
+
+    /// With another component. What a built-in one may reach because nobody says otherwise is not for any other.
+    #[must_use]
+    pub fn with_component(&self, component: ComponentRef) -> Self {
+        let mut other = self.clone();
+        if other.connection.egress == Egress::Declared && !matches!(component.source, ComponentSource::Builtin(_)) {
+            other.connection.egress = Egress::Listed(Vec::new());
+        }
+        other.connection.component = component;
+        other
+    }
 }
 
 /// Reads all providers, in the order of the file; `local` alone if there is no section.
@@ -96,11 +134,19 @@ fn provider(
         .optional::<String>(&format!("{section}.account"))
         .map(|(account, _)| account);
     let purposes = purposes(reader, &section);
+    let forward = forward(reader, &section);
     let place = format!("{section}.limits");
     let max_upload_size = reader.or(&format!("{place}.max_upload_size"), defaults.max_upload_size);
     let concurrency = reader
         .written::<u32>(&format!("{place}.concurrency"))
         .map(|(number, _)| number);
+    if let Some(number) = concurrency.filter(|number| *number > defaults.concurrency) {
+        notes.push(format!(
+            "`{place}.concurrency` is {number}, but all providers together have {} (`limits.concurrency`): the smaller \
+             number holds.",
+            defaults.concurrency
+        ));
+    }
     let retry = overridden_retry(reader, &section, defaults.retry);
     let breaker = overridden_breaker(reader, &section, defaults.breaker);
     let sandbox = defaults.sandbox.overridden(reader, &section);
@@ -109,6 +155,7 @@ fn provider(
         connection: connection?,
         account,
         purposes,
+        forward,
         max_upload_size,
         concurrency,
         retry,
@@ -247,6 +294,27 @@ fn purposes(reader: &mut ConfigReader<'_>, section: &str) -> BTreeMap<String, St
         }
     }
     map.into_iter().map(|(name, item)| (name, item.text)).collect()
+}
+
+fn forward(reader: &mut ConfigReader<'_>, section: &str) -> Vec<VendorRoute> {
+    let place = format!("{section}.forward");
+    let Some((items, _)) = reader.optional::<Vec<ListItem>>(&place) else {
+        return Vec::new();
+    };
+    reader.unique(&items, &place);
+    let mut routes = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match VendorRoute::parse(&item.text) {
+            Ok(route) => routes.push(route),
+            Err(fault) => {
+                let what = format!("cannot be {}: {fault}", quoted(&item.text));
+                let hint = "Write a method and a path, such as `POST /v1/responses` or `GET /v1/batches/{id}`.";
+                let defect = Defect::new(Code::BadValue, what, hint);
+                reader.fail(format!("{place}[{index}]"), &item.origin, defect);
+            }
+        }
+    }
+    routes
 }
 
 /// Refuses names of providers that are not configured, and repeated ones.

@@ -37,11 +37,20 @@ impl UploadLimits {
             max_upload_size: reader.get("limits.max_upload_size"),
             spool_size: reader.get("limits.spool_size"),
             tus_expiry: reader.get("limits.tus_expiry"),
-            concurrency: reader.get("limits.concurrency"),
+            concurrency: reader
+                .optional("limits.concurrency")
+                .map_or_else(fitting_concurrency, |(number, _)| number),
             cut_through: reader.get("limits.cut_through"),
             cut_through_idle: reader.get("limits.cut_through_idle"),
         }
     }
+}
+
+/// What `limits.concurrency` is if nobody sets it. An upload in flight mostly waits for its vendor, so cores only stand
+/// for the size of the machine.
+fn fitting_concurrency() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(128).min(1_024)
 }
 
 /// `[validator]`.
@@ -226,6 +235,7 @@ impl SandboxLimits {
 /// What every provider starts from.
 pub(crate) struct ProviderDefaults {
     pub(crate) max_upload_size: Size,
+    pub(crate) concurrency: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) breaker: BreakerPolicy,
     pub(crate) sandbox: SandboxLimits,

@@ -105,6 +105,23 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// Lower-case or upper-case hexadecimal of 32 bytes.
+///
+/// ```
+/// assert_eq!(loadlock_config::parse_sha256(&"0f".repeat(32)), Some([15; 32]));
+/// assert_eq!(loadlock_config::parse_sha256("0f"), None);
+/// ```
+pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

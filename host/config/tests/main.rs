@@ -1,5 +1,6 @@
 //! The configuration: one file and `LOADLOCK_*` variables.
 
+mod components;
 mod defaults;
 mod documentation;
 mod every_setting;

@@ -6,7 +6,7 @@ use crate::support;
 use std::path::Path;
 
 use loadlock_config::{Code, Egress, explain};
-use loadlock_policy::credential::{CredentialMode, Reference, TemplatePart};
+use loadlock_policy::credential::{AwsSource, CredentialKind, CredentialMode, OauthGrant, Reference, TemplatePart};
 use support::{Machine, explained, refused};
 
 fn rule(url: &str) -> String {
@@ -281,12 +281,12 @@ fn credentials_are_references() {
     let text = credential("{ header = \"Authorization\", value = \"Bearer ${file:keys/kimi}\" }");
     let config = Machine::new().accept(&text);
     let credential = &config.provider("kimi").unwrap().connection.credentials[0];
+    let CredentialKind::Header { name, value, mode } = &credential.kind else {
+        panic!("{:?}", credential.kind);
+    };
+    assert_eq!((name.as_str(), *mode), ("authorization", CredentialMode::Plain));
     assert_eq!(
-        (credential.header.as_str(), credential.mode),
-        ("authorization", CredentialMode::Plain)
-    );
-    assert_eq!(
-        credential.value.parts(),
+        value.parts(),
         [
             TemplatePart::Text("Bearer ".into()),
             TemplatePart::Reference(Reference::File("/etc/keys/kimi".into()))
@@ -308,6 +308,161 @@ fn credentials_are_references() {
             .iter()
             .any(|file| file == Path::new(support::FILE))
     );
+}
+
+fn kind(machine: &Machine, text: &str) -> CredentialKind {
+    let config = machine.accept(&credential(text));
+    config.providers[0].connection.credentials[0].kind.clone()
+}
+
+#[test]
+fn signatures_name_where_their_keys_come_from() {
+    let machine = Machine::new();
+    let aws = |rest: &str| match kind(
+        &machine,
+        &format!("{{ kind = \"aws-sigv4\", region = \"eu-central-1\", {rest} }}"),
+    ) {
+        CredentialKind::AwsSigV4(signing) => signing,
+        other => panic!("{other:?}"),
+    };
+    let keys = aws("key_id = \"${env:ID}\", value = \"${file:secret}\"");
+    assert_eq!((keys.region.as_str(), keys.service.as_str()), ("eu-central-1", "s3"));
+    assert_eq!(
+        keys.to_string(),
+        "signed for s3 in eu-central-1 with the keys ${env:ID} and ${file:secret}"
+    );
+    let profile = aws("source = \"profile\", file = \"aws/credentials\"");
+    let file = Some("/etc/aws/credentials".into());
+    assert_eq!(
+        profile.source,
+        AwsSource::Profile {
+            name: "default".into(),
+            file
+        }
+    );
+    let web = aws("source = \"web-identity\", role = \"arn:aws:iam::1:role/x\", file = \"/run/token\"");
+    assert!(matches!(
+        web.source,
+        AwsSource::WebIdentity {
+            role: Some(_),
+            file: Some(_)
+        }
+    ));
+    assert_eq!(
+        aws("source = \"instance\", service = \"s3\"").source,
+        AwsSource::Instance
+    );
+    // No file of theirs may be uploaded.
+    let protected = |text: &str| machine.accept(&credential(text)).protected_files();
+    let files = protected("{ kind = \"aws-sigv4\", region = \"auto\", source = \"profile\", file = \"/etc/aws\" }");
+    assert!(files.iter().any(|file| file == Path::new("/etc/aws")));
+}
+
+#[test]
+fn tokens_are_fetched_with_a_secret_or_a_key() {
+    let machine = Machine::new();
+    let text = "{ kind = \"oauth-token\", url = \"https://login.example/token/\", client_id = \"c\", value = \
+                \"${env:SECRET}\", scope = \"a b\", private = true }";
+    let CredentialKind::OauthToken(token) = kind(&machine, text) else {
+        panic!("{text}");
+    };
+    assert_eq!((token.scope.as_deref(), token.private), (Some("a b"), true));
+    assert_eq!(
+        token.to_string(),
+        "a token of https://login.example/token/ for the client `c` (${env:SECRET})"
+    );
+    let text = "{ kind = \"oauth-token\", value = \"${file:key.json}\" }";
+    let CredentialKind::OauthToken(token) = kind(&machine, text) else {
+        panic!("{text}");
+    };
+    assert!(matches!(token.grant, OauthGrant::ServiceAccount { .. }));
+}
+
+#[test]
+fn credentials_that_are_made_and_make_no_sense() {
+    let aws = "kind = \"aws-sigv4\"";
+    let keys = "key_id = \"${env:ID}\", value = \"${env:KEY}\"";
+    let oauth = "kind = \"oauth-token\", value = \"${env:KEY}\"";
+    for (fields, field, code) in [
+        (format!("{aws}, {keys}"), "region", Code::Missing),
+        (format!("{aws}, region = \"EU\", {keys}"), "region", Code::BadValue),
+        (
+            format!("{aws}, region = \"r\", value = \"${{env:KEY}}\""),
+            "key_id",
+            Code::Missing,
+        ),
+        (
+            format!("{aws}, region = \"r\", key_id = \"${{env:ID}}\""),
+            "value",
+            Code::Missing,
+        ),
+        (
+            format!("{aws}, region = \"r\", {keys}, header = \"X\""),
+            "header",
+            Code::Conflict,
+        ),
+        (
+            format!("{aws}, region = \"r\", {keys}, profile = \"x\""),
+            "profile",
+            Code::Conflict,
+        ),
+        (
+            format!("{aws}, region = \"r\", source = \"instance\", {keys}"),
+            "key_id",
+            Code::Conflict,
+        ),
+        (
+            format!("{aws}, region = \"r\", source = \"instanse\""),
+            "source",
+            Code::BadValue,
+        ),
+        (
+            format!("{aws}, region = \"r\", key_id = \"AKIA0\", value = \"${{env:K}}\""),
+            "key_id",
+            Code::LiteralSecret,
+        ),
+        (
+            format!("{aws}, region = \"r\", key_id = \"Bearer ${{env:K}}\", value = \"${{env:K}}\""),
+            "key_id",
+            Code::BadValue,
+        ),
+        (format!("{oauth}, client_id = \"c\""), "url", Code::Missing),
+        (
+            format!("{oauth}, url = \"https://login.example/\""),
+            "client_id",
+            Code::Missing,
+        ),
+        (
+            format!("{oauth}, client_id = \"c\", url = \"http://login.example/\""),
+            "url",
+            Code::Insecure,
+        ),
+        (
+            format!("{oauth}, client_id = \"c\", url = \"https://u:p@login.example/\""),
+            "url",
+            Code::LiteralSecret,
+        ),
+        (format!("{oauth}, region = \"r\""), "region", Code::Conflict),
+        ("kind = \"oauth-token\"".to_owned(), "value", Code::Missing),
+    ] {
+        let text = credential(&format!("{{ {fields} }}"));
+        let errors = Machine::new().parse(&text).expect_err(&fields);
+        let key = format!("providers.kimi.credential.{field}");
+        assert!(
+            errors.iter().any(|error| error.key == key && error.code == code),
+            "{fields}: {errors:?}"
+        );
+    }
+    let both = format!("[{{ {aws}, region = \"r\", {keys} }},\n{{ {oauth} }}]");
+    refused(&credential(&both), 5, "providers.kimi.credential[1]", Code::Conflict);
+}
+
+#[test]
+fn a_rule_can_be_for_one_path_alone() {
+    let text = rule("https://s3.example/bucket").replace(" }]", ", exact = true }]");
+    let config = Machine::new().accept(&text);
+    let rules = config.providers[0].connection.egress.rules();
+    assert!(rules[0].grant.exact, "{text}");
 }
 
 #[test]

@@ -211,6 +211,18 @@ fn keys_and_legacy_credentials() {
     let good = key("tenants = [\"t\"]\nvalue = \"${env:K}\"\nalg = \"HS256\"");
     refused(&format!("{good}{good}"), 8, "auth.keys[1].kid", Code::Conflict);
 
+    let published = |rest: &str| format!("[[auth.keys]]\nissuers = [\"i\"]\ntenants = [\"t\"]\n{rest}\n");
+    let plain = published("jwks = \"http://login.example/keys\"");
+    refused(&plain, 4, "auth.keys[0].jwks", Code::Insecure);
+    let both = published("jwks = \"https://login.example/keys\"\nalg = \"ES256\"");
+    refused(&both, 5, "auth.keys[0].alg", Code::Conflict);
+    let near = published("jwks = \"https://10.0.0.1/keys\"");
+    refused(&near, 4, "auth.keys[0].jwks", Code::Conflict);
+    let once = published("jwks = \"https://login.example/keys\"");
+    refused(&format!("{once}{once}"), 8, "auth.keys[1].jwks", Code::Conflict);
+    let stray = published("kid = \"a\"\nalg = \"ES256\"\nvalue = \"${env:K}\"\nprivate = true");
+    refused(&stray, 7, "auth.keys[0].private", Code::Conflict);
+
     let legacy = |digest: &str, scope: &str| {
         format!("[[auth.legacy]]\nsha256 = \"{digest}\"\nsubject = \"s\"\ntenant = \"t\"\nscopes = [\"{scope}\"]\n")
     };

@@ -102,10 +102,20 @@ impl Opening {
 pub(crate) struct Target {
     pub(crate) origin: Origin,
     pub(crate) private: bool,
+    /// Whether the host is written as the address of a metadata service, and it is the host itself that asks.
+    pub(crate) metadata: bool,
 }
 
 impl Target {
     fn check(&self, address: IpAddr) -> Result<(), Error> {
+        let written = match self.origin.host {
+            Host::V4(host) => address == IpAddr::V4(host),
+            Host::V6(host) => address == IpAddr::V6(host),
+            Host::Name(_) => false,
+        };
+        if self.metadata && written {
+            return Ok(());
+        }
         address::check(address, &self.origin.host, self.private).map_err(|refused| Error::AddressRefused {
             host: self.origin.host.to_string(),
             refused,

@@ -148,6 +148,9 @@ pub enum Error {
         /// Bytes seen when the difference showed.
         actual: u64,
     },
+    /// The guest's request body has another digest than its `x-amz-content-sha256` promised.
+    #[error("request_body_digest: the body's SHA-256 is not the one that x-amz-content-sha256 says")]
+    RequestBodyDigest,
     /// Too many requests of this provider are under way.
     #[error("connection_limit: {limit} requests of this provider are under way, and none ended in {after:?}")]
     ConnectionLimit {
@@ -287,11 +290,14 @@ impl Error {
             Self::Credential(CredentialError::Invalid { .. } | CredentialError::Duplicate { .. }) => {
                 "credential_invalid"
             }
+            Self::Credential(CredentialError::Unavailable { .. }) => "credential_unavailable",
+            Self::Credential(CredentialError::Refused { .. }) => "credential_refused",
             Self::CredentialOverPlainHttp { .. } => "credential_over_plain_http",
             Self::RequestInvalid { .. } => "request_invalid",
             Self::RequestHeadersTooLarge { .. } => "request_headers_too_large",
             Self::RequestBody { .. } => "request_body_failed",
             Self::RequestBodyLength { .. } => "request_body_length",
+            Self::RequestBodyDigest => "request_body_digest",
             Self::ConnectionLimit { .. } => "connection_limit",
             Self::Dns { .. } => "dns_error",
             Self::AddressRefused { .. } => "address_refused",
@@ -327,6 +333,7 @@ impl Error {
             | Self::NotSent { .. } => false,
             Self::RequestBody { .. }
             | Self::RequestBodyLength { .. }
+            | Self::RequestBodyDigest
             | Self::FirstByteTimeout { .. }
             | Self::BetweenBytesTimeout { .. }
             | Self::TotalTimeout { .. }

@@ -76,9 +76,11 @@ pub struct Limits {
     /// A body above this many bytes, or of unknown length, goes over HTTP/1.1: one stream of a shared HTTP/2 connection
     /// is slower for bulk, and holds up its neighbours.
     pub http2_body_bytes: u64,
-    /// Requests of this provider under way at once; a further one waits for `Timeouts::connect` at most.
+    /// Requests of this provider under way at once; a further one waits for `Timeouts::connect` at most. Calls are
+    /// limited before they are made; this is the bound of what one call may do in parallel, too.
     pub in_flight: usize,
-    /// Idle connections kept per origin.
+    /// Idle connections kept per origin. Uploads that came together are answered together, and the next ones need
+    /// their connections.
     pub idle_connections: usize,
     /// How long an idle connection is kept. Below the 60 s after which common load balancers close theirs, so that a
     /// request rarely meets a connection that is just being closed.
@@ -93,8 +95,8 @@ impl Default for Limits {
             response_header_bytes: 64 * 1024,
             response_body_bytes: 1024 * 1024 * 1024,
             http2_body_bytes: 1024 * 1024,
-            in_flight: 256,
-            idle_connections: 16,
+            in_flight: 8_192,
+            idle_connections: 1_024,
             idle_timeout: Duration::from_secs(20),
         }
     }

@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
+use loadlock_policy::egress::{Allowed, Method};
 
+use crate::credential::decoded;
 use crate::scrub::Pattern;
 
 /// Bytes of response bodies kept per call: an upload's answer is a few hundred, a page of 100 files about 30 KiB.
@@ -16,6 +18,9 @@ pub const KEPT: usize = 256 * 1024;
 
 /// Responses kept per call; a call that makes more has its oldest forgotten.
 const RESPONSES: usize = 1_024;
+
+/// Paths kept per call: of a multipart upload all but the last are its parts'.
+const PATHS: usize = 16;
 
 /// The most recent [`KEPT`] bytes of the successful responses of one call.
 ///
@@ -30,6 +35,8 @@ struct Kept {
     next: u64,
     bytes: usize,
     dropped: bool,
+    /// Paths of PUT and POST that were answered with success, decoded.
+    stored: VecDeque<Vec<u8>>,
 }
 
 struct Body {
@@ -65,6 +72,33 @@ impl Seen {
             seen: self.clone(),
             number,
         })
+    }
+
+    /// Takes note of where something was stored, for stores that answer with an empty body.
+    pub(crate) fn answered(&self, request: &Allowed, status: StatusCode) {
+        if !status.is_success() || !matches!(request.method, Method::Put | Method::Post) {
+            return;
+        }
+        let path = request.path_and_query.split('?').next().unwrap_or_default();
+        let mut kept = self.lock();
+        if kept.stored.len() >= PATHS {
+            kept.stored.pop_front();
+        }
+        kept.stored.push_back(decoded(path));
+    }
+
+    /// Whether something was stored at a path that ends in `id`, segment by segment.
+    ///
+    /// That proves less than [`contains`](Seen::contains): the component chose the path. It is proof only of an id that
+    /// holds what the host chose for this very upload.
+    pub fn stored_at(&self, id: &str) -> bool {
+        let id = id.trim_matches('/').as_bytes();
+        let kept = self.lock();
+        !id.is_empty()
+            && kept
+                .stored
+                .iter()
+                .any(|path| path.strip_suffix(id).is_some_and(|before| before.ends_with(b"/")))
     }
 
     /// Does `id` occur as a word of its own in one of the responses?

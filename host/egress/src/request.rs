@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::header::{self, HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use loadlock_policy::egress::Method;
+use sha2::{Digest as _, Sha256};
 
 use crate::account::Account;
 use crate::progress::{Phase, Progress};
@@ -42,12 +45,16 @@ const HOP_HEADERS: &[&str] = &[
 ];
 
 /// Takes away what a component has no say in, and asks for bytes as they are: a compressed response could be searched
-/// neither for the secret nor for a remote id.
-pub(crate) fn clean_head(headers: &mut HeaderMap) {
+/// neither for the secret nor for a remote id. A request without a body says so, where its method lets servers wait for
+/// one.
+pub(crate) fn clean_head(headers: &mut HeaderMap, method: Method, length: Option<u64>) {
     for &name in CONNECTION_HEADERS {
         headers.remove(name);
     }
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if length == Some(0) && !matches!(method, Method::Get | Method::Head) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
 }
 
 /// Takes away what concerns the connection only.
@@ -87,6 +94,36 @@ pub(crate) fn declared_length<B: Body>(headers: &HeaderMap, body: &B) -> Result<
     }
 }
 
+/// A body of a length that is not declared, as far as its first byte or its end: one that ends without a byte is known
+/// to be empty before anything is sent, and need not go out in chunks, which many servers refuse for `DELETE`.
+pub(crate) async fn begun<B>(
+    body: B,
+    declared: Option<u64>,
+) -> Result<(UnsyncBoxBody<Bytes, Error>, Option<u64>), Error>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = body
+        .map_err(|error| Error::RequestBody {
+            reason: crate::classify::chain(error.into().as_ref()),
+        })
+        .boxed_unsync();
+    if declared.is_some() {
+        return Ok((body, declared));
+    }
+    while let Some(frame) = body.frame().await {
+        let frame = frame?;
+        if frame.data_ref().is_some_and(|data| !data.is_empty()) {
+            let first = futures::stream::once(std::future::ready(Ok(frame)));
+            let rest = http_body_util::BodyStream::new(body);
+            return Ok((http_body_util::StreamBody::new(first.chain(rest)).boxed_unsync(), None));
+        }
+    }
+    let nothing = http_body_util::Empty::new().map_err(|never| match never {});
+    Ok((nothing.boxed_unsync(), Some(0)))
+}
+
 /// True when the request should have a connection of its own (HTTP/1.1) while it is sent.
 pub(crate) fn wants_http1(length: Option<u64>, limits: &Limits) -> bool {
     length.is_none_or(|length| length > limits.http2_body_bytes)
@@ -96,6 +133,7 @@ pub(crate) fn wants_http1(length: Option<u64>, limits: &Limits) -> bool {
 pub(crate) struct RequestBody {
     inner: UnsyncBoxBody<Bytes, Error>,
     declared: Option<u64>,
+    promised: Option<([u8; 32], Sha256)>,
     sent: u64,
     ended: bool,
     progress: Arc<Progress>,
@@ -104,31 +142,41 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    pub(crate) fn new<B>(
-        body: B,
+    pub(crate) fn new(
+        inner: UnsyncBoxBody<Bytes, Error>,
         declared: Option<u64>,
         progress: Arc<Progress>,
         reach: Arc<Reach>,
         accounts: [Arc<Account>; 2],
-    ) -> Self
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let inner = body
-            .map_err(|error| Error::RequestBody {
-                reason: crate::classify::chain(error.into().as_ref()),
-            })
-            .boxed_unsync();
+    ) -> Self {
         Self {
             inner,
             declared,
+            promised: None,
             sent: 0,
             ended: false,
             progress,
             reach,
             accounts,
         }
+    }
+
+    /// Holds it to this digest: its last bytes do not leave if it is another.
+    pub(crate) fn promised(mut self, digest: Option<[u8; 32]>) -> Self {
+        self.promised = digest.map(|digest| (digest, Sha256::new()));
+        self
+    }
+
+    /// Whether the digest of what has passed is another than the promised one.
+    fn breaks_promise(&mut self) -> bool {
+        let promised = self.promised.take();
+        promised.is_some_and(|(digest, hash)| hash.finalize().as_slice() != digest)
+    }
+
+    fn wrong_digest(&mut self) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.ended = true;
+        self.progress.set(Phase::Answer);
+        Poll::Ready(Some(Err(Error::RequestBodyDigest)))
     }
 
     fn wrong_length(&mut self, actual: u64) -> Option<Result<Frame<Bytes>, Error>> {
@@ -163,6 +211,7 @@ impl Body for RequestBody {
             None if this.declared.is_some_and(|declared| declared != this.sent) => {
                 return Poll::Ready(this.wrong_length(this.sent));
             }
+            None if this.breaks_promise() => return this.wrong_digest(),
             end => {
                 this.ended = true;
                 this.progress.set(Phase::Answer);
@@ -174,11 +223,17 @@ impl Body for RequestBody {
         if this.declared.is_some_and(|declared| this.sent > declared) {
             return Poll::Ready(this.wrong_length(this.sent));
         }
+        // The connection stops asking once it has as many bytes as were declared.
+        let last = this.inner.is_end_stream() || this.declared == Some(this.sent);
+        if let (Some((_, hash)), Some(data)) = (&mut this.promised, frame.data_ref()) {
+            hash.update(data);
+        }
+        if last && this.breaks_promise() {
+            return this.wrong_digest();
+        }
         for account in &this.accounts {
             account.add_sent(bytes);
         }
-        // The connection stops asking once it has as many bytes as were declared.
-        let last = this.inner.is_end_stream() || this.declared == Some(this.sent);
         this.progress.set(if last { Phase::Answer } else { Phase::Upstream });
         Poll::Ready(Some(Ok(frame)))
     }

@@ -216,8 +216,8 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// An alert that cannot be the verdict on a handshake any more: before TLS 1.3 that comes within the handshake, and with
-/// an answer it is over. What was sent may have been read.
+/// An alert that cannot be the verdict on a handshake any more: before TLS 1.3 that comes within the handshake, and
+/// with an answer it is over. What was sent may have been read.
 fn without_alert(error: io::Error) -> io::Error {
     match alert::refusal(&error) {
         Some(reason) => io::Error::new(io::ErrorKind::ConnectionAborted, reason),

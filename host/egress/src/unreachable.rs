@@ -1,6 +1,7 @@
 //! An upstream that could not be reached, in words for whoever waits for it.
 
 use crate::Error;
+use crate::credential::CredentialError;
 
 impl Error {
     /// One sentence about a failure before the upstream had anything of the request: which host and port, and what is
@@ -19,6 +20,9 @@ impl Error {
     /// ```
     pub fn unreachable(&self) -> Option<String> {
         Some(match self {
+            Self::Credential(CredentialError::Unavailable {
+                what, endpoint, reason, ..
+            }) => format!("cannot fetch {what} for the request from {endpoint}: {reason}"),
             Self::Dns { host, reason } => format!("cannot find the address of {host}: {reason}"),
             Self::ConnectRefused { origin, reason } => {
                 format!("cannot connect to {}: {reason}", host_and_port(origin))

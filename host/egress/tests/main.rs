@@ -6,6 +6,7 @@ mod credential_sources;
 mod credentials;
 mod encryption;
 mod limits;
+mod minted;
 mod pooling;
 mod scrubbing;
 mod streaming;

@@ -182,3 +182,36 @@ fn only_the_last_part_is_kept() {
     new.push(&[b' '; 2 * KEPT]);
     assert!(!seen.contains("file-new"));
 }
+
+/// Guests that know no length of a body that they do not write make streams that end at once.
+#[tokio::test]
+async fn a_request_without_a_body_has_a_length() {
+    let server = serve(None, |request| async move {
+        let headers = request.headers().clone();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        let chunked = headers.contains_key("transfer-encoding");
+        let length = headers
+            .get("content-length")
+            .map_or("none", |length| length.to_str().unwrap());
+        common::text(format!(
+            "{length} {chunked} {}",
+            String::from_utf8(body.to_vec()).unwrap()
+        ))
+    })
+    .await;
+    let origin = server.origin();
+    let transport = transport(&origin);
+    for (method, chunks, expected) in [
+        (Method::Delete, ["", ""], "0 false "),
+        (Method::Post, ["", ""], "0 false "),
+        (Method::Get, ["", ""], "none false "),
+        (Method::Post, ["one", " two"], "none true one two"),
+    ] {
+        let frames = chunks.map(|text| Ok::<_, Error>(Frame::data(Bytes::from_static(text.as_bytes()))));
+        let request = Request::new(StreamBody::new(futures::stream::iter(frames)));
+        let (allowed, call) = (allowed(&origin, method, "/"), Call::default());
+        let response = transport.send(request, &allowed, &call).await.unwrap();
+        let answer = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(answer, expected, "{method}");
+    }
+}

@@ -82,9 +82,9 @@ codes! {
         "Check what the message names: the host name and its DNS, the port, the certificate; and whether the vendor \
          has \
          an outage.";
-    ProviderOutOfService = "provider_out_of_service", 503, "The provider could not be made ready when the gateway \
-         started: its component, its credential or what it may reach; the others serve.",
-        "`loadlock providers ls` shows why; correct it and start the gateway again.";
+    ProviderOutOfService = "provider_out_of_service", 503, "The provider could not be made ready: its component, its \
+         credential or what it may reach; the others serve.",
+        "`loadlock providers ls` shows why; correct it and reload the configuration.";
     ReceiptMismatch = "receipt_mismatch", 502, "What the provider says it stored is not what the host saw it read; \
          the remote file is deleted.",
         "Update the provider component, or stop using it.";
@@ -104,6 +104,9 @@ codes! {
         "`loadlock files ls` lists the ids.";
     ContentUnavailable = "content_unavailable", 409, "The provider does not return this file's content.",
         "Keep your own copy, or upload with a purpose whose content can be read.";
+    NotAvailableThere = "not_available_there", 409, "The file has no usable copy at that provider, or none can be made: \
+         no provider that has the file gives its bytes back.",
+        "Copy it with `loadlock files copy ID --to PROVIDER`; where its bytes are not to be had, upload it again.";
     IdempotencyConflict = "idempotency_conflict", 409, "The idempotency key was used for another upload within the \
          last 24 hours.",
         "Use a new key for a new upload.";
@@ -148,6 +151,18 @@ codes! {
     ComponentRefused = "component_refused", 500, "A component is not loaded: it is missing, does not match its pin, \
          or imports what it may not.",
         "`loadlock providers inspect` shows its imports and why they are refused.";
+    RegistryFailed = "registry_failed", 502, "A registry does not give or take a component: it cannot be reached, \
+         refuses access, or sends something else than it announced. Nothing is kept of it.",
+        "Read the message; `loadlock component` commands can be run again.";
+    SignatureRefused = "signature_refused", 403, "A component from a registry is not signed as `[[components.trust]]` \
+         asks for it: by nobody, by too few keys, by a revoked one, or for something else.",
+        "The message names the keys that would do.";
+    AcceptanceNeeded = "acceptance_needed", 409, "A new version of a component imports, asks for or limits more than the \
+         one that is locked.",
+        "Read what changes, then run the command again with `--accept`.";
+    SwapRefused = "swap_refused", 409, "The component cannot take the other one's place: something would be less than \
+         it was, it answers no probe, or there is none to go back to.",
+        "Read what would be less; `--accept` (`accept` in the API) swaps all the same.";
     ConfigInvalid = "config_invalid", 500, "The configuration has a mistake; the message names file, line and key.",
         "Correct the line; `loadlock config check` shows all mistakes at once.";
     TrackerFailed = "tracker_failed", 503, "The tracker cannot answer.",

@@ -42,6 +42,8 @@ points! {
     // The provider's call.
     CallBefore = "call.before",
     CallAfter = "call.after",
+    // The vendor works on what it has.
+    ProcessingAsked = "processing.asked",
     BreakerKept = "breaker.kept",
     VerifyBefore = "verify.before",
     VerifyAfter = "verify.after",
@@ -80,6 +82,10 @@ points! {
     BuryAsking = "bury.asking",
     BuryAnswered = "bury.answered",
     BuryForgotten = "bury.forgotten",
+    // A component that takes another one's place.
+    SwapKept = "swap.kept",
+    SwapRecorded = "swap.recorded",
+    SwapInForce = "swap.in-force",
     // Either of the two.
     DeleteConfirmed = "delete.confirmed",
 }

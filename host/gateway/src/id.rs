@@ -24,6 +24,30 @@ pub(crate) fn file() -> String {
     format!("file-{}", mark())
 }
 
+/// Whether this looks like a file's id.
+pub(crate) fn is_of_file(id: &str) -> bool {
+    let mark = id.strip_prefix("file-").unwrap_or_default();
+    mark.len() == 26 && mark.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
+/// What separates the id of a file from what tells its copies apart.
+const OF_COPY: char = '~';
+
+/// The id of a further copy of a file. No two attempts at one have the same: what became of each is settled by its id.
+pub(crate) fn copy(file: &str) -> String {
+    format!("{file}{OF_COPY}{}", &mark()[..13])
+}
+
+/// The file that this is the id, or the id of a copy, of.
+pub(crate) fn file_of(id: &str) -> &str {
+    id.split(OF_COPY).next().unwrap_or(id)
+}
+
+/// Whether it is the id of a copy, by which nobody but the gateway names it.
+pub(crate) fn is_of_copy(id: &str) -> bool {
+    id.contains(OF_COPY)
+}
+
 /// The id of a file that another system uploaded: the same whenever it is imported.
 pub(crate) fn imported(tenant: &str, account: &str, remote_id: &str) -> String {
     let mut hash = Sha256::new();
@@ -56,6 +80,15 @@ pub(crate) fn marked_name(name: &str, mark: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_is_found_by_the_id_of_its_file() {
+        let file = file();
+        let (one, other) = (copy(&file), copy(&file));
+        assert_ne!(one, other);
+        assert!(file_of(&one) == file && file_of(&file) == file);
+        assert!(is_of_copy(&one) && !is_of_copy(&file));
+    }
 
     #[test]
     fn a_marked_name_keeps_the_extension_and_fits() {

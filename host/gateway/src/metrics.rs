@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ::metrics::{Unit, counter, gauge, histogram};
 use loadlock_policy::breaker::Label;
+use loadlock_policy::swap::CallEnd;
 use loadlock_sandbox::CallUsage;
 use loadlock_sandbox::files::StateUse;
 
@@ -118,6 +119,19 @@ metrics! {
         "Most linear memory of one sandboxed call.";
     CALL_FAILURES = "loadlock_sandbox_call_failures_total", Counter, Count, ["provider"], &[],
         "Sandboxed calls that trapped, met a limit, or gave no answer of the contract.";
+    GENERATION_CALLS = "loadlock_component_calls_total", Counter, Count, ["component", "generation", "outcome"], &[],
+        "Calls of a provider, the validator or the auth component by the `current` generation and by those that are \
+         `draining`: `ok`; `bad` if it trapped, met a limit, broke the contract or gave a receipt that does not fit; \
+         `neutral` if it says nothing about the component.";
+    GENERATIONS = "loadlock_component_generations", Gauge, Count, ["component"], &[],
+        "Generations of a component that are loaded: 2 while the one before drains or may come back.";
+    SWAPS = "loadlock_component_swaps_total", Counter, Count, ["component", "outcome"], &[],
+        "Changes of a component: `swapped`, `refused`, `rolled_back`, `returned` by itself after bad calls, or `kept` \
+         after them because what it keeps could not be read by the one before.";
+    FORWARDED = "loadlock_forwarded_requests_total", Counter, Count, ["provider", "outcome"], &[],
+        "Requests of clients that were to go on to a vendor: the class of its answer, such as `2xx`, or an error code.";
+    FORWARDING = "loadlock_forwarded_requests_in_flight", Gauge, Count, [], &[],
+        "Requests of clients that are on at vendors, until the last byte of the answer.";
     DELETES = "loadlock_remote_deletes_total", Counter, Count, ["provider", "outcome"], &[],
         "Remote files that were to be deleted at the vendor: `ok` or `failed` (tried again later).";
     PATHS = "loadlock_path_decisions_total", Counter, Count, ["decision"], &[],
@@ -231,6 +245,16 @@ pub(crate) fn provider_state(provider: &str, used: &StateUse) {
     counter!(STATE_REFUSALS, "provider" => provider.to_owned()).absolute(used.refused);
 }
 
+/// A request of a client was answered by a vendor, or by an error.
+pub(crate) fn forwarded(provider: &str, outcome: &'static str) {
+    counter!(FORWARDED, "provider" => provider.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Requests of clients that are on at vendors.
+pub(crate) fn forwarding(requests: usize) {
+    gauge!(FORWARDING).set(requests as f64);
+}
+
 /// Bytes of bodies that are kept.
 pub(crate) fn spool(bytes: u64) {
     gauge!(SPOOL).set(bytes as f64);
@@ -327,6 +351,28 @@ pub(crate) fn call(provider: &str, usage: &CallUsage, failed: bool) {
     if failed {
         counter!(CALL_FAILURES, "provider" => provider.to_owned()).increment(1);
     }
+}
+
+/// A call of one generation of a component ended.
+pub(crate) fn generation_call(component: &str, draining: bool, end: CallEnd) {
+    let generation = if draining { "draining" } else { "current" };
+    let outcome = match end {
+        CallEnd::Well => "ok",
+        CallEnd::Bad => "bad",
+        CallEnd::Neutral => "neutral",
+    };
+    counter!(GENERATION_CALLS, "component" => component.to_owned(), "generation" => generation, "outcome" => outcome)
+        .increment(1);
+}
+
+/// Generations of a component that are loaded.
+pub(crate) fn generations(component: &str, loaded: usize) {
+    gauge!(GENERATIONS, "component" => component.to_owned()).set(loaded as f64);
+}
+
+/// A component was changed, or was not.
+pub(crate) fn swap(component: &str, outcome: &'static str) {
+    counter!(SWAPS, "component" => component.to_owned(), "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn remote_delete(provider: &str, done: bool) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use loadlock_sandbox::auth::{Auth, Identified};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::role_slot::RoleSlot;
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -146,7 +147,7 @@ pub(crate) struct RefusedCaller {
 
 /// Asks the auth component. Anything but a clear yes is a no.
 pub(crate) async fn authenticate(
-    auth: &Auth,
+    auth: &RoleSlot<Auth>,
     door: Door,
     credential: Option<&str>,
     peer: Peer,

@@ -2,6 +2,7 @@
 
 use loadlock_journal::{Accepted, Entry as Row, Intent};
 use loadlock_policy::model::Treatment;
+use loadlock_sandbox::provider::LostUpload;
 use loadlock_sandbox::tracker::FileRecord;
 
 use crate::state::provider::ProviderUnit;
@@ -12,6 +13,18 @@ pub(crate) fn treatment(unit: &ProviderUnit, extension: &str, media_type: &str) 
         Treatment::Content => String::new(),
         Treatment::Extension => extension.to_owned(),
         Treatment::MediaType => media_type.to_owned(),
+    }
+}
+
+/// What is looked for if the answer to what was intended is lost.
+pub(crate) fn lost_upload(intent: &Intent, sha256: Option<&str>) -> LostUpload {
+    LostUpload {
+        mark: intent.mark.clone(),
+        purpose: intent.key.purpose.clone(),
+        remote_name: intent.remote_name.clone(),
+        bytes: intent.bytes,
+        media_type: intent.media_type.clone(),
+        sha256: sha256.map(str::to_owned),
     }
 }
 
@@ -30,6 +43,7 @@ pub(crate) fn record(intent: &Intent, accepted: &Accepted) -> FileRecord {
         media_type: intent.media_type.clone(),
         provider: accepted.provider.clone(),
         remote_id: accepted.remote_id.clone(),
+        address: accepted.address.clone(),
         deduplicated: accepted.attempts == 0,
         attempts: accepted.attempts,
         created_at_ms: accepted.accepted_at_ms,
@@ -41,6 +55,7 @@ pub(crate) fn record(intent: &Intent, accepted: &Accepted) -> FileRecord {
 pub(crate) fn accepted_as(record: FileRecord) -> Accepted {
     Accepted {
         remote_id: record.remote_id,
+        address: record.address,
         provider: record.provider,
         account: record.key.account,
         sha256: record.key.sha256,

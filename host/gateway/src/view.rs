@@ -27,6 +27,12 @@ pub struct File {
     pub provider: String,
     /// The vendor's id.
     pub remote_id: String,
+    /// What the vendor's other calls want in place of the id, if not the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// The media type that the vendor keeps for it, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_media_type: Option<String>,
     /// Whether no byte had to be sent.
     pub deduplicated: bool,
     /// Attempts that it took; 0 for a dedup hit.
@@ -36,6 +42,56 @@ pub struct File {
     /// RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
+    /// Everywhere that it is stored; none if that is the one place that is named above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<FileCopy>,
+}
+
+/// One remote file of a file that is stored at several providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCopy {
+    /// Configured name of the provider.
+    pub provider: String,
+    /// The vendor's id.
+    pub remote_id: String,
+    /// What the vendor's API calls it by, where that is not the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// The vendor's purpose.
+    pub purpose: String,
+    /// Whether it can be used.
+    pub status: CopyStatus,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+/// What is known of a copy without asking its vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyStatus {
+    /// It can be used.
+    Ready,
+    /// The vendor works on it.
+    Processing,
+    /// The vendor could not process it.
+    Failed,
+    /// Its time is over; copying the file there again makes another.
+    Expired,
+}
+
+impl CopyStatus {
+    /// As it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Processing => "processing",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// Milliseconds since 1970 as RFC 3339 in UTC, always with three digits of a second, so that it sorts as text.
@@ -60,8 +116,25 @@ impl From<FileRecord> for File {
             purpose: record.key.purpose,
             provider: record.provider,
             remote_id: record.remote_id,
+            uri: record.address.uri,
+            remote_media_type: record.address.media_type,
             deduplicated: record.deduplicated,
             attempts: record.attempts,
+            created_at: rfc3339(record.created_at_ms),
+            expires_at: record.expires_at_ms.map(rfc3339),
+            copies: Vec::new(),
+        }
+    }
+}
+
+impl FileCopy {
+    pub(crate) fn of(record: &FileRecord, status: CopyStatus) -> Self {
+        Self {
+            provider: record.provider.clone(),
+            remote_id: record.remote_id.clone(),
+            uri: record.address.uri.clone(),
+            purpose: record.key.purpose.clone(),
+            status,
             created_at: rfc3339(record.created_at_ms),
             expires_at: record.expires_at_ms.map(rfc3339),
         }
@@ -85,6 +158,13 @@ pub struct ProviderView {
     pub name: String,
     /// Where its component came from.
     pub component: String,
+    /// From 1; grows whenever another component, or the same with other settings, takes its place. 0 if it is out of
+    /// service.
+    #[serde(default)]
+    pub generation: u64,
+    /// Whether a command put the component there instead of the configured one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub swapped: bool,
     /// Why it could not be made ready; absent if it is in service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_service: Option<String>,

@@ -35,6 +35,7 @@ fn intent(id: String) -> Intent {
         },
         created_at_ms: 1,
         expires_at_ms: None,
+        component: None,
         id,
     }
 }
@@ -42,6 +43,7 @@ fn intent(id: String) -> Intent {
 fn accepted(id: &str) -> Accepted {
     Accepted {
         remote_id: id.into(),
+        address: Default::default(),
         provider: "kimi".into(),
         account: "account".into(),
         sha256: "0".repeat(64),

@@ -2,6 +2,7 @@
 
 use crate::entry::{Begun, Swept};
 use crate::error::JournalError;
+use crate::outgoing::{Delivery, OutgoingEvent};
 use crate::types::{Accepted, Attempt, DeleteIntent, EntryId, FailedEnd, Intent};
 
 /// One change to the journal.
@@ -49,6 +50,17 @@ pub(crate) enum Change {
     },
     RemoveState {
         key: String,
+    },
+    /// An event of something that has no entry.
+    Outgoing(Box<OutgoingEvent>),
+    PutDelivery {
+        receiver: String,
+        place: u64,
+        delivery: Option<Delivery>,
+    },
+    KeepOutgoing {
+        receivers: Vec<String>,
+        letters_since_ms: u64,
     },
     /// Changes nothing, but makes everything before it durable.
     Flush,

@@ -1,6 +1,6 @@
 //! The tables, and how an empty or older store becomes a current one.
 
-use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, Table, TableDefinition, TableHandle, WriteTransaction};
 
 use crate::error::JournalError;
 
@@ -29,6 +29,10 @@ pub(crate) const UNKNOWN: TableDefinition<&str, u64> = TableDefinition::new("unk
 pub(crate) const DELETES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("deletes");
 /// The host's small state.
 pub(crate) const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
+/// Receiver and place → event that waits for it.
+pub(crate) const OUTGOING: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("outgoing");
+/// Receiver and place → event that was given up.
+pub(crate) const LETTERS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("dead letters");
 /// Facts about the store itself.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
@@ -45,6 +49,8 @@ pub(crate) struct JournalTables<'t> {
     pub(crate) unknown: Table<'t, &'static str, u64>,
     pub(crate) deletes: Table<'t, &'static [u8], &'static [u8]>,
     pub(crate) state: Table<'t, &'static str, &'static [u8]>,
+    pub(crate) outgoing: Table<'t, (&'static str, u64), &'static [u8]>,
+    pub(crate) letters: Table<'t, (&'static str, u64), &'static [u8]>,
 }
 
 impl<'t> JournalTables<'t> {
@@ -62,6 +68,8 @@ impl<'t> JournalTables<'t> {
             unknown: transaction.open_table(UNKNOWN)?,
             deletes: transaction.open_table(DELETES)?,
             state: transaction.open_table(STATE)?,
+            outgoing: transaction.open_table(OUTGOING)?,
+            letters: transaction.open_table(LETTERS)?,
         })
     }
 
@@ -78,7 +86,15 @@ pub(crate) fn migrate(transaction: &WriteTransaction) -> Result<Result<bool, Jou
     let mut meta = transaction.open_table(META)?;
     let found = meta.get("schema")?.map_or(0, |version| version.value());
     match found {
-        SCHEMA => Ok(Ok(false)),
+        SCHEMA => {
+            // Stores from before there were events for others lack their tables. An older version passes them over.
+            let tables = transaction
+                .list_tables()?
+                .filter(|table| table.name() == OUTGOING.name())
+                .count();
+            drop(JournalTables::open(transaction)?);
+            Ok(Ok(tables == 0))
+        }
         0 => {
             JournalTables::open(transaction)?;
             meta.insert("schema", SCHEMA)?;

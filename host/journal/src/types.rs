@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use loadlock_policy::model::ContentKey;
+use loadlock_policy::model::{ContentKey, RemoteAddress};
 use serde::{Deserialize, Serialize};
 
 use crate::path_text;
@@ -12,6 +12,9 @@ pub type EntryId = String;
 
 /// How long an idempotency key answers with the same receipt: 24 hours, in milliseconds.
 pub const IDEMPOTENCY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// The kind of [`FailedEnd`] of an entry that another one follows: the upload has not ended.
+pub const MOVED_ON: &str = "moved on";
 
 /// A caller's idempotency key. Scoped by the tenant of the intent that carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +86,9 @@ pub struct Intent {
     pub created_at_ms: u64,
     /// When the file expires, milliseconds since 1970.
     pub expires_at_ms: Option<u64>,
+    /// SHA-256 of the first attempt's component, lower-case hexadecimal; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
 }
 
 /// One attempt: which provider may have got the bytes, and how to recognise them there.
@@ -100,6 +106,9 @@ pub struct Attempt {
     pub remote_name: String,
     /// When it was about to start, milliseconds since 1970.
     pub at_ms: u64,
+    /// SHA-256 of the component that made it, lower-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
 }
 
 /// A provider's answer that passed the host's own checks.
@@ -107,6 +116,9 @@ pub struct Attempt {
 pub struct Accepted {
     /// The vendor's id.
     pub remote_id: String,
+    /// What else names it.
+    #[serde(default, skip_serializing_if = "RemoteAddress::is_empty")]
+    pub address: RemoteAddress,
     /// Configured name of the provider that took it.
     pub provider: String,
     /// The account at that provider.

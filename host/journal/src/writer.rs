@@ -7,12 +7,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::apply::apply;
 use crate::change::{Change, ChangeAnswer, ChangeVerdict, Need};
 use crate::entry::Begun;
 use crate::error::JournalError;
+use crate::outgoing::{self, Subscription};
 use crate::stats::Meters;
 use crate::store::{Phases, Store};
 use crate::types::EntryId;
@@ -62,6 +63,23 @@ pub(crate) enum WriterMessage {
     Close(oneshot::Sender<Result<(), JournalError>>),
 }
 
+/// Who is told of the ends of uploads.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) subscriptions: Mutex<Arc<[Subscription]>>,
+    /// Changes after a commit that has something for somebody.
+    pub(crate) added: watch::Sender<()>,
+}
+
+impl Told {
+    pub(crate) fn now(&self) -> Arc<[Subscription]> {
+        self.subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
 /// How the writer behaves.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
@@ -103,6 +121,7 @@ pub(crate) struct JournalWriter {
     store: Arc<Store>,
     rules: Rules,
     meters: Arc<Meters>,
+    told: Arc<Told>,
     /// Entries to take back before anything else: a failed commit may have left them, or nobody took the answer.
     forget: Vec<EntryId>,
     lost: Lost,
@@ -113,11 +132,12 @@ pub(crate) struct JournalWriter {
 }
 
 impl JournalWriter {
-    pub(crate) fn new(store: Arc<Store>, rules: Rules, meters: Arc<Meters>) -> Self {
+    pub(crate) fn new(store: Arc<Store>, rules: Rules, meters: Arc<Meters>, told: Arc<Told>) -> Self {
         Self {
             store,
             rules,
             meters,
+            told,
             forget: Vec::new(),
             lost: Lost::default(),
             lazy_since: None,
@@ -190,6 +210,7 @@ impl JournalWriter {
         let short = batch.iter().any(|job| job.change.begins()) && self.store.is_short_of_space();
         let forget = std::mem::take(&mut self.forget);
         let mut answers = Vec::with_capacity(batch.len());
+        let (subscriptions, mut tells) = (self.told.now(), false);
         let result = self.store.revive().and_then(|()| {
             self.store.write(Phases::One, |tables| {
                 let mut need = Need::Nothing;
@@ -205,7 +226,9 @@ impl JournalWriter {
                         }));
                         continue;
                     }
-                    answers.push(match apply(tables, &job.change)? {
+                    let verdict = apply(tables, &job.change)?;
+                    tells |= outgoing::add(tables, &subscriptions, &job.change, &verdict)?;
+                    answers.push(match verdict {
                         ChangeVerdict::Applied(answer, wants) => {
                             need = need.max(self.rules.need(&job.change, wants));
                             Ok(answer)
@@ -230,6 +253,9 @@ impl JournalWriter {
         match result {
             Ok(need) => {
                 self.committed(need);
+                if tells {
+                    self.told.added.send_replace(());
+                }
                 self.answer(batch, answers);
             }
             Err(error) => {
@@ -313,7 +339,7 @@ mod tests {
             flush_after: Duration::ZERO,
             ..Rules::default()
         };
-        let mut writer = JournalWriter::new(store, rules, Arc::default());
+        let mut writer = JournalWriter::new(store, rules, Arc::default(), Arc::default());
         let lazy = || WriteJob {
             change: Change::PutState {
                 key: "key".into(),

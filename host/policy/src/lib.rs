@@ -20,8 +20,11 @@
 //! | [`breaker`] | whether a provider is asked at all |
 //! | [`quota`] | whether a count or a number of bytes is left |
 //! | [`reading`] | who may read content, and who gives way |
+//! | [`swap`] | whether a component may take the place of another, and when the other one comes back |
 //! | [`tee`] | how much of a body that is sent on while it arrives may leave, and what follows a failure |
+//! | [`swap`] | what a new version of a component takes away from whoever relies on the one before |
 //! | [`upkeep`] | when to probe and settle, what to reconcile, whether the books agree |
+//! | [`vendor_route`] | which requests of clients go on to a vendor, and where to |
 //! | [`web_origins`] | which web pages may ask from a browser |
 
 pub mod address;
@@ -37,9 +40,11 @@ pub mod quota;
 pub mod reading;
 pub mod retry;
 pub mod routing;
+pub mod swap;
 pub mod tee;
 mod time;
 pub mod upkeep;
+pub mod vendor_route;
 pub mod web_origins;
 mod words;
 

@@ -136,6 +136,9 @@ proptest! {
                     prop_assert!(sends);
                 }
                 Operation::Listing | Operation::Probe => prop_assert!(at_prefix && method.is_read()),
+                Operation::Locate => {
+                    prop_assert!(method.is_read() && (at_prefix || decode(&sent).windows(id.len()).any(|at| at == id.as_bytes())));
+                }
                 Operation::Stat => prop_assert!(method.is_read() && (at_prefix || named)),
                 Operation::Content => prop_assert!(method.is_read() && named),
                 Operation::Delete => prop_assert!(named),

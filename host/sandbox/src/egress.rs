@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use loadlock_egress::credential::CredentialError;
 use loadlock_egress::observe::Seen;
 use loadlock_egress::{Account, Call, Error as SendError, Stage, Timeouts, TlsFault, Transport};
 use loadlock_policy::egress::{EgressPolicy, RequestFacts};
@@ -44,12 +45,13 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// Whether anything can be reached.
+    /// Whether anything can be reached: something is granted that the component asks for.
     pub fn is_granted(&self) -> bool {
-        matches!(self, Self::Granted(_))
+        matches!(self, Self::Granted(outlet) if !outlet.policy.effective().is_empty())
     }
 
-    /// For one call of a provider: the operation that is running, and the remote file that it is about.
+    /// For one call of a provider: the operation that is running, and the remote file that it is about, or the mark of
+    /// the upload.
     pub(crate) fn for_call(&self, operation: Option<(Operation, Option<String>)>) -> (Hooks, Observed) {
         let observed = Observed {
             networked: operation.is_some() && self.is_granted(),
@@ -109,6 +111,12 @@ impl EgressReport {
     /// Whether a successful response of this call held `id`: a component cannot make up a receipt.
     pub fn saw(&self, id: &str) -> bool {
         self.seen.contains(id)
+    }
+
+    /// Whether a request of this call stored something at a path that ends in `id`. The component chose the path, so
+    /// this proves an id only if that holds the upload's own mark.
+    pub fn stored_at(&self, id: &str) -> bool {
+        self.seen.stored_at(id)
     }
 
     /// Whether the host knows that nothing can be stored upstream: no byte of a request that may store something left,
@@ -290,12 +298,16 @@ fn timeouts(options: RequestOptions) -> Timeouts {
 /// What the guest is told: the nearest `wasi:http` error code. Details stay with the host, which tells the caller.
 fn wasi_error(error: &SendError) -> Error {
     match error {
+        // Nothing was sent, and another try may find it there.
+        SendError::Credential(CredentialError::Unavailable { .. }) => Error::DestinationUnavailable,
         SendError::Credential(_) | SendError::CredentialOverPlainHttp { .. } => Error::ConfigurationError,
         SendError::RequestInvalid { .. } => Error::HttpRequestUriInvalid,
         SendError::RequestHeadersTooLarge { bytes, .. } => {
             Error::HttpRequestHeaderSectionSize(u32::try_from(*bytes).ok())
         }
-        SendError::RequestBody { .. } | SendError::RequestBodyLength { .. } => Error::HttpRequestBodySize(None),
+        SendError::RequestBody { .. } | SendError::RequestBodyLength { .. } | SendError::RequestBodyDigest => {
+            Error::HttpRequestBodySize(None)
+        }
         SendError::ConnectionLimit { .. } => Error::ConnectionLimitReached,
         SendError::Dns { .. } => Error::DnsError {
             rcode: None,

@@ -10,10 +10,11 @@ use wasmparser::{Encoding, Parser, Payload};
 /// The package whose interfaces a component exports.
 pub const PACKAGE: &str = "loadlock:upload";
 /// The newest version of [`PACKAGE`] that this host speaks.
-pub const VERSION: &str = "0.1.0";
+pub const VERSION: &str = "0.2.0";
 /// Every version of [`PACKAGE`] that this host speaks, newest first.
 pub(crate) const VERSIONS: &[&str] = &[
     VERSION,
+    "0.1.0",
     #[cfg(test)]
     "0.0.1",
 ];
@@ -27,6 +28,11 @@ pub fn export(role: Role) -> String {
 pub(crate) fn export_of(interface: &str, version: &str) -> String {
     format!("{PACKAGE}/{interface}@{version}")
 }
+
+/// The custom section in which a component states the version of what it keeps in its own directory.
+const STATE_VERSION: &str = "loadlock:state-version";
+/// Longest such version, in bytes.
+const STATE_VERSION_BYTES: usize = 64;
 
 /// What the host does with one import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +62,7 @@ pub struct ComponentImport {
 pub struct Inspection {
     /// The role whose interface it exports; `None` if none or more than one.
     pub role: Option<Role>,
-    /// Version of the contract that it exports, for example `0.1.0`.
+    /// Version of the contract that it exports, for example `0.2.0`.
     pub version: Option<String>,
     /// Imports in the component's order.
     pub imports: Vec<ComponentImport>,
@@ -66,6 +72,10 @@ pub struct Inspection {
     pub size: u64,
     /// SHA-256 of the binary, lower-case hexadecimal.
     pub sha256: String,
+    /// Version of what it keeps in its own directory, as it states in the custom section `loadlock:state-version`;
+    /// `None` if it states none, or more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_version: Option<String>,
 }
 
 impl Inspection {
@@ -81,6 +91,44 @@ impl Inspection {
             .iter()
             .filter(|import| import.verdict == ImportVerdict::Refused)
     }
+}
+
+/// Which role a component plays and in which version of the contract, by its exports and imports alone: before the
+/// component itself is there, from what its maker says of it.
+///
+/// # Errors
+/// Why this host could not load it; reads on from its name.
+///
+/// ```
+/// use loadlock_sandbox::negotiate;
+/// let exports = ["loadlock:upload/provider@9.9.9".to_owned()];
+/// assert_eq!(negotiate(&exports, &[]).unwrap_err(), "speaks contract 9.9.9, and this host speaks 0.2.0, 0.1.0");
+/// ```
+pub fn negotiate(exports: &[String], imports: &[String]) -> Result<(Role, &'static str), String> {
+    let found: Vec<(Role, &str)> = exports.iter().filter_map(|export| role_of(export)).collect();
+    let role = match found.as_slice() {
+        [] => return Err("exports the interface of no role of Loadlock's".to_owned()),
+        [(role, _), others @ ..] if others.iter().all(|(other, _)| other == role) => *role,
+        _ => return Err("exports the interfaces of several roles".to_owned()),
+    };
+    let spoken = VERSIONS
+        .iter()
+        .find(|version| found.iter().any(|(_, exported)| exported == *version));
+    let Some(version) = spoken else {
+        let exported: Vec<&str> = found.iter().map(|(_, version)| *version).collect();
+        return Err(format!(
+            "speaks contract {}, and this host speaks {}",
+            exported.join(", "),
+            VERSIONS.join(", ")
+        ));
+    };
+    for import in imports {
+        let (verdict, reason) = verdict(import, Some(role));
+        if verdict == ImportVerdict::Refused {
+            return Err(format!("imports `{import}`: {reason}"));
+        }
+    }
+    Ok((role, version))
 }
 
 /// The bytes are not a component.
@@ -108,6 +156,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
     let mut names = Vec::new();
     let mut exports = Vec::new();
+    let mut stated = Vec::new();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {
@@ -117,6 +166,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
             } if depth == 0 => return Err(InspectError::CoreModule),
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
+            // A toolchain leaves it in the module that it was compiled into, at whatever depth that is.
+            Payload::CustomSection(section) if section.name() == STATE_VERSION => {
+                stated.push(state_version(section.data()));
+            }
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     names.push(import.map_err(malformed)?.name.name.to_owned());
@@ -153,7 +206,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         exports,
         size: bytes.len() as u64,
         sha256: crate::digest(bytes),
+        state_version: match stated.split_first() {
+            Some((first, others)) if others.iter().all(|other| other == first) => first.clone(),
+            _ => None,
+        },
     })
+}
+
+/// One word of printable ASCII; anything else states nothing.
+fn state_version(section: &[u8]) -> Option<String> {
+    let is_word = (1..=STATE_VERSION_BYTES).contains(&section.len()) && section.iter().all(u8::is_ascii_graphic);
+    let text = std::str::from_utf8(section).ok().filter(|_| is_word)?;
+    Some(text.to_owned())
 }
 
 fn role_of(export: &str) -> Option<(Role, &str)> {
@@ -222,6 +286,44 @@ mod tests {
             verdict("wasi:http/types@0.2.0", Some(Role::Auth)).0,
             ImportVerdict::Refused
         );
+    }
+
+    /// An empty component with these custom sections.
+    fn stating(sections: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        for data in sections {
+            let name = STATE_VERSION.as_bytes();
+            let length = 1 + name.len() + data.len();
+            assert!(length < 128, "one byte of LEB128");
+            bytes.extend([
+                0,
+                u8::try_from(length).unwrap_or_default(),
+                u8::try_from(name.len()).unwrap_or_default(),
+            ]);
+            bytes.extend(name);
+            bytes.extend(*data);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_state_version_is_one_word_that_all_parts_agree_on() {
+        let version = |sections: &[&[u8]]| inspect(&stating(sections)).ok().and_then(|found| found.state_version);
+        assert_eq!(version(&[b"1"]).as_deref(), Some("1"));
+        assert_eq!(version(&[b"1", b"1"]).as_deref(), Some("1"));
+        let long = [b'x'; STATE_VERSION_BYTES + 1];
+        let odd: [&[&[u8]]; 7] = [
+            &[],
+            &[b"1", b"2"],
+            &[b"1", b"\0"],
+            &[b""],
+            &[b"a b"],
+            &["\u{e9}".as_bytes()],
+            &[&long],
+        ];
+        for odd in odd {
+            assert_eq!(version(odd), None, "{odd:?}");
+        }
     }
 
     #[test]

@@ -40,7 +40,9 @@ pub use component::{Sandbox, Source};
 pub use egress::{EgressReport, Network, Outlet};
 pub use engine::EngineOptions;
 pub use error::{CallError, LoadError};
-pub use inspect::{ComponentImport, ImportVerdict, InspectError, Inspection, PACKAGE, VERSION, export, inspect};
+pub use inspect::{
+    ComponentImport, ImportVerdict, InspectError, Inspection, PACKAGE, VERSION, export, inspect, negotiate,
+};
 pub use limits::{CPU_PER_BYTE, Exhausted, Limits};
 pub use loadlock_policy::model::Role;
 pub use roles::{auth, batches, coordination, provider, tracker, validator};

@@ -1,7 +1,8 @@
 // The gateway's own API. The session's cookie goes along by itself; a token is never seen here.
 
 /** @typedef {{ subject: string, tenant: string, scopes: string[], expires_at: number | null, providers: string[], largest_upload: number, version: string }} Who */
-/** @typedef {{ provider: string, purpose: string, remote_id: string, sha256: string, media_type: string, deduplicated: boolean, attempts: number, created_at: string, expires_at?: string }} Ours */
+/** @typedef {{ provider: string, purpose: string, remote_id: string, sha256: string, media_type: string, deduplicated: boolean, attempts: number, created_at: string, expires_at?: string, copies?: FileCopy[] }} Ours */
+/** @typedef {{ provider: string, remote_id: string, uri?: string, purpose: string, status: "ready" | "processing" | "failed" | "expired", created_at: string, expires_at?: string }} FileCopy */
 /** @typedef {{ id: string, bytes: number, created_at: number, filename: string, purpose: string, status: string, status_details: string | null, loadlock: Ours }} StoredFile */
 
 /** Told when the session has ended. */

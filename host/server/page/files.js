@@ -1,6 +1,7 @@
 // The view of files: pages that load as one scrolls or searches, and rows that exist while they can be seen.
 
 import { ask, json, may } from "./api.js";
+import { copies } from "./copies.js";
 import { empty, failed, fill, framed, h, quoted, say, visible } from "./dom.js";
 import { ago, count, size, when } from "./format.js";
 
@@ -181,6 +182,13 @@ export function show(place, who) {
   }
 
   /** @param {StoredFile} file */
+  function changed(file) {
+    all = all.map((one) => (one.id === file.id ? file : one));
+    found = found.map((one) => (one.id === file.id ? file : one));
+    draw();
+  }
+
+  /** @param {StoredFile} file */
   function details(file) {
     const ours = file.loadlock;
     /** @type {[string, string, boolean][]} */
@@ -208,7 +216,7 @@ export function show(place, who) {
     const actions = h("div", { class: "buttons" });
     function confirm() {
       const yes = h("button", { type: "button", class: "button danger", onclick: carryOut }, "Delete it");
-      fill(trouble, h("p", { class: "notice warn" }, `The file goes from the list, and from ${ours.provider} unless another file shares its content there. That cannot be undone.`));
+      fill(trouble, h("p", { class: "notice warn" }, `The file goes from the list with its copies, and from where it is stored unless another file shares its content there. That cannot be undone.`));
       fill(actions, yes, h("button", { type: "button", class: "button", onclick: usual }, "Keep it"));
       /** @type {HTMLElement} */ (actions.lastElementChild)?.focus();
     }
@@ -228,7 +236,7 @@ export function show(place, who) {
       fill(actions, h("a", { class: "button primary", href: `/v1/files/${encodeURIComponent(file.id)}/content`, download: "" }, "Download"), may(who, "delete") && remove, close);
     }
     usual();
-    fill(dialog, h("h2", { id: "details-title" }, quoted(file.filename)), h("dl", { class: "facts" }, ...list), trouble, actions);
+    fill(dialog, h("h2", { id: "details-title" }, quoted(file.filename)), h("dl", { class: "facts" }, ...list), copies(file, who, changed), trouble, actions);
     dialog.addEventListener("close", () => dialog.remove());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     place.append(dialog);

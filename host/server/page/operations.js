@@ -6,6 +6,8 @@ import { count, size, span, when } from "./format.js";
 import { live } from "./live.js";
 import { metrics } from "./metrics.js";
 import { gauge } from "./plot.js";
+import { table } from "./table.js";
+import { webhooks } from "./webhooks.js";
 
 const LINES = 50;
 /** Uploads that are listed; the rest is counted. */
@@ -14,15 +16,6 @@ const LISTED = 100;
 /** @param {string} title @param {...(Node | string | false | null)} children */
 function section(title, ...children) {
   return h("section", { class: "card section", "aria-label": title }, h("h2", {}, title), ...children);
-}
-
-/** @param {string[]} names @param {(Node | string)[][]} rows @param {string} caption */
-function table(caption, names, rows) {
-  return h(
-    "div",
-    { class: "wide-table", tabindex: 0, role: "region", "aria-label": caption },
-    h("table", {}, h("caption", { class: "hidden" }, caption), h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell) => h("td", {}, cell)))))),
-  );
 }
 
 /** @param {HTMLElement} place */
@@ -78,6 +71,7 @@ export function show(place) {
     fill(tenants, ...(gauges.length ? gauges : [h("p", { class: "help" }, "No tenant has limits. Add [[tenants]] to the configuration to set some.")]));
   };
 
+  const told = h("div", { role: "status" });
   const tail = h("div", {});
   const chain = h("div", { role: "status" });
   /** @param {boolean} walk */
@@ -133,6 +127,7 @@ export function show(place) {
     section("Under way", flight),
     section("Failures by code", codes, failures),
     section("Tenants", tenants),
+    section("Webhooks", told),
     section("Books", h("p", { class: "help" }, "Compares the journal, the ledger and what the providers have. Neither button changes anything."), h("div", { class: "buttons" }, check, dry), books, compared),
     section("Audit log", h("div", { class: "buttons" }, h("button", { type: "button", class: "button small", onclick: () => audit(false) }, "Refresh"), h("button", { type: "button", class: "button small", onclick: () => audit(true) }, "Walk the chain")), chain, tail),
   );
@@ -144,6 +139,7 @@ export function show(place) {
   drawFlight();
   drawMetrics();
   audit(false);
+  webhooks(told, leaving.signal);
   return () => {
     leaving.abort();
     clearInterval(clock);

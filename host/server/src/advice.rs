@@ -59,6 +59,9 @@ fn todo(code: ErrorCode) -> &'static str {
         C::SessionElsewhere => "Send all requests of an upload to the gateway that began it.",
         C::FileNotFound => "`GET /v1/files` lists the ids.",
         C::ContentUnavailable => "Keep your own copy, or upload with a purpose whose content can be read.",
+        C::NotAvailableThere => {
+            "Copy it with `POST /v1/loadlock/files/{id}/copies`; where its bytes are not to be had, upload it again."
+        }
         C::IdempotencyConflict => "Use a new key for a new upload.",
         C::UploadConflict => "Ask for the offset and go on from there.",
         C::UploadExpired => "Start a new upload.",

@@ -22,9 +22,11 @@
 //! | `events` | `/v1/loadlock/events` |
 //! | `metrics` | `/metrics` |
 //! | `health` | `/healthz`, `/readyz` |
+//! | `forward` | `/v1/providers/{name}/…`: requests that go on to a vendor |
 //! | `openai` | `/v1/files`, `/v1/uploads` |
 //! | `operate` | `/v1/loadlock`: providers, routes, reconciling and the books, for whoever keeps the gateway |
 //! | `tus` | `/v1/tus` |
+//! | `webhooks` | `/v1/loadlock/webhooks` |
 //! | `grants` | `/v1/loadlock/upload-grants`: one upload each, by whoever has no token |
 //! | `page` | the page at `/`, and its sessions |
 //! | `ws` | `/v1/ws` |
@@ -35,11 +37,13 @@ mod answer;
 mod app;
 mod authority;
 mod coding;
+mod copies;
 mod cors;
 mod early;
 mod elsewhere;
 mod events;
 mod feed;
+mod forward;
 #[cfg(feature = "fuzzing")]
 mod fuzz_input;
 #[cfg(feature = "fuzzing")]
@@ -69,6 +73,7 @@ mod trace;
 mod tus;
 mod upload_options;
 mod uploads;
+mod webhooks;
 mod ws;
 
 pub use listen::{Beside, COMMAND_SOCKET, Certificate, Options, SOCKET, ServeError, Server, Stop, TlsFiles};

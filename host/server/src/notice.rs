@@ -57,7 +57,7 @@ impl From<Event> for What {
         match event {
             Event::Admitted { name, bytes } => Self::Admitted { filename: name, bytes },
             Event::Routed { providers } => Self::Routed { providers },
-            Event::Attempt { provider, attempt } => Self::Attempt { provider, attempt },
+            Event::Attempt { provider, attempt, .. } => Self::Attempt { provider, attempt },
             Event::Sent { bytes } => Self::Bytes { sent: bytes },
             Event::Retry {
                 provider,

@@ -17,7 +17,9 @@ use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
-use loadlock_gateway::{Announced, Door, EgressView, Error, ErrorCode, Principal, ProviderView, Reconcile, Scope};
+use loadlock_gateway::{
+    Announced, Door, EgressView, Error, ErrorCode, Principal, ProviderView, Reconcile, Scope, SwapRequest,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer::Refusal;
@@ -33,6 +35,8 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/providers", get(providers))
         .route("/providers/{name}/probe", post(probe))
+        .route("/components/{name}/swap", post(swap))
+        .route("/components/{name}/rollback", post(rollback))
         .route("/route", post(route))
         .route("/reconcile", post(reconcile))
         .route("/fsck", get(fsck))
@@ -42,7 +46,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// Extracts a caller who may ask here.
-struct Operator(Principal);
+pub(crate) struct Operator(pub(crate) Principal);
 
 impl FromRequestParts<App> for Operator {
     type Rejection = Refusal;
@@ -194,6 +198,30 @@ async fn reconcile(State(app): State<App>, Operator(who): Operator, request: Req
         allow_mass,
     };
     Ok(Json(app.gateway().reconcile(&who, request).await?).into_response())
+}
+
+/// On this machine's socket alone, as what follows: the gateway says so.
+async fn swap(State(app): State<App>, Operator(who): Operator, Path(name): Path<String>, request: Request) -> Answer {
+    let wanted: SwapRequest = json(request).await?;
+    Ok(Json(app.gateway().swap(&who, &name, wanted).await?).into_response())
+}
+
+/// How to go back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WayBack {
+    #[serde(default)]
+    accept: bool,
+}
+
+async fn rollback(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Path(name): Path<String>,
+    request: Request,
+) -> Answer {
+    let WayBack { accept } = json(request).await?;
+    Ok(Json(app.gateway().roll_back(&who, &name, accept).await?).into_response())
 }
 
 /// Where to.

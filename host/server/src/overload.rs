@@ -12,7 +12,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::Refusal;
 
-/// Requests under way at once. Each holds a few buffers of 64 KiB: some 100 MiB at the most.
+/// Requests under way at once beside the uploads in flight. Each holds a few buffers of 64 KiB: some 100 MiB at the
+/// most.
 const REQUESTS: usize = 512;
 /// Requests that wait for one of those places at once; each holds its head, at most 64 KiB.
 const WAITING: usize = 512;
@@ -24,18 +25,20 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct RequestPlaces {
     serving: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-}
-
-impl Default for RequestPlaces {
-    fn default() -> Self {
-        Self {
-            serving: Arc::new(Semaphore::new(REQUESTS)),
-            waiting: Arc::new(Semaphore::new(WAITING)),
-        }
-    }
+    all: usize,
 }
 
 impl RequestPlaces {
+    /// For a gateway with so many uploads in flight at most.
+    pub(crate) fn beside(uploads: u32) -> Self {
+        let all = REQUESTS.saturating_add(uploads as usize);
+        Self {
+            serving: Arc::new(Semaphore::new(all)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            all,
+        }
+    }
+
     /// A place, in the order of coming; none if too many wait, or for too long.
     async fn place(&self) -> Option<SemaphorePermit<'_>> {
         if let Ok(place) = self.serving.try_acquire() {
@@ -51,7 +54,7 @@ pub(crate) async fn layer(State(places): State<RequestPlaces>, request: Request,
     match places.place().await {
         Some(_place) => next.run(request).await,
         None => {
-            let error = Error::new(ErrorCode::Overloaded, format!("{REQUESTS} requests are under way"));
+            let error = Error::new(ErrorCode::Overloaded, format!("{} requests are under way", places.all));
             Refusal(error.retry_after(Some(1_000))).into_response()
         }
     }
@@ -66,7 +69,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_waits_for_a_moment_and_in_its_order() {
-        let places = RequestPlaces::default();
+        let places = RequestPlaces::beside(0);
         let mut served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
         let (mut first, mut second) = (Box::pin(places.place()), Box::pin(places.place()));
         assert!(first.as_mut().now_or_never().is_none());
@@ -79,7 +82,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_wait_than_may() {
-        let places = RequestPlaces::default();
+        let places = RequestPlaces::beside(0);
         let _served: Vec<_> = (0..REQUESTS).map(|_| places.serving.try_acquire().unwrap()).collect();
         let _waiting: Vec<_> = (0..WAITING).map(|_| places.waiting.try_acquire().unwrap()).collect();
         assert!(

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use http::Method;
 use loadlock_gateway::{Error, ErrorCode};
 use loadlock_policy::forwarding::TrustedProxies;
@@ -13,26 +15,30 @@ use crate::answer::{self, Refusal};
 use crate::app::App;
 use crate::overload::{self, RequestPlaces};
 use crate::{
-    authority, coding, cors, elsewhere, grants, health, mcp, metrics, openai, operate, pace, page, request_id, tus, ws,
+    authority, coding, copies, cors, elsewhere, forward, grants, health, mcp, metrics, openai, operate, pace, page,
+    request_id, tus, webhooks, ws,
 };
 
 /// All doors of one server.
 pub(crate) fn router(app: App, proxies: TrustedProxies, origins: WebOrigins) -> Router {
+    let places = RequestPlaces::beside(app.gateway().config().limits.concurrency);
     Router::new()
         .merge(metrics::routes())
         .nest("/v1", openai::routes(&app))
-        .nest("/v1/loadlock", operate::routes())
+        .nest("/v1/loadlock", operate::routes().merge(copies::routes()))
         .nest("/v1/loadlock/upload-grants", grants::routes())
+        .nest("/v1/loadlock/webhooks", webhooks::routes())
         .nest("/v1/loadlock/granted", grants::put_routes())
         .merge(tus::routes(&app))
         .nest("/v1/ws", ws::routes(&app))
         .nest("/mcp", mcp::routes(&app))
+        .merge(forward::routes())
         .merge(page::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), page::layer))
         .layer(from_fn_with_state(app.clone(), elsewhere::layer))
-        .layer(from_fn_with_state(RequestPlaces::default(), overload::layer))
+        .layer(from_fn_with_state(places, overload::layer))
         // Whether the process lives is asked above all when it has much to do.
         .merge(health::routes().method_not_allowed_fallback(wrong_method))
         .layer(from_fn(coding::layer))
@@ -44,7 +50,13 @@ pub(crate) fn router(app: App, proxies: TrustedProxies, origins: WebOrigins) -> 
         .with_state(app)
 }
 
-async fn nowhere() -> Refusal {
+/// Nothing of this gateway's: a provider may forward it.
+async fn nowhere(State(app): State<App>, request: Request) -> Response {
+    let there = forward::plain(&app, request).await;
+    there.unwrap_or_else(|| nothing_there().into_response())
+}
+
+fn nothing_there() -> Refusal {
     Refusal(
         Error::new(ErrorCode::NoSuchEndpoint, "there is nothing at this path")
             .hint("the base URL of the OpenAI API ends in `/v1`"),

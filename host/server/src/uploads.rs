@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use loadlock_gateway::{Error, ErrorCode, Event, File, Gateway, Principal, Progress, Result, UploadRequest};
+use loadlock_gateway::{
+    CopyMade, CopyRequest, Error, ErrorCode, Event, File, Gateway, Principal, Progress, Result, UploadRequest,
+};
 use rand::RngExt;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -95,18 +97,9 @@ impl Uploads {
         mut request: UploadRequest,
         session: Option<&str>,
     ) -> Result<Started> {
-        if self.0.stopping.is_cancelled() {
-            return Err(Error::new(ErrorCode::Overloaded, "the gateway is stopping").retry_after(Some(5_000)));
-        }
-        let id = format!("upl_{}", hex::encode(rand::rng().random::<[u8; 12]>()));
-        let cancel = CancellationToken::new();
+        let (watch, cancel) = self.watched(&who, session)?;
         request.cancel = cancel.clone();
-        let watch = UploadWatch {
-            inner: self.0.clone(),
-            tenant: who.tenant().to_owned(),
-            id: id.clone(),
-        };
-        watch.begin(cancel.clone(), session);
+        let id = watch.id.clone();
         let gateway = self.0.gateway.clone();
         let task = async move {
             let result = gateway.upload(&who, request, &watch).await;
@@ -115,6 +108,49 @@ impl Uploads {
         };
         let end = self.0.tasks.spawn(task.in_current_span());
         Ok(Started { id, end, cancel })
+    }
+
+    /// Copies a file and waits; a caller that goes away cancels it. Watchers see it as the upload that it is.
+    ///
+    /// # Errors
+    /// See [`Gateway::copy`].
+    pub(crate) async fn copy(
+        &self,
+        who: Principal,
+        id: String,
+        to: String,
+        purpose: Option<String>,
+    ) -> Result<CopyMade> {
+        let (watch, cancel) = self.watched(&who, None)?;
+        let request = CopyRequest {
+            to,
+            purpose,
+            cancel: cancel.clone(),
+        };
+        let gateway = self.0.gateway.clone();
+        let task = async move {
+            let result = gateway.copy(&who, &id, request, &watch).await;
+            watch.end(&result.as_ref().map(|made| made.file.clone()).map_err(Clone::clone));
+            result
+        };
+        let end = self.0.tasks.spawn(task.in_current_span());
+        let _cancels: DropGuard = cancel.drop_guard();
+        ended(end).await
+    }
+
+    /// What is about to begin, which watchers are told, and what cancels it.
+    fn watched(&self, who: &Principal, session: Option<&str>) -> Result<(UploadWatch, CancellationToken)> {
+        if self.0.stopping.is_cancelled() {
+            return Err(Error::new(ErrorCode::Overloaded, "the gateway is stopping").retry_after(Some(5_000)));
+        }
+        let cancel = CancellationToken::new();
+        let watch = UploadWatch {
+            inner: self.0.clone(),
+            tenant: who.tenant().to_owned(),
+            id: format!("upl_{}", hex::encode(rand::rng().random::<[u8; 12]>())),
+        };
+        watch.begin(cancel.clone(), session);
+        Ok((watch, cancel))
     }
 
     /// Runs what has to come to its end before the server does.
@@ -191,7 +227,7 @@ pub(crate) fn not_under_way(id: &str) -> Error {
 }
 
 /// The result of a task.
-pub(crate) async fn ended(task: JoinHandle<Result<File>>) -> Result<File> {
+pub(crate) async fn ended<T>(task: JoinHandle<Result<T>>) -> Result<T> {
     task.await.unwrap_or_else(|error| {
         Err(Error::new(
             ErrorCode::Internal,

@@ -51,6 +51,12 @@ pub(crate) enum Command {
     /// Look at providers and their components
     #[command(subcommand, arg_required_else_help = true)]
     Providers(Providers),
+    /// Look at who is told of uploads, and send again what was not taken
+    #[command(subcommand, arg_required_else_help = true)]
+    Webhooks(super::webhooks_args::Webhooks),
+    /// Make, test, sign, share, lock and swap components
+    #[command(subcommand, arg_required_else_help = true)]
+    Component(super::component::args::Component),
     /// Show where a file would go and why, without sending anything
     Route(Route),
     /// Serve many clients over HTTP
@@ -192,7 +198,8 @@ reported as already stored.
 
 With --json a result is {\"id\", \"filename\", \"bytes\", \"sha256\", \"media_type\", \"purpose\",
 \"provider\", \"remote_id\", \"deduplicated\", \"attempts\", \"created_at\", \
-     \"path\"} (and \"expires_at\" if it expires) or
+     \"path\"} (\"expires_at\" if it expires, \"uri\" and
+\"remote_media_type\" if its vendor has them) or
 {\"error\": {\"code\", \"message\", \"hint\"}, \"path\"}. Unless one file alone was named, the last line is
 {\"summary\": {\"stored\", \"deduplicated\", \"failed\", \"cancelled\", \"skipped\"}}.
 
@@ -228,9 +235,9 @@ pub(crate) struct Upload {
 #[derive(Debug, Args)]
 #[command(
     after_help = once("Every request needs a token; `loadlock token issue` makes one. The first Ctrl-C lets requests
-under way end, the second one stops at once. `[auth]`, `[[tenants]]`, `[[grants]]` and the
-certificate of `server.tls` are read again when their files change, and on SIGHUP; anything else
-needs a restart. Started in a terminal, it ends when the terminal is closed. Every other command
+under way end, the second one stops at once. The configuration and the certificate of
+`server.tls` are read again when their files change, and on SIGHUP; what waits for a restart all the
+same is in the log, key by key. Started in a terminal, it ends when the terminal is closed. Every other command
 with the same home goes through it meanwhile.
 
 Examples:
@@ -267,7 +274,7 @@ pub(crate) enum Files {
     /// List files, newest first
     #[command(
         after_help = once("In a pipe the columns are separated by tabs: id, name, bytes, media type, purpose, provider,
-created, remote id. With --json, if there are more files, the last line is {\"next\":\"CURSOR\"}.
+created, remote id. A file with copies names all of its providers, separated by commas. With --json, if there are more files, the last line is {\"next\":\"CURSOR\"}.
 
 Examples:
   loadlock files ls
@@ -283,7 +290,25 @@ Examples:
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Delete files, and each remote file that no other file refers to
+    /// Copy a file to another provider, from one that gives its bytes back
+    #[command(after_help = once("A copy that is there is shown as it is; one that has expired is made again. With -q
+only the id that the vendor's API wants is printed.
+
+Examples:
+  id=$(loadlock upload -q --to local report.pdf)
+  loadlock files copy $id --to kimi"))]
+    Copy {
+        /// The id that `upload` and `files ls` give
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The provider
+        #[arg(long, value_name = "PROVIDER")]
+        to: String,
+        /// What it is for there [default: the file's own purpose, or the provider's first]
+        #[arg(long, value_name = "PURPOSE")]
+        purpose: Option<String>,
+    },
+    /// Delete files with their copies, and each remote file that no other file refers to
     #[command(after_help = once("Examples:
   loadlock files rm $(loadlock files ls -q --limit 1)
   loadlock files ls -q --all --purpose batch | xargs -r loadlock files rm"))]
@@ -291,6 +316,9 @@ Examples:
         /// Ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
+        /// Only their copies at this provider; the files stay
+        #[arg(long, value_name = "PROVIDER")]
+        from: Option<String>,
     },
     /// Write a file's content: its bytes, or the text that the vendor extracted from them
     #[command(after_help = once("Nothing is left at FILE if the content does not arrive completely. Only you can
@@ -459,6 +487,10 @@ pub(crate) enum FirstProvider {
     Glm,
     /// OpenAI, with OPENAI_API_KEY
     Openai,
+    /// Anthropic, with ANTHROPIC_API_KEY
+    Anthropic,
+    /// Google's Gemini, with GEMINI_API_KEY
+    Gemini,
     /// A store on this machine
     Local,
 }

@@ -4,8 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loadlock::config::Config;
-use loadlock::gateway::{BackupSummary, BalanceSheet, Probe, ProviderView, Reconcile, Reconciled, RouteView};
-use loadlock::{Content, File, FilePage, ListRequest, Progress, Result, UploadRequest};
+use loadlock::gateway::{
+    BackupSummary, BalanceSheet, DeadLetter, Probe, ProviderView, Reconcile, Reconciled, RouteView, SwapRequest,
+    Swapped, WebhookView,
+};
+use loadlock::{
+    CancellationToken, Content, CopyMade, CopyRequest, File, FilePage, ListRequest, Progress, Result, Silent,
+    UploadRequest,
+};
 
 use super::args::Globals;
 use super::failure::Failure;
@@ -101,6 +107,27 @@ impl Asked {
         }
     }
 
+    pub(crate) async fn copy(&self, id: &str, to: String, purpose: Option<String>) -> Result<CopyMade> {
+        match &*self.whom() {
+            Whom::Own(own) => {
+                let request = CopyRequest {
+                    to,
+                    purpose,
+                    cancel: CancellationToken::new(),
+                };
+                own.gateway.copy(&own.who, id, request, &Silent).await
+            }
+            Whom::Running(running) => running.copy(id, &to, purpose).await,
+        }
+    }
+
+    pub(crate) async fn delete_copy(&self, id: &str, provider: &str) -> Result<()> {
+        match &*self.whom() {
+            Whom::Own(own) => own.gateway.delete_copy(&own.who, id, provider).await,
+            Whom::Running(running) => running.delete_copy(id, provider).await,
+        }
+    }
+
     pub(crate) async fn providers(&self) -> Result<Vec<ProviderView>> {
         self.look(async |whom| match whom {
             Whom::Own(own) => own.gateway.providers(&own.who).await,
@@ -115,6 +142,29 @@ impl Asked {
             Whom::Running(running) => running.probe(name).await,
         })
         .await
+    }
+
+    pub(crate) async fn webhooks(&self) -> Result<Vec<WebhookView>> {
+        self.look(async |whom| match whom {
+            Whom::Own(own) => own.gateway.webhooks(&own.who).await,
+            Whom::Running(running) => running.webhooks().await,
+        })
+        .await
+    }
+
+    pub(crate) async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        self.look(async |whom| match whom {
+            Whom::Own(own) => own.gateway.dead_letters(&own.who).await,
+            Whom::Running(running) => running.dead_letters().await,
+        })
+        .await
+    }
+
+    pub(crate) async fn resend(&self, id: Option<&str>) -> Result<u64> {
+        match &*self.whom() {
+            Whom::Own(own) => own.gateway.resend(&own.who, id).await,
+            Whom::Running(running) => running.resend(id).await,
+        }
     }
 
     /// Where a file on the disk would go; `request` makes the question, which is used up by asking.
@@ -135,6 +185,20 @@ impl Asked {
         match request.dry_run {
             true => self.look(ask).await,
             false => ask(&self.whom()).await,
+        }
+    }
+
+    pub(crate) async fn swap(&self, component: &str, request: &SwapRequest) -> Result<Swapped> {
+        match &*self.whom() {
+            Whom::Own(own) => own.gateway.swap(&own.who, component, request.clone()).await,
+            Whom::Running(running) => running.swap(component, request).await,
+        }
+    }
+
+    pub(crate) async fn roll_back(&self, component: &str, accept: bool) -> Result<Swapped> {
+        match &*self.whom() {
+            Whom::Own(own) => own.gateway.roll_back(&own.who, component, accept).await,
+            Whom::Running(running) => running.roll_back(component, accept).await,
         }
     }
 

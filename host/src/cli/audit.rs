@@ -127,6 +127,7 @@ fn record(output: &Output, (line, record): &(String, Option<Record>)) -> Result<
         ("remote", &what.remote_id),
         ("bytes", &bytes),
         ("sha256", &what.sha256),
+        ("component", &what.component),
         ("detail", &what.detail),
         ("request", &record.request_id),
     ]

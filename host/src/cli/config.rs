@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loadlock::config::{Config, Explained, explain};
-use loadlock::gateway::{Judged, judge};
+use loadlock::gateway::{Judged, judge, swapped_components};
 use loadlock::{Error, ErrorCode};
 use serde_json::json;
 
@@ -119,7 +119,14 @@ async fn check(output: &Output, config: &Config) -> Result<Status, Failure> {
 
 /// `home_given`: by `--home`, which reaches the configuration as its variable.
 fn show(output: &Output, config: &Config, home_given: bool) -> Result<Status, Failure> {
-    let values = explain(config);
+    let mut values = explain(config);
+    // What runs is another matter where a command has swapped it.
+    let swapped = swapped_components(config)?;
+    for value in &mut values {
+        if let Some(source) = swapped.get(&value.key) {
+            value.value = format!("{source} (swapped; configured is {})", value.value);
+        }
+    }
     let origin = |value: &Explained| {
         if home_given && value.key == "home" {
             "--home".to_owned()

@@ -53,7 +53,7 @@ fn serves_without(config: &Config, missing: &[loadlock::config::ConfigError]) ->
         let credentials = &provider.connection.credentials;
         credentials
             .iter()
-            .any(|one| key.strip_suffix(".value") == Some(&one.key))
+            .any(|one| key.rsplit_once('.').is_some_and(|(whose, _)| whose == one.key))
     };
     let of_providers =
         |error: &loadlock::config::ConfigError| config.providers.iter().any(|provider| lacks(provider, &error.key));
@@ -71,6 +71,22 @@ pub(crate) fn setup(config: Config) -> Result<Setup, Failure> {
         builder = builder.compiler(program, [COMPILE_COMMAND.to_owned()]);
     }
     Ok(builder.setup()?)
+}
+
+/// Where compiled components are kept, made if it is missing: what is inspected and tested is not compiled again for an
+/// upload. `None` if it cannot be.
+pub(crate) fn compile_cache(config: &Config) -> Option<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let cache = config.home.join("cache");
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    match builder.create(&cache) {
+        Ok(()) => Some(cache),
+        Err(error) => {
+            tracing::debug!(cache = %cache.display(), %error, "compiled code is not kept");
+            None
+        }
+    }
 }
 
 /// On Linux by the link to the running program: its path may hold another version by the time a component is compiled.

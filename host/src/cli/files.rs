@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use loadlock::{Content, Error, ErrorCode, ListRequest};
+use loadlock::{Content, CopyStatus, Error, ErrorCode, File, ListRequest};
 use loadlock_policy::model::ContentInfo;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,14 +32,15 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Files) -> R
         ));
     }
     let wish = match command {
-        Files::Rm { .. } => Wish::Change,
+        Files::Rm { .. } | Files::Copy { .. } => Wish::Change,
         _ => Wish::Read,
     };
     let gateway = Asked::take(configuration(globals)?, wish, globals, output).await?;
     match command {
         Files::Ls(command) => list(&gateway, output, command).await,
         Files::Show { id } => show(&gateway, output, &id).await,
-        Files::Rm { ids } => remove(&gateway, output, &ids).await,
+        Files::Copy { id, to, purpose } => copy_to(&gateway, output, &id, to, purpose).await,
+        Files::Rm { ids, from } => remove(&gateway, output, &ids, from.as_deref()).await,
         Files::Content { id, output: to } => content(&gateway, output, &id, to.as_deref()).await,
     }
 }
@@ -84,7 +85,7 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
                     &bytes,
                     &file.media_type,
                     &file.purpose,
-                    &file.provider,
+                    &providers(file),
                     &created,
                     &file.remote_id,
                 ]);
@@ -112,6 +113,41 @@ async fn list(gateway: &Asked, output: &Output, command: FilesLs) -> Result<Stat
     Ok(Status::Done)
 }
 
+/// Every provider that has it, the one that it is shown as first.
+fn providers(file: &File) -> String {
+    let mut names = vec![file.provider.as_str()];
+    for copy in &file.copies {
+        if copy.status != CopyStatus::Expired && !names.contains(&copy.provider.as_str()) {
+            names.push(&copy.provider);
+        }
+    }
+    names.join(",")
+}
+
+async fn copy_to(
+    gateway: &Asked,
+    output: &Output,
+    id: &str,
+    to: String,
+    purpose: Option<String>,
+) -> Result<Status, Failure> {
+    let made = gateway.copy(id, to, purpose).await?;
+    let file = &made.file;
+    if output.json {
+        output.object(file)?;
+    } else if output.quiet {
+        output.line(safe(&file.remote_id))?;
+    } else {
+        let what = match made.is_new {
+            true => "copied",
+            false => "already there",
+        };
+        output.line(format_args!("{} {}", styled(GOOD, what), safe(&file.filename)))?;
+        receipt(output, file)?;
+    }
+    Ok(Status::Done)
+}
+
 async fn show(gateway: &Asked, output: &Output, id: &str) -> Result<Status, Failure> {
     let file = gateway.file(id).await?;
     if output.json {
@@ -125,10 +161,17 @@ async fn show(gateway: &Asked, output: &Output, id: &str) -> Result<Status, Fail
     Ok(Status::Done)
 }
 
-async fn remove(gateway: &Asked, output: &Output, ids: &[String]) -> Result<Status, Failure> {
+async fn remove(gateway: &Asked, output: &Output, ids: &[String], from: Option<&str>) -> Result<Status, Failure> {
     let mut status = Status::Done;
     for id in ids {
-        match gateway.delete(id).await {
+        let deleted = match from {
+            None => gateway.delete(id).await,
+            Some(provider) => gateway.delete_copy(id, provider).await,
+        };
+        match deleted {
+            Ok(()) if output.json && from.is_some() => {
+                output.object(&json!({ "id": id, "provider": from, "deleted": true }))?;
+            }
             Ok(()) if output.json => output.object(&json!({ "id": id, "deleted": true }))?,
             Ok(()) if output.quiet => output.line(safe(id))?,
             Ok(()) => output.line(format_args!("{} {}", styled(GOOD, "deleted"), safe(id)))?,

@@ -23,6 +23,8 @@ impl FirstProvider {
             Self::Kimi => "kimi",
             Self::Glm => "glm",
             Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
             Self::Local => "local",
         }
     }
@@ -33,6 +35,8 @@ impl FirstProvider {
             Self::Kimi => Some("KIMI_API_KEY"),
             Self::Glm => Some("GLM_API_KEY"),
             Self::Openai => Some("OPENAI_API_KEY"),
+            Self::Anthropic => Some("ANTHROPIC_API_KEY"),
+            Self::Gemini => Some("GEMINI_API_KEY"),
             Self::Local => None,
         }
     }
@@ -43,12 +47,13 @@ impl FirstProvider {
             None => ("component", quoted(&format!("builtin:{name}"))),
             Some(secret) => {
                 let reference = reference(secret);
+                let header =
+                    |name: &str, value: &str| format!("{{ header = {}, value = {} }}", quoted(name), quoted(value));
                 let value = match self {
                     Self::Glm => format!("{{ kind = \"glm-signed\", value = {} }}", quoted(&reference)),
-                    _ => format!(
-                        "{{ header = \"Authorization\", value = {} }}",
-                        quoted(&format!("Bearer {reference}"))
-                    ),
+                    Self::Anthropic => header("x-api-key", &reference),
+                    Self::Gemini => header("x-goog-api-key", &reference),
+                    _ => header("Authorization", &format!("Bearer {reference}")),
                 };
                 ("credential", value)
             }
@@ -153,7 +158,7 @@ fn done(output: &Output, file: &str, providers: &[FirstProvider]) -> Result<Stat
 /// Asks for what no flag said.
 fn ask(known: FirstChoices, answers: &mut impl BufRead, questions: &mut impl Write) -> Result<FirstChoices, Failure> {
     let providers = question(
-        "Which providers, best first: kimi, glm, openai, local?",
+        "Which providers, best first: kimi, glm, openai, anthropic, gemini, local?",
         "local",
         answers,
         questions,

@@ -14,7 +14,7 @@ use loadlock_sandbox::{CallError, Network, Sandbox, Source};
 use serde::Serialize;
 
 use super::args::Globals;
-use super::context::{configuration, patiently, setup};
+use super::context::{compile_cache, configuration, patiently, setup};
 use super::failure::{Failure, Status};
 use super::output::{BAD, BOLD, DIM, GOOD, Output, WARN, styled};
 use super::profile;
@@ -37,9 +37,8 @@ enum InspectVerdict {
 
 pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> Result<Status, Failure> {
     let config = configuration(globals)?;
-    let cache = Some(config.home.join("cache")).filter(|cache| cache.is_dir());
     let setup = setup(config.clone())?;
-    let sandbox = sandbox(&setup, cache)?;
+    let sandbox = sandbox(&setup, compile_cache(&config))?;
     let subject = find(&setup, &config, &sandbox, component)?;
     let name = subject.source.name.clone();
     let inspection = inspect(&subject.source.bytes).map_err(|error| {
@@ -53,7 +52,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> 
             return Ok(Status::Failed);
         }
     };
-    let verdict = patiently(output, "compiling", judge(&sandbox, &subject, &inspection)).await;
+    let verdict = patiently(output, "compiling", judge(&sandbox, &subject, &inspection, &config)).await;
     if output.json {
         output.object(&InspectReport::new(&name, &inspection, &verdict))?;
     } else {
@@ -65,8 +64,7 @@ pub(crate) async fn run(globals: &Globals, output: &Output, component: &str) -> 
     })
 }
 
-/// Engines for one call. Compiled code goes to the cache of an installation if there is one, else nowhere; no lock is
-/// needed.
+/// Engines for one call. No lock is needed for the cache of compiled code.
 pub(crate) fn sandbox(setup: &Setup, cache: Option<std::path::PathBuf>) -> Result<Sandbox, Error> {
     let engine = EngineOptions {
         slots: 1,
@@ -119,7 +117,27 @@ fn find(setup: &Setup, config: &Config, sandbox: &Sandbox, component: &str) -> R
     })
 }
 
-async fn judge(sandbox: &Sandbox, subject: &InspectSubject, inspection: &Inspection) -> InspectVerdict {
+/// What a call of a component may use that has no table of its own.
+pub(crate) fn call_limits(config: &Config) -> Limits {
+    Limits {
+        memory_bytes: usize::try_from(config.sandbox.memory.0).unwrap_or(usize::MAX),
+        cpu: config.sandbox.cpu,
+        wall: config.sandbox.timeout,
+        state_bytes: config
+            .sandbox
+            .state
+            .map(|size| size.0)
+            .or(Limits::default().state_bytes),
+        ..Limits::default()
+    }
+}
+
+async fn judge(
+    sandbox: &Sandbox,
+    subject: &InspectSubject,
+    inspection: &Inspection,
+    config: &Config,
+) -> InspectVerdict {
     let Some(role) = subject.role.or(inspection.role) else {
         return InspectVerdict::Refused("it exports the interface of no role, or of more than one".to_owned());
     };
@@ -129,20 +147,33 @@ async fn judge(sandbox: &Sandbox, subject: &InspectSubject, inspection: &Inspect
     if role != Role::Provider {
         return InspectVerdict::Loadable(None);
     }
+    match ask_profile(sandbox, &subject.source, subject.settings.clone(), call_limits(config)).await {
+        Err(why) => InspectVerdict::Refused(why),
+        Ok(profile) => InspectVerdict::Loadable(Some(profile)),
+    }
+}
+
+/// What a provider says about itself with these settings, without network and files. `Err`: why it would not be loaded;
+/// `Ok(Err)`: why it says nothing.
+pub(crate) async fn ask_profile(
+    sandbox: &Sandbox,
+    source: &Source,
+    settings: Vec<(String, String)>,
+    limits: Limits,
+) -> Result<Result<Profile, String>, String> {
     let grants = ProviderGrants {
-        settings: subject.settings.clone(),
+        settings,
         roots: Vec::new(),
         state: None,
         network: Network::Denied,
-        limits: Limits::default(),
+        limits,
     };
-    match Provider::load(sandbox, &subject.source, grants).await {
-        Err(error) => InspectVerdict::Refused(error.to_string()),
-        Ok(provider) => match provider.profile().await.outcome {
-            Ok(Ok(profile)) => InspectVerdict::Loadable(Some(Ok(profile))),
-            Ok(Err(failure)) => InspectVerdict::Loadable(Some(Err(failure.to_string()))),
-            Err(error) => InspectVerdict::Refused(profile_failed(&error)),
-        },
+    let provider = Provider::load(sandbox, source, grants)
+        .await
+        .map_err(|error| error.to_string())?;
+    match provider.profile().await.outcome {
+        Ok(answer) => Ok(answer.map_err(|failure| failure.to_string())),
+        Err(error) => Err(profile_failed(&error)),
     }
 }
 

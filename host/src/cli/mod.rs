@@ -13,7 +13,7 @@
 //! | `toml_text`, `new_config` | a configuration as text, in a new file |
 //! | `help` | help texts, wrapped once |
 //! | `failure` | errors to messages and exit statuses |
-//! | `upload`, `files`, `providers`, `inspect`, `route`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `backup`, `init`, `doctor`, `import_settings`, `token`, `audit`, `tracker`, `errors`, `manual`, `completions` | the commands |
+//! | `upload`, `files`, `providers`, `inspect`, `route`, `component`, `reconcile`, `fsck`, `serve`, `mcp`, `config`, `backup`, `init`, `doctor`, `import_settings`, `token`, `audit`, `tracker`, `errors`, `manual`, `completions` | the commands |
 
 mod args;
 mod asked;
@@ -21,6 +21,7 @@ mod audit;
 mod backup;
 mod bridge;
 mod completions;
+mod component;
 mod config;
 mod context;
 mod doctor;
@@ -57,6 +58,8 @@ mod tracker;
 mod tracker_args;
 mod turn;
 mod upload;
+mod webhooks;
+mod webhooks_args;
 
 use std::process::ExitCode;
 
@@ -137,7 +140,9 @@ fn run(cli: Cli, output: &Output) -> Result<Status, Failure> {
         Command::Mcp => asynchronous(mcp::run(&globals, output)),
         Command::Upload(command) => asynchronous(upload::run(&globals, output, command)),
         Command::Files(command) => asynchronous(files::run(&globals, output, command)),
+        Command::Component(command) => asynchronous(component::run(&globals, output, command)),
         Command::Providers(command) => asynchronous(providers::run(&globals, output, command)),
+        Command::Webhooks(command) => asynchronous(webhooks::run(&globals, output, command)),
         Command::Route(command) => asynchronous(route::run(&globals, output, command)),
         Command::Reconcile(command) => asynchronous(reconcile::run(&globals, output, command)),
         Command::Tracker(command) => asynchronous(tracker::run(&globals, output, command)),

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use loadlock::config::{Config, ConfigErrors, DiskPaths, Input, MachineFacts};
+use loadlock::config::{ComponentLock, Config, ConfigErrors, DiskPaths, Input, MachineFacts};
 use loadlock::{Error, ErrorCode};
 
 use super::failure::Failure;
@@ -22,6 +22,7 @@ pub(crate) fn check(text: &str, facts: &MachineFacts, name: &Path) -> Result<Con
     };
     loadlock::config::parse(Input {
         file: Some((name, text)),
+        lock: &ComponentLock::default(),
         env: &env,
         facts,
         paths: &DiskPaths,

@@ -58,9 +58,13 @@ async fn list(gateway: &Asked, output: &Output) -> Result<Status, Failure> {
             if let Some(why) = provider.out_of_service {
                 reasons.push(format!("{}: {why}", provider.name));
             }
+            let component = match provider.swapped {
+                true => format!("{} (swapped)", provider.component),
+                false => provider.component,
+            };
             table.row([
                 &provider.name,
-                &provider.component,
+                &component,
                 &order,
                 &provider.breaker.replace('_', " "),
                 &health,

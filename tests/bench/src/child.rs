@@ -88,6 +88,13 @@ impl Listening {
         Self::start(command).await
     }
 
+    /// The vendor that takes its time with each upload.
+    pub(crate) async fn slow_sink(delay: Duration) -> Result<Self> {
+        let mut command = this_program()?;
+        command.args(["sink", "--delay", &delay.as_millis().to_string()]);
+        Self::start(command).await
+    }
+
     /// The proxy without a sandbox.
     pub(crate) async fn proxy(upstream: &str, log: &Path) -> Result<Self> {
         let mut command = this_program()?;

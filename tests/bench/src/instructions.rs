@@ -18,6 +18,9 @@ use crate::place::Place;
 use crate::run::Scope;
 use crate::{Result, dedup, failed, trace};
 
+/// Name of the count that depends on how many uploads share a transaction of the ledger.
+pub(crate) const BODY: &str = "thousands of instructions of a small upload of a body";
+
 /// Uploads in the shorter and in the longer run.
 const UPLOADS: [u64; 2] = [20, 100];
 
@@ -48,10 +51,7 @@ pub(crate) async fn count(scope: &Scope, counts: &mut Counts) -> Result<()> {
     let bytes = between(scope, Work::File(small), Work::File(large)).await? / (large - small) as f64;
     // Thousands, so that the last digits that differ between two runs are not in the reference.
     let thousands = |instructions: f64| (instructions / 1e3).round();
-    counts.insert(
-        "thousands of instructions of a small upload of a body".into(),
-        thousands(bodies),
-    );
+    counts.insert(BODY.into(), thousands(bodies));
     counts.insert(
         "thousands of instructions of a dedup hit by path".into(),
         thousands(hits),

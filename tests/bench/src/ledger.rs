@@ -72,6 +72,7 @@ pub(crate) fn record(number: u64) -> FileRecord {
         media_type: "application/octet-stream".into(),
         provider: "vendor".into(),
         remote_id: format!("remote-{number}"),
+        address: Default::default(),
         deduplicated: false,
         attempts: 1,
         created_at_ms: 1_700_000_000_000 + number,

@@ -10,7 +10,7 @@
 //! | `place`, `child`, `client` | a home and a configuration; processes; HTTP as a client |
 //! | `sink`, `dav`, `proxy`, `native` | the vendor; its WebDAV; the same proxy without a sandbox; the same upload without anything |
 //! | `postgres`, `distance` | the shared ledger, and the way to it |
-//! | `big`, `small`, `dedup`, `ledger`, `shared`, `parts`, `memory`, `start`, `size`, `others`, `litellm`, `rclone` | the rows |
+//! | `big`, `small`, `flight`, `dedup`, `ledger`, `shared`, `parts`, `memory`, `start`, `size`, `others`, `litellm`, `rclone` | the rows |
 //! | `count`, `allocations`, `trace`, `instructions` | what does not depend on the machine: `make bench-check` |
 
 mod allocations;
@@ -21,6 +21,7 @@ mod count;
 mod dav;
 mod dedup;
 mod distance;
+mod flight;
 mod instructions;
 mod ledger;
 mod litellm;
@@ -47,6 +48,7 @@ mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -125,6 +127,9 @@ enum Command {
         /// Takes each upload at the pace of a network.
         #[arg(long)]
         throttled: bool,
+        /// Answers each upload so many milliseconds after its last byte.
+        #[arg(long, default_value_t = 0)]
+        delay: u64,
     },
     /// The same proxy without a sandbox.
     #[command(hide = true)]
@@ -155,7 +160,7 @@ fn main() -> ExitCode {
         } => count::run(&loadlock, &reference, &scratch, write),
         Command::Table { results, page, check } => table::run(&results, &page, check),
         Command::Sizing { results, page } => table::sizing(&results, &page),
-        Command::Sink { hold, throttled } => sink::run(hold, throttled),
+        Command::Sink { hold, throttled, delay } => sink::run(hold, throttled, Duration::from_millis(delay)),
         Command::Proxy { upstream, log } => proxy::run(&upstream, &log),
     };
     match done {

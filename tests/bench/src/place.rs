@@ -11,6 +11,8 @@ use crate::{Result, failed};
 
 /// Beyond every file that is uploaded here.
 const MAX_BYTES: u64 = 64 << 30;
+/// More than any row has at once but those of `flight`.
+const MOST_AT_ONCE: u32 = 256;
 
 /// Tenant of the bench's token; it may name paths.
 const TENANT: &str = "bench";
@@ -49,17 +51,27 @@ impl Place {
         let text = format!(
             "order = [\"vendor\"]\n\
              [[grants]]\nroot = {files:?}\ntenants = [{TENANT:?}]\n\
-             [limits]\nmax_upload_size = {MAX_BYTES}\nconcurrency = 256\n\
+             [limits]\nmax_upload_size = {MAX_BYTES}\nconcurrency = {MOST_AT_ONCE}\n\
              [providers.vendor]\ncomponent = \"builtin:openai\"\n\
              settings = {{ dialect = \"compatible\", base_url = \"http://{sink}/v1\", max_bytes = {MAX_BYTES}, \
-                  single_max_bytes = {MAX_BYTES}, max_concurrency = 256 }}\n\
+                  single_max_bytes = {MAX_BYTES}, max_concurrency = {MOST_AT_ONCE} }}\n\
              egress = [{{ url = \"http://{sink}/v1/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true \
                   }}]\n\
-             limits = {{ concurrency = 256 }}\n",
+             limits = {{ concurrency = {MOST_AT_ONCE} }}\n",
             files = place.files,
         );
         std::fs::write(&place.config, text).map_err(failed("configuration"))?;
         Ok(place)
+    }
+
+    /// Has so many uploads in flight at most.
+    pub(crate) fn at_once(&self, uploads: usize) -> Result<()> {
+        let text = std::fs::read_to_string(&self.config).map_err(failed("configuration"))?;
+        let text = text.replace(
+            &format!("oncurrency = {MOST_AT_ONCE}"),
+            &format!("oncurrency = {uploads}"),
+        );
+        std::fs::write(&self.config, text).map_err(failed("configuration"))
     }
 
     /// Has it share its ledger, which is behind `url`, and its vendor account with other places.

@@ -7,11 +7,11 @@ use std::time::Instant;
 use loadlock_estimate::{estimate, quantile, sorted};
 
 use crate::report::{Group, Results, Setting};
-use crate::{Result, big, dedup, failed, ledger, memory, others, shared, size, small, start, table};
+use crate::{Result, big, dedup, failed, flight, ledger, memory, others, shared, size, small, start, table};
 
 /// The modules that measure, in the order of the table.
-const GROUPS: [&str; 10] = [
-    "big", "small", "dedup", "ledger", "shared", "parts", "memory", "start", "size", "others",
+const GROUPS: [&str; 11] = [
+    "big", "small", "flight", "dedup", "ledger", "shared", "parts", "memory", "start", "size", "others",
 ];
 
 /// What every row needs to know.
@@ -88,6 +88,7 @@ pub(crate) fn run(loadlock: &Path, output: &Path, scratch: &Path, quick: bool, o
         let group = match name {
             "big" => runtime.block_on(big::measure(&scope)),
             "small" => runtime.block_on(small::measure(&scope)),
+            "flight" => runtime.block_on(flight::measure(&scope)),
             "dedup" => runtime.block_on(dedup::measure(&scope)),
             "ledger" => runtime.block_on(ledger::measure(&scope)),
             "shared" => runtime.block_on(shared::measure(&scope)),

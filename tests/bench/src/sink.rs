@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -24,11 +25,12 @@ struct Sink {
     dav: dav::Entries,
     hold: Barrier,
     throttled: bool,
+    delay: Duration,
 }
 
 /// Serves until the process is killed. One thread: it stands for a vendor, not for a competitor for this machine's
 /// cores.
-pub(crate) fn run(hold: usize, throttled: bool) -> Result<()> {
+pub(crate) fn run(hold: usize, throttled: bool, delay: Duration) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -42,6 +44,7 @@ pub(crate) fn run(hold: usize, throttled: bool) -> Result<()> {
             dav: dav::Entries::default(),
             hold: Barrier::new(hold),
             throttled,
+            delay,
         });
         loop {
             let (stream, _) = listener.accept().await.map_err(failed("accept"))?;
@@ -67,6 +70,7 @@ async fn answer(sink: Arc<Sink>, request: Request<Incoming>) -> std::result::Res
         Method::POST => match take(request, sink.throttled).await {
             Ok((bytes, filename)) => {
                 sink.hold.wait().await;
+                tokio::time::sleep(sink.delay).await;
                 let number = sink.ids.fetch_add(1, Ordering::Relaxed);
                 let id = format!("file-{:x}-{bytes:x}-{number:x}", std::process::id());
                 (200, object(&id, bytes, &filename))

@@ -97,11 +97,11 @@ pub(crate) struct Metrics {
 /// Computes all.
 pub(crate) fn compute(done: &[Done], seen: &[Seen], happened: &[Happened]) -> Metrics {
     let in_both = |done: &Done| {
-        let mut both = happened.iter().filter(|spell| spell.both);
+        let mut both = happened.iter().filter(|spell| spell.routed && spell.both);
         both.any(|spell| spell.overlaps(done.started, done.ended))
     };
     let in_one = |done: &Done| {
-        let mut outages = happened.iter().filter(|spell| spell.kind.is_outage());
+        let mut outages = happened.iter().filter(|spell| spell.routed && spell.kind.is_outage());
         outages.any(|spell| spell.overlaps(done.started, done.ended))
     };
     let in_own = |done: &Done| {
@@ -225,6 +225,7 @@ mod tests {
         Happened {
             provider: "a".into(),
             kind: Kind::Cut,
+            routed: true,
             both: false,
             from: 100_000,
             until: 200_000,
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn pinned_uploads_are_excused_by_outages_of_their_own_vendor_only() {
-        let planned = plan(1, 200, ["a", "b"]);
+        let planned = plan(1, 200, ["a", "b", "c", "d"]);
         let done = |aim, started| Done {
             planned: *planned.iter().find(|planned| planned.aim == aim).unwrap_or(&planned[0]),
             started,

@@ -10,7 +10,7 @@ const REPEAT_WITHIN: usize = 40;
 /// Where an upload goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Aim {
-    /// The gateway chooses between the two vendors.
+    /// The gateway chooses between the first two vendors.
     Auto,
     /// The named vendor and no other.
     Pinned(&'static str),
@@ -73,16 +73,18 @@ pub(crate) struct Planned {
     pub(crate) delete: bool,
 }
 
-/// Half to `auto`, a twentieth to the disk, the rest pinned to one vendor or the other; a tenth repeats a content, a
-/// sixth is deleted.
-pub(crate) fn plan(seed: u64, uploads: usize, vendors: [&'static str; 2]) -> Vec<Planned> {
+/// Half to `auto`, a twentieth to the disk, the rest pinned to one vendor or another, most of them to the two that
+/// `auto` has; a tenth repeats a content, a sixth is deleted.
+pub(crate) fn plan(seed: u64, uploads: usize, vendors: [&'static str; 4]) -> Vec<Planned> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut plan: Vec<Planned> = Vec::with_capacity(uploads);
     for index in 0..uploads {
         let aim = match random.random_range(0..100) {
             0..50 => Aim::Auto,
-            50..73 => Aim::Pinned(vendors[0]),
-            73..95 => Aim::Pinned(vendors[1]),
+            50..65 => Aim::Pinned(vendors[0]),
+            65..79 => Aim::Pinned(vendors[1]),
+            79..87 => Aim::Pinned(vendors[2]),
+            87..95 => Aim::Pinned(vendors[3]),
             _ => Aim::Local,
         };
         let by = match random.random_bool(0.5) {
@@ -130,9 +132,9 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_plan() {
-        let one = plan(7, 2_000, ["a", "b"]);
-        assert_eq!(one, plan(7, 2_000, ["a", "b"]));
-        assert_ne!(one, plan(8, 2_000, ["a", "b"]));
+        let one = plan(7, 2_000, ["a", "b", "c", "d"]);
+        assert_eq!(one, plan(7, 2_000, ["a", "b", "c", "d"]));
+        assert_ne!(one, plan(8, 2_000, ["a", "b", "c", "d"]));
         assert_eq!(one[5].content.generate(), one[5].content.generate());
         assert!(one.iter().any(|upload| upload.content.bytes == 1));
         assert!(one.iter().any(|upload| upload.content.bytes == 1 << 20));

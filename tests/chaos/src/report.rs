@@ -138,7 +138,10 @@ impl Report {
 
     /// A run without some kind of spell would say nothing about it.
     fn weather(&self) -> Line {
-        let (outages, limits): (Vec<_>, Vec<_>) = self.spells.iter().partition(|spell| spell.kind.is_outage());
+        let (outages, limits): (Vec<_>, Vec<_>) = {
+            let routed = self.spells.iter().filter(|spell| spell.routed);
+            routed.partition(|spell| spell.kind.is_outage())
+        };
         let (both, one): (Vec<_>, Vec<_>) = outages.into_iter().partition(|spell| spell.both);
         let (one, both, limits) = (one.len(), both.len() / 2, limits.len());
         line(

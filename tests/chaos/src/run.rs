@@ -16,13 +16,26 @@ use crate::drive::{Done, Driven, drive};
 use crate::names::Names;
 use crate::overhead::{OFF, ON};
 use crate::report::{Failed, Report, Setting};
-use crate::vendor::{KEY, Vendor, host};
+use crate::vendor::{KEY, S3_BUCKET, S3_KEY_ID, Vendor, host};
 use crate::watch::Watch;
-use crate::weather::{Happened, SLOW, TRANSIENT};
+use crate::weather::{Happened, ROUTED, SLOW, TRANSIENT};
 use crate::{Arguments, fsck, leaks, metrics, overhead, plan, truth, weather};
 
-/// Names in the configuration; `auto` prefers the first. The other one has no pages: each of its lists is of all files.
-const VENDORS: [&str; 2] = ["openai", "kimi"];
+/// Names in the configuration, which are their kinds. `auto` goes to the first two and prefers the first of them; the
+/// second has no pages: each of its lists is of all files. The others are found again by ids that were chosen for them.
+const VENDORS: [&str; 4] = ["openai", "kimi", "gemini", "s3"];
+
+/// Most requests of one upload. Each of them meets a fault so much less often, so that an attempt fails no more often
+/// at one vendor than at another.
+fn requests_of_an_upload(kind: &str) -> u32 {
+    match kind {
+        // Begins, and sends all.
+        "gemini" => 2,
+        // Looks for what an earlier one left, begins, sends the only part, completes.
+        "s3" => 4,
+        _ => 1,
+    }
+}
 
 /// Uploads that begin between one spell and the next are this part of all. Enough then meet no outage for their rates
 /// to say something: with 30,000, of some 10,000 pinned ones 40 may fail and 23 do, and one run in three thousand has
@@ -65,6 +78,7 @@ impl Place {
         };
         std::os::unix::fs::symlink(make("cache")?, place.home.join("cache")).map_err(failed)?;
         std::fs::write(&place.key, KEY).map_err(failed)?;
+        std::fs::write(place.key.with_extension("id"), S3_KEY_ID).map_err(failed)?;
         Ok(place)
     }
 }
@@ -78,8 +92,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
 
     let start = |name, kind| Vendor::start(&arguments.upstream, name, kind);
     let vendors = [
-        Arc::new(start(VENDORS[0], "openai").await?),
-        Arc::new(start(VENDORS[1], "kimi").await?),
+        Arc::new(start(VENDORS[0], VENDORS[0]).await?),
+        Arc::new(start(VENDORS[1], VENDORS[1]).await?),
+        Arc::new(start(VENDORS[2], VENDORS[2]).await?),
+        Arc::new(start(VENDORS[3], VENDORS[3]).await?),
     ];
     let calm = start(ON, "openai").await?;
     let before = leaks::descriptors();
@@ -119,15 +135,18 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report, String> {
     let (settled, quiet) = settle(&gateway).await?;
     let compared = [
         (&*vendors[0], &VENDORS[..1]),
-        (&*vendors[1], &VENDORS[1..]),
+        (&*vendors[1], &VENDORS[1..2]),
+        (&*vendors[2], &VENDORS[2..3]),
+        (&*vendors[3], &VENDORS[3..]),
         (&calm, &[ON, OFF][..]),
     ];
     let truth = truth::compare(&gateway, &who, &driven, &calm_files, &compared).await?;
     drop(who);
     drop(gateway);
     // The binary has the system's resolver, which need not know the names.
-    let by_address = [VENDORS[0], VENDORS[1], ON]
+    let by_address = VENDORS
         .iter()
+        .chain(&[ON])
         .fold(text, |text, name| text.replace(&host(name), "127.0.0.1"));
     configure(&by_address)?;
     let fsck = fsck::check(&arguments.loadlock, &place.home, &place.config, &VENDORS).await?;
@@ -191,10 +210,11 @@ fn log_to(path: &Path, watch: &Watch) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-fn configuration(place: &Place, vendors: &[Arc<Vendor>; 2], calm: &Vendor) -> String {
+fn configuration(place: &Place, vendors: &[Arc<Vendor>; 4], calm: &Vendor) -> String {
     let mut text = format!(
-        "order = [\"{}\", \"{}\"]\n[[grants]]\nroot = {:?}\n[providers.local]\n",
-        VENDORS[0], VENDORS[1], place.files
+        "order = {:?}\n[[grants]]\nroot = {:?}\n[providers.local]\n",
+        &VENDORS[..ROUTED],
+        place.files
     );
     for vendor in vendors {
         text.push_str(&provider(vendor.name, vendor, &place.key, ""));
@@ -218,20 +238,34 @@ async fn open(place: &Place, clock: &Clock, names: &Names) -> Result<Gateway, St
 
 /// A provider's part of the configuration. Each has an account of its own, though the key is the same.
 fn provider(name: &str, vendor: &Vendor, key: &Path, more: &str) -> String {
-    let base = &vendor.base_url;
-    let uploads = match vendor.kind {
+    let (base, id, key) = (&vendor.base_url, key.with_extension("id"), key.display());
+    let header = |name: &str, before: &str| format!("{{ header = \"{name}\", value = \"{before}${{file:{key}}}\" }}");
+    let files = format!("{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}");
+    let bearer = || header("Authorization", "Bearer ");
+    // The last two say themselves what they need.
+    let (settings, credential, egress) = match vendor.kind {
+        "gemini" => (String::new(), header("x-goog-api-key", ""), String::new()),
+        "s3" => (
+            // A third of the files go in parts, though in one of them.
+            format!(", bucket = \"{S3_BUCKET}\", single_max_bytes = 8192"),
+            format!(
+                "{{ kind = \"aws-sigv4\", region = \"us-east-1\", key_id = \"${{file:{}}}\", value = \
+                 \"${{file:{key}}}\" }}",
+                id.display()
+            ),
+            String::new(),
+        ),
         "openai" => {
-            format!(", {{ url = \"{base}/uploads\", methods = [\"POST\"], private = true }}")
+            let uploads = format!("{{ url = \"{base}/uploads\", methods = [\"POST\"], private = true }}");
+            (String::new(), bearer(), format!("egress = [{files}, {uploads}]\n"))
         }
-        _ => String::new(),
+        _ => (String::new(), bearer(), format!("egress = [{files}]\n")),
     };
     format!(
         "\n[providers.{name}]\ncomponent = \"builtin:{kind}\"\naccount = \"{name}\"\n\
-         settings = {{ base_url = \"{base}\", max_count = 1000000 }}\n\
-         egress = [{{ url = \"{base}/files\", methods = [\"GET\", \"POST\", \"DELETE\"], private = true }}{uploads}]\n\
-         credential = {{ header = \"Authorization\", value = \"Bearer ${{file:{key}}}\" }}\n{more}",
+         settings = {{ base_url = \"{base}\", max_count = 1000000{settings} }}\n{egress}\
+         credential = {credential}\n{more}",
         kind = vendor.kind,
-        key = key.display(),
     )
 }
 
@@ -239,7 +273,7 @@ fn provider(name: &str, vendor: &Vendor, key: &Path, more: &str) -> String {
 async fn storm(
     arguments: &Arguments,
     place: &Place,
-    (vendors, names): (&[Arc<Vendor>; 2], Names),
+    (vendors, names): (&[Arc<Vendor>; 4], Names),
     gateway: &Gateway,
     who: &Principal,
     clock: &Clock,
@@ -247,7 +281,7 @@ async fn storm(
 ) -> Result<(Driven, Vec<Happened>), String> {
     let Arguments { seed, uploads, .. } = *arguments;
     for (index, vendor) in (0..).zip(vendors) {
-        let probability = TRANSIENT + SLOW;
+        let probability = (TRANSIENT + SLOW) / f64::from(requests_of_an_upload(vendor.kind));
         vendor
             .chaos(seed.wrapping_add(index), probability, &weather::faults())
             .await?;

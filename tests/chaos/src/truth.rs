@@ -70,14 +70,18 @@ pub(crate) async fn compare(
     for (vendor, providers) in vendors {
         let stored = vendor.files().await?;
         at_vendor(providers, &stored, &remotes, &mut unknown, &mut truth);
+        for key in vendor.unfinished().await? {
+            let lie = format!("{} holds an upload in parts that nobody ended: {key}", vendor.name);
+            truth.lies.push(lie);
+        }
     }
     Ok(truth)
 }
 
 fn key(file: &File) -> Key {
     let extension = match file.provider.as_str() {
-        // The disk stores content and nothing else.
-        "local" => "",
+        // They store content and nothing else.
+        "local" | "s3" => "",
         _ => file.filename.rsplit('.').next().unwrap_or_default(),
     };
     (file.provider.clone(), extension.to_owned(), file.sha256.clone())

@@ -12,11 +12,16 @@ use tokio::sync::Mutex;
 /// The credential of every vendor.
 pub(crate) const KEY: &str = "sk-chaos";
 
+/// The access key that the fake of S3 knows; the credential is its secret.
+pub(crate) const S3_KEY_ID: &str = "AKIALOADLOCKFAKE";
+/// Its bucket.
+pub(crate) const S3_BUCKET: &str = "files";
+
 /// A running fake. It ends with this process.
 pub(crate) struct Vendor {
     /// Name in the configuration.
     pub(crate) name: &'static str,
-    /// `kimi` or `openai`.
+    /// `kimi`, `openai`, `gemini` or `s3`.
     pub(crate) kind: &'static str,
     /// What the component takes as its base URL.
     pub(crate) base_url: String,
@@ -105,6 +110,12 @@ impl Vendor {
     /// Takes that back.
     pub(crate) async fn lift(&self) -> Result<(), String> {
         self.command(&json!("lift")).await.map(|_| ())
+    }
+
+    /// Keys of uploads in parts that nobody completed or ended.
+    pub(crate) async fn unfinished(&self) -> Result<Vec<String>, String> {
+        let keys = self.command(&json!("unfinished")).await?;
+        serde_json::from_value(keys).map_err(|error| error.to_string())
     }
 
     /// No fault any more.

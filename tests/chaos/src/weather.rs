@@ -126,9 +126,12 @@ impl Kind {
     }
 }
 
-/// The spells of a seed, one after another without end: outages of one vendor at a time, of every kind, from one minute
-/// to three; in between rate limits of 10 to 20 s; and of each ten one outage of both vendors. Four of them have
-/// something of each.
+/// Vendors that `auto` goes to, the first ones.
+pub(crate) const ROUTED: usize = 2;
+
+/// The spells of a seed, one after another without end: outages of every kind, from one minute to three, of one vendor
+/// that `auto` goes to and one that it does not; in between rate limits of 10 to 20 s; and of each ten one outage of
+/// all vendors. Four of them have something of each.
 pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
     let mut random = StdRng::seed_from_u64(seed ^ 0x5eed_5eed);
     (0_usize..).map(move |index| {
@@ -144,8 +147,8 @@ pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
             _ => Kind::NameSilent,
         };
         let hits = match index % 10 {
-            3 => vec![0, 1],
-            _ => vec![(index / 2) % 2],
+            3 => vec![0, 1, 2, 3],
+            _ => vec![(index / 2) % 2, ROUTED + (index / 2) % 2],
         };
         let lasts = if kind.is_outage() { outage } else { limit };
         Spell { lasts, kind, hits }
@@ -157,7 +160,9 @@ pub(crate) fn forecast(seed: u64) -> impl Iterator<Item = Spell> + Send {
 pub(crate) struct Happened {
     pub(crate) provider: String,
     pub(crate) kind: Kind,
-    /// Whether the other vendor was out too.
+    /// Whether `auto` goes to this vendor.
+    pub(crate) routed: bool,
+    /// Whether the other one that `auto` goes to was out too.
     pub(crate) both: bool,
     /// Milliseconds of policy's clock.
     pub(crate) from: u64,
@@ -178,7 +183,7 @@ impl Happened {
 pub(crate) async fn make(
     spells: impl Iterator<Item = Spell>,
     fair: usize,
-    vendors: [Arc<Vendor>; 2],
+    vendors: [Arc<Vendor>; 4],
     names: Names,
     clock: Clock,
     watch: Watch,
@@ -209,7 +214,8 @@ pub(crate) async fn make(
             happened.push(Happened {
                 provider: provider.to_owned(),
                 kind: spell.kind,
-                both: spell.hits.len() > 1,
+                routed: *hit < ROUTED,
+                both: (0..ROUTED).all(|routed| spell.hits.contains(&routed)),
                 from,
                 until,
                 closed,
@@ -259,17 +265,17 @@ mod tests {
         assert_eq!(first, forecast(1).take(40).collect::<Vec<_>>());
         assert_ne!(first, forecast(2).take(40).collect::<Vec<_>>());
         for ten in first.chunks(10) {
-            let both = ten.iter().filter(|spell| spell.hits == [0, 1]);
+            let both = ten.iter().filter(|spell| spell.hits == [0, 1, 2, 3]);
             assert_eq!(both.count(), 1);
         }
         let limits = |spell: &&Spell| spell.kind == Kind::RateLimited;
         let outages = |spell: &&Spell| spell.kind.is_outage();
-        for vendor in [0, 1] {
-            let of_it = |spell: &&Spell| spell.hits == [vendor];
+        for vendor in 0..4 {
+            let of_it = |spell: &&Spell| spell.hits.len() == 2 && spell.hits.contains(&vendor);
             assert!(first.iter().filter(of_it).any(|spell| limits(&spell)));
             assert!(first.iter().filter(of_it).any(|spell| outages(&spell)));
         }
         assert!(first[..4].iter().any(|spell| limits(&spell)));
-        assert!(first[..4].iter().any(|spell| spell.hits == [0, 1]));
+        assert!(first[..4].iter().any(|spell| spell.hits == [0, 1, 2, 3]));
     }
 }

@@ -17,7 +17,7 @@ from place import Place, prove
 INSPECTOR = os.environ["INSPECTOR"]
 TOOLS = {
     "upload_path", "upload_bytes", "upload_many", "list_files",
-    "get_file", "read_text", "delete_file", "provider_health",
+    "get_file", "copy_file", "read_text", "delete_file", "provider_health",
 }
 
 

@@ -41,6 +41,8 @@ impl Load {
         for (name, vendor) in [
             ("kimi", loadlock_upstream::Vendor::Kimi),
             ("openai", loadlock_upstream::Vendor::Openai),
+            ("gemini", loadlock_upstream::Vendor::Gemini),
+            ("s3", loadlock_upstream::Vendor::S3),
         ] {
             let options = Options {
                 // Enough for every kill.
@@ -51,10 +53,20 @@ impl Load {
             let shop = Shop::start(name, vendor, options)
                 .await
                 .more("breaker = { failures = 0 }");
+            let shop = match name {
+                // Half of the files go in parts, though in one of them.
+                "s3" => shop.settings("single_max_bytes = 20000"),
+                _ => shop,
+            };
             shop.upstream.faults().chaos(Chaos {
                 seed: random.random(),
                 probability: 0.1,
-                operations: vec![Operation::Create, Operation::Delete],
+                operations: vec![
+                    Operation::Create,
+                    Operation::AddPart,
+                    Operation::CompleteUpload,
+                    Operation::Delete,
+                ],
                 faults: vec![
                     Fault::status(503),
                     Fault::ResetBefore,
@@ -102,7 +114,7 @@ impl Load {
             steps: vec![Step::Stream(Stream {
                 seed: self.seed.wrapping_mul(1_000_003).wrapping_add(self.round),
                 at_once: AT_ONCE,
-                providers: ["kimi", "openai", "local"].map(str::to_owned).to_vec(),
+                providers: ["kimi", "openai", "gemini", "s3", "local"].map(str::to_owned).to_vec(),
                 files: self.files.clone(),
             })],
         };
@@ -155,6 +167,8 @@ impl Load {
     fn note(&mut self, said: Said) {
         let kind = match said {
             Said::Open => "starts",
+            Said::Swapped => "swaps",
+            Said::Copied { .. } => "copies",
             Said::Stored { id, sha256, .. } => {
                 self.held.insert(id, sha256);
                 "uploads"

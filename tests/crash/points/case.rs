@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use loadlock_crash::{Books, End, Order, Said, Step, Upload, Victim, open, settled, upload};
+use loadlock_crash::{Books, End, Order, Said, Step, Upload, Victim, copy, open, settled, upload};
 use loadlock_tests::{Shop, sha256};
 
 use loadlock_upstream::{Fault, Operation, Recorded};
@@ -118,8 +118,11 @@ impl<'a> Case<'a> {
 
     fn upload(&self, stage: &Stage) -> Upload {
         Upload {
-            provider: (self.scenario.shops.len() < 2)
-                .then(|| self.scenario.shops.first().copied().unwrap_or("local").to_owned()),
+            provider: match (self.scenario.act, self.scenario.shops.as_slice()) {
+                (Act::Copy, _) | (_, []) => Some("local".to_owned()),
+                (_, [shop]) => Some((*shop).to_owned()),
+                _ => None,
+            },
             path: stage.file.clone(),
             body: self.scenario.body,
             arriving: self.scenario.arriving,
@@ -177,10 +180,17 @@ impl<'a> Case<'a> {
             Act::Upload => steps.push(Step::Upload(self.upload(stage))),
             Act::Delete => steps.push(Step::DeleteLast),
             Act::DeleteFirst => steps.push(Step::DeleteFirst),
+            Act::Copy => steps.push(Step::CopyLast {
+                to: self.scenario.shops[0].to_owned(),
+            }),
             Act::GiveUp => steps.push(Step::Upload(Upload {
                 given_up: true,
                 ..self.upload(stage)
             })),
+            Act::Swap => steps.push(Step::Swap {
+                name: "local".to_owned(),
+                source: stage.another(),
+            }),
             Act::Start => {}
         }
         let config = if self.scenario.tracker_down {
@@ -205,6 +215,9 @@ impl<'a> Case<'a> {
             return Err(format!("{unknown} outcomes are unknown"));
         }
         let (gateway, who) = open(&stage.up).await.map_err(|error| error.to_string())?;
+        if scenario.act == Act::Swap {
+            one_of_both(stage, &gateway, &who, end).await?;
+        }
         let books = stage.books(&gateway, &who).await;
         books.balance(unknown)?;
         for id in &ids {
@@ -266,12 +279,26 @@ impl<'a> Case<'a> {
                 _ => Err(format!("deleted and still there: {books:?}")),
             };
         }
+        if self.scenario.act == Act::Copy
+            && let Some(id) = last_stored(end)
+        {
+            let copied = copy(gateway, who, &id, self.scenario.shops[0]).await;
+            copied.map_err(|error| format!("the copy again: {error}"))?;
+            let books = stage.books(gateway, who).await;
+            books.balance(0)?;
+            return match books.copies(&sha256) {
+                2 => Ok(()),
+                stored => Err(format!("{stored} remote files of a file and its copy")),
+            };
+        }
+        // One more where it is kept.
+        let kept = u64::from(self.scenario.kept);
         match upload(gateway, who, &self.upload(stage)).await {
             Ok(Said::Stored { id, .. }) => {
                 let books = stage.books(gateway, who).await;
                 books.balance(unknown)?;
                 let copies = books.copies(&sha256) as u64;
-                if copies == 0 || copies > 1 + unknown {
+                if copies <= kept || copies > 1 + kept + unknown {
                     return Err(format!("{copies} remote files, {unknown} unknown"));
                 }
                 let added = books.ledger.len() - before.ledger.len();
@@ -307,6 +334,23 @@ impl<'a> Case<'a> {
     }
 }
 
+/// What runs is the old component or the new one, and the new one once that was said.
+async fn one_of_both(
+    stage: &Stage,
+    gateway: &loadlock_gateway::Gateway,
+    who: &loadlock_gateway::Principal,
+    end: &End,
+) -> Result<(), String> {
+    let providers = gateway.providers(who).await.map_err(|error| error.to_string())?;
+    let new = stage.another().display().to_string();
+    let runs: Vec<&str> = providers.iter().map(|provider| provider.component.as_str()).collect();
+    match runs.as_slice() {
+        [one] if *one == new => Ok(()),
+        ["builtin:local"] if !end.said.contains(&Said::Swapped) => Ok(()),
+        other => Err(format!("{other:?} runs")),
+    }
+}
+
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_crash-victim"))
 }
@@ -318,7 +362,7 @@ fn held(end: &End) -> Vec<String> {
         match said {
             Said::Stored { id, .. } => held.push(id.clone()),
             Said::Deleting { id } => held.retain(|known| known != id),
-            Said::Open | Said::Deleted { .. } | Said::Refused { .. } => {}
+            Said::Open | Said::Copied { .. } | Said::Deleted { .. } | Said::Swapped | Said::Refused { .. } => {}
         }
     }
     held
@@ -336,8 +380,9 @@ async fn silent(shop: &Shop, operation: Operation) {
         .any(|injected| injected.fault == Fault::HangAfter);
     let files = shop.upstream.files();
     let done = || match operation {
-        Operation::Create => !files.is_empty(),
-        _ => files.is_empty(),
+        Operation::Delete => files.is_empty(),
+        Operation::CreateUpload => !shop.upstream.unfinished().is_empty(),
+        _ => !files.is_empty(),
     };
     while stores && !done() {
         tokio::task::yield_now().await;

@@ -18,7 +18,11 @@ pub(crate) struct Scenario {
     pub(crate) arriving: bool,
     /// Too large a body to stay in memory.
     pub(crate) large: bool,
+    /// A video, which some vendors work on first.
+    pub(crate) film: bool,
     pub(crate) key: bool,
+    /// `local` gets a copy of each upload first.
+    pub(crate) kept: bool,
     /// Also die while the vendor, which has the whole request, does not answer this.
     pub(crate) during: Option<Operation>,
     /// Also lose the power wherever the process dies.
@@ -60,8 +64,12 @@ pub(crate) enum Act {
     Delete,
     /// Of what was uploaded first, and over which there is another file.
     DeleteFirst,
+    /// Of what was uploaded to `local` before, to the first shop.
+    Copy,
     /// Starts, and settles.
     Start,
+    /// Another component takes the place of the one that stores.
+    Swap,
     /// Of a caller who gives up while the vendor, which has everything, is silent.
     GiveUp,
 }
@@ -78,7 +86,9 @@ impl Scenario {
             body: false,
             arriving: false,
             large: false,
+            film: false,
             key: false,
+            kept: false,
             during: None,
             // What the machine itself stores is in a body's way, at `local` and in the tracker; of other vendors one
             // stands for all.
@@ -117,6 +127,11 @@ impl Scenario {
         self.body()
     }
 
+    fn film(mut self) -> Self {
+        self.film = true;
+        self
+    }
+
     fn key(mut self) -> Self {
         self.key = true;
         self
@@ -125,6 +140,16 @@ impl Scenario {
     fn during(mut self, operation: Operation, fault: Fault) -> Self {
         self.during = Some(operation);
         self.faults(operation, &[fault])
+    }
+
+    fn kept(mut self) -> Self {
+        self.kept = true;
+        self
+    }
+
+    /// Whether `local` is there too.
+    pub(crate) fn beside_local(&self) -> bool {
+        self.kept || self.act == Act::Copy
     }
 
     /// Whether every outcome can be found out.
@@ -143,9 +168,37 @@ impl Scenario {
     }
 }
 
-/// Verified by a mark, not at all, and by digest: what the providers differ in when an answer is lost.
+/// Verified by a mark, by an id that was chosen, not at all, and by digest: what the providers differ in when an answer is
+/// lost.
 const BY_MARK: &str = "kimi";
+const BY_CHOSEN_ID: &str = "gemini";
 const NOT_AT_ALL: &str = "zai";
+
+/// By an id that was chosen as well, and what is large is sent in parts, which somebody has to end.
+const IN_PARTS: &str = "s3";
+
+/// Nothing is left of what was begun, wherever the process dies.
+fn in_parts(all: &mut Vec<Scenario>) {
+    let parts = |name: &str, act| Scenario {
+        large: true,
+        ..Scenario::new(format!("s3 {name}"), &[IN_PARTS], act)
+    };
+    all.push(parts("accepts in parts", Act::Upload));
+    for (answer, operation) in [
+        ("begins and the answer is lost", Operation::CreateUpload),
+        ("completes and the answer is lost", Operation::CompleteUpload),
+    ] {
+        all.push(parts(answer, Act::Upload).faults(operation, &[Fault::ResetAfter]));
+    }
+    for (silent, operation, fault) in [
+        ("begins and is silent", Operation::CreateUpload, Fault::HangAfter),
+        ("is silent in a part", Operation::AddPart, Fault::Hang),
+        ("completes and is silent", Operation::CompleteUpload, Fault::HangAfter),
+    ] {
+        all.push(parts(silent, Act::Upload).during(operation, fault));
+    }
+    all.push(parts("settles", Act::Start).before(Before::Died("call.after")));
+}
 
 pub(crate) fn all() -> Vec<Scenario> {
     let refusal = Fault::Answer(Answer::status(400).message("no"));
@@ -158,7 +211,15 @@ pub(crate) fn all() -> Vec<Scenario> {
     ];
     let mut all = Vec::new();
     let vendors: &[&str] = if std::env::var_os("CRASH_ALL").is_some() {
-        &[BY_MARK, NOT_AT_ALL, "bigmodel", "openai"]
+        &[
+            BY_MARK,
+            NOT_AT_ALL,
+            BY_CHOSEN_ID,
+            "bigmodel",
+            "openai",
+            "anthropic",
+            IN_PARTS,
+        ]
     } else {
         &[BY_MARK, NOT_AT_ALL]
     };
@@ -169,9 +230,15 @@ pub(crate) fn all() -> Vec<Scenario> {
             all.push(one);
         }
     }
+    let chosen = Scenario::new("gemini stores and the answer is lost", &[BY_CHOSEN_ID], Act::Upload);
+    all.push(chosen.faults(Operation::Create, &[Fault::ResetAfter]));
+    all.push(Scenario::new("gemini works on a video", &[BY_CHOSEN_ID], Act::Upload).film());
+    all.push(Scenario::new("gemini settles", &[BY_CHOSEN_ID], Act::Start).before(Before::Died("call.after")));
+    in_parts(&mut all);
     let local = Scenario::new("local", &[], Act::Upload);
     all.push(local.clone().tracker_down());
     all.push(local);
+    all.push(Scenario::new("local is swapped", &[], Act::Swap).before(Before::Uploaded));
     let body = Scenario::new("a body", &[BY_MARK], Act::Upload);
     all.push(body.clone().body().power());
     let large = Scenario {
@@ -241,6 +308,16 @@ pub(crate) fn all() -> Vec<Scenario> {
             Scenario::new(format!("{name} deletes late"), shops, Act::Start).before(Before::Died("tombstone.after")),
         );
     }
+    for (answer, faults) in &answers[..3] {
+        let copy = Scenario::new(format!("a copy to kimi, which {answer}"), &[BY_MARK], Act::Copy);
+        all.push(copy.before(Before::Uploaded).faults(Operation::Create, faults));
+    }
+    let kept = Scenario::new("kept, kimi accepts", &[BY_MARK], Act::Upload).kept();
+    all.push(kept.body().power());
+    let refused = Scenario::new("kept, kimi refuses", &[BY_MARK], Act::Upload).kept();
+    all.push(refused.faults(Operation::Create, &answers[1].1));
+    let deleted = Scenario::new("kept, and deletes", &[BY_MARK], Act::Delete).kept();
+    all.push(deleted.before(Before::Uploaded));
     all.push(Scenario::new("zai settles", &[NOT_AT_ALL], Act::Start).before(Before::Died("call.after")));
     for (answer, fault) in [
         ("refuses to", Fault::status(503)),

@@ -1,8 +1,11 @@
 //! What the gateway promises about files, keys and bodies.
 
+use std::path::{Path, PathBuf};
+
 use futures::future::BoxFuture;
 use loadlock_durable::power::{self, Names};
-use loadlock_gateway::{Home, local_key, revoke, revoked};
+use loadlock_gateway::{Home, SwapRequest, local_key, revoke, revoked};
+use loadlock_tests::{Opened, World};
 
 use crate::disk::{again, files, world};
 use crate::{sessions, tus};
@@ -22,6 +25,10 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
         ("a token is still good", |names| Box::pin(key(names))),
         ("a token that was revoked stays so", |names| Box::pin(revocation(names))),
         ("a home in a new place is there", |names| Box::pin(new_home(names))),
+        ("a component that was swapped runs", |names| Box::pin(swapped(names))),
+        ("what a swap took away can be gone back to", |names| {
+            Box::pin(gone_back(names))
+        }),
     ];
     all.extend(sessions::all());
     all.extend(tus::all());
@@ -127,6 +134,52 @@ async fn revocation(names: Names) -> Result<(), String> {
         Ok(list) if list == ["a-token"] => Ok(()),
         other => Err(format!("revoked are {other:?}")),
     }
+}
+
+/// The built-in store with one more custom section.
+fn another(world: &World, number: u8) -> PathBuf {
+    let mut bytes = loadlock::builtins()["local"].to_vec();
+    bytes.extend(b"\0\x09\x07version");
+    bytes.push(number);
+    world.component(&format!("local-{number}.wasm"), &bytes)
+}
+
+async fn swap(gateway: &Opened, source: &Path) {
+    let request = SwapRequest {
+        source: source.display().to_string(),
+        sha256: None,
+        accept: false,
+    };
+    gateway.gateway.swap(&gateway.who, "local", request).await.unwrap();
+}
+
+async fn runs(gateway: &Opened, source: &Path) -> Result<(), String> {
+    let providers = gateway.gateway.providers(&gateway.who).await.unwrap();
+    let component = &providers[0].component;
+    let is_that = Path::new(component) == source;
+    is_that.then_some(()).ok_or_else(|| format!("{component} runs"))
+}
+
+async fn swapped(names: Names) -> Result<(), String> {
+    let world = world();
+    let other = another(&world, 2);
+    let gateway = world.open().await;
+    swap(&gateway, &other).await;
+    let gateway = again(&world, gateway, names).await?;
+    runs(&gateway, &other).await
+}
+
+async fn gone_back(names: Names) -> Result<(), String> {
+    let world = world();
+    let (second, third) = (another(&world, 2), another(&world, 3));
+    let gateway = world.open().await;
+    swap(&gateway, &second).await;
+    let gateway = again(&world, gateway, names).await?;
+    swap(&gateway, &third).await;
+    let gateway = again(&world, gateway, names).await?;
+    let back = gateway.gateway.roll_back(&gateway.who, "local", false).await;
+    back.map_err(|error| error.to_string())?;
+    runs(&gateway, &second).await
 }
 
 async fn new_home(names: Names) -> Result<(), String> {

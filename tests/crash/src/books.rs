@@ -24,21 +24,21 @@ pub struct Books {
     pub ledger: Vec<File>,
     /// Remote files that the ledger wants deleted.
     pub dying: u64,
+    /// Keys of uploads in parts that nobody ended.
+    pub unfinished: Vec<String>,
 }
 
 impl Books {
     /// Reads what the vendors hold and what the ledger says.
     pub async fn read(home: &Path, vendors: &[Vendor], gateway: &Gateway, who: &Principal) -> Self {
-        let mut stored = BTreeMap::new();
+        let (mut stored, mut unfinished) = (BTreeMap::new(), Vec::new());
         for vendor in vendors {
             match vendor {
-                Vendor::Shop(shop) => stored.extend(
-                    shop.upstream
-                        .files()
-                        .all()
-                        .into_iter()
-                        .map(|file| (file.id, file.sha256)),
-                ),
+                Vendor::Shop(shop) => {
+                    let files = shop.upstream.files().all().into_iter();
+                    stored.extend(files.map(|file| (file.id, file.sha256)));
+                    unfinished.extend(shop.upstream.unfinished());
+                }
                 Vendor::Local => stored.extend(local_objects(home)),
             }
         }
@@ -58,13 +58,28 @@ impl Books {
             }
         }
         let dying = gateway.stats(who).await.unwrap().dying;
-        Self { stored, ledger, dying }
+        Self {
+            stored,
+            ledger,
+            dying,
+            unfinished,
+        }
     }
 
     /// Whether every record has its remote file, with the recorded content, and every remote file a record; `unknown`
     /// many remote files may have none.
     pub fn balance(&self, unknown: u64) -> Result<(), String> {
-        let recorded: BTreeSet<&String> = self.ledger.iter().map(|file| &file.remote_id).collect();
+        let copies = |file: &'_ File| {
+            file.copies
+                .iter()
+                .map(|copy| copy.remote_id.clone())
+                .collect::<Vec<_>>()
+        };
+        let mut recorded: BTreeSet<String> = self.ledger.iter().flat_map(copies).collect();
+        recorded.extend(self.ledger.iter().map(|file| file.remote_id.clone()));
+        if let Some(lost) = recorded.iter().find(|id| !self.stored.contains_key(*id)) {
+            return Err(format!("{lost} is recorded and lost"));
+        }
         for file in &self.ledger {
             match self.stored.get(&file.remote_id) {
                 None => return Err(format!("{} is recorded and lost", file.id)),
@@ -74,11 +89,14 @@ impl Books {
                 Some(_) => {}
             }
         }
-        let orphans = self.stored.keys().filter(|id| !recorded.contains(id)).count() as u64;
+        let orphans = self.stored.keys().filter(|id| !recorded.contains(*id)).count() as u64;
         if orphans > unknown {
             return Err(format!(
                 "{orphans} remote files are in no record, {unknown} are accounted for"
             ));
+        }
+        if !self.unfinished.is_empty() {
+            return Err(format!("uploads in parts are left behind: {:?}", self.unfinished));
         }
         if self.dying > 0 {
             return Err(format!("{} remote files are still dying", self.dying));

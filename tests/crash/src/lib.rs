@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use loadlock_config::{MachineFacts, load_with};
 use loadlock_gateway::{
-    Body, CancellationToken, Door, Error, Event, Gateway, Principal, Progress, Setup, Silent, Source, Target,
-    UploadRequest,
+    Body, CancellationToken, CopyRequest, Door, Error, Event, Gateway, Principal, Progress, Setup, Silent, Source,
+    Target, UploadRequest,
 };
 use loadlock_sandbox::EngineOptions;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,15 @@ pub enum Step {
     DeleteLast,
     /// Deletes what the first upload stored.
     DeleteFirst,
+    /// Puts another component in the place of a provider's.
+    Swap {
+        name: String,
+        source: PathBuf,
+    },
+    /// Copies what the upload before stored.
+    CopyLast {
+        to: String,
+    },
     /// Uploads and deletes until killed.
     Stream(Stream),
 }
@@ -94,6 +103,10 @@ pub enum Said {
         provider: String,
         sha256: String,
     },
+    Copied {
+        id: String,
+        remote_id: String,
+    },
     /// A delete is about to be asked for.
     Deleting {
         id: String,
@@ -101,6 +114,7 @@ pub enum Said {
     Deleted {
         id: String,
     },
+    Swapped,
     Refused {
         code: String,
         message: String,
@@ -114,6 +128,23 @@ impl Said {
             message: error.message.clone(),
         }
     }
+}
+
+/// Copies a file to a provider.
+///
+/// # Errors
+/// The gateway's.
+pub async fn copy(gateway: &Gateway, who: &Principal, id: &str, to: &str) -> Result<Said, Error> {
+    let request = CopyRequest {
+        to: to.to_owned(),
+        purpose: None,
+        cancel: CancellationToken::new(),
+    };
+    let made = gateway.copy(who, id, request, &Silent).await?;
+    Ok(Said::Copied {
+        id: id.to_owned(),
+        remote_id: made.file.remote_id,
+    })
 }
 
 /// Opens the gateway of a configuration file, as a fresh process would.

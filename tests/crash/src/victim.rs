@@ -4,8 +4,8 @@
 use std::io::Write;
 use std::sync::Mutex;
 
-use loadlock_crash::{Order, Said, Step, Stream, open, upload};
-use loadlock_gateway::{Gateway, Principal};
+use loadlock_crash::{Order, Said, Step, Stream, copy, open, upload};
+use loadlock_gateway::{Gateway, Principal, SwapRequest};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -47,6 +47,21 @@ async fn run(order: Order) {
             Step::Delete { id } => delete(&gateway, &who, id).await,
             Step::DeleteLast => delete(&gateway, &who, last.clone().unwrap()).await,
             Step::DeleteFirst => delete(&gateway, &who, first.clone().unwrap()).await,
+            Step::Swap { name, source } => {
+                let request = SwapRequest {
+                    source: source.display().to_string(),
+                    sha256: None,
+                    accept: false,
+                };
+                match gateway.swap(&who, &name, request).await {
+                    Ok(_) => say(&Said::Swapped),
+                    Err(error) => say(&Said::refused(&error)),
+                }
+            }
+            Step::CopyLast { to } => match copy(&gateway, &who, last.as_ref().unwrap(), &to).await {
+                Ok(copied) => say(&copied),
+                Err(error) => say(&Said::refused(&error)),
+            },
             Step::Stream(load) => stream(&gateway, &who, load).await,
         }
     }

@@ -42,6 +42,9 @@ impl Provider for Trapping {
                     created_at: None,
                     expires_at: None,
                     status: RemoteStatus::Ready,
+                    failure: None,
+                    uri: None,
+                    media_type: None,
                 }
             })
             .collect();

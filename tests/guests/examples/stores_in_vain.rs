@@ -43,6 +43,9 @@ impl Provider for Hostile {
                 created_at: None,
                 expires_at: None,
                 status: RemoteStatus::Ready,
+                failure: None,
+                uri: None,
+                media_type: None,
             }))
         });
         Ok(RemotePage {

@@ -21,6 +21,10 @@ fn row(file: &FileRecord) -> RemoteRow {
         account: file.key.account.clone(),
         provider: file.provider.clone(),
         remote_id: file.remote_id.clone(),
+        address: RemoteAddress {
+            uri: None,
+            media_type: None,
+        },
         key: file.key.clone(),
         bytes: file.bytes,
         media_type: file.media_type.clone(),

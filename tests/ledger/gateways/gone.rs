@@ -113,6 +113,7 @@ async fn a_late_record_of_what_was_taken_over_is_refused() {
                 media_type: "text/plain".into(),
                 provider: "kimi".into(),
                 remote_id: format!("stored-by-{gateway}-{first_to_record}"),
+                address: Default::default(),
                 deduplicated: false,
                 attempts: 1,
                 created_at_ms: 1_000,

@@ -3,6 +3,7 @@
 mod audit;
 mod breakers;
 mod chaos;
+mod copies;
 mod equal;
 mod gone;
 mod line;

@@ -186,6 +186,7 @@ async fn run(both: &Both, schema: &str, case: usize, steps: &[Step]) {
                     media_type: "text/plain".into(),
                     provider: "p".into(),
                     remote_id: format!("remote-{remote}"),
+                    address: Default::default(),
                     deduplicated: false,
                     attempts: 1,
                     created_at_ms: 1,

@@ -42,6 +42,28 @@ export const tests = {
         assert.deepEqual(wrong, []);
     },
 
+    async "a file is copied to another provider and away from it again"() {
+        const { place, url, kimi } = await gateway();
+        const { page, wrong } = await person(url, await place.token("acme", ALL));
+        await page.getByLabel("Provider").selectOption("local");
+        await page.setInputFiles("#files", [file("alpha.txt", "alpha")]);
+        await says(page, "alpha.txt", "Stored");
+        await page.getByRole("link", { name: "Files" }).click();
+        await page.getByRole("button", { name: "alpha.txt" }).click();
+        const dialog = page.getByRole("dialog", { name: "alpha.txt" });
+        await dialog.getByLabel("Copy to another provider").selectOption("kimi");
+        await dialog.getByRole("button", { name: "Copy to it" }).click();
+        await page.getByText("Copied to kimi").waitFor();
+        const [remote] = kimi.files.keys();
+        includes(await dialog.innerText(), remote);
+        assert.equal(await dialog.getByLabel("Copy to another provider").count(), 0);
+        await dialog.getByRole("button", { name: "Delete the copy at kimi" }).click();
+        await page.getByText("The copy at kimi was deleted").waitFor();
+        assert.equal(kimi.files.size, 0);
+        await dialog.getByLabel("Copy to another provider").waitFor();
+        assert.deepEqual(wrong, []);
+    },
+
     async "ten thousand files are scrolled and searched with as many rows as can be seen"() {
         const { place, url } = await gateway();
         const { page, context } = await person(url, await place.token("acme", ALL));

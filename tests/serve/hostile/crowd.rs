@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{join_all, try_join_all};
+use futures::TryStreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use loadlock_served::{Served, Socket};
+use loadlock_upstream::{Fault, Operation, Options, Recorded, Upstream, Vendor};
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -86,6 +91,32 @@ async fn a_thousand_idle_sockets_of_each_kind_leave_it_serving() {
     assert!(listed.iter().all(Result::is_ok));
     drop((idle, half, sockets));
     still_serves(&served).await;
+}
+
+#[tokio::test]
+async fn a_thousand_clients_that_come_while_nothing_is_accepted_are_all_answered() {
+    const CLIENTS: usize = 1_000;
+    raise_descriptors();
+    let place = place();
+    let served = place.serve().await;
+    served.signal(Signal::STOP);
+    let mut waiting = Vec::new();
+    for number in 0..CLIENTS {
+        // The kernel drops what has no place in the queue; its client would try for minutes.
+        let came = tokio::time::timeout(Duration::from_secs(20), connect(&served)).await;
+        let mut stream = came.unwrap_or_else(|_| panic!("only {number} clients have a place in the queue"));
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        waiting.push(stream);
+    }
+    served.signal(Signal::CONT);
+    let answers = join_all(waiting.into_iter().map(until_closed)).await;
+    let answered = answers
+        .iter()
+        .filter(|replies| matches!(&replies[..], [one] if one.status == 200));
+    assert_eq!(answered.count(), CLIENTS);
 }
 
 /// Asks for `/healthz` again and again until it is stopped.
@@ -183,11 +214,14 @@ impl Load {
 
     /// So many at once; their ids.
     async fn many(&self, count: usize, prefix: &str) -> Vec<String> {
-        let all = (0..count).map(|number| {
-            let (load, name) = (self.clone(), format!("{prefix}-{number}.bin"));
-            tokio::spawn(async move { load.upload(&name).await })
-        });
-        try_join_all(all).await.unwrap()
+        let all: FuturesUnordered<_> = (0..count)
+            .map(|number| {
+                let (load, name) = (self.clone(), format!("{prefix}-{number}.bin"));
+                tokio::spawn(async move { load.upload(&name).await })
+            })
+            .collect();
+        // The first that fails ends it, wherever it stands.
+        all.try_collect().await.unwrap()
     }
 }
 
@@ -203,6 +237,8 @@ async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     const FEW: usize = 50;
     const MANY: usize = 200;
     let place = place();
+    // As many under way in each round, or longer ones would need more for overlapping more.
+    place.configure("limits = { concurrency = 64 }\n");
     let (served, token, client) = served(&place).await;
     let pulse = Pulse::start(&served);
     let long = Load::new(&served, &token, LONG);
@@ -233,12 +269,57 @@ async fn two_hundred_uploads_at_once_are_two_hundred_files_in_flat_memory() {
     assert_clean(&place);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_uploads_wait_for_a_vendor_as_the_setting_says_and_other_calls_have_room() {
+    /// More than the engine has slots for if nobody tells it.
+    const WAITING: usize = 400;
+    raise_descriptors();
+    let vendor = Upstream::start(Vendor::Openai, Options::with_key("sk-test"))
+        .await
+        .unwrap();
+    let base = vendor.base_url();
+    let mut place = place();
+    place.env("OPENAI_API_KEY", "sk-test").configure(&format!(
+        r#"
+limits = {{ concurrency = {WAITING} }}
+[providers.openai]
+settings = {{ base_url = "{base}" }}
+egress = [{{ url = "{base}", methods = ["GET", "POST", "DELETE"], private = true }}]
+credential = {{ header = "Authorization", value = "Bearer ${{env:OPENAI_API_KEY}}" }}
+limits = {{ concurrency = {WAITING} }}
+"#
+    ));
+    let (served, token, client) = served(&place).await;
+    vendor.faults().always(Operation::Create, Fault::HoldAnswer);
+    let load = Load::new(&served, &token, 2_000);
+    let mut waiting = tokio::spawn(async move { load.many(WAITING, "waits").await });
+    let stored = |seen: &[Recorded]| {
+        let created = seen.iter().filter(|one| one.operation == Some(Operation::Create));
+        created.filter(|one| one.status.is_some()).count() == WAITING
+    };
+    let requests = vendor.requests();
+    tokio::select! {
+        () = requests.wait(stored) => {}
+        ended = &mut waiting => panic!("all ended before all were there: {ended:?}"),
+    }
+    let names = client.get("/v1/files?limit=1").await.expect(200).json();
+    assert_eq!(names["data"], serde_json::json!([]), "none has been answered");
+    still_serves(&served).await;
+    vendor.faults().release(WAITING);
+    let mut ids = waiting.await.unwrap();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), WAITING);
+    assert_clean(&place);
+}
+
 #[tokio::test]
 async fn more_requests_than_places_are_told_to_come_back_and_health_still_answers() {
-    /// As the gateway counts them.
-    const PLACES: usize = 512;
+    /// As the gateway counts them: 512 beside the uploads.
+    const PLACES: usize = 520;
     raise_descriptors();
     let place = place();
+    place.configure("limits = { concurrency = 8 }\n");
     let (served, token, client) = served(&place).await;
     let head = format!(
         "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Type: \

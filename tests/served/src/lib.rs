@@ -9,6 +9,7 @@ mod events;
 mod feed;
 mod log;
 mod mcp;
+mod receiver;
 mod socket;
 
 use std::os::unix::fs::symlink;
@@ -27,6 +28,7 @@ pub use events::{Events, SentEvent};
 pub use feed::{Feed, feed};
 pub use log::Log;
 pub use mcp::{Calling, Mcp, StdioMcp, mcp_error};
+pub use receiver::{HookMessage, HookReceiver};
 pub use socket::Socket;
 
 /// A home, a folder of files and a configuration; and the binary to run with them.

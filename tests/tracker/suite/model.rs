@@ -110,6 +110,7 @@ impl Model {
                     account: file.key.account.clone(),
                     provider: file.provider.clone(),
                     remote_id: file.remote_id.clone(),
+                    address: file.address.clone(),
                     key: file.key.clone(),
                     bytes: file.bytes,
                     media_type: file.media_type.clone(),
@@ -214,7 +215,7 @@ impl Model {
 }
 
 /// Takes one step in both and compares the answers.
-async fn step(ledger: &Ledger, model: &mut Model, step: &Step) {
+async fn step(ledger: &TestLedger, model: &mut Model, step: &Step) {
     match step {
         Step::Record(files) => {
             let expected: Vec<_> = files.iter().map(|file| model.record(file, false)).collect();
@@ -272,7 +273,7 @@ async fn step(ledger: &Ledger, model: &mut Model, step: &Step) {
 }
 
 /// Compares everything that can be asked.
-async fn compare(ledger: &Ledger, model: &Model, now: u64) {
+async fn compare(ledger: &TestLedger, model: &Model, now: u64) {
     for scope in [None, Some(TENANTS[0]), Some(TENANTS[1])] {
         let mut totals = ledger.stats(scope).await.unwrap();
         assert!(totals.schema_version > 0);
@@ -297,7 +298,7 @@ async fn compare(ledger: &Ledger, model: &Model, now: u64) {
             .filter(|row| row.state == state)
             .map(|row| (row.account.clone(), row.remote_id.clone()))
             .collect();
-        assert_eq!(walk_remotes(ledger, query).await, expected);
+        assert_eq!(walk_remotes(ledger, query).await.unwrap(), expected);
     }
     for id in (0..10).map(|n| format!("f{n}")) {
         for tenant in TENANTS {
@@ -313,7 +314,7 @@ async fn compare(ledger: &Ledger, model: &Model, now: u64) {
             let mut query = query(tenant, 2);
             query.purpose = purpose.map(Into::into);
             query.now_ms = now;
-            assert_eq!(walk(ledger, query).await, model.list(tenant, purpose, now));
+            assert_eq!(walk(ledger, query).await.unwrap(), model.list(tenant, purpose, now));
         }
         for account in ACCOUNTS {
             compare_keys(ledger, model, now, tenant, account).await;
@@ -321,7 +322,7 @@ async fn compare(ledger: &Ledger, model: &Model, now: u64) {
     }
 }
 
-async fn compare_keys(ledger: &Ledger, model: &Model, now: u64, tenant: &str, account: &str) {
+async fn compare_keys(ledger: &TestLedger, model: &Model, now: u64, tenant: &str, account: &str) {
     for bytes in 0..4 {
         let expected = model.files.values().any(|file| {
             file.key.tenant == tenant
@@ -361,8 +362,7 @@ async fn compare_keys(ledger: &Ledger, model: &Model, now: u64, tenant: &str, ac
 }
 
 /// Every history begins with the ledger that the one before left, emptied through the contract alone.
-pub async fn the_ledger_agrees_with_counting_by_looking(ledger: &Ledger) {
-    let (histories, longest) = ledger.histories;
+pub async fn the_ledger_agrees_with_counting_by_looking(ledger: &TestLedger, (histories, longest): (u32, usize)) {
     let steps = proptest::collection::vec((any_step(), 0u64..14), 1..longest);
     let mut runner = TestRunner::new(ProptestConfig {
         failure_persistence: None,
@@ -385,7 +385,7 @@ pub async fn the_ledger_agrees_with_counting_by_looking(ledger: &Ledger) {
     outcome.unwrap();
 }
 
-async fn empty(ledger: &Ledger) {
+async fn empty(ledger: &TestLedger) {
     for tenant in TENANTS {
         let mut all = query(tenant, 100);
         all.now_ms = 0;
@@ -393,7 +393,7 @@ async fn empty(ledger: &Ledger) {
             ledger.tombstone(tenant, &file.id).await.unwrap();
         }
     }
-    for (account, remote_id) in walk_remotes(ledger, remotes_query(100)).await {
+    for (account, remote_id) in walk_remotes(ledger, remotes_query(100)).await.unwrap() {
         let seen = RemoteState::Missing;
         ledger.observe(&account, &remote_id, seen, 0).await.unwrap();
         assert!(ledger.forget(&account, &remote_id).await.unwrap());

@@ -135,7 +135,7 @@ pub enum Fault {
         /// Where to.
         location: String,
     },
-    /// An error whose body and `x-echo` header repeat the `Authorization` header; nothing is done.
+    /// An error whose body and `x-echo` header repeat the credential's header; nothing is done.
     EchoSecret {
         /// The error's status.
         status: u16,

@@ -1,4 +1,5 @@
-//! Fakes of the vendors' file APIs for tests: OpenAI (files and uploads), Kimi, and GLM in its two modes.
+//! Fakes of the vendors' file APIs for tests: OpenAI (files and uploads) with Azure and xAI, Kimi, GLM in
+//! its two modes, Anthropic, Gemini and S3.
 //!
 //! An [`Upstream`] is a real HTTP server on loopback. It checks what the vendor checks (credential, multipart, purpose,
 //! size, count), answers in the vendor's shape, records every request, and misbehaves on command. Bodies are never
@@ -31,6 +32,7 @@ mod options;
 mod presence;
 mod recorder;
 mod reply;
+mod s3;
 mod server;
 mod service;
 mod store;
@@ -41,6 +43,7 @@ pub use faults::{Answer, Chaos, Fault, Faults, Injected};
 pub use options::{Options, Site, Vendor};
 pub use presence::Presence;
 pub use recorder::{FieldFacts, Recorded, Requests};
+pub use s3::{S3_BUCKET, S3_KEY_ID, S3_SECRET, S3Call, S3Fault, S3Options, S3Session, S3Store, S3Version};
 pub use server::{StartError, Upstream};
 pub use store::{Files, StoredFile};
 pub use vendor::Operation;

@@ -12,6 +12,17 @@ pub enum Vendor {
     Kimi,
     /// `/api/paas/v4/files` of Zhipu.
     Glm(Site),
+    /// `/v1/files` of Anthropic.
+    Anthropic,
+    /// `/v1/files` and `/v1beta/files` of Gemini.
+    Gemini,
+    /// OpenAI's files on Azure: beneath `/openai/v1`, and beneath `/openai` with an `api-version`.
+    Azure,
+    /// xAI: as OpenAI, with a list of its own.
+    Xai,
+    /// The bucket [`crate::S3_BUCKET`], for [`crate::S3_KEY_ID`] with the first of the keys as its secret. A file's id is
+    /// what follows the first `/` of its key.
+    S3,
 }
 
 /// GLM's two sites, which offer different things.
@@ -28,7 +39,10 @@ impl Vendor {
     /// The path below which the API lies, without a trailing slash.
     pub fn base_path(self) -> &'static str {
         match self {
-            Self::Openai | Self::Kimi => "/v1",
+            Self::Openai | Self::Kimi | Self::Xai => "/v1",
+            // Their clients are told no version.
+            Self::Anthropic | Self::Gemini | Self::S3 => "",
+            Self::Azure => "/openai/v1",
             Self::Glm(_) => "/api/paas/v4",
         }
     }
@@ -56,6 +70,10 @@ pub struct Options {
     pub record: bool,
     /// Also digest the whole request body, besides the file in it.
     pub digest_body: bool,
+    /// How often a file that is processed is looked at before it is ready: Gemini's videos and sounds.
+    pub processing: u32,
+    /// Whether they turn out to be useless then.
+    pub processing_fails: bool,
 }
 
 impl Default for Options {
@@ -70,6 +88,8 @@ impl Default for Options {
             spill: false,
             record: true,
             digest_body: true,
+            processing: 0,
+            processing_fails: false,
         }
     }
 }

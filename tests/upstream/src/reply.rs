@@ -11,6 +11,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::faults::Answer;
+use crate::recorder::Requests;
 use crate::store::Kept;
 
 /// Ends a connection instead of answering.
@@ -98,6 +99,44 @@ pub(crate) enum Content {
         kept: Kept,
     },
     Text(String),
+    /// A stream of events.
+    Events(Pieces),
+    /// What is neither, in a type of its own.
+    Bytes {
+        media_type: String,
+        bytes: Bytes,
+    },
+}
+
+/// What is sent piece by piece.
+#[derive(Clone)]
+pub(crate) struct Pieces {
+    pub(crate) pieces: Vec<Bytes>,
+    /// Behind the first piece it waits for a request whose target holds this.
+    pub(crate) until: Option<(Requests, String)>,
+}
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} pieces", self.pieces.len())
+    }
+}
+
+impl Pieces {
+    fn stream(self) -> impl Stream<Item = Result<Bytes, Abort>> {
+        let Self { pieces, until } = self;
+        stream::iter(pieces.into_iter().enumerate()).then(move |(number, piece)| {
+            let until = until.clone().filter(|_| number == 1);
+            async move {
+                if let Some((requests, text)) = until {
+                    requests
+                        .wait(|all| all.iter().any(|one| one.target.contains(&text)))
+                        .await;
+                }
+                Ok(piece)
+            }
+        })
+    }
 }
 
 impl Reply {
@@ -130,7 +169,12 @@ impl Reply {
                 let body = streamed(stream::iter(pieces));
                 build(self.status, &self.headers, &media_type, Some(bytes), body)
             }
+            Content::Events(pieces) => {
+                let body = streamed(pieces.stream());
+                build(self.status, &self.headers, "text/event-stream", None, body)
+            }
             Content::Json(value) => build(self.status, &self.headers, JSON, None, full(value.to_string())),
+            Content::Bytes { media_type, bytes } => build(self.status, &self.headers, &media_type, None, full(bytes)),
             Content::Text(text) => {
                 let media_type = "text/plain; charset=utf-8";
                 build(self.status, &self.headers, media_type, None, full(text))
@@ -176,7 +220,8 @@ impl Reply {
         let text = match &self.content {
             Content::Json(value) => value.to_string(),
             Content::Text(text) => text.clone(),
-            Content::File { .. } => "0".repeat(64),
+            Content::Bytes { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
+            Content::File { .. } | Content::Events(_) => "0".repeat(64),
         };
         let half = text.floor_char_boundary(text.len() / 2);
         let whole = text.len() as u64;
@@ -213,8 +258,11 @@ fn build(
     }
     for (name, value) in headers {
         let name = HeaderName::try_from(name.as_str());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
-            map.append(name, value);
+        match (name, HeaderValue::from_str(value)) {
+            // What the answer to a HEAD would have had.
+            (Ok(name), Ok(value)) if name == CONTENT_LENGTH => drop(map.insert(name, value)),
+            (Ok(name), Ok(value)) => drop(map.append(name, value)),
+            _ => {}
         }
     }
     response

@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::io::{Connection, Cuttable};
 use crate::presence::Port;
-use crate::{Faults, Files, Options, Presence, Requests, Vendor, service, tls};
+use crate::s3::S3State;
+use crate::{Faults, Files, Options, Presence, Requests, S3Options, Vendor, service, tls};
 
 /// Why a fake does not start.
 #[derive(Debug, Error)]
@@ -47,6 +48,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) requests: Requests,
     pub(crate) numbers: AtomicU64,
+    pub(crate) s3: S3State,
 }
 
 /// A running fake. Dropping it stops it without waiting.
@@ -84,6 +86,10 @@ impl Upstream {
             faults: Faults::default(),
             requests: Requests::new(options.record),
             numbers: AtomicU64::new(0),
+            s3: S3State::new(S3Options {
+                secret: options.keys.first().cloned().unwrap_or_default(),
+                ..S3Options::default()
+            }),
             options,
         });
         let stop = CancellationToken::new();
@@ -141,6 +147,11 @@ impl Upstream {
     /// What it holds.
     pub fn files(&self) -> Files {
         self.state.files.clone()
+    }
+
+    /// Keys of uploads in parts that nobody completed or ended, for which S3 charges.
+    pub fn unfinished(&self) -> Vec<String> {
+        self.state.s3.unfinished()
     }
 
     /// What goes wrong.

@@ -25,7 +25,7 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Abort> {
     let number = state.numbers.fetch_add(1, Ordering::Relaxed) + 1;
     let (parts, body) = request.into_parts();
-    let call = vendor::route(state.vendor, &parts.method, &parts.uri);
+    let call = vendor::route(state.vendor, &parts.method, &parts.uri, &parts.headers);
     let fault = match &call {
         Ok(call) => state.faults.take(number, call.operation),
         Err(_) => None,
@@ -189,7 +189,14 @@ impl Exchange<'_> {
             }
             Fault::EchoSecret { status } => {
                 self.read(tap.drain().await)?;
-                let secret = self.headers.get(http::header::AUTHORIZATION);
+                let names = [
+                    "x-amz-security-token",
+                    "authorization",
+                    "x-api-key",
+                    "x-goog-api-key",
+                    "api-key",
+                ];
+                let secret = names.iter().find_map(|name| self.headers.get(*name));
                 let secret = secret.map_or("", |value| value.to_str().unwrap_or_default());
                 let mut problem = Problem::new(status, format!("invalid request: {secret}"));
                 problem.headers.push(("x-echo".to_owned(), secret.to_owned()));

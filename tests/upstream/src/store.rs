@@ -13,6 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::locked;
+use crate::vendor::gemini::Session;
 
 /// Contents are served in pieces of this size.
 const PIECE: usize = 256 * 1024;
@@ -148,8 +149,12 @@ pub(crate) struct PartedUpload {
     pub(crate) file: Option<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Store {
+    /// Resumable uploads by their secret.
+    pub(crate) sessions: HashMap<String, Arc<tokio::sync::Mutex<Session>>>,
+    /// By id, how often a file is looked at before it is processed.
+    pub(crate) processing: HashMap<String, u32>,
     /// In order of arrival.
     pub(crate) files: Vec<StoredFile>,
     pub(crate) deleted: Vec<StoredFile>,
@@ -159,6 +164,13 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn find(&self, id: &str) -> Option<&StoredFile> {
         self.files.iter().find(|file| file.id == id)
+    }
+
+    /// Somebody asked for a file that is processed.
+    pub(crate) fn look(&mut self, id: &str) {
+        if let Some(left) = self.processing.get_mut(id) {
+            *left = left.saturating_sub(1);
+        }
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> bool {
@@ -172,7 +184,7 @@ impl Store {
 }
 
 /// The files that a fake holds. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Files(pub(crate) Arc<Mutex<Store>>);
 
 impl Files {

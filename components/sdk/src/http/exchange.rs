@@ -182,6 +182,7 @@ fn fields(request: &mut Request<'_>, length: Option<u64>) -> Result<Fields, Fail
 fn describe(outgoing: &OutgoingRequest, request: &Request<'_>) -> Result<(OutgoingBody, OutputStream), ()> {
     let method = match request.method {
         Method::Get => WasiMethod::Get,
+        Method::Head => WasiMethod::Head,
         Method::Post => WasiMethod::Post,
         Method::Put => WasiMethod::Put,
         Method::Delete => WasiMethod::Delete,

@@ -23,6 +23,7 @@ use crate::types::Failure;
 #[allow(missing_docs, reason = "the names are those of RFC 9110")]
 pub enum Method {
     Get,
+    Head,
     Post,
     Put,
     Delete,
@@ -33,6 +34,7 @@ impl Method {
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
+            Self::Head => "HEAD",
             Self::Post => "POST",
             Self::Put => "PUT",
             Self::Delete => "DELETE",
@@ -91,6 +93,16 @@ impl<'a> Request<'a> {
         Self::new(Method::Get, base, below)
     }
 
+    /// A HEAD request.
+    pub fn head(base: &'a Base, below: &str) -> Self {
+        Self::new(Method::Head, base, below)
+    }
+
+    /// A PUT request.
+    pub fn put(base: &'a Base, below: &str) -> Self {
+        Self::new(Method::Put, base, below)
+    }
+
     /// A POST request.
     pub fn post(base: &'a Base, below: &str) -> Self {
         Self::new(Method::Post, base, below)
@@ -124,10 +136,15 @@ impl<'a> Request<'a> {
     }
 
     /// Sends `value` as JSON.
-    pub fn json(mut self, value: &serde_json::Value) -> Self {
-        self.prefix = value.to_string().into_bytes();
+    pub fn json(self, value: &serde_json::Value) -> Self {
+        self.text(value.to_string(), "application/json")
+    }
+
+    /// Sends a text that this component holds.
+    pub fn text(mut self, text: String, media_type: &str) -> Self {
+        self.prefix = text.into_bytes();
         self.has_body = true;
-        self.header("content-type", "application/json")
+        self.header("content-type", media_type)
     }
 
     /// Sends `form` with these bytes as its file.

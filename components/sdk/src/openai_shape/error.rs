@@ -7,8 +7,8 @@ use crate::types::{Failure, FailureKind};
 /// What an error answer says, in whichever form the vendor writes it.
 ///
 /// Understood are `{"error": {"message", "type", "code"}}`, `{"error": "text"}`, the same members at the top level
-/// (`message` or `msg`), and `{"detail": …}`. A number as code becomes its digits; the first of `code` and `type` that
-/// is there is the failure's code.
+/// (`message` or `msg`), and `{"detail": …}`. A number as code becomes its digits; the first of `code`,
+/// `details.error_code` and `type` that is there is the failure's code.
 ///
 /// ```
 /// use loadlock_sdk::openai_shape::VendorError;
@@ -53,7 +53,7 @@ impl VendorError {
             .find_map(|name| error.get(name))
             .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         let found = Self {
-            code: text_of(error.get("code")),
+            code: text_of(error.get("code")).or_else(|| text_of(error.get("details")?.get("error_code"))),
             kind: text_of(error.get("type")),
             message: message.unwrap_or_default(),
         };

@@ -33,6 +33,9 @@ pub struct FileObject {
     /// `processed`, `ok`, `ready`, `uploaded`, `processing`, `error`; GLM has none.
     #[serde(default)]
     pub status: Option<String>,
+    /// Why the vendor could not process it.
+    #[serde(default)]
+    pub status_details: Option<serde_json::Value>,
 }
 
 /// One page of a list.
@@ -46,6 +49,9 @@ pub struct ListObject {
     /// Where the next page begins.
     #[serde(default)]
     pub last_id: Option<String>,
+    /// xAI's place of the next page.
+    #[serde(default)]
+    pub pagination_token: Option<String>,
     /// Mistral counts instead.
     #[serde(default, deserialize_with = "lenient")]
     pub total: Option<u64>,
@@ -70,15 +76,16 @@ impl FileObject {
                 "the vendor's id is empty, longer than 512 bytes or holds a control character",
             ));
         }
+        let status = status_of(self.status.as_deref());
+        let said = self.status_details.filter(|_| status == RemoteStatus::Failed);
         Ok(RemoteFile {
-            bytes: self.bytes.unwrap_or(bytes),
             name: self.filename.filter(|name| !name.is_empty()),
             purpose: self.purpose.filter(|purpose| !purpose.is_empty()),
-            sha256: None,
             created_at: self.created_at,
             expires_at: self.expires_at,
-            status: status_of(self.status.as_deref()),
-            id: self.id,
+            status,
+            failure: said.and_then(details),
+            ..RemoteFile::new(self.id, self.bytes.unwrap_or(bytes))
         })
     }
 }
@@ -100,6 +107,19 @@ impl ListObject {
             next: next.filter(|next| !next.is_empty() && Some(next.as_str()) != cursor),
         })
     }
+}
+
+/// `status_details` is a sentence with most vendors; some write an object with a message.
+fn details(said: serde_json::Value) -> Option<String> {
+    let text = match said {
+        serde_json::Value::Null => return None,
+        serde_json::Value::String(text) => text,
+        other => match other.get("message").and_then(serde_json::Value::as_str) {
+            Some(text) => text.to_owned(),
+            None => other.to_string(),
+        },
+    };
+    Some(crate::failure::clean(&text, crate::failure::MAX_MESSAGE_BYTES)).filter(|text| !text.is_empty())
 }
 
 fn status_of(status: Option<&str>) -> RemoteStatus {
@@ -151,7 +171,14 @@ mod tests {
         assert_eq!((openai.bytes, openai.created_at), (5, Some(1_790_000_000)));
         assert_eq!(openai.name.as_deref(), Some("a.txt"));
         let kimi = file(r#"{"id":"d44","bytes":5,"status":"error","status_details":"x"}"#).unwrap();
-        assert_eq!(kimi.status, RemoteStatus::Failed);
+        assert_eq!(
+            (kimi.status, kimi.failure.as_deref()),
+            (RemoteStatus::Failed, Some("x"))
+        );
+        let object = file(r#"{"id":"d44","status":"failed","status_details":{"message":"y"}}"#).unwrap();
+        assert_eq!(object.failure.as_deref(), Some("y"));
+        let silent = file(r#"{"id":"d44","status":"error","status_details":null}"#).unwrap();
+        assert_eq!((silent.status, silent.failure), (RemoteStatus::Failed, None));
         let glm = file(r#"{"id":"1_2","bytes":"5","created_at":1790000000123,"filename":""}"#).unwrap();
         assert_eq!((glm.bytes, glm.created_at, glm.name), (5, Some(1_790_000_000), None));
         assert_eq!(file(r#"{"id":"x","bytes":null}"#).unwrap().bytes, 7);

@@ -51,18 +51,12 @@ fn parse(cursor: &str) -> Result<(Reverse<u64>, &str), Failure> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::types::RemoteStatus;
 
     fn file(id: &str, created_at: u64, purpose: &str) -> RemoteFile {
         RemoteFile {
-            id: id.to_owned(),
-            bytes: 1,
-            name: None,
             purpose: Some(purpose.to_owned()),
-            sha256: None,
             created_at: Some(created_at),
-            expires_at: None,
-            status: RemoteStatus::Ready,
+            ..RemoteFile::new(id, 1)
         }
     }
 

@@ -1,7 +1,7 @@
 //! Ledgers, files and storages for the tests.
 
 use crate::bindings::exports::loadlock::upload::tracker::{
-    DedupKey, FileRecord, ListQuery, Recorded, RemoteRow, RemoteState, RemotesQuery,
+    DedupKey, FileRecord, ListQuery, Recorded, RemoteAddress, RemoteRow, RemoteState, RemotesQuery,
 };
 use crate::ledger::Ledger;
 use redb::StorageBackend;
@@ -25,6 +25,10 @@ pub(crate) fn file(id: &str, remote_id: &str) -> FileRecord {
         media_type: "application/pdf".into(),
         provider: "local".into(),
         remote_id: remote_id.into(),
+        address: RemoteAddress {
+            uri: None,
+            media_type: None,
+        },
         deduplicated: false,
         attempts: 1,
         created_at_ms: 1_000,

@@ -19,6 +19,7 @@ use source::{FoundValue, Raw, ValueSource};
 
 use crate::error::{Code, ConfigError, Defect};
 use crate::explain::Explained;
+use crate::lock::ComponentLock;
 use crate::origin::Provenance;
 use crate::paths::{LookError, MachineFacts, PathKind, Paths, absolute};
 use crate::settings::{self, SettingKind};
@@ -26,6 +27,7 @@ use crate::settings::{self, SettingKind};
 /// Reads settings one after the other and keeps what went wrong.
 pub(crate) struct ConfigReader<'a> {
     pub(crate) source: &'a ValueSource<'a>,
+    pub(crate) lock: &'a ComponentLock,
     pub(crate) facts: &'a MachineFacts,
     pub(crate) paths: &'a dyn Paths,
     /// Folder of the configuration file, absolute.

@@ -51,6 +51,11 @@ impl<'a> RecordReader<'a> {
         format!("{}.{field}", self.key)
     }
 
+    /// Whether a field is written at all.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.table.contains_key(field)
+    }
+
     /// Where a field stands; the record, if it does not.
     pub(crate) fn origin_of(&self, reader: &ConfigReader<'a>, field: &str) -> Provenance {
         self.table

@@ -146,7 +146,7 @@ impl SettingKind {
             }
             Self::Date => format!("{noun} (RFC 3339)"),
             Self::Component => {
-                format!("{noun}: `\"builtin:NAME\"`, a path, or `{{ path = …, sha256 = … }}`")
+                format!("{noun}: `\"builtin:NAME\"`, `\"locked:NAME\"`, a path, or `{{ path = …, sha256 = … }}`")
             }
             _ => noun.to_owned(),
         }

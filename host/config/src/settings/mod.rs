@@ -4,7 +4,7 @@ mod fields;
 mod kinds;
 mod table;
 
-pub(crate) use fields::COMPONENT;
+pub(crate) use fields::{COMPONENT, CREDENTIAL};
 pub use kinds::{Field, Preset, Setting, SettingKind};
 pub use table::{ENVIRONMENT, SETTINGS};
 
@@ -28,7 +28,7 @@ fn matches(pattern: &str, place: &str) -> bool {
 /// The built-in components of a role.
 pub fn builtins(role: Role) -> impl Iterator<Item = &'static str> {
     /// Role, name, package; the build of the program reads the same list.
-    const BUILTINS: [(&str, &str, &str); 8] = include!("../../builtins.in");
+    const BUILTINS: &[(&str, &str, &str)] = &include!("../../builtins.in");
     let of_role = BUILTINS
         .iter()
         .filter(move |(interface, ..)| *interface == role.interface());

@@ -6,7 +6,7 @@ use loadlock_policy::Millis;
 use loadlock_policy::breaker::BreakerPolicy;
 use loadlock_policy::retry::RetryPolicy;
 
-use super::fields::{CREDENTIAL, EGRESS, GRANT, KEY, LEGACY, TENANT, TLS};
+use super::fields::{CREDENTIAL, EGRESS, GRANT, KEY, LEGACY, TENANT, TLS, TRUST, WEBHOOK};
 use super::kinds::{Preset, Setting, SettingKind};
 use crate::Size;
 use crate::values::show_duration;
@@ -37,6 +37,9 @@ fn time(span: Millis) -> String {
 
 const HOUR: u64 = 3_600_000;
 
+/// A sandbox has some 4 GiB of address space for each call; 4,096 of them are an eighth of what a process has.
+const MOST_IN_FLIGHT: u32 = 4_096;
+
 /// Every setting, in the order of the documentation.
 pub static SETTINGS: &[Setting] = &[
     Setting {
@@ -52,6 +55,14 @@ pub static SETTINGS: &[Setting] = &[
         default: Preset::Described("every provider, in the order of the file"),
         meaning: "The operator's ranking for `auto`, best first. A provider that is not in the list takes pinned \
              uploads only.",
+    },
+    Setting {
+        places: &["keep"],
+        kind: SettingKind::Name,
+        default: Preset::Described("none: an upload is stored by the provider that takes it, and nowhere else"),
+        meaning: "The provider that gets each upload first, such as a `builtin:local`. The provider that the upload is \
+             for gets a copy from there, also again when its own has expired, and any other that it is copied to. It \
+             is not in `order`. Both count against a tenant's limits.",
     },
     Setting {
         places: &["grants"],
@@ -113,10 +124,14 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         places: &["limits.concurrency", "providers.<name>.limits.concurrency"],
-        kind: SettingKind::Integer { min: 1, max: 10_000 },
-        default: Preset::Value("64"),
-        meaning: "Most uploads in flight. For a provider without its own number the one that its vendor documents \
-             holds as well.",
+        kind: SettingKind::Integer {
+            min: 1,
+            max: MOST_IN_FLIGHT,
+        },
+        default: Preset::Described("128 for each core of the machine, at most 1,024"),
+        meaning: "Most uploads in flight. Each holds up to half a MiB while its vendor takes its time. For a provider \
+             without its own number the one that its vendor documents holds as well; a larger one than the gateway's \
+             changes nothing.",
     },
     Setting {
         places: &["limits.cut_through"],
@@ -144,7 +159,15 @@ pub static SETTINGS: &[Setting] = &[
             "the built-in one: `builtin:NAME` for a provider that is named like one, `builtin:tracker-local`, \
              `builtin:validator`, `builtin:auth`",
         ),
-        meaning: "The component that plays the role, optionally pinned by the SHA-256 of its file.",
+        meaning: "The component that plays the role, optionally pinned by the SHA-256 of its file. `locked:NAME` is one \
+             from a registry that `loadlock component add` has put into `loadlock.lock`.",
+    },
+    Setting {
+        places: &["components.trust"],
+        kind: SettingKind::Records(TRUST),
+        default: Preset::Described("none: nothing is taken from a registry"),
+        meaning: "Whose signatures do for components from registries. What nobody of them has signed is refused; there \
+             is no way around it.",
     },
     Setting {
         places: &["providers.<name>.settings", "tracker.settings"],
@@ -188,6 +211,15 @@ pub static SETTINGS: &[Setting] = &[
         kind: SettingKind::Map,
         default: Preset::Described("empty: purposes are passed as they are"),
         meaning: "What a client's purpose is called at this vendor, for example `{ user_data = \"file-extract\" }`.",
+    },
+    Setting {
+        places: &["providers.<name>.forward"],
+        kind: SettingKind::Texts,
+        default: Preset::Described("none: no request of a client goes on to the vendor"),
+        meaning: "Requests that go on to the vendor with its credential, as `METHOD /path`: `POST /v1/responses`, \
+             `GET /v1/batches/{id}`. A path beneath `/v1` is beneath the vendor's base URL, any other is as the vendor \
+             has it; where `egress` is listed it has to allow them too. Ids of files in the body become the vendor's. \
+             Whoever may `write` may then spend from the account.",
     },
     Setting {
         places: &["validator.allow"],
@@ -258,6 +290,13 @@ pub static SETTINGS: &[Setting] = &[
         kind: SettingKind::Records(TENANT),
         default: Preset::Described("none: every tenant is unlimited"),
         meaning: "What each tenant may use. What a record does not name is unlimited.",
+    },
+    Setting {
+        places: &["webhooks"],
+        kind: SettingKind::Records(WEBHOOK),
+        default: Preset::Described("none: nobody is told"),
+        meaning: "Who is told of the ends of uploads, after Standard Webhooks: each event at least once, those of one \
+             file in their order. A receiver that is away holds up no upload.",
     },
     Setting {
         places: &["retry.attempts", "providers.<name>.retry.attempts"],

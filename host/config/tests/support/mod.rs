@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use loadlock_config::{
-    Code, Config, ConfigError, Explained, Input, LookError, MachineFacts, PathKind, Paths, explain, parse,
+    Code, ComponentLock, Config, ConfigError, Explained, Input, LookError, MachineFacts, PathKind, Paths, explain,
+    parse,
 };
 
 pub(crate) const FILE: &str = "/etc/loadlock.toml";
@@ -15,6 +16,7 @@ pub(crate) struct Machine {
     pub(crate) entries: BTreeMap<PathBuf, (PathBuf, PathKind)>,
     pub(crate) data_dir: Option<&'static str>,
     pub(crate) env: BTreeMap<String, String>,
+    pub(crate) lock: ComponentLock,
 }
 
 impl Machine {
@@ -24,6 +26,7 @@ impl Machine {
             entries: BTreeMap::new(),
             data_dir: Some("/data"),
             env: BTreeMap::new(),
+            lock: ComponentLock::default(),
         };
         for folder in [
             "/",
@@ -71,6 +74,7 @@ impl Machine {
         let file = text.map(|text| (Path::new(FILE), text));
         let input = Input {
             file,
+            lock: &self.lock,
             env: &self.env,
             facts: &facts,
             paths: self,

@@ -48,6 +48,36 @@ pub enum CredentialError {
         /// What is wrong, without the value.
         reason: String,
     },
+    /// The endpoint that gives the credential cannot be reached, or answers nothing usable. It is asked again.
+    #[error(
+        "credential_unavailable: provider `{provider}` cannot fetch {what} from {endpoint}: {reason}; it is asked again \
+         at the next request"
+    )]
+    Unavailable {
+        /// Provider as configured.
+        provider: String,
+        /// `a token` or `keys`.
+        what: &'static str,
+        /// The endpoint, without a query.
+        endpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The endpoint that gives the credential does not give it to us.
+    #[error(
+        "credential_refused: provider `{provider}`: {endpoint} does not give {what}: {reason}; correct the credential \
+         of the provider, or what it may do"
+    )]
+    Refused {
+        /// Provider as configured.
+        provider: String,
+        /// `a token` or `keys`.
+        what: &'static str,
+        /// The endpoint, without a query.
+        endpoint: String,
+        /// Its status and code.
+        reason: String,
+    },
     /// The same header is configured twice.
     #[error("credential_invalid: provider `{provider}` has two templates for the header `{header}`; remove one")]
     Duplicate {

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::Injection;
+use super::injection::Injection;
 
 /// Headers that carry credentials at the vendors and stores that we know of. A component may set none of them, whether
 /// or not the host sets one itself: what it sent could come from a file it was given.
@@ -15,6 +15,8 @@ pub const CREDENTIAL_HEADERS: &[&str] = &[
     "apikey",
     "x-goog-api-key",
     "x-auth-token",
+    "x-amz-date",
+    "x-amz-security-token",
 ];
 
 /// True for the headers of [`CREDENTIAL_HEADERS`].
@@ -36,7 +38,8 @@ pub(crate) fn inject<'n>(
             taken.push(name);
         }
     }
-    for (name, value) in injection.map(Injection::headers).unwrap_or_default() {
+    let inserted = injection.map(Injection::headers).unwrap_or_default();
+    for (name, value) in inserted {
         headers.insert(name.clone(), value.clone());
     }
     taken

@@ -1,15 +1,26 @@
 //! Credentials: where they come from, what they look like on the wire, and who gets to see them.
 //!
-//! A provider's credential is one or more header templates such as `Bearer ${env:MOONSHOT_API_KEY}`. The host resolves
-//! them, re-reads files that change, and adds the headers to requests that the policy has marked for it. No component
-//! ever sees the result: a component that sets such a header itself is overridden, and the override is logged by name.
+//! A provider's credential is one or more header templates such as `Bearer ${env:MOONSHOT_API_KEY}`, and at most one
+//! that is made: a signature of each request, or a token that is fetched ([`Minted`]). The host resolves the templates,
+//! re-reads files that change, and adds the headers to requests that the policy has marked for it. No component ever
+//! sees the result: a component that sets such a header itself is overridden, and the override is logged by name.
 //!
 //! What is logged is always the name of a header, variable or file, never a value.
 
+mod aws_keys;
 mod error;
+mod escape;
+mod fetch;
 mod glm;
 mod headers;
+mod injection;
+mod minted;
+mod oauth;
+mod renewed;
+mod secret_file;
+mod sigv4;
 mod source;
+pub mod token_client;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,15 +35,18 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use self::error::CredentialError;
+pub(crate) use self::escape::decoded;
+pub(crate) use self::fetch::is_metadata;
 pub use self::glm::{TOKEN_LIFE, TOKEN_REUSE};
 pub(crate) use self::headers::inject;
 pub use self::headers::{CREDENTIAL_HEADERS, is_credential_header};
+pub use self::injection::Injection;
+pub use self::minted::Minted;
+pub use self::renewed::RECHECK;
+pub(crate) use self::sigv4::Unsigned;
 use crate::Secret;
 use crate::clock::Clock;
 use crate::scrub::{SHORTEST, Scrubber};
-
-/// How often a credential file is looked at, at most, while requests use it.
-pub const RECHECK: Duration = Duration::from_secs(1);
 
 /// One header to inject, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,32 +57,6 @@ pub struct HeaderSpec {
     pub template: Template,
     /// What a reference stands for.
     pub mode: CredentialMode,
-}
-
-/// What to add to a request now, and what to look for in its response.
-pub struct Injection {
-    headers: Vec<(HeaderName, HeaderValue)>,
-    scrubber: Arc<Scrubber>,
-}
-
-impl Injection {
-    /// The headers, marked sensitive (HTTP/2 then never indexes them).
-    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.headers
-    }
-
-    /// Masks every secret behind these headers.
-    pub fn scrubber(&self) -> &Arc<Scrubber> {
-        &self.scrubber
-    }
-}
-
-impl fmt::Debug for Injection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.headers.iter().map(|(name, _)| name))
-            .finish()
-    }
 }
 
 /// The credential of one provider.
@@ -94,6 +82,7 @@ pub struct Credential {
     clock: Arc<dyn Clock>,
     state: Mutex<CredentialState>,
     refreshing: tokio::sync::Mutex<()>,
+    minted: Option<Minted>,
 }
 
 type Values = BTreeMap<Reference, Secret>;
@@ -156,17 +145,46 @@ impl Credential {
                 current: Ok(Arc::new(injection)),
             }),
             refreshing: tokio::sync::Mutex::new(()),
+            minted: None,
         })
     }
 
+    /// The same with a credential that is made.
+    #[must_use]
+    pub fn with_minted(mut self, minted: Minted) -> Self {
+        self.minted = Some(minted);
+        self
+    }
+
     /// The headers for a request that leaves now. Files are read again when the last look is [`RECHECK`] ago, tokens
-    /// are minted again when [`TOKEN_REUSE`] has passed.
+    /// are minted again when [`TOKEN_REUSE`] has passed, and what is fetched is renewed before it ends.
     ///
     /// # Errors
     ///
     /// [`CredentialError`] when a file has gone or holds no usable value any more: taking the file away takes the
     /// credential away. The next look is [`RECHECK`] later.
     pub async fn injection(&self) -> Result<Arc<Injection>, CredentialError> {
+        let headers = self.headers_now().await?;
+        match &self.minted {
+            None => Ok(headers),
+            Some(minted) => minted.injection(headers).await,
+        }
+    }
+
+    /// A server has answered a request with this credential: with 401 or 403 what is fetched is doubted, and a clock
+    /// that is far from ours is taken for the signature's.
+    pub(crate) fn answered(&self, status: u16, date: Option<&HeaderValue>) {
+        if let Some(minted) = &self.minted {
+            minted.answered(status, date);
+        }
+    }
+
+    /// The time that signatures are made at.
+    pub(crate) fn unix_millis(&self) -> u64 {
+        self.clock.unix_millis()
+    }
+
+    async fn headers_now(&self) -> Result<Arc<Injection>, CredentialError> {
         if let Some(current) = self.current() {
             return current;
         }
@@ -204,6 +222,10 @@ impl Credential {
     /// Masks the present and the previous values, for log lines and messages.
     pub fn scrubber(&self) -> Arc<Scrubber> {
         let state = self.lock();
+        if let Some(minted) = &self.minted {
+            let made = minted.secrets();
+            return Arc::new(Scrubber::new(state.values.values().chain(&state.previous).chain(&made)));
+        }
         match &state.current {
             Ok(injection) => Arc::clone(injection.scrubber()),
             Err(_) => Arc::new(Scrubber::new(state.values.values().chain(&state.previous))),
@@ -234,6 +256,9 @@ impl Credential {
                 mac.update(part.as_bytes());
             }
         }
+        if let Some(minted) = &self.minted {
+            mac.update(minted.identity().as_bytes());
+        }
         hex::encode(&mac.finalize().into_bytes()[..16])
     }
 
@@ -242,6 +267,7 @@ impl Credential {
         self.specs
             .iter()
             .map(|spec| format!("{}: {}", spec.name, spec.template))
+            .chain(self.minted.iter().map(ToString::to_string))
             .collect()
     }
 
@@ -383,5 +409,11 @@ fn render(
         headers.push((spec.name.clone(), value));
     }
     let scrubber = Arc::new(Scrubber::new(&secrets));
-    Ok((Injection { headers, scrubber }, expires))
+    let injection = Injection {
+        headers,
+        signer: None,
+        secrets,
+        scrubber,
+    };
+    Ok((injection, expires))
 }

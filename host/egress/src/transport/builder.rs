@@ -27,6 +27,8 @@ pub struct TransportBuilder {
     resolver: Arc<dyn Resolver>,
     credential: Option<Arc<Credential>>,
     credential_origins: Option<Vec<Origin>>,
+    metadata: bool,
+    for_host: bool,
 }
 
 impl TransportBuilder {
@@ -42,7 +44,17 @@ impl TransportBuilder {
             resolver: Arc::new(SystemResolver::default()),
             credential: None,
             credential_origins: None,
+            metadata: false,
+            for_host: false,
         }
+    }
+
+    /// Requests are the host's own: their headers are sent as they are, and with `metadata` the address of a metadata
+    /// service may be connected to.
+    pub(crate) fn for_host(mut self, metadata: bool) -> Self {
+        self.for_host = true;
+        self.metadata = metadata;
+        self
     }
 
     /// Whose certificates are believed; the platform's by default.
@@ -130,8 +142,10 @@ impl TransportBuilder {
             limits: self.limits,
             credential: self.credential,
             credential_origins: self.credential_origins,
+            for_host: self.for_host,
             pools: Pools {
                 tls,
+                metadata: self.metadata,
                 http2: self.http2,
                 resolver: self.resolver,
                 connect: self.timeouts.connect,

@@ -7,7 +7,7 @@ mod pool;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, Method, Request, Response, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -20,7 +20,7 @@ use self::head::judge;
 use self::pool::Pools;
 use crate::account::Account;
 use crate::classify::classify;
-use crate::credential::{self, Credential, Injection};
+use crate::credential::{self, Credential, Injection, Unsigned};
 use crate::observe::Seen;
 use crate::progress::{Progress, later};
 use crate::reach::Reach;
@@ -64,6 +64,8 @@ pub struct Transport {
     limits: Limits,
     credential: Option<Arc<Credential>>,
     credential_origins: Option<Vec<Origin>>,
+    /// Whether requests are the host's own.
+    for_host: bool,
     pools: Pools,
     in_flight: Arc<Semaphore>,
     account: Arc<Account>,
@@ -126,7 +128,15 @@ impl Transport {
             }),
         };
         match sent {
-            Ok((response, scrubber, permit)) => self.receive(response, scrubber, permit, call, inherited),
+            Ok((response, scrubber, permit)) => {
+                if let Some(credential) = self.credential.as_ref().filter(|_| self.is_injected(allowed)) {
+                    credential.answered(response.status().as_u16(), response.headers().get(header::DATE));
+                }
+                if let Some(seen) = &call.seen {
+                    seen.answered(allowed, response.status());
+                }
+                self.receive(response, scrubber, permit, call, inherited)
+            }
             Err(error) => {
                 inherited.finish();
                 Err(error)
@@ -158,32 +168,19 @@ impl Transport {
         let timeouts = &inherited.timeouts;
         let permit = self.permit(timeouts).await?;
         let injection = self.injection(allowed).await?;
-        let scrubber = injection
-            .as_ref()
-            .map_or(&self.nothing, |injection| injection.scrubber());
-        let scrubber = Arc::clone(scrubber);
+        let scrubber = self.scrubber(injection.as_deref());
 
-        let (mut head, body) = request.into_parts();
-        let length = request::declared_length(&head.headers, &body)?;
-        request::clean_head(&mut head.headers);
-        trace::pass_on(&mut head.headers);
-        self.inject(&mut head.headers, injection.as_deref());
-        let bytes = request::head_bytes(&head.headers);
-        let limit = self.limits.request_header_bytes;
-        if bytes > limit {
-            return Err(Error::RequestHeadersTooLarge { bytes, limit });
-        }
-        let (method, uri) = method_and_uri(allowed)?;
-        let is_empty = body.is_end_stream();
+        let (head, body) = request.into_parts();
+        let declared = request::declared_length(&head.headers, &body)?;
+        let (body, length) = request::begun(body, declared).await?;
+        let is_empty = body.is_end_stream() || length == Some(0);
+        let (head, digest) = self.head(head.headers, allowed, injection.as_deref(), (length, is_empty))?;
+        let bytes = request::head_bytes(head.headers());
         let (client, opening) = self.pools.get(allowed, request::wants_http1(length, &self.limits));
         let progress = Arc::new(Progress::new(Instant::now(), opening));
         let accounts = inherited.accounts.clone();
-        let body = RequestBody::new(body, length, Arc::clone(&progress), Arc::clone(reach), accounts);
-        let mut outgoing = Request::new(body);
-        *outgoing.method_mut() = method;
-        *outgoing.uri_mut() = uri;
-        *outgoing.version_mut() = Version::HTTP_11;
-        *outgoing.headers_mut() = head.headers;
+        let body = RequestBody::new(body, length, Arc::clone(&progress), Arc::clone(reach), accounts).promised(digest);
+        let mut outgoing = head.map(|()| body);
         for account in &inherited.accounts {
             account.add_sent(bytes as u64);
         }
@@ -237,12 +234,16 @@ impl Transport {
         }
     }
 
+    fn is_injected(&self, allowed: &Allowed) -> bool {
+        injected_at(&self.credential_origins, &allowed.origin)
+    }
+
     async fn injection(&self, allowed: &Allowed) -> Result<Option<Arc<Injection>>, Error> {
         let Some(credential) = &self.credential else {
             return Ok(None);
         };
         let origin = &allowed.origin;
-        if !injected_at(&self.credential_origins, origin) {
+        if !self.is_injected(allowed) {
             return Ok(None);
         }
         if !allowed.credential || !origin.may_carry_credential() {
@@ -253,18 +254,74 @@ impl Transport {
         Ok(Some(credential.injection().await?))
     }
 
+    /// The head that leaves, complete and signed, and the digest that the signature promises of the body.
+    fn head(
+        &self,
+        mut headers: HeaderMap,
+        allowed: &Allowed,
+        injection: Option<&Injection>,
+        (length, is_empty): (Option<u64>, bool),
+    ) -> Result<(Request<()>, Option<[u8; 32]>), Error> {
+        let invalid = |reason: String| Error::RequestInvalid { reason };
+        request::clean_head(&mut headers, allowed.method, length);
+        trace::pass_on(&mut headers);
+        self.inject(&mut headers, injection);
+        let mut uri = allowed.uri.clone();
+        let mut digest = None;
+        if let (Some(signer), Some(credential)) = (injection.and_then(Injection::signer), &self.credential) {
+            let unsigned = Unsigned {
+                method: allowed.method.as_str(),
+                host: &allowed.host_header,
+                path_and_query: &allowed.path_and_query,
+                is_empty,
+                now_ms: credential.unix_millis(),
+            };
+            let signed = signer
+                .sign(&unsigned, &mut headers)
+                .map_err(|reason| invalid(reason.to_owned()))?;
+            signed.taken.iter().for_each(|name| self.tell_taken(name));
+            uri = format!("{}{}", allowed.origin, signed.path_and_query);
+            digest = signed.digest;
+        }
+        let bytes = request::head_bytes(&headers);
+        let limit = self.limits.request_header_bytes;
+        if bytes > limit {
+            return Err(Error::RequestHeadersTooLarge { bytes, limit });
+        }
+        let method = Method::from_bytes(allowed.method.as_str().as_bytes());
+        let mut head = Request::new(());
+        *head.method_mut() = method.map_err(|error| invalid(error.to_string()))?;
+        *head.uri_mut() = uri
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
+        *head.version_mut() = Version::HTTP_11;
+        *head.headers_mut() = headers;
+        Ok((head, digest))
+    }
+
+    fn tell_taken(&self, name: &str) {
+        tracing::warn!(
+            provider = self.provider,
+            header = name,
+            "[AUTH] the component set a credential of its own; it was taken away"
+        );
+    }
+
+    fn scrubber(&self, injection: Option<&Injection>) -> Arc<Scrubber> {
+        Arc::clone(injection.map_or(&self.nothing, Injection::scrubber))
+    }
+
     fn inject(&self, headers: &mut HeaderMap, injection: Option<&Injection>) {
+        if self.for_host {
+            return;
+        }
         let own: Vec<HeaderName> = self
             .credential
             .iter()
             .flat_map(|credential| credential.header_names().cloned())
             .collect();
         for name in credential::inject(headers, own.iter(), injection) {
-            tracing::warn!(
-                provider = self.provider,
-                header = %name,
-                "[AUTH] the component set a credential header; it was taken away"
-            );
+            self.tell_taken(name.as_str());
         }
     }
 
@@ -310,14 +367,4 @@ impl std::fmt::Debug for Transport {
 
 fn injected_at(only: &Option<Vec<Origin>>, origin: &Origin) -> bool {
     only.as_ref().is_none_or(|only| only.contains(origin))
-}
-
-fn method_and_uri(allowed: &Allowed) -> Result<(Method, Uri), Error> {
-    let invalid = |reason: String| Error::RequestInvalid { reason };
-    let method = Method::from_bytes(allowed.method.as_str().as_bytes()).map_err(|error| invalid(error.to_string()))?;
-    let uri = allowed
-        .uri
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
-    Ok((method, uri))
 }

@@ -22,6 +22,7 @@ pub(super) struct Pools {
     pub(super) tls: Option<Tls>,
     pub(super) http2: bool,
     pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) metadata: bool,
     pub(super) connect: Duration,
     pub(super) limits: Limits,
     pub(super) account: Arc<Account>,
@@ -43,6 +44,7 @@ impl Pools {
         let target = Target {
             origin: allowed.origin.clone(),
             private: allowed.private,
+            metadata: self.metadata,
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let pair = open.entry(target.clone()).or_insert_with(|| self.pair(target));

@@ -9,6 +9,7 @@ use super::opened::Opened;
 use super::sniff;
 use super::spooled::Spooled;
 use crate::error::{Error, ErrorCode, Result};
+use crate::state::role_slot::RoleSlot;
 
 /// A file that may be uploaded.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl AdmittedFile {
     /// Asks the validator. Anything but a clear yes is a no.
     pub(crate) async fn judge(
         opened: Opened,
-        validator: &Validator,
+        validator: &RoleSlot<Validator>,
         rules: &ValidationRules,
         rename: Option<&str>,
     ) -> Result<Self> {
@@ -160,7 +161,7 @@ pub(crate) fn refused(refusal: FileRefusal) -> Error {
 }
 
 async fn verdict(
-    validator: &Validator,
+    validator: &RoleSlot<Validator>,
     candidate: FileCandidate,
     rules: &ValidationRules,
 ) -> Result<loadlock_sandbox::validator::ValidatedFile> {

@@ -18,6 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadlock_sandbox::files::Identity;
 use sha2::{Digest, Sha256};
 
+use crate::cache_file;
+
 /// Age of a file's times from which a change cannot hide behind them. Two seconds are the coarsest granularity of a
 /// file system that is in use (FAT).
 const SETTLED: Duration = Duration::from_secs(2);
@@ -200,11 +202,7 @@ impl DigestTable {
             Some(record(key, digest))
         });
         let bytes: Vec<u8> = known.flatten().collect();
-        let temporary = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(&temporary)?.write_all(&bytes)?;
-        std::fs::rename(&temporary, path)?;
+        cache_file::replace(path, &bytes)?;
         self.written = self.order.len();
         self.file = None;
         Ok(())

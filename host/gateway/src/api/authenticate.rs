@@ -38,6 +38,7 @@ impl Gateway {
             )
             .retry_after(wait));
         }
+        state.issuer_keys_in_force(credential).await;
         state.revocations_in_force().await?;
         let who = stranger(door, &peer);
         let request_id = peer.request_id.clone();
@@ -89,7 +90,7 @@ impl Gateway {
     /// recorded.
     pub async fn recheck(&self, who: &Principal) -> Result<()> {
         self.0.revocations_in_force().await?;
-        let Some(code) = self.0.callers.auth.withdrawn(who.identity()) else {
+        let Some(code) = self.0.callers.auth.now().component.withdrawn(who.identity()) else {
             return Ok(());
         };
         tracing::warn!(

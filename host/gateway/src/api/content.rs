@@ -13,9 +13,10 @@ use super::files::Content;
 use crate::audit::PendingAudit;
 use crate::error::{Error, ErrorCode, Result, call_error};
 use crate::state::gateway::Gateway;
-use crate::state::provider::{ProviderUnit, log_call};
+use crate::state::provider::ProviderUnit;
 use crate::state::read_pool::ReadPlace;
 use crate::upload::content_check::{Followed, Onward, follow};
+use crate::view::File;
 
 /// What is to be read.
 struct WantedContent {
@@ -30,9 +31,10 @@ struct WantedContent {
 }
 
 impl Gateway {
-    /// Reads it in a task of its own, which also records how that ended.
+    /// Reads what the record says of the file in a task of its own, which also records how that ended.
     pub(super) fn read(
         &self,
+        file: File,
         record: FileRecord,
         name: String,
         raw: bool,
@@ -62,7 +64,7 @@ impl Gateway {
             end
         });
         Content {
-            file: self.0.shown(&record.key.tenant.clone(), record.into()),
+            file,
             raw,
             chunks,
             end,
@@ -98,16 +100,16 @@ impl Gateway {
         };
         // What follows needs no call any more.
         drop(place);
-        log_call(name, &report);
+        unit.called(&report);
         let info = match report.outcome {
             Ok(Ok(info)) => info,
             Ok(Err(failure)) if failure.kind == FailureKind::NotFound => {
-                return Err(self.not_there(unit, wanted).await);
+                return Err(self.not_there(&unit, wanted).await);
             }
             Ok(Err(failure)) => return Err(content_failure(name, &failure)),
             Err(error) => return Err(call_error(name, &error)),
         };
-        self.judge_content(unit, wanted, &info, &followed).await?;
+        self.judge_content(&unit, wanted, &info, &followed).await?;
         if !kept.is_empty() {
             // Whoever has gone has no use for it.
             let _ = sink.send(kept.into()).await;

@@ -1,17 +1,24 @@
 //! What happens to files after they are stored: list, look up, read, delete.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use loadlock_audit::Event;
-use loadlock_policy::model::{ContentInfo, ContentKind};
+use loadlock_policy::model::ContentInfo;
 use loadlock_sandbox::tracker::{FileRecord, FilesQuery, LedgerStats, Release};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::copies::FileCopies;
 use crate::error::{Error, ErrorCode, Result, answered};
+use crate::id;
 use crate::principal::{Principal, Scope};
 use crate::records::record_of;
 use crate::state::gateway::Gateway;
 use crate::view::{File, FilePage};
+
+/// Files of one page.
+const MOST_LISTED: u32 = 10_000;
 
 /// Which files to list.
 #[derive(Debug, Clone, Default)]
@@ -64,24 +71,62 @@ impl Gateway {
         if request.purpose.as_deref() == Some("") {
             return Err(Error::new(ErrorCode::RequestInvalid, "`purpose` is empty").hint("leave it out for all files"));
         }
-        let query = FilesQuery {
-            tenant: who.tenant().to_owned(),
-            cursor: request.cursor,
-            limit: request.limit.clamp(1, 10_000),
-            purpose: request.purpose,
-            ascending: request.ascending,
-            now_ms: self.0.clock.wall_ms(),
-        };
-        self.0.flush_for(|_, waiting| waiting.tenant == who.tenant()).await;
-        let page = answered(self.0.ledger.tracker.list(query).await)?;
+        let tenant = who.tenant();
+        self.0.flush_for(|_, waiting| waiting.tenant == tenant).await;
+        let (records, next) = self.page(tenant, request).await?;
+        let ids = records.iter().map(|record| record.id.clone()).collect();
+        let mut copies: HashMap<String, Vec<FileRecord>> = HashMap::new();
+        for copy in self.0.known_copies(tenant, ids).await {
+            copies.entry(id::file_of(&copy.id).to_owned()).or_default().push(copy);
+        }
+        let seen = records.into_iter().map(|file| {
+            let copies = copies.remove(&file.id).unwrap_or_default();
+            self.0.seen(FileCopies { file, copies })
+        });
         Ok(FilePage {
-            files: page
-                .items
-                .into_iter()
-                .map(|record| self.0.shown(who.tenant(), record.into()))
-                .collect(),
-            next: page.next,
+            files: seen.collect(),
+            next,
         })
+    }
+
+    /// So many records of files as were asked for, and the place behind them. The ledger's own pages have copies among
+    /// them.
+    async fn page(&self, tenant: &str, request: ListRequest) -> Result<(Vec<FileRecord>, Option<String>)> {
+        let limit = request.limit.clamp(1, MOST_LISTED) as usize;
+        let (mut files, mut cursor) = (Vec::new(), request.cursor);
+        let mut count = limit;
+        loop {
+            let query = FilesQuery {
+                tenant: tenant.to_owned(),
+                cursor: cursor.clone(),
+                limit: u32::try_from(count).unwrap_or(MOST_LISTED),
+                purpose: request.purpose.clone(),
+                ascending: request.ascending,
+                now_ms: self.0.clock.wall_ms(),
+            };
+            let page = answered(self.0.ledger.tracker.list(query).await)?;
+            let left = limit - files.len();
+            let is_file = |record: &FileRecord| !id::is_of_copy(&record.id);
+            let mut places = page.items.iter().enumerate().filter(|(_, record)| is_file(record));
+            if let Some((last, _)) = places.nth(left - 1)
+                && places.next().is_some()
+            {
+                // More than fit: the place is behind the last that does.
+                count = last + 1;
+                continue;
+            }
+            let before = files.len();
+            files.extend(page.items.into_iter().filter(is_file));
+            if page.next.is_none() || files.len() >= limit {
+                return Ok((files, page.next));
+            }
+            cursor = page.next;
+            count = match files.len() {
+                // Nothing but copies, and there may be more of them.
+                found if found == before => (count * 2).min(MOST_LISTED as usize),
+                found => limit - found,
+            };
+        }
     }
 
     /// One of the caller's files.
@@ -90,11 +135,19 @@ impl Gateway {
     /// [`ErrorCode::FileNotFound`], also for another tenant's file.
     pub async fn get(&self, who: &Principal, id: &str) -> Result<File> {
         who.require(Scope::Read)?;
-        let record = self.record_of(who, id).await?;
-        Ok(self.0.shown(who.tenant(), record.into()))
+        let file = self.record_of(who, id).await?;
+        let copies = self.0.known_copies(who.tenant(), vec![id.to_owned()]).await;
+        Ok(self.0.seen(FileCopies { file, copies }))
     }
 
-    async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
+    /// A file's own record.
+    ///
+    /// # Errors
+    /// [`ErrorCode::FileNotFound`], also for another tenant's file; [`ErrorCode::TrackerFailed`].
+    pub(crate) async fn record_of(&self, who: &Principal, id: &str) -> Result<FileRecord> {
+        if id::is_of_copy(id) {
+            return Err(not_found(id));
+        }
         let now = self.0.clock.wall_ms();
         self.0.flush_for(|waiting, _| waiting == id).await;
         let tracker = &self.0.ledger.tracker;
@@ -130,7 +183,9 @@ impl Gateway {
             Ok((readable, self.0.callers.readers.place(who.tenant()).await?))
         };
         match ready.await {
-            Ok(((record, provider, raw), place)) => Ok(self.read(record, provider, raw, place, pending)),
+            Ok(((file, record, provider, raw), place)) => {
+                Ok(self.read(self.0.seen(file), record, provider, raw, place, pending))
+            }
             Err(error) => {
                 let refused = Err(error);
                 pending.ended(&refused).await;
@@ -144,41 +199,29 @@ impl Gateway {
     /// # Errors
     /// Those of [`Self::content`] that are known before.
     pub async fn describe_content(&self, who: &Principal, id: &str) -> Result<(File, bool)> {
-        let (record, _, raw) = self.readable(who, id).await?;
-        Ok((self.0.shown(who.tenant(), record.into()), raw))
+        let (file, _, _, raw) = self.readable(who, id).await?;
+        Ok((self.0.seen(file), raw))
     }
 
-    /// A file whose content its vendor gives back, the provider that is asked, and whether it gives the bytes back.
-    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileRecord, String, bool)> {
+    /// A file whose content some vendor gives back, the record of what is read, the provider that is asked, and whether
+    /// it gives the bytes back.
+    async fn readable(&self, who: &Principal, id: &str) -> Result<(FileCopies, FileRecord, String, bool)> {
         who.require(Scope::Read)?;
-        let record = self.record_of(who, id).await?;
-        let account = &record.key.account;
-        let unit = self.0.providers.at_account(&record.provider, account);
-        let unit = unit.ok_or_else(|| {
-            if let Some(out) = self.0.providers.out_of_service(&record.provider) {
-                return out.refusal();
-            }
-            Error::new(
-                ErrorCode::ContentUnavailable,
-                format!("it is stored in the account `{account}`, which no provider has any more"),
-            )
-            .hint("`account` in a provider's section names it")
-        })?;
-        let purpose = unit.profile.purpose(&record.key.purpose);
-        if purpose.is_some_and(|purpose| purpose.content == ContentKind::Never) {
-            return Err(Error::new(
-                ErrorCode::ContentUnavailable,
-                format!(
-                    "`{}` does not return the content of `{}` files",
-                    record.provider, record.key.purpose
-                ),
-            ));
+        let file = self.record_of(who, id).await?;
+        let mut file = FileCopies {
+            file,
+            copies: Vec::new(),
+        };
+        let kept = self.0.live().config.keep.as_ref() == Some(&file.file.provider);
+        if kept || self.0.reader_of(&file.file).is_err() {
+            file.copies = self.0.known_copies(who.tenant(), vec![id.to_owned()]).await;
         }
-        let raw = purpose.is_some_and(|purpose| purpose.content == ContentKind::Raw);
-        Ok((record, unit.name.clone(), raw))
+        let (record, unit, raw) = self.0.readable(&file)?;
+        let (record, name) = (record.clone(), unit.name.clone());
+        Ok((file, record, name, raw))
     }
 
-    /// Deletes one of the caller's files; the remote file too, if no other file refers to it.
+    /// Deletes one of the caller's files with its copies; each remote file too, if no other file refers to it.
     ///
     /// # Errors
     /// [`ErrorCode::FileNotFound`]. A vendor that does not answer is no error: the remote file is dying and is deleted
@@ -193,6 +236,18 @@ impl Gateway {
 
     async fn release(&self, who: &Principal, id: &str) -> Result<()> {
         who.require(Scope::Delete)?;
+        if id::is_of_copy(id) {
+            return Err(not_found(id));
+        }
+        // Order: its copies first. Should this break off, the file is still there, and so is the way to them.
+        for copy in self
+            .0
+            .copies_of(who.tenant(), vec![id.to_owned()])
+            .await?
+            .unwrap_or_default()
+        {
+            self.0.let_go(who.tenant(), &copy.id).await?;
+        }
         match self.0.let_go(who.tenant(), id).await? {
             Release::NotFound => Err(not_found(id)),
             Release::Released(_) | Release::Last(_) => Ok(()),
@@ -210,6 +265,6 @@ impl Gateway {
     }
 }
 
-fn not_found(id: &str) -> Error {
+pub(super) fn not_found(id: &str) -> Error {
     Error::new(ErrorCode::FileNotFound, format!("there is no file `{id}`"))
 }

@@ -13,12 +13,15 @@ impl Gateway {
         let state = &self.0;
         let now = state.clock.now();
         for unit in state.providers.iter() {
+            metrics::generations(&unit.name, state.providers.generations(&unit.name).len());
             metrics::breaker(&unit.name, unit.breaker().label(now));
-            metrics::provider_in_flight(&unit.name, unit.in_flight.load(Ordering::Relaxed));
+            metrics::provider_in_flight(&unit.name, unit.health.in_flight.load(Ordering::Relaxed));
             if let Some(used) = unit.component.state_use() {
                 metrics::provider_state(&unit.name, &used);
             }
         }
+        metrics::generations(state.intake.validator.role, state.intake.validator.generations().len());
+        metrics::generations(state.callers.auth.role, state.callers.auth.generations().len());
         metrics::spool(state.intake.spool.used());
         if let Ok(backlog) = state.journal.backlog() {
             let age = backlog

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use loadlock_policy::model::Treatment;
+use loadlock_policy::model::{RemoteAddress, Treatment};
 use loadlock_sandbox::tracker::{DedupKey, FileRecord, Recorded};
 
 use crate::error::{Result, answered};
@@ -98,6 +98,7 @@ impl GatewayState {
             media_type,
             provider: unit.name.clone(),
             remote_id: file.remote_id.clone(),
+            address: RemoteAddress::default(),
             deduplicated: false,
             attempts: 0,
             created_at_ms: file.created_at_ms,

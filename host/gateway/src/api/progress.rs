@@ -21,6 +21,8 @@ pub enum Event {
         provider: String,
         /// From 1, over all providers.
         attempt: u32,
+        /// SHA-256 of the component that makes it, lower-case hexadecimal.
+        component: String,
     },
     /// So many bytes have left the disk for the current attempt.
     Sent {

@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::maintenance::gauges::gauges;
 use crate::principal::{Principal, Scope};
 use crate::state::gateway::Gateway;
-use crate::state::out_of_service::OutOfService;
 use crate::view::{Probe, ProviderView};
 
 impl Gateway {
@@ -18,22 +17,41 @@ impl Gateway {
         who.require(Scope::Read)?;
         let usage = self.0.usage_rows().await;
         let now = self.0.clock.now();
-        let in_service = self.0.providers.iter().map(|unit| ProviderView {
+        let set = self.0.providers.now();
+        let in_service = set.units.iter().map(|unit| ProviderView {
             name: unit.name.clone(),
             component: unit.component.name().to_owned(),
+            generation: unit.generation.number,
+            swapped: unit.generation.by_command,
             out_of_service: None,
             inspection: unit.component.inspection().clone(),
             profile: unit.profile.clone(),
             egress: unit.egress(),
-            order: unit.order.map(|order| order + 1),
+            order: unit.order().map(|order| order + 1),
             account: unit.account.clone(),
             breaker: format!("{:?}", unit.breaker().label(now)).to_lowercase(),
-            in_flight: unit.in_flight.load(Ordering::Relaxed),
+            in_flight: unit.health.in_flight.load(Ordering::Relaxed),
             health: self.0.health(unit),
             quota: gauges(unit, &usage),
         });
-        let out_of_service = self.0.providers.out_of_service.iter().map(OutOfService::view);
+        let out_of_service = set.out_of_service.iter().map(|one| one.view());
         Ok(in_service.chain(out_of_service).collect())
+    }
+
+    /// Generations of a provider's component, of the validator's or of the auth component's that are loaded: two while
+    /// the one before drains or may come back, and none where nothing has that name.
+    ///
+    /// ```no_run
+    /// # fn example(gateway: &loadlock_gateway::Gateway) {
+    /// assert_eq!(gateway.loaded_generations("validator"), 1);
+    /// # }
+    /// ```
+    pub fn loaded_generations(&self, component: &str) -> usize {
+        match component {
+            "validator" => self.0.intake.validator.generations().len(),
+            "auth" => self.0.callers.auth.generations().len(),
+            name => self.0.providers.generations(name).len(),
+        }
     }
 
     /// Asks a provider's vendor for something cheap.
@@ -52,7 +70,7 @@ impl Gateway {
             });
         }
         let unit = self.0.providers.named(name)?;
-        let (probe, _) = self.0.look(unit).await;
+        let (probe, _) = self.0.look(&unit).await;
         Ok(probe)
     }
 }

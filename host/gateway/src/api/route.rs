@@ -9,7 +9,6 @@ use crate::api::stage::Announced;
 use crate::error::{Error, ErrorCode, Result};
 use crate::principal::{Principal, Scope};
 use crate::state::gateway::Gateway;
-use crate::state::provider::ProviderUnit;
 use crate::upload::route::{FileShape, Routing};
 use crate::view::{EligibleView, RefusedView, RouteView};
 
@@ -49,8 +48,13 @@ impl Gateway {
             head: head.into_iter().take(HEAD_BYTES).collect(),
             declared_type: announced.media_type.map(str::to_owned),
         };
-        let intake = &self.0.intake;
-        let verdict = intake.validator.inspect(candidate, &intake.rules).await;
+        let live = self.0.live();
+        let verdict = self
+            .0
+            .intake
+            .validator
+            .inspect(candidate, &live.config.validator.rules)
+            .await;
         let file = verdict
             .map_err(|error| {
                 Error::new(
@@ -99,15 +103,15 @@ impl Gateway {
                 .filter_map(|(why, leg)| Some(RefusedView::new(leg.name, &Reason::Blocked(why?)))),
         );
         if *target == Target::Auto {
-            let left_out = state.providers.iter().filter(|unit| unit.order.is_none());
+            let left_out = state.providers.iter().filter(|unit| unit.order().is_none());
             refused.extend(left_out.map(|unit| RefusedView::not_in_order(unit.name.clone())));
         }
         let large = file.size >= live.config.limits.cut_through.0;
         let eligible = ranked.into_iter().map(|(_, leg)| {
             let unit = state.providers.named(&leg.name).ok();
             EligibleView {
-                egress: unit.map(ProviderUnit::egress).unwrap_or_default(),
-                cut_through: large && unit.is_some_and(ProviderUnit::may_cut_through),
+                egress: unit.as_ref().map(|unit| unit.egress()).unwrap_or_default(),
+                cut_through: large && unit.is_some_and(|unit| unit.may_cut_through()),
                 provider: leg.name,
                 purpose: leg.purpose,
             }

@@ -1,5 +1,7 @@
 //! Bodies that front doors announce, and those that they have taken in before anything is decided about them.
 
+use std::sync::Arc;
+
 use loadlock_sandbox::validator::{FileCandidate, ValidationRules};
 
 use crate::admission::{Arrival, ArrivalFacts, ArrivalWriter, Body, arrive, refused, too_large};
@@ -72,11 +74,12 @@ impl Gateway {
         let Some(asked) = announced.purpose else {
             return Ok(());
         };
-        let meant = |unit: &&ProviderUnit| match announced.target {
-            Target::Auto => unit.order.is_some(),
+        let meant = |unit: &&Arc<ProviderUnit>| match announced.target {
+            Target::Auto => unit.order().is_some(),
             Target::Pinned(name) => unit.name == *name,
         };
-        let words = self.0.providers.iter().filter(meant).filter_map(|unit| {
+        let set = self.0.providers.now();
+        let words = set.units.iter().filter(meant).filter_map(|unit| {
             let word = unit.purposes.get(asked).map_or(asked, String::as_str);
             unit.profile.purpose(word).map(|profile| (unit, profile))
         });
@@ -113,7 +116,7 @@ impl Gateway {
         let rules = ValidationRules {
             deny_types: Vec::new(),
             deny_mismatch: false,
-            ..self.0.intake.rules.clone()
+            ..self.0.live().config.validator.rules.clone()
         };
         match self.0.intake.validator.inspect(candidate, &rules).await {
             Ok(Err(refusal)) if is_final(&refusal.code) => Err(refused(refusal)),

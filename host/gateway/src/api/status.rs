@@ -6,7 +6,6 @@ use loadlock_policy::model::{FailureKind, RemoteRef, RemoteStatus};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::state::gateway::Gateway;
-use crate::state::provider::log_call;
 use crate::view::File;
 
 /// Longest that whoever asks for a file waits for its vendor.
@@ -15,7 +14,12 @@ const ASKING: Duration = Duration::from_secs(5);
 impl Gateway {
     /// What the vendor last said about a file.
     pub fn status(&self, file: &File) -> RemoteStatus {
-        self.0.providers.statuses.of(file)
+        self.0.providers.statuses.of(&file.provider, &file.remote_id).0
+    }
+
+    /// Why the vendor could not process a file, in its own words, if it said so.
+    pub fn status_details(&self, file: &File) -> Option<String> {
+        self.0.providers.statuses.of(&file.provider, &file.remote_id).1
     }
 
     /// Asks the vendor whether a file is still there, where it can be asked; one that does not answer says nothing.
@@ -36,7 +40,7 @@ impl Gateway {
         let Ok(report) = tokio::time::timeout(ASKING, unit.component.stat(&remote)).await else {
             return Ok(());
         };
-        log_call(&unit.name, &report);
+        unit.called(&report);
         match report.outcome {
             Ok(Err(failure)) if failure.kind == FailureKind::NotFound => Err(Error::new(
                 ErrorCode::ContentUnavailable,
@@ -64,14 +68,13 @@ impl Gateway {
         let Ok(report) = tokio::time::timeout(ASKING, unit.component.stat(&remote)).await else {
             return;
         };
-        log_call(&unit.name, &report);
+        unit.called(&report);
         if let Ok(Ok(described)) = &report.outcome
             && described.id == file.remote_id
         {
-            self.0
-                .providers
-                .statuses
-                .note(&unit.name, &file.remote_id, described.status);
+            let why = described.failure.as_deref();
+            let statuses = &self.0.providers.statuses;
+            statuses.note(&unit.name, &file.remote_id, described.status, why);
         }
     }
 }

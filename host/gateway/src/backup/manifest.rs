@@ -13,7 +13,7 @@ use super::backup_error::{BackupError, at};
 pub(super) const LEDGER: &str = "tracker/ledger";
 /// What of a home is state. Bodies on their way, compiled components and digests of files are not: an upload that was
 /// under way is settled as after a crash, the rest is made again.
-pub(super) const FOLDERS: [&str; 5] = ["keys", "journal", "tracker", "providers", "audit"];
+pub(super) const FOLDERS: [&str; 6] = ["keys", "components", "journal", "tracker", "providers", "audit"];
 
 /// Its name in the backup.
 pub(super) const MANIFEST: &str = "manifest.jsonl";

@@ -2,7 +2,8 @@
 //!
 //! `// Order:` Journal and ledger are copied at one moment, at which nobody writes to either: each copy is what a crash
 //! then would have left, which every start recovers from. What components store is listed at that moment and copied
-//! after it: whatever is listed has an entry in the journal or a record in the ledger, and what comes later has neither.
+//! after it: whatever is listed has an entry in the journal or a record in the ledger, and what comes later has
+//! neither.
 //!
 //! | module | one job |
 //! |---|---|
@@ -90,6 +91,10 @@ async fn make(
         prepare(&from, &to)?;
         let mut files = Vec::new();
         copy_tree(&from, &to, Path::new("keys"), &mut files)?;
+        {
+            let _nothing_is_swapped = runtime.block_on(state.config.changing());
+            copy_tree(&from, &to, Path::new("components"), &mut files)?;
+        }
         let stored = state.journal.held_still(|| {
             copy_tree(&from, &to, Path::new("journal"), &mut files)?;
             files.extend(runtime.block_on(copied_ledger(&state, &from, &to))?);

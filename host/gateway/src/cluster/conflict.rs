@@ -20,10 +20,10 @@ impl GatewayState {
         let now = self.clock.wall_ms();
         let (id, tenant) = (record.id.clone(), record.key.tenant.clone());
         let known = answered(self.ledger.tracker.get(tenant, id, 0).await)?;
-        let (remote_id, provider, expires_at_ms) = match known {
-            Some(file) => (file.remote_id, file.provider, file.expires_at_ms),
+        let (remote_id, address, provider, expires_at_ms) = match known {
+            Some(file) => (file.remote_id, file.address, file.provider, file.expires_at_ms),
             None => match answered(self.ledger.tracker.find(record.key.clone(), now).await)? {
-                Some(row) => (row.remote_id, row.provider, row.expires_at_ms),
+                Some(row) => (row.remote_id, row.address, row.provider, row.expires_at_ms),
                 None => return Ok(false),
             },
         };
@@ -45,6 +45,7 @@ impl GatewayState {
         }
         let over = FileRecord {
             remote_id,
+            address,
             provider,
             deduplicated: true,
             attempts: 0,

@@ -154,7 +154,7 @@ impl GatewayState {
                 crate::metrics::transition(&unit.name, label);
                 tracing::warn!(target: "loadlock::circuit", provider = %unit.name, state = ?label, "[CIRCUIT] {} is \
                      now {label:?}: another gateway found it failing", unit.name);
-                unit.reported.notify_one();
+                unit.health.reported.notify_one();
                 unit.keep_breaker(&self.journal, &self.clock).await;
             }
         }

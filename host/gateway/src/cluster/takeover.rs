@@ -1,6 +1,6 @@
 //! What a gateway left that is gone: taken into this one's journal, and settled like its own.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use loadlock_journal::{Intent, JournalError};
@@ -10,6 +10,7 @@ use super::member::Cluster;
 use crate::error::Result;
 use crate::recovery::pass::Settled;
 use crate::state::gateway::GatewayState;
+use crate::state::provider::ProviderUnit;
 
 /// Attempts that are taken over at once: each costs a look at the vendor, and other gateways take some too.
 const MOST: u32 = 20;
@@ -44,7 +45,7 @@ impl GatewayState {
     /// Takes over and settles what gateways left that are gone, as far as a vendor of this gateway can tell about it.
     async fn take_over(&self, cluster: &Cluster) -> Result<()> {
         loop {
-            let told = |unit: &&crate::state::provider::ProviderUnit| unit.has_evidence();
+            let told = |unit: &Arc<ProviderUnit>| unit.has_evidence();
             let accounts = self.providers.iter().filter(told);
             let accounts: Vec<String> = accounts.map(|unit| unit.account.clone()).collect();
             if accounts.is_empty() || !cluster.answers() {

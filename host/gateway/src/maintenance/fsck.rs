@@ -79,7 +79,7 @@ impl Gateway {
         let mut providers = Vec::new();
         let mut not_listed = Vec::new();
         for unit in state.providers.iter() {
-            match state.compare(unit).await? {
+            match state.compare(&unit).await? {
                 Ok(compared) => providers.push(ProviderBalance {
                     name: unit.name.clone(),
                     exclusive: !unit.component.grants().network.is_granted(),
@@ -91,7 +91,7 @@ impl Gateway {
                 }),
             }
         }
-        not_listed.extend(state.providers.out_of_service.iter().map(|one| NotListed {
+        not_listed.extend(state.providers.now().out_of_service.iter().map(|one| NotListed {
             provider: one.name.clone(),
             why: Unlisted::Failed(one.reason()),
         }));
@@ -133,7 +133,7 @@ impl GatewayState {
             if row.state != RemoteState::Live {
                 continue;
             }
-            match self.read_through(unit, &row, READ_TIME).await {
+            match self.read_through(&unit, &row, READ_TIME).await {
                 ReadThrough::NotRaw => continue,
                 ReadThrough::Agrees => read += 1,
                 ReadThrough::Unread => {}

@@ -7,7 +7,7 @@ use loadlock_policy::model::FailureKind;
 use loadlock_sandbox::{CallError, Exhausted};
 
 use crate::state::gateway::GatewayState;
-use crate::state::provider::{Probed, ProviderUnit, log_call};
+use crate::state::provider::{Probed, ProviderUnit};
 use crate::view::{Health, Probe, rfc3339};
 
 /// Longest that a probe may take: a list of a vendor that is well takes a second.
@@ -22,7 +22,7 @@ impl GatewayState {
         let started = Instant::now();
         let (healthy, detail, failure, outcome) = match tokio::time::timeout(PROBE, unit.component.probe()).await {
             Ok(report) => {
-                log_call(&unit.name, &report);
+                unit.called(&report);
                 match report.outcome {
                     Ok(Ok(detail)) => (true, detail, None, Outcome::Success),
                     Ok(Err(failure)) => {

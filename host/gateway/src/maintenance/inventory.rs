@@ -43,7 +43,7 @@ impl GatewayState {
         if !unit.profile.can_list {
             return Ok(Err(Unlisted::CannotList));
         }
-        let deleted = unit.deleted.now().await;
+        let deleted = unit.health.deleted.now().await;
         // The journal before the ledger: what is recorded meanwhile is in one of them.
         let journal_before = self.journal_facts(unit)?;
         let before = self.rows(Some(&unit.account)).await?;
@@ -76,7 +76,7 @@ impl GatewayState {
         let open = [journal_before.open_sizes, journal_meanwhile.open_sizes];
         journal.open_sizes.extend(open.into_iter().flatten());
         // Last: a delete is noted here before the journal forgets it.
-        journal.passing.extend(unit.deleted.since(deleted).await);
+        journal.passing.extend(unit.health.deleted.since(deleted).await);
         let rows =
             |rows: &[RemoteRow]| -> Vec<LedgerRow> { rows.iter().map(|row| self.ledger_row(unit, row)).collect() };
         let comparison = compare(&rows(&before), &listed, &rows(&after), &journal);
@@ -147,7 +147,7 @@ impl GatewayState {
             };
             facts.failed_marks.extend(marks(journal.failed_entries(ALL)?));
             let open = journal.open_entries()?;
-            if unit.profile.verify != VerifyMethod::Mark {
+            if !matches!(unit.profile.verify, VerifyMethod::Mark | VerifyMethod::ChosenId) {
                 let at_account = |entry: &&Entry| entry.intent.key.account == *account;
                 let open = open.iter().filter(at_account);
                 facts.open_sizes = open.map(|entry| entry.intent.bytes).collect();
@@ -169,16 +169,20 @@ async fn list_all(unit: &ProviderUnit) -> std::result::Result<Vec<Listed>, Unlis
         let report = tokio::time::timeout(PAGE_TIME, page(unit, None, cursor.clone()))
             .await
             .map_err(|_| failed(format!("no page within {} s", PAGE_TIME.as_secs())))?;
-        crate::state::provider::log_call(&unit.name, &report);
+        unit.called(&report);
         let page = match report.outcome {
             Ok(Ok(page)) => page,
             Ok(Err(failure)) => return Err(failed(failure.to_string())),
             Err(error) => return Err(failed(error.to_string())),
         };
         listed.extend(page.files.into_iter().map(|file| Listed {
-            id: file.id,
             bytes: file.bytes,
-            name: file.name,
+            // Where the mark is.
+            name: match unit.profile.verify {
+                VerifyMethod::ChosenId => Some(file.id.clone()),
+                _ => file.name,
+            },
+            id: file.id,
         }));
         match page.next {
             None => return Ok(listed),

@@ -1,4 +1,4 @@
-//! One task for each provider, which probes it when policy says so.
+//! One task for each provider, which probes it when policy says so; whatever generation of it there is.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use loadlock_policy::breaker::Outcome;
 use loadlock_policy::upkeep::{HEALTH_INTERVAL, next_probe, told};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::api::progress::Silent;
 use crate::state::gateway::GatewayState;
-use crate::state::provider::ProviderUnit;
+use crate::state::provider::{ProviderHealth, ProviderUnit};
 use crate::upload::permits::BreakerPermit;
 
 /// After a refusal that the schedule did not foresee: no busy loop, whatever the clock does.
@@ -19,10 +21,9 @@ const BREATH: Duration = Duration::from_millis(10);
 struct WatchedProvider(Arc<AtomicBool>);
 
 impl WatchedProvider {
-    fn begin(gateway: &Weak<GatewayState>, index: usize) -> Option<Self> {
-        let watched = gateway.upgrade()?.providers.get(index)?.watched.clone();
+    fn begin(watched: Arc<AtomicBool>) -> Self {
         watched.store(true, Ordering::Relaxed);
-        Some(Self(watched))
+        Self(watched)
     }
 }
 
@@ -32,21 +33,56 @@ impl Drop for WatchedProvider {
     }
 }
 
-/// Probes one provider for as long as the gateway is open.
-pub(super) async fn watch(gateway: Weak<GatewayState>, index: usize) {
-    let _watching = WatchedProvider::begin(&gateway, index);
+/// Watches every provider, also those that come while the gateway is open.
+pub(super) async fn watch_all(gateway: Weak<GatewayState>, mut changes: watch::Receiver<()>) {
+    let mut tasks = JoinSet::new();
+    let mut watched: Vec<Weak<ProviderHealth>> = Vec::new();
     loop {
-        let (wait, reported) = {
+        let Some(state) = gateway.upgrade() else {
+            return;
+        };
+        watched.retain(|health| health.strong_count() > 0);
+        for unit in state.providers.iter() {
+            let health = Arc::downgrade(&unit.health);
+            if !watched.iter().any(|one| one.ptr_eq(&health)) {
+                watched.push(health);
+                tasks.spawn(watch(gateway.clone(), unit.name.clone(), Arc::downgrade(&unit.health)));
+            }
+        }
+        drop(state);
+        // Those of providers that were removed have ended.
+        while tasks.try_join_next().is_some() {}
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Probes one provider for as long as the gateway has it.
+async fn watch(gateway: Weak<GatewayState>, name: String, health: Weak<ProviderHealth>) {
+    let Some((watched, reported)) = health
+        .upgrade()
+        .map(|health| (health.watched.clone(), health.reported.clone()))
+    else {
+        return;
+    };
+    let _watching = WatchedProvider::begin(watched);
+    let unit = |state: &GatewayState| {
+        let unit = state.providers.named(&name).ok()?;
+        health.ptr_eq(&Arc::downgrade(&unit.health)).then_some(unit)
+    };
+    loop {
+        let wait = {
             let Some(state) = gateway.upgrade() else {
                 return;
             };
-            let Some(unit) = state.providers.get(index) else {
+            let Some(unit) = unit(&state) else {
                 return;
             };
-            (until_due(&state, unit), unit.reported.clone())
+            until_due(&state, &unit)
         };
         if !wait.is_zero() {
-            // An upload that is told to the breaker may change when the next probe is due.
+            // An upload that is told to the breaker may change when the next probe is due; a removed provider has none.
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = reported.notified() => {}
@@ -56,11 +92,11 @@ pub(super) async fn watch(gateway: Weak<GatewayState>, index: usize) {
         let Some(state) = gateway.upgrade() else {
             return;
         };
-        let Some(unit) = state.providers.get(index) else {
+        let Some(unit) = unit(&state) else {
             return;
         };
-        if !probe(&state, unit).await {
-            drop(state);
+        if !probe(&state, &unit).await {
+            drop((state, unit));
             tokio::time::sleep(BREATH).await;
         }
     }
@@ -76,7 +112,7 @@ fn until_due(state: &GatewayState, unit: &ProviderUnit) -> Duration {
 }
 
 /// False if the breaker lets nothing in.
-async fn probe(state: &GatewayState, unit: &ProviderUnit) -> bool {
+async fn probe(state: &GatewayState, unit: &Arc<ProviderUnit>) -> bool {
     let Ok(place) = BreakerPermit::to_probe(state, unit) else {
         return false;
     };

@@ -1,5 +1,7 @@
 //! `reconcile`: the vendors' lists against the ledger, and what follows from it.
 
+use std::sync::Arc;
+
 use loadlock_journal::{DeleteIntent, JournalError};
 use loadlock_policy::upkeep::{Action, AfterStat, MassChange, Reason, plan};
 use loadlock_sandbox::tracker::{RemoteRow, RemoteState};
@@ -113,7 +115,7 @@ impl Gateway {
     pub async fn reconcile(&self, who: &Principal, request: Reconcile) -> Result<Reconciled> {
         who.require(Scope::Admin)?;
         let state = &*self.0;
-        let units: Vec<&ProviderUnit> = match &request.provider {
+        let units: Vec<Arc<ProviderUnit>> = match &request.provider {
             Some(name) => vec![state.providers.named(name)?],
             None => state.providers.iter().collect(),
         };
@@ -123,14 +125,15 @@ impl Gateway {
         }
         let mut providers = Vec::with_capacity(units.len());
         for unit in units {
-            let one = match state.compare(unit).await? {
-                Ok(compared) => state.reconcile_one(unit, &compared, &request).await,
+            let one = match state.compare(&unit).await? {
+                Ok(compared) => state.reconcile_one(&unit, &compared, &request).await,
                 Err(unlisted) => not_listed(&unit.name, unlisted),
             };
             providers.push(one);
         }
         if request.provider.is_none() {
-            let out = state.providers.out_of_service.iter();
+            let set = state.providers.now();
+            let out = set.out_of_service.iter();
             providers.extend(out.map(|one| not_listed(&one.name, Unlisted::Failed(one.reason()))));
         }
         Ok(Reconciled { providers })
@@ -150,7 +153,7 @@ fn not_listed(provider: &str, why: Unlisted) -> ProviderReconciled {
 
 impl GatewayState {
     /// Finds out what became of the uploads whose end is not known: what is on the list then has a record, or goes.
-    async fn settle_at(&self, units: &[&ProviderUnit]) -> Result<()> {
+    async fn settle_at(&self, units: &[Arc<ProviderUnit>]) -> Result<()> {
         let mut pass = Pass::of_command(self);
         for id in self.unsettled()? {
             let entry = self.journal.entry(&id);

@@ -9,6 +9,7 @@ use super::{monitor, settle_loop};
 use crate::error::Error;
 use crate::recovery::deliver::deliveries;
 use crate::state::gateway::{Gateway, GatewayState};
+use crate::webhooks::deliver::webhooks;
 
 /// Upkeep of a gateway while this value lives. Dropping it stops the upkeep.
 #[must_use = "dropping it stops the upkeep"]
@@ -58,11 +59,10 @@ impl Gateway {
     /// ```
     pub fn start_upkeep(&self) -> Upkeep {
         let mut tasks = JoinSet::new();
-        for index in 0..self.0.providers.len() {
-            tasks.spawn(monitor::watch(Arc::downgrade(&self.0), index));
-        }
+        tasks.spawn(monitor::watch_all(Arc::downgrade(&self.0), self.0.providers.changes()));
         tasks.spawn(settle_loop::settle_loop(Arc::downgrade(&self.0)));
         tasks.spawn(deliveries(Arc::downgrade(&self.0)));
+        tasks.spawn(webhooks(Arc::downgrade(&self.0)));
         Upkeep {
             tasks,
             gateway: Arc::downgrade(&self.0),

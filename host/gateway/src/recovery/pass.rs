@@ -1,6 +1,7 @@
 //! One pass over what is left open: no vendor that does not answer holds the others up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_policy::breaker::Admission;
@@ -117,7 +118,7 @@ impl<'a> Pass<'a> {
             // It is settled that nobody can tell.
             return self.state.settle_id(id, &mut self.settled).await.map(|()| true);
         };
-        if !self.may_ask(unit) {
+        if !self.may_ask(&unit) {
             return Ok(false);
         }
         let provider = &unit.name;
@@ -126,10 +127,10 @@ impl<'a> Pass<'a> {
         let Ok(done) = tokio::time::timeout(self.patience, step).await else {
             tracing::warn!(%provider, "the vendor does not answer; what is open there is settled later");
             self.settled.open += 1;
-            self.is_silent(unit);
+            self.is_silent(&unit);
             return Ok(true);
         };
-        self.heard(unit, done.is_ok() && self.settled.open == open);
+        self.heard(&unit, done.is_ok() && self.settled.open == open);
         done.map(|()| true)
     }
 
@@ -166,7 +167,7 @@ impl<'a> Pass<'a> {
             let Some(unit) = self.deleting_at(&delete.provider, &delete.account) else {
                 continue;
             };
-            if left == 0 || !self.may_ask(unit) {
+            if left == 0 || !self.may_ask(&unit) {
                 continue;
             }
             left -= 1;
@@ -178,7 +179,7 @@ impl<'a> Pass<'a> {
                 let noted = self.state.journal.delete_failed(account, remote_id, why, now);
                 noted.await?;
             }
-            self.deleted(unit, gone);
+            self.deleted(&unit, gone);
         }
         Ok(())
     }
@@ -188,9 +189,9 @@ impl<'a> Pass<'a> {
         let Some(unit) = self.deleting_at(&row.provider, &row.account) else {
             return;
         };
-        if self.may_ask(unit) {
+        if self.may_ask(&unit) {
             let gone = tokio::time::timeout(self.patience, self.state.delete_dying(row)).await;
-            self.deleted(unit, gone.ok());
+            self.deleted(&unit, gone.ok());
         }
     }
 
@@ -212,7 +213,7 @@ impl<'a> Pass<'a> {
         self.failures.insert(unit.name.clone(), self.most_failures);
     }
 
-    fn deleting_at(&mut self, provider: &str, account: &str) -> Option<&'a ProviderUnit> {
+    fn deleting_at(&mut self, provider: &str, account: &str) -> Option<Arc<ProviderUnit>> {
         let unit = self.at(provider, account);
         if unit.is_none() && self.told.insert(account.to_owned()) {
             nobody_to_ask(provider, account);
@@ -220,7 +221,7 @@ impl<'a> Pass<'a> {
         unit
     }
 
-    fn at(&self, provider: &str, account: &str) -> Option<&'a ProviderUnit> {
+    fn at(&self, provider: &str, account: &str) -> Option<Arc<ProviderUnit>> {
         self.state.providers.at_account(provider, account)
     }
 

@@ -21,7 +21,7 @@ use crate::error::{ErrorCode, Result, answered};
 use crate::fault::{self, Point};
 use crate::state::deletes::DeletedIds;
 use crate::state::gateway::GatewayState;
-use crate::state::provider::{ProviderUnit, log_call};
+use crate::state::provider::ProviderUnit;
 
 impl GatewayState {
     /// The right to accept an upload that got this remote id, for as long as the answer is held. `None` if the remote
@@ -33,7 +33,7 @@ impl GatewayState {
         since: u64,
     ) -> Result<Option<RwLockReadGuard<'a, DeletedIds>>> {
         let shared = unit.profile.verify == VerifyMethod::Digest;
-        let Some(guard) = unit.deleted.untouched(remote_id, since, shared).await else {
+        let Some(guard) = unit.health.deleted.untouched(remote_id, since, shared).await else {
             return Ok(None);
         };
         let deleting = self.journal.is_deleting(&unit.account, remote_id)?;
@@ -59,7 +59,7 @@ impl GatewayState {
         let is_dying = lease.is_some() && unit.profile.verify != VerifyMethod::Digest;
         let lease = match lease {
             Some(lease) => Some(lease),
-            None => match self.lease_delete(unit, row).await {
+            None => match self.lease_delete(&unit, row).await {
                 Ok(lease) => lease,
                 Err(error) => {
                     tracing::debug!(%error, "a remote file is deleted later");
@@ -92,7 +92,7 @@ impl GatewayState {
         match dying {
             Ok(true) => {}
             Ok(false) => {
-                self.confirmed(unit, &delete).await;
+                self.confirmed(&unit, &delete).await;
                 return false;
             }
             Err(error) => {
@@ -105,9 +105,9 @@ impl GatewayState {
             purpose: row.key.purpose.clone(),
         };
         fault::at(Point::BuryAsking);
-        let deleted = delete_at_vendor(unit, &remote).await;
+        let deleted = delete_at_vendor(&unit, &remote).await;
         fault::at(Point::BuryAnswered);
-        self.remote_delete_recorded(unit, &remote.id, Some(&row.key.tenant), deleted.is_ok())
+        self.remote_delete_recorded(&unit, &remote.id, Some(&row.key.tenant), deleted.is_ok())
             .await;
         let gone = match deleted {
             Ok(()) => true,
@@ -121,7 +121,7 @@ impl GatewayState {
         }
         fault::at(Point::BuryForgotten);
         // The dying row stands for what is still to be done.
-        self.confirmed(unit, &delete).await;
+        self.confirmed(&unit, &delete).await;
         gone
     }
 
@@ -155,7 +155,7 @@ impl GatewayState {
             Ok(true) => {
                 tracing::info!(provider = %unit.name, "a remote file that was to be deleted belongs to a record; it \
                      stays");
-                return self.confirmed(unit, delete).await;
+                return self.confirmed(&unit, delete).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the ledger cannot be asked, so nothing is deleted");
@@ -172,12 +172,12 @@ impl GatewayState {
             purpose,
         };
         fault::at(Point::DiscardAsking);
-        let deleted = delete_at_vendor(unit, &remote).await;
+        let deleted = delete_at_vendor(&unit, &remote).await;
         fault::at(Point::DiscardAnswered);
-        self.remote_delete_recorded(unit, &remote.id, None, deleted.is_ok())
+        self.remote_delete_recorded(&unit, &remote.id, None, deleted.is_ok())
             .await;
         match deleted {
-            Ok(()) => self.confirmed(unit, delete).await,
+            Ok(()) => self.confirmed(&unit, delete).await,
             Err(problem) => {
                 tracing::warn!(provider = %unit.name, %problem, "a remote file could not be deleted yet");
                 let noted = self
@@ -260,7 +260,7 @@ impl GatewayState {
 
     /// The journal need not remember the delete any more. It may have happened at the vendor even if nobody answered.
     async fn confirmed(&self, unit: &ProviderUnit, delete: &DeleteIntent) -> bool {
-        unit.deleted.note(&delete.remote_id).await;
+        unit.health.deleted.note(&delete.remote_id).await;
         let journalled = self.journal.deleted(&delete.account, &delete.remote_id).await;
         fault::at(Point::DeleteConfirmed);
         match journalled {
@@ -286,7 +286,7 @@ pub(super) fn nobody_to_ask(provider: &str, account: &str) {
 /// Deletes a remote file; the error is a sentence, and the file may be there still.
 async fn delete_at_vendor(unit: &ProviderUnit, remote: &RemoteRef) -> Result<(), String> {
     let report = unit.component.delete(remote).await;
-    log_call(&unit.name, &report);
+    unit.called(&report);
     match report.outcome {
         Ok(Ok(_)) => Ok(()),
         // It is gone already, or the vendor has no delete and drops it when its time has come.

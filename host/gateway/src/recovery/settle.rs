@@ -1,7 +1,7 @@
 //! Settling one entry: what became of an upload that nobody holds any more.
 
 use loadlock_audit::{Event as AuditEvent, What};
-use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, JournalError, SourceRef, State};
+use loadlock_journal::{Accepted, DeleteIntent, Entry as Row, FailedEnd, Intent, JournalError, SourceRef, State};
 use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 use loadlock_sandbox::files::Identity;
@@ -10,12 +10,25 @@ use super::pass::Settled;
 use crate::error::{ErrorCode, Result, answered};
 use crate::fault::{self, Point};
 use crate::hash::hash;
-use crate::records::accepted_as;
+use crate::id;
+use crate::records::{accepted_as, lost_upload};
 use crate::state::gateway::GatewayState;
+use crate::state::provider::ProviderUnit;
 use crate::upload::attempt::in_vain;
+use crate::upload::expiry::Life;
 
 /// How an entry ended, as the audit log names it.
 type Ended<'a> = std::result::Result<&'a str, ErrorCode>;
+
+/// When what was found expires. How long the vendor keeps it is counted from when it was sent.
+fn end_of_life(unit: &ProviderUnit, intent: &Intent, vendor_s: Option<u64>) -> Option<u64> {
+    let life = Life {
+        asked_ms: intent.expires_at_ms,
+        vendor_s,
+        stored_ms: intent.created_at_ms,
+    };
+    life.ends(unit, &intent.key.purpose)
+}
 
 impl GatewayState {
     /// Whether an outcome that was unknown can be found out.
@@ -43,11 +56,13 @@ impl GatewayState {
             let why = "the vendor cannot be asked whether it stored the file".to_owned();
             return self.cannot_be_told(row, why, settled).await;
         }
-        let since = unit.deleted.now().await;
-        let (event, found) = self
-            .verify(unit, intent.bytes, &intent.key.purpose, &intent.mark, digest.as_deref())
-            .await;
-        let given_up = self.was_cancelled(row)?;
+        let since = unit.health.deleted.now().await;
+        let (event, found) = self.verify(&unit, &lost_upload(intent, digest.as_deref())).await;
+        let Ok(has_no_file) = self.has_no_file(row).await else {
+            settled.open += u64::from(row.state == State::Sent);
+            return Ok(());
+        };
+        let given_up = has_no_file || self.was_cancelled(row)?;
         match (event, found, digest) {
             (Event::VerifyAbsent, _, _) => {
                 let why = "the process ended before the vendor had the file";
@@ -55,30 +70,32 @@ impl GatewayState {
             }
             // Whoever sent it would have been told the same.
             (Event::VerifyFound, Some(remote), _)
-                if !given_up && let Some(error) = in_vain(unit, &remote, self.clock.wall_ms()) =>
+                if !given_up && let Some(error) = in_vain(&unit, &remote, self.clock.wall_ms()) =>
             {
                 self.end_without_file(row, &error.message, Some(remote), settled).await
             }
             (Event::VerifyFound, Some(remote), Some(sha256)) if remote.bytes == intent.bytes && !given_up => {
-                let Some(_accepting) = self.accepting(unit, &remote.id, since).await? else {
+                let Some(_accepting) = self.accepting(&unit, &remote.id, since).await? else {
                     settled.open += u64::from(row.state == State::Sent);
                     return Ok(());
                 };
+                let expires_at_ms = end_of_life(&unit, intent, remote.expires_at);
                 let accepted = Accepted {
                     remote_id: remote.id,
+                    address: remote.address,
                     provider: unit.name.clone(),
                     account: unit.account.clone(),
                     sha256,
                     bytes: intent.bytes,
                     attempts: u32::try_from(row.attempts.len().max(1)).unwrap_or(u32::MAX),
                     accepted_at_ms: self.clock.wall_ms(),
-                    expires_at_ms: intent.expires_at_ms,
+                    expires_at_ms,
                 };
                 self.adopt_entry(row, accepted, settled).await
             }
             // Ours by its mark or its digest: it goes, unless it is somebody else's too.
             (Event::VerifyFound, Some(remote), _) if given_up => {
-                let wanted = !self.wanted_by_nobody(unit, intent.bytes, row.id(), &remote).await;
+                let wanted = !self.wanted_by_nobody(&unit, intent.bytes, row.id(), &remote).await;
                 let unwanted = (!wanted).then_some(remote);
                 let why = "cancelled while the provider was receiving it";
                 self.end_without_file(row, why, unwanted, settled).await
@@ -97,6 +114,20 @@ impl GatewayState {
                 Ok(())
             }
         }
+    }
+
+    /// Whether it is a copy whose file was deleted meanwhile.
+    async fn has_no_file(&self, row: &Row) -> Result<bool> {
+        if !id::is_of_copy(row.id()) {
+            return Ok(false);
+        }
+        let file = id::file_of(row.id());
+        let waits = self.journal.entry(file)?;
+        if waits.is_some_and(|waits| matches!(waits.state, State::Accepted { .. })) {
+            return Ok(false);
+        }
+        let (tenant, file) = (row.intent.tenant.clone(), file.to_owned());
+        Ok(answered(self.ledger.tracker.get(tenant, file, 0).await)?.is_none())
     }
 
     /// No provider has the account where it was sent.

@@ -55,6 +55,8 @@ pub(super) struct SessionOwner {
     #[serde(default)]
     pub(super) key_id: Option<String>,
     #[serde(default)]
+    pub(super) key_digest: Option<String>,
+    #[serde(default)]
     pub(super) token_id: Option<String>,
 }
 
@@ -66,6 +68,7 @@ impl From<&Identified> for SessionOwner {
             scopes: identity.scopes.clone(),
             legacy: identity.legacy,
             key_id: identity.key_id.clone(),
+            key_digest: identity.key_digest.clone(),
             token_id: identity.token_id.clone(),
         }
     }
@@ -79,6 +82,7 @@ impl From<&SessionOwner> for Identified {
             scopes: owner.scopes.clone(),
             legacy: owner.legacy,
             key_id: owner.key_id.clone(),
+            key_digest: owner.key_digest.clone(),
             token_id: owner.token_id.clone(),
             expires_at: None,
         }

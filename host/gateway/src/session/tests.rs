@@ -29,6 +29,7 @@ fn caller(tenant: &str) -> Principal {
         scopes: vec!["write".into()],
         legacy: false,
         key_id: None,
+        key_digest: None,
         token_id: None,
         expires_at: None,
     })

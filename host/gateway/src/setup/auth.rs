@@ -4,16 +4,20 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use loadlock_config::Config;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use loadlock_config::{Config, IssuerKeySet};
 use loadlock_policy::credential::{Reference, Template, TemplatePart};
 use loadlock_policy::model::SignatureAlgorithm;
 use loadlock_sandbox::auth::{AuthPolicy, Key, LegacyCredential};
 use rand::Rng;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
-use crate::state::live::Environment;
+use crate::setup::issuers;
+use crate::setup::loader::Environment;
 
 /// Key id of the installation's own key.
 pub const LOCAL_KEY_ID: &str = "local";
@@ -67,6 +71,16 @@ pub fn local_key(keys: &Path) -> Result<Zeroizing<Vec<u8>>> {
 
 /// What the auth component is configured with. Revoked is what the configuration names, and what was revoked here.
 pub(crate) fn policy(env: Environment, config: &Config, home: &Home) -> Result<AuthPolicy> {
+    policy_with(env, config, home, None)
+}
+
+/// As [`policy`], with what an issuer published now instead of what is known of it.
+pub(crate) fn policy_with(
+    env: Environment,
+    config: &Config,
+    home: &Home,
+    published: Option<(&IssuerKeySet, &[u8])>,
+) -> Result<AuthPolicy> {
     let local_key = local_key(&home.keys())?;
     let mut revoked = config.auth.revoked.clone();
     revoked.extend(super::revoked::revoked(&home.keys())?);
@@ -85,6 +99,13 @@ pub(crate) fn policy(env: Environment, config: &Config, home: &Home) -> Result<A
             issuers: key.issuers.clone(),
             tenants: key.tenants.clone(),
         });
+    }
+    for set in &config.auth.key_sets {
+        let document = match published {
+            Some((of, document)) if of == set => Some(document.to_vec()),
+            _ => issuers::last_known(&home.keys(), set),
+        };
+        add_published(&mut keys, set, document.as_deref());
     }
     let audiences = if config.auth.audiences.is_empty() {
         vec![DEFAULT_AUDIENCE.to_owned()]
@@ -111,12 +132,70 @@ pub(crate) fn policy(env: Environment, config: &Config, home: &Home) -> Result<A
     })
 }
 
+/// Adds what an issuer publishes. A name is that of one key: no issuer takes another's, nor this installation's.
+fn add_published(keys: &mut Vec<Key>, set: &IssuerKeySet, document: Option<&[u8]>) {
+    for key in document.map_or_else(Vec::new, |document| issuers::understood(set, document)) {
+        if keys.iter().any(|other| other.kid == key.kid) {
+            tracing::warn!(target: "loadlock::auth", url = %set.url, kid = %key.kid, "[AUTH] an issuer's key is not used: another key has its `kid`");
+            continue;
+        }
+        keys.push(Key {
+            kid: key.kid,
+            algorithm: key.algorithm,
+            material: key.pem.into_bytes(),
+            issuers: set.issuers.clone(),
+            tenants: set.tenants.clone(),
+        });
+    }
+}
+
 /// Ids of the keys that tokens may be signed with.
 pub(crate) fn key_ids(policy: &AuthPolicy) -> Vec<String> {
     policy.keys.iter().map(|key| key.kid.clone()).collect()
 }
 
-fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>> {
+/// The auth component does not take its policy.
+pub(crate) fn refuses_policy(reason: &str) -> Error {
+    Error::new(
+        ErrorCode::ConfigInvalid,
+        format!("the auth component refuses its policy: {reason}"),
+    )
+}
+
+/// A token of this machine's own commands, good for a minute: whoever lets in whom it should lets this one in.
+pub(crate) fn own_token(config: &Config, home: &Home, now_s: u64) -> Result<Zeroizing<String>> {
+    let audience = config.auth.audiences.first().map_or(DEFAULT_AUDIENCE, String::as_str);
+    let header = serde_json::json!({ "alg": SignatureAlgorithm::Hs256.as_str(), "typ": "JWT", "kid": LOCAL_KEY_ID });
+    let claims = serde_json::json!({
+        "iss": LOCAL_ISSUER, "aud": audience, "sub": "swap", "tenant": "local", "scope": "admin",
+        "iat": now_s, "exp": now_s.saturating_add(60), "jti": "swap",
+    });
+    let part = |json: &serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let signed = format!("{}.{}", part(&header), part(&claims));
+    let signature = URL_SAFE_NO_PAD.encode(hmac(&local_key(&home.keys())?, signed.as_bytes()));
+    Ok(Zeroizing::new(format!("{signed}.{signature}")))
+}
+
+/// HMAC with SHA-256 (RFC 2104) by a key that is no longer than a block.
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut block = Zeroizing::new([0u8; 64]);
+    for (at, byte) in block.iter_mut().zip(key) {
+        *at = *byte;
+    }
+    let padded = |with: u8| Zeroizing::new(block.map(|byte| byte ^ with));
+    let inner = Sha256::new()
+        .chain_update(*padded(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(*padded(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .into()
+}
+
+/// The value that a template stands for.
+pub(crate) fn resolve(env: Environment, template: &Template, place: &str) -> Result<Vec<u8>> {
     let missing = |what: String| {
         Error::new(ErrorCode::ConfigInvalid, format!("{place}: {what}")).hint("provide the key, or remove its entry")
     };

@@ -1,5 +1,6 @@
 //! Every call of a shared ledger once, with arguments that change nothing: what a gateway needs and may not have.
 
+use loadlock_policy::model::RemoteAddress;
 use loadlock_sandbox::CallError;
 use loadlock_sandbox::batches::{Batches, Beginning, Ending, Removal};
 use loadlock_sandbox::coordination::{Attempt, Coordination};
@@ -57,6 +58,7 @@ fn nothing() -> FileRecord {
         media_type: String::new(),
         provider: DOCTOR.into(),
         remote_id: DOCTOR.into(),
+        address: RemoteAddress::default(),
         deduplicated: true,
         attempts: 0,
         created_at_ms: 0,
@@ -137,6 +139,7 @@ async fn of_tracker(tracker: &Tracker, trials: &mut Trials) {
     trials.add("observe", tracker.observe(none(), none(), RemoteState::Live, 0).await);
     trials.add("remote", tracker.remote(none(), none()).await);
     trials.add("remotes", tracker.remotes(remotes).await);
+    trials.add("copies-of", tracker.copies_of(none(), vec![none()]).await);
     trials.add("stats", tracker.stats(None).await);
     trials.add("usage", tracker.usage().await);
 }

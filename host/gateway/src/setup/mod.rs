@@ -1,30 +1,35 @@
 //! From configuration to a running gateway: components, grants, networks, accounts.
 
 pub(crate) mod auth;
+mod forward;
+pub(crate) mod issuers;
+pub(crate) mod jwk;
 mod ledger_trial;
+pub(crate) mod loader;
 mod network;
 mod provider;
 pub(crate) mod revoked;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_config::{ComponentRef, ComponentSource, Config};
 use loadlock_egress::connect::Resolver;
+use loadlock_sandbox::files::GrantRoot;
 use loadlock_sandbox::{CompileOptions, EngineOptions, LoadError, Sandbox, Source};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::state::live::Environment;
 
 pub use ledger_trial::{LedgerTrial, try_ledger};
+use loader::Loader;
+pub use loader::{Builtins, Environment};
 pub(crate) use network::{Needs, network};
 pub use provider::{Judged, judge};
-pub(crate) use provider::{load_provider, order_of};
+pub(crate) use provider::{ProviderLoading, order_of};
 
-/// Components that are part of the program, by name.
-pub type Builtins = BTreeMap<&'static str, &'static [u8]>;
+/// Before the name of a component of the lock.
+const LOCKED: &str = "locked:";
 
 /// Everything that [`crate::Gateway::open`] needs.
 pub struct Setup {
@@ -85,6 +90,28 @@ impl Setup {
             .map_err(|error| Error::new(ErrorCode::Internal, format!("cannot start the sandbox: {error:#}")))
     }
 
+    /// What components are loaded with after the start as well.
+    pub(crate) fn loader(&self, sandbox: Sandbox, spool: Arc<GrantRoot>) -> Loader {
+        Loader {
+            sandbox,
+            spool,
+            env: self.env,
+            builtins: self.builtins.clone(),
+            resolver: self.resolver.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// What a start with this configuration would load by.
+    pub(crate) fn of(loader: &Loader, config: &Config) -> Self {
+        Self {
+            env: loader.env,
+            resolver: loader.resolver.clone(),
+            clock: loader.clock.clone(),
+            ..Self::new(config.clone(), loader.builtins.clone())
+        }
+    }
+
     /// The bytes of a configured component.
     ///
     /// # Errors
@@ -111,8 +138,33 @@ impl Setup {
             ComponentSource::File(path) => {
                 Source::read(path, sandbox.max_component_bytes()).map_err(|error| refused(&error))?
             }
+            ComponentSource::Locked(name) => self.locked(name, component.sha256, sandbox)?,
         };
         Ok(source.pinned(component.sha256.map(hex::encode)))
+    }
+
+    /// A component of the lock, from this machine: nothing is fetched here.
+    fn locked(&self, name: &str, sha256: Option<[u8; 32]>, sandbox: &Sandbox) -> Result<Source> {
+        let refused = |message: String| Error::new(ErrorCode::ComponentRefused, message);
+        let digest = sha256.ok_or_else(|| {
+            refused(format!("`{LOCKED}{name}` is not in the lock beside the configuration")).hint(format!(
+                "add it with `loadlock component add HOST/REPOSITORY --name {name}`"
+            ))
+        })?;
+        let path = self
+            .config
+            .component_store()
+            .join(format!("{}.wasm", hex::encode(digest)));
+        if !path.exists() {
+            let message = format!(
+                "`{LOCKED}{name}` is locked and not on this machine: {} is missing",
+                path.display()
+            );
+            return Err(refused(message).hint("fetch it with `loadlock component pull`"));
+        }
+        let mut source = Source::read(&path, sandbox.max_component_bytes()).map_err(|error| self::refused(&error))?;
+        source.name = format!("{LOCKED}{name}");
+        Ok(source)
     }
 }
 
@@ -121,6 +173,9 @@ pub(crate) fn refused(error: &LoadError) -> Error {
     let hint = match error {
         LoadError::Read { .. } => "put the component there, or correct `component`",
         LoadError::TooLarge { .. } => "build it with optimisation and without debug information",
+        LoadError::PinMismatch { name, .. } if name.starts_with(LOCKED) => {
+            "the file on this machine is damaged; fetch it again with `loadlock component pull`"
+        }
         LoadError::PinMismatch { .. } => {
             "if the new component is the one you want, pin its digest; `loadlock providers inspect` shows it"
         }

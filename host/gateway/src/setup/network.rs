@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadlock_config::{ComponentSource, Connection, Egress};
-use loadlock_egress::clock::SystemClock;
-use loadlock_egress::credential::{Credential, HeaderSpec};
+use loadlock_egress::clock::{Clock, SystemClock};
+use loadlock_egress::credential::{Credential, CredentialError, HeaderSpec, Minted};
 use loadlock_egress::tls::Roots;
-use loadlock_egress::{Timeouts, Transport};
+use loadlock_egress::{HostClient, Timeouts, Transport, proxy};
+use loadlock_policy::credential::CredentialKind;
 use loadlock_policy::egress::{EgressGrant, EgressPolicy, declared};
 use loadlock_policy::model::{EgressNeed, Operation};
 use loadlock_sandbox::{Network, Outlet};
@@ -107,14 +108,14 @@ pub(crate) fn network(
             unmet,
         });
     }
-    let credential = credential(setup, name, connection)?;
-    let fingerprint = credential
-        .as_ref()
-        .map(|credential| credential.fingerprint(installation_key));
     let roots = connection
         .ca_file
         .as_ref()
         .map_or(Roots::Platform, |file: &PathBuf| Roots::File(file.clone()));
+    let credential = credential(setup, name, connection, &roots)?;
+    let fingerprint = credential
+        .as_ref()
+        .map(|credential| credential.fingerprint(installation_key));
     let mut builder = Transport::builder(name, origins).roots(roots).timeouts(timeouts);
     if let Some(credential) = credential {
         builder = builder.credential(credential);
@@ -141,29 +142,45 @@ fn no_credential(name: &str, connection: &Connection, public: bool) -> Option<St
         .then(|| format!("it has no credential, and the vendor requires one; add a `credential` to [providers.{name}]"))
 }
 
-fn credential(setup: &Setup, name: &str, connection: &Connection) -> Result<Option<Arc<Credential>>> {
+fn credential(setup: &Setup, name: &str, connection: &Connection, roots: &Roots) -> Result<Option<Arc<Credential>>> {
     if connection.credentials.is_empty() {
         return Ok(None);
     }
     let invalid = |message: String| Error::new(ErrorCode::ConfigInvalid, format!("{name}: {message}"));
-    let specs = connection
-        .credentials
-        .iter()
-        .map(|credential| {
-            Ok(HeaderSpec {
-                name: credential
-                    .header
-                    .parse()
-                    .map_err(|_| invalid(format!("`{}` is not a header name", credential.header)))?,
-                template: credential.value.clone(),
-                mode: credential.mode,
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let loaded = Credential::load(name, &specs, &setup.env, Arc::new(SystemClock::new())).map_err(|error| {
+    let unusable = |error: CredentialError| {
         Error::new(ErrorCode::ConfigInvalid, error.to_string())
             .hint("set the variable or write the file before starting, or remove the provider")
-    })?;
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let client = || Arc::new(HostClient::new(name, roots.clone(), setup.resolver.clone()));
+    let (mut specs, mut minted) = (Vec::new(), None);
+    for credential in &connection.credentials {
+        let made = match &credential.kind {
+            CredentialKind::Header {
+                name: header,
+                value,
+                mode,
+            } => {
+                let parsed = header.parse();
+                specs.push(HeaderSpec {
+                    name: parsed.map_err(|_| invalid(format!("`{header}` is not a header name")))?,
+                    template: value.clone(),
+                    mode: *mode,
+                });
+                continue;
+            }
+            CredentialKind::AwsSigV4(signing) => Minted::aws(name, signing, &setup.env, client(), Arc::clone(&clock)),
+            CredentialKind::OauthToken(token) => Minted::oauth(name, token, &setup.env, client(), Arc::clone(&clock)),
+        };
+        let made = made.map_err(unusable)?;
+        let endpoints: Vec<_> = made.endpoint().cloned().into_iter().collect();
+        proxy::check(name, &endpoints, &setup.env).map_err(|error| invalid(error.to_string()))?;
+        minted = Some(made);
+    }
+    let mut loaded = Credential::load(name, &specs, &setup.env, clock).map_err(unusable)?;
+    if let Some(minted) = minted {
+        loaded = loaded.with_minted(minted);
+    }
     for line in loaded.describe() {
         tracing::info!(target: "loadlock::egress", provider = name, "{line}");
     }

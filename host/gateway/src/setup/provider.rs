@@ -1,19 +1,20 @@
 //! Loading one provider: component, profile, network, account, resilience.
 
-use std::sync::Arc;
-
 use loadlock_config::{ComponentSource, Config, ConfiguredProvider, Egress};
 use loadlock_policy::Millis;
 use loadlock_policy::model::Profile;
 use loadlock_policy::retry::RetryPolicy;
 use loadlock_sandbox::provider::{Provider, ProviderGrants};
-use loadlock_sandbox::{Limits, Network, Sandbox};
+use loadlock_sandbox::{Limits, Network, Sandbox, Source};
 
+use super::forward::lane;
+use super::loader::Loader;
 use super::{Needs, Setup, network, refused};
 use crate::admission::Grants;
 use crate::error::{Error, ErrorCode, Result};
 use crate::home::Home;
-use crate::state::provider::{LoadedProvider, ProviderUnit};
+use crate::state::generation::Generation;
+use crate::state::provider::LoadedProvider;
 
 /// Calls beside the uploads, so that a provider that is full can still be asked for what it has.
 const OTHER_CALLS: usize = 8;
@@ -56,79 +57,82 @@ pub async fn judge(setup: &Setup, sandbox: &Sandbox, configured: &ConfiguredProv
     })
 }
 
-/// Loads and binds one provider.
-pub(crate) async fn load_provider(
-    setup: &Setup,
-    sandbox: &Sandbox,
-    home: &Home,
-    grants: &Grants,
-    spool: Arc<loadlock_sandbox::files::GrantRoot>,
-    configured: &ConfiguredProvider,
-    installation_key: &[u8],
-) -> Result<ProviderUnit> {
-    let name = configured.name.clone();
-    let source = setup.source(&configured.connection.component, sandbox)?;
-    let mut roots = grants.roots_of(&name);
-    roots.push(spool);
-    let limits = call_limits(setup, configured);
-    let mut component = Provider::load(
-        sandbox,
-        &source,
-        ProviderGrants {
+/// What providers are loaded with.
+#[derive(Clone, Copy)]
+pub(crate) struct ProviderLoading<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) loader: &'a Loader,
+    pub(crate) home: &'a Home,
+    pub(crate) grants: &'a Grants,
+    pub(crate) installation_key: &'a [u8],
+}
+
+impl ProviderLoading<'_> {
+    /// Loads and binds one provider; `before` is a generation of it that calls may be under way in.
+    pub(crate) async fn load(
+        &self,
+        configured: &ConfiguredProvider,
+        source: &Source,
+        before: Option<&Provider>,
+    ) -> Result<LoadedProvider> {
+        let (setup, name) = (self.setup, configured.name.clone());
+        let mut roots = self.grants.roots_of(&name);
+        roots.push(self.loader.spool.clone());
+        let grants = ProviderGrants {
             settings: configured.connection.settings.clone().into_iter().collect(),
             roots,
-            state: Some(home.component_state("providers", &name)?),
+            state: Some(self.home.component_state("providers", &name)?),
             network: Network::Denied,
-            limits,
-        },
-    )
-    .await
-    .map_err(|error| refused(&error))?;
-    let profile = stable_profile(&component, &name).await?;
-    let bound = network(
-        setup,
-        &name,
-        &configured.connection,
-        &Needs::Of {
+            limits: call_limits(setup, configured),
+        };
+        let component = Provider::load(&self.loader.sandbox, source, grants).await;
+        let mut component = component.map_err(|error| refused(&error))?;
+        if let Some(before) = before {
+            component.take_over_from(before);
+        }
+        let profile = stable_profile(&component, &name).await?;
+        let needs = Needs::Of {
             egress: &profile.egress,
             can_list: profile.can_list,
-        },
-        installation_key,
-    )?;
-    for unmet in &bound.unmet {
-        tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not \
-             granted");
+        };
+        let bound = network(setup, &name, &configured.connection, &needs, self.installation_key)?;
+        for unmet in &bound.unmet {
+            tracing::warn!(target: "loadlock::egress", provider = name, "the component asks for {unmet}, which is not \
+                 granted");
+        }
+        let forward = lane(setup, configured, &profile, &bound.network)?;
+        component.bind_network(bound.network);
+        let account = configured.account.clone().or(bound.fingerprint);
+        let limits = &setup.config.limits;
+        Ok(LoadedProvider {
+            generation: Generation::of(component.name(), component.inspection()),
+            egress_by_default: configured.connection.egress == Egress::Declared,
+            blocked: bound.blocked,
+            account: account.unwrap_or_else(|| name.clone()),
+            max_upload_bytes: configured.max_upload_size.0,
+            purposes: configured.purposes.clone(),
+            forward,
+            retry: retry(configured),
+            breaker_policy: configured.breaker,
+            concurrency: configured
+                .concurrency
+                .or(profile.max_concurrency)
+                .unwrap_or(limits.concurrency),
+            component,
+            profile,
+            name,
+        })
     }
-    component.bind_network(bound.network);
-    let account = configured
-        .account
-        .clone()
-        .or(bound.fingerprint)
-        .unwrap_or_else(|| name.clone());
-    let concurrency = configured
-        .concurrency
-        .or(profile.max_concurrency)
-        .unwrap_or(setup.config.limits.concurrency);
+}
+
+/// Its retries, with what the transport's bounds say.
+fn retry(configured: &ConfiguredProvider) -> RetryPolicy {
     let connect = loadlock_egress::Timeouts::default().connect;
-    let loaded = LoadedProvider {
-        order: order_of(&setup.config, &name),
-        component,
-        profile,
-        egress_by_default: configured.connection.egress == Egress::Declared,
-        blocked: bound.blocked,
-        account,
-        max_upload_bytes: configured.max_upload_size.0,
-        purposes: configured.purposes.clone(),
-        retry: RetryPolicy {
-            look_for: RetryPolicy::look_for(configured.retry.base),
-            connect: Millis(u64::try_from(connect.as_millis()).unwrap_or(u64::MAX)),
-            ..configured.retry
-        },
-        breaker_policy: configured.breaker,
-        concurrency,
-        name,
-    };
-    Ok(ProviderUnit::new(loaded, setup.clock.now()))
+    RetryPolicy {
+        look_for: RetryPolicy::look_for(configured.retry.base),
+        connect: Millis(u64::try_from(connect.as_millis()).unwrap_or(u64::MAX)),
+        ..configured.retry
+    }
 }
 
 /// Position in the operator's order, from 0; `None`: only if it is named.
@@ -148,7 +152,7 @@ fn call_limits(setup: &Setup, configured: &ConfiguredProvider) -> Limits {
             (Some(size), _) => Some(size.0),
             // Files on this machine are for its disk to hold.
             (None, ComponentSource::Builtin(_)) => None,
-            (None, ComponentSource::File(_)) => Limits::default().state_bytes,
+            (None, ComponentSource::File(_) | ComponentSource::Locked(_)) => Limits::default().state_bytes,
         },
         ..Limits::default()
     }

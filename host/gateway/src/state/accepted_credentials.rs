@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::cache_file;
+
 /// Credentials that are remembered; beyond them those go that were not used for longest. Some 1 MiB of memory.
 pub(crate) const CAPACITY: usize = 10_000;
 const SALT: usize = 16;
@@ -187,12 +189,8 @@ impl DigestFile {
     }
 
     fn rewrite(&mut self, salt: &[u8; SALT], digests: &[Known]) -> std::io::Result<()> {
-        let temporary = self.path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
         let bytes = [salt.as_slice(), digests.concat().as_slice()].concat();
-        options.open(&temporary)?.write_all(&bytes)?;
-        std::fs::rename(&temporary, &self.path)?;
+        cache_file::replace(&self.path, &bytes)?;
         self.open = None;
         self.count = digests.len();
         Ok(())

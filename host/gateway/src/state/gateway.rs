@@ -10,7 +10,7 @@ use super::intake::Intake;
 use super::ledger::Ledger;
 use super::live::{Live, LiveConfig};
 use super::open_entries::OpenEntries;
-use super::provider::ProviderUnits;
+use super::providers::ProviderUnits;
 use super::single_flight::SingleFlight;
 use crate::audit::Auditor;
 use crate::clock::Clock;

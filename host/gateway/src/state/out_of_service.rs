@@ -1,5 +1,8 @@
 //! Configured providers that could not be made ready: each is out of service alone, and the others serve.
 
+use std::sync::Arc;
+
+use loadlock_config::ConfiguredProvider;
 use loadlock_policy::model::{DeleteSemantics, Profile, Treatment, VerifyMethod};
 use loadlock_sandbox::Inspection;
 
@@ -21,6 +24,16 @@ pub(crate) struct OutOfService {
 }
 
 impl OutOfService {
+    pub(crate) fn of(configured: &ConfiguredProvider, order: Option<u32>, why: Error) -> Self {
+        Self {
+            name: configured.name.clone(),
+            component: configured.connection.component.to_string(),
+            order,
+            account: configured.account.clone(),
+            why,
+        }
+    }
+
     /// What stands in the way and what to do, for the operator.
     pub(crate) fn reason(&self) -> String {
         format!("out of service: {} ({})", self.why.message, self.why.hint)
@@ -39,6 +52,8 @@ impl OutOfService {
         ProviderView {
             name: self.name.clone(),
             component: self.component.clone(),
+            generation: 0,
+            swapped: false,
             out_of_service: Some(self.reason()),
             inspection: Inspection {
                 role: None,
@@ -47,6 +62,7 @@ impl OutOfService {
                 exports: Vec::new(),
                 size: 0,
                 sha256: String::new(),
+                state_version: None,
             },
             profile: Profile {
                 title: String::new(),
@@ -58,6 +74,8 @@ impl OutOfService {
                 can_list: false,
                 takes_empty: false,
                 max_concurrency: None,
+                wants_digest: false,
+                poll_interval_ms: None,
                 egress: Vec::new(),
             },
             order: self.order.map(|order| order + 1),
@@ -87,7 +105,7 @@ pub(crate) fn is_its_own(error: &Error) -> bool {
 }
 
 /// Why nothing can be served, if nobody is left: the only one's reason as it is, or all of them.
-pub(crate) fn nobody_left(out: &[OutOfService]) -> Option<Error> {
+pub(crate) fn nobody_left(out: &[Arc<OutOfService>]) -> Option<Error> {
     let first = out.first()?;
     if out.len() == 1 {
         return Some(first.why.clone());
@@ -104,14 +122,14 @@ pub(crate) fn nobody_left(out: &[OutOfService]) -> Option<Error> {
 mod tests {
     use super::*;
 
-    fn out(name: &str, code: ErrorCode) -> OutOfService {
-        OutOfService {
+    fn out(name: &str, code: ErrorCode) -> Arc<OutOfService> {
+        Arc::new(OutOfService {
             name: name.into(),
             component: "builtin:local".into(),
             order: None,
             account: None,
             why: Error::new(code, format!("{name} is broken")).hint("mend it"),
-        }
+        })
     }
 
     #[test]

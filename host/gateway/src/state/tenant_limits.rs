@@ -86,6 +86,11 @@ impl TenantRules {
         }
     }
 
+    /// How many of anything costly may be under way.
+    pub(crate) fn at_once(&self) -> Option<u32> {
+        self.uploads
+    }
+
     /// Counts requests; `None` if they are not limited.
     pub(crate) fn requests(&self) -> Option<&DefaultDirectRateLimiter> {
         self.requests.as_ref().map(|(_, limiter)| &**limiter)

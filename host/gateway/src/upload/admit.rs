@@ -49,7 +49,7 @@ impl GatewayState {
             Source::Staged(staged) => staged.opened_for(who)?,
             Source::Arriving(arrival) => arrival.arriving(),
         };
-        AdmittedFile::judge(opened, &admission.validator, &admission.rules, rename).await
+        AdmittedFile::judge(opened, &admission.validator, &live.config.validator.rules, rename).await
     }
 }
 

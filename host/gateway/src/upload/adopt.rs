@@ -5,7 +5,6 @@ use loadlock_policy::model::{RemoteFile, VerifyMethod};
 use loadlock_policy::retry::Event;
 
 use super::attempt::{Receipt, deleted_meanwhile, in_vain};
-use super::entry::Entry;
 use super::job::{UploadJob, unreadable};
 use super::route::RouteLeg;
 use crate::error::{Error, ErrorCode, Result};
@@ -14,18 +13,20 @@ use crate::view;
 
 impl UploadJob<'_> {
     /// Looks for an upload whose answer was lost, before anything is sent again: not longer than `until`.
-    pub(super) async fn look(&mut self, leg: &RouteLeg<'_>, after: Millis, until: Millis) -> Event {
+    pub(super) async fn look(&mut self, leg: &RouteLeg, after: Millis, until: Millis) -> Event {
         self.found = None;
-        if !self.pause(leg.unit, after, "looking for the lost upload").await {
+        if !self.pause(&leg.unit, after, "looking for the lost upload").await {
             return Event::Cancelled;
         }
         if leg.unit.profile.verify == VerifyMethod::Digest {
             // Without it nothing on the list can be told to be this upload's. A file that has changed has none.
             let _ = self.digest().await;
         }
-        let mark = self.entry.as_ref().map_or("", Entry::mark);
-        let (state, size) = (self.state, self.file.size());
-        let look = state.verify(leg.unit, size, &leg.purpose, mark, self.known_digest());
+        let Some(lost) = self.entry.as_ref().map(|entry| entry.lost(self.known_digest())) else {
+            return Event::VerifyUnknown;
+        };
+        let state = self.state;
+        let look = state.verify(&leg.unit, &lost);
         // A list that hangs must not hang the caller.
         let left = state.clock.real(until - state.clock.now());
         let looked = tokio::time::timeout(left, look).await;
@@ -35,8 +36,8 @@ impl UploadJob<'_> {
     }
 
     /// Takes the remote file that was found as this upload's.
-    pub(super) async fn adopt(&mut self, leg: &RouteLeg<'_>, attempts: u32) -> Result<view::File> {
-        let unit = leg.unit;
+    pub(super) async fn adopt(&mut self, leg: &RouteLeg, attempts: u32) -> Result<view::File> {
+        let unit = &leg.unit;
         let (Some(entry), Some(remote)) = (self.entry.take(), self.found.take()) else {
             return Err(Error::new(ErrorCode::Internal, "nothing to take over"));
         };

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use loadlock_policy::model::{Failure, FailureKind, Reach, RemoteFile, Retention, Unusable};
+use loadlock_policy::model::{Failure, FailureKind, Reach, RemoteFile, Retention, Unusable, VerifyMethod};
+use loadlock_policy::swap::CallEnd;
 use loadlock_sandbox::files::{AdmittedInput, ReadReport};
-use loadlock_sandbox::provider::UploadOptions;
+use loadlock_sandbox::provider::{ReceiptFault, UploadOptions, receipt_fault};
 use loadlock_sandbox::{CallError, CallReport, EgressReport, Exhausted};
 
 use super::cut_through::Starvation;
@@ -49,8 +50,8 @@ const PROGRESS: Duration = Duration::from_millis(100);
 
 impl UploadJob<'_> {
     /// Sends the bytes once.
-    pub(super) async fn call(&self, leg: &RouteLeg<'_>) -> AttemptEnd {
-        let (unit, file, progress) = (leg.unit, self.file, self.asked.progress);
+    pub(super) async fn call(&self, leg: &RouteLeg) -> AttemptEnd {
+        let (unit, file, progress) = (&leg.unit, self.file, self.asked.progress);
         let Some(input) = file.input_for(&unit.name) else {
             return fatal(Error::new(
                 ErrorCode::PathNotAllowed,
@@ -87,17 +88,30 @@ impl UploadJob<'_> {
         progress.event(Event::Sent {
             bytes: input.watch.handed().min(file.size()),
         });
-        log_call(&unit.name, &report);
         if self.is_cut_off() && !matches!(report.outcome, Ok(Ok(_))) {
+            log_call(&unit.name, &report);
             return AttemptEnd::Cancelled(report.read);
         }
         self.learn_digest();
         let now_ms = self.state.clock.wall_ms();
-        receipt(unit, file, self.known_digest(), report, now_ms)
+        // The uploader's own id, where it chose one.
+        let chosen = (unit.profile.verify == VerifyMethod::ChosenId).then_some(options.mark.as_str());
+        if !matches!(report.outcome, Ok(Ok(_))) {
+            unit.called(&report);
+            return receipt(unit, file, self.known_digest(), chosen, report, now_ms);
+        }
+        log_call(&unit.name, &report);
+        let end = receipt(unit, file, self.known_digest(), chosen, report, now_ms);
+        unit.judged(match &end {
+            AttemptEnd::Fatal { error, .. } if error.code == ErrorCode::ReceiptMismatch => CallEnd::Bad,
+            AttemptEnd::Fatal { .. } => CallEnd::Neutral,
+            _ => CallEnd::Well,
+        });
+        end
     }
 
     /// What the provider is told beside the file.
-    fn options(&self, leg: &RouteLeg<'_>) -> UploadOptions {
+    fn options(&self, leg: &RouteLeg) -> UploadOptions {
         let profile = leg.unit.profile.purpose(&leg.purpose);
         let expires_in_s = match profile.map(|profile| profile.retention) {
             Some(Retention::Chosen(min, max)) => self.asked.expires_in_s.map(|seconds| seconds.clamp(min, max)),
@@ -139,6 +153,7 @@ fn receipt(
     unit: &ProviderUnit,
     file: &AdmittedFile,
     known: Option<&str>,
+    chosen: Option<&str>,
     report: CallReport<std::result::Result<RemoteFile, Failure>>,
     now_ms: u64,
 ) -> AttemptEnd {
@@ -158,22 +173,32 @@ fn receipt(
         }
     };
     let networked = unit.component.grants().network.is_granted();
-    let seen = !networked || report.egress.saw(&remote.id);
-    let problem = match (&report.read, file.unchanged()) {
+    let is_chosen = chosen.is_none_or(|mark| !mark.is_empty() && remote.id.contains(mark));
+    // A store whose answer is empty has the id in the path that the bytes were sent to. The component wrote that; the
+    // mark in it is the host's.
+    let stored_at = chosen.is_some() && is_chosen && report.egress.stored_at(&remote.id);
+    let to_be_seen = networked && !stored_at;
+    let seen = !to_be_seen || report.egress.saw(&remote.id);
+    let fault = receipt_fault(&remote, file.size(), report.read.as_ref(), &report.egress, to_be_seen);
+    let problem = match (fault, file.unchanged()) {
         (_, Err(changed)) => Some(changed),
-        (None, Ok(())) => Some(mismatch(unit, "the host could not determine what it read")),
-        (Some(read), Ok(())) => in_vain(unit, &remote, now_ms)
-            .or_else(|| check(unit, file, known, &remote, read))
-            .or_else(|| (!seen).then(|| mismatch(unit, "its remote id occurs in no response that the host saw"))),
+        (Some(fault @ ReceiptFault::NotRead), Ok(())) => Some(mismatch(unit, &fault)),
+        (Some(fault @ ReceiptFault::UnseenId), Ok(())) => in_vain(unit, &remote, now_ms)
+            .or_else(|| rehashed(known, report.read.as_ref()))
+            .or_else(|| Some(mismatch(unit, &fault))),
+        (fault, Ok(())) => in_vain(unit, &remote, now_ms)
+            .or_else(|| fault.map(|fault| mismatch(unit, &fault)))
+            .or_else(|| rehashed(known, report.read.as_ref()))
+            .or_else(|| (!is_chosen).then(|| mismatch(unit, &ReceiptFault::NotChosen))),
     };
     let sha256 = report.read.as_ref().and_then(|read| read.sha256.clone());
     match (problem, sha256) {
         (None, Some(sha256)) => AttemptEnd::Stored(Receipt { remote, sha256 }),
-        (None, None) => fatal(mismatch(unit, "the host has no digest of what it read")),
-        // An id that no response held may be anybody's: it is not touched.
+        (None, None) => fatal(mismatch(unit, &ReceiptFault::NotRead)),
+        // An id that no response held, or that was not chosen, may be anybody's: it is not touched.
         (Some(error), _) => AttemptEnd::Fatal {
             error,
-            unwanted: seen.then_some(remote),
+            unwanted: (seen && is_chosen).then_some(remote),
         },
     }
 }
@@ -182,57 +207,27 @@ fn receipt(
 pub(crate) fn in_vain(unit: &ProviderUnit, remote: &RemoteFile, now_ms: u64) -> Option<Error> {
     let why = remote.unusable(now_ms)?;
     let code = match why {
-        Unusable::Failed => ErrorCode::ProviderRejected,
+        Unusable::Failed { .. } => ErrorCode::ProviderRejected,
         Unusable::Expired { .. } => ErrorCode::ProviderFailed,
     };
     Some(Error::new(code, format!("`{}` {why}", unit.name)))
 }
 
-/// Everything that can be compared without the vendor.
-fn check(
-    unit: &ProviderUnit,
-    file: &AdmittedFile,
-    known: Option<&str>,
-    remote: &RemoteFile,
-    read: &loadlock_sandbox::files::ReadReport,
-) -> Option<Error> {
-    let size = file.size();
-    if read.covered != size {
-        return Some(mismatch(unit, &format!("it read {} of {size} bytes", read.covered)));
-    }
-    if remote.bytes != size {
-        return Some(mismatch(
-            unit,
-            &format!(
-                "it says that {} bytes are stored, but the file has {size}",
-                remote.bytes
-            ),
-        ));
-    }
-    if let (Some(theirs), Some(ours)) = (&remote.sha256, &read.sha256)
-        && !theirs.eq_ignore_ascii_case(ours)
-    {
-        return Some(mismatch(
-            unit,
-            "it says that another digest is stored than that of the bytes it read",
-        ));
-    }
-    if let (Some(known), Some(read)) = (known, &read.sha256)
-        && known != read
-    {
-        return Some(Error::new(
-            ErrorCode::FileChanged,
-            "the file's content changed since it was hashed",
-        ));
-    }
-    None
+/// The file is not the one that was hashed before it was sent.
+fn rehashed(known: Option<&str>, read: Option<&ReadReport>) -> Option<Error> {
+    let read = read.and_then(|read| read.sha256.as_deref());
+    known
+        .zip(read)
+        .filter(|(known, read)| known != read)
+        .map(|_| Error::new(ErrorCode::FileChanged, "the file's content changed since it was hashed"))
 }
 
-fn mismatch(unit: &ProviderUnit, what: &str) -> Error {
+fn mismatch(unit: &ProviderUnit, fault: &ReceiptFault) -> Error {
     Error::new(
         ErrorCode::ReceiptMismatch,
-        format!("the provider `{}` gave an invalid receipt: {what}", unit.name),
+        format!("the provider `{}` gave an invalid receipt: {fault}", unit.name),
     )
+    .hint(fault.hint())
 }
 
 /// A call that ended without an answer of the contract, in the words of policy.

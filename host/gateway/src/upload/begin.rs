@@ -14,13 +14,14 @@ use crate::{id, view};
 impl UploadJob<'_> {
     /// Intent and sent, durable. Nothing may be sent if it fails. Answers the file if the same upload was made before,
     /// with the same idempotency key.
-    pub(super) async fn begin(&mut self, index: usize, leg: &RouteLeg<'_>) -> Result<Option<view::File>> {
+    pub(super) async fn begin(&mut self, index: usize, leg: &RouteLeg) -> Result<Option<view::File>> {
         let state = self.state;
         let mut intent = match self.told(leg) {
             Some(told) => told,
             None => self.intent(leg)?,
         };
         intent.created_at_ms = state.clock.wall_ms();
+        intent.component = Some(leg.unit.generation.sha256.clone());
         let entry = Entry::new(state, &intent, index);
         self.traces.add(entry.id());
         fault::at(Point::BeginBefore);
@@ -55,7 +56,7 @@ impl UploadJob<'_> {
     }
 
     /// The entry that other gateways were told of, once.
-    fn told(&mut self, leg: &RouteLeg<'_>) -> Option<Intent> {
+    fn told(&mut self, leg: &RouteLeg) -> Option<Intent> {
         let mut leads = self.leads.iter_mut();
         leads
             .find(|lead| lead.is_at(&leg.unit.account, &leg.purpose))?
@@ -63,8 +64,8 @@ impl UploadJob<'_> {
     }
 
     /// What is written down before anything is sent.
-    pub(super) fn intent(&self, leg: &RouteLeg<'_>) -> Result<Intent> {
-        let (unit, file, who) = (leg.unit, self.file, self.asked.who);
+    pub(super) fn intent(&self, leg: &RouteLeg) -> Result<Intent> {
+        let (unit, file, who) = (&leg.unit, self.file, self.asked.who);
         let mark = id::mark();
         let identity = file.opened().identity;
         let source = match (file.spooled(), file.cover()) {
@@ -85,7 +86,7 @@ impl UploadJob<'_> {
             }
         };
         Ok(Intent {
-            id: id::file(),
+            id: self.new_id(),
             tenant: who.tenant().to_owned(),
             subject: who.subject().to_owned(),
             idempotency: self.idempotency(),
@@ -97,7 +98,9 @@ impl UploadJob<'_> {
             // With the mark where that is how a lost upload is found.
             remote_name: match unit.profile.verify {
                 VerifyMethod::Mark => id::marked_name(file.name(), &mark),
-                VerifyMethod::Digest | VerifyMethod::IdempotencyKey | VerifyMethod::None => file.name().to_owned(),
+                VerifyMethod::ChosenId | VerifyMethod::Digest | VerifyMethod::IdempotencyKey | VerifyMethod::None => {
+                    file.name().to_owned()
+                }
             },
             mark,
             filename: file.name().to_owned(),
@@ -106,6 +109,7 @@ impl UploadJob<'_> {
             source,
             created_at_ms: self.state.clock.wall_ms(),
             expires_at_ms: self.expires_at_ms,
+            component: Some(unit.generation.sha256.clone()),
         })
     }
 }

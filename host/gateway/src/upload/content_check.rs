@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::error::answered;
 use crate::state::gateway::GatewayState;
-use crate::state::provider::{ProviderUnit, log_call};
+use crate::state::provider::ProviderUnit;
 use crate::state::read_pool::ReadPlace;
 
 /// What came through, and the last of it, which waits until the rest is known to be right.
@@ -103,7 +103,7 @@ impl GatewayState {
         let Ok((report, followed)) = tokio::time::timeout(within, reading).await else {
             return ReadThrough::Unread;
         };
-        log_call(&unit.name, &report);
+        unit.called(&report);
         match report.outcome {
             Ok(Ok(_)) if followed.agrees(&row.key.sha256) => ReadThrough::Agrees,
             Ok(Ok(_)) => ReadThrough::Differs,

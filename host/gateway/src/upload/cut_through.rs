@@ -13,7 +13,7 @@ use loadlock_policy::model::{Failure, Reach};
 use loadlock_policy::retry::{GiveUp, Why};
 use loadlock_policy::tee::{AfterCutThrough, CutThroughEnd, Readable, Tee};
 use loadlock_sandbox::files::AdmittedInput;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -108,7 +108,7 @@ pub(super) fn count(why: PutOff) {
     metrics::cut_through(why.as_str());
 }
 
-impl<'a> UploadJob<'a> {
+impl UploadJob<'_> {
     /// Whether the body's last byte is still kept back, so that nothing of it can be stored.
     pub(super) fn is_held_back(&self) -> bool {
         self.arriving
@@ -155,13 +155,13 @@ impl<'a> UploadJob<'a> {
 
     /// A place among those that may send a body while it arrives: a slow client must not keep whole bodies from a
     /// vendor.
-    pub(super) fn may_begin(&self, unit: &'a ProviderUnit) -> Result<Option<[SemaphorePermit<'a>; 2]>> {
+    pub(super) fn may_begin(&self, unit: &ProviderUnit) -> Result<Option<[OwnedSemaphorePermit; 2]>> {
         if !self.is_held_back() {
             return Ok(None);
         }
-        let (state, provider) = (self.state, unit.arriving.try_acquire());
+        let (state, provider) = (self.state, unit.health.arriving.try_acquire());
         match (provider, state.providers.arriving.try_acquire()) {
-            (Ok(provider), Ok(gateway)) => Ok(Some([provider, gateway])),
+            (Some(provider), Some(gateway)) => Ok(Some([provider, gateway])),
             _ => Err(self.put_off(PutOff::Busy)),
         }
     }

@@ -12,7 +12,7 @@ use super::revalidate::{DedupHit, is_on_this_machine};
 use super::route::RouteLeg;
 use crate::error::{Result, answered};
 use crate::fault::{self, Point};
-use crate::{id, view};
+use crate::view;
 
 impl UploadJob<'_> {
     /// Whether equal content may be accepted here and not be in the ledger yet.
@@ -30,11 +30,11 @@ impl UploadJob<'_> {
     /// Claims a live remote file with the same content, if there is one. Hashes a file whose digest is not known only
     /// if something of its size is. A tracker that cannot answer means that nothing is found: uploading again is safe,
     /// refusing service is not needed.
-    pub(super) async fn dedup(&mut self, leg: &RouteLeg<'_>) -> Result<Option<view::File>> {
+    pub(super) async fn dedup(&mut self, leg: &RouteLeg) -> Result<Option<view::File>> {
         if self.lost_its_entry() {
             return Ok(None);
         }
-        let (state, unit, size) = (self.state, leg.unit, self.file.size());
+        let (state, unit, size) = (self.state, &leg.unit, self.file.size());
         let tenant = self.asked.who.tenant();
         let digest = self.known_digest();
         state
@@ -78,12 +78,7 @@ impl UploadJob<'_> {
     /// A file under `key` over a live remote file, which takes the place of the entry that was begun; `None` if the
     /// remote file is on its way out or goes too early, or if the ledger's answer was lost. In the last case the entry
     /// is given up: the ledger may know its id.
-    pub(super) async fn refer(
-        &mut self,
-        leg: &RouteLeg<'_>,
-        key: DedupKey,
-        row: RemoteRow,
-    ) -> Result<Option<view::File>> {
+    pub(super) async fn refer(&mut self, leg: &RouteLeg, key: DedupKey, row: RemoteRow) -> Result<Option<view::File>> {
         let (state, file) = (self.state, self.file);
         let lifetime = Lifetime {
             created_at_ms: row.created_at_ms,
@@ -94,13 +89,14 @@ impl UploadJob<'_> {
         }
         let begun = self.entry.as_ref().map(|entry| entry.id().to_owned());
         let record = FileRecord {
-            id: begun.unwrap_or_else(id::file),
+            id: begun.unwrap_or_else(|| self.new_id()),
             key,
             filename: file.name().to_owned(),
             bytes: file.size(),
             media_type: file.media_type().to_owned(),
             provider: row.provider,
             remote_id: row.remote_id,
+            address: row.address,
             deduplicated: true,
             attempts: 0,
             created_at_ms: state.clock.wall_ms(),
@@ -115,8 +111,9 @@ impl UploadJob<'_> {
         fault::at(Point::ReferenceAfter);
         match claimed {
             Ok(Recorded::Inserted | Recorded::Existing) => {
-                if let Some(entry) = self.entry.take() {
-                    entry.claimed(&record).await;
+                match self.entry.take() {
+                    Some(entry) => entry.claimed(&record).await,
+                    None => state.tell_referred(self.asked.who, &record).await,
                 }
                 Ok(Some(record.into()))
             }
@@ -137,13 +134,13 @@ impl UploadJob<'_> {
     /// What the vendor has accepted and the tracker does not know yet, because it was away. A further file over it goes
     /// the same way. An upload that has an entry already (it came with an idempotency key) goes on with that one: a
     /// second one under its key would wait for itself.
-    async fn dedup_in_journal(&mut self, leg: &RouteLeg<'_>) -> Result<Option<view::File>> {
-        let (state, unit) = (self.state, leg.unit);
+    async fn dedup_in_journal(&mut self, leg: &RouteLeg) -> Result<Option<view::File>> {
+        let (state, unit) = (self.state, &leg.unit);
         let Some(sha256) = self.known_digest().map(str::to_owned) else {
             return Ok(None);
         };
         let key = self.dedup_key(leg, sha256);
-        let deletes_before = unit.deleted.now().await;
+        let deletes_before = unit.health.deleted.now().await;
         let Some(known) = state.journal.find_accepted(&ContentKey::from(key))? else {
             return Ok(None);
         };

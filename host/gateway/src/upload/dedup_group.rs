@@ -17,11 +17,11 @@ use crate::view;
 impl UploadJob<'_> {
     /// Claims a live remote file of another tenant of the group. A tracker or vendor that cannot tell means that
     /// nothing is found.
-    pub(super) async fn dedup_in_group(&mut self, leg: &RouteLeg<'_>) -> Result<Option<view::File>> {
+    pub(super) async fn dedup_in_group(&mut self, leg: &RouteLeg) -> Result<Option<view::File>> {
         if self.lost_its_entry() {
             return Ok(None);
         }
-        let (state, unit, size) = (self.state, leg.unit, self.file.size());
+        let (state, unit, size) = (self.state, &leg.unit, self.file.size());
         let live = self.live.clone();
         for peer in live.config.dedup_peers(self.asked.who.tenant()) {
             let digest = self.known_digest();

@@ -11,13 +11,13 @@ use crate::state::provider::ProviderUnit;
 
 impl UploadJob<'_> {
     /// The end of the road. What was cancelled while the provider might have had it is looked for first.
-    pub(super) async fn end(&mut self, leg: &RouteLeg<'_>, end: &GiveUp) -> Error {
+    pub(super) async fn end(&mut self, leg: &RouteLeg, end: &GiveUp) -> Error {
         let lost = end.why == Why::Cancelled && end.outcome_unknown;
         match self.entry.take() {
             Some(entry) if lost => self.withdraw(leg, entry).await,
             entry => {
                 self.entry = entry;
-                self.give_up(leg.unit, end).await
+                self.give_up(&leg.unit, end).await
             }
         }
     }

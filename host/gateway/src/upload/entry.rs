@@ -4,13 +4,14 @@
 //! the way (the caller went away) stays open in the journal until [`Gateway::settle`](crate::Gateway::settle) has asked
 //! the vendor about it.
 
-use loadlock_journal::{Accepted, Attempt, DeleteIntent, FailedEnd, Intent, JournalError};
+use loadlock_journal::{Accepted, Attempt, DeleteIntent, FailedEnd, Intent, JournalError, MOVED_ON};
 use loadlock_policy::model::RemoteFile;
+use loadlock_sandbox::provider::LostUpload;
 use loadlock_sandbox::tracker::FileRecord;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::{self, Point};
-use crate::records::record;
+use crate::records::{lost_upload, record};
 use crate::state::gateway::GatewayState;
 use crate::state::open_entries::Hold;
 use crate::state::provider::ProviderUnit;
@@ -43,6 +44,11 @@ impl<'a> Entry<'a> {
         &self.intent.mark
     }
 
+    /// What is looked for if its answer is lost.
+    pub(crate) fn lost(&self, sha256: Option<&str>) -> LostUpload {
+        lost_upload(&self.intent, sha256)
+    }
+
     /// The name that the vendor gets.
     pub(crate) fn remote_name(&self) -> &str {
         &self.intent.remote_name
@@ -59,7 +65,7 @@ impl<'a> Entry<'a> {
     }
 
     /// Another attempt at the same provider, durable before its first byte leaves.
-    pub(crate) async fn again(self, number: u32) -> Result<Entry<'a>> {
+    pub(crate) async fn again(self, number: u32, component: &str) -> Result<Entry<'a>> {
         let attempt = Attempt {
             number,
             provider: self.intent.provider.clone(),
@@ -67,6 +73,7 @@ impl<'a> Entry<'a> {
             mark: self.intent.mark.clone(),
             remote_name: self.intent.remote_name.clone(),
             at_ms: self.state.clock.wall_ms(),
+            component: Some(component.to_owned()),
         };
         fault::at(Point::SendingBefore);
         self.state.journal.sending(&self.intent.id, attempt).await?;
@@ -99,6 +106,7 @@ impl<'a> Entry<'a> {
     pub(crate) async fn claimed(self, record: &FileRecord) {
         let accepted = Accepted {
             remote_id: record.remote_id.clone(),
+            address: record.address.clone(),
             provider: record.provider.clone(),
             account: record.key.account.clone(),
             sha256: record.key.sha256.clone(),
@@ -120,7 +128,7 @@ impl<'a> Entry<'a> {
 
     /// It is given up for another one.
     pub(crate) async fn moved_on(self, why: &str) {
-        self.failed("moved on", why, None).await;
+        self.failed(MOVED_ON, why, None).await;
     }
 
     /// It ended without a remote file; or with one that is not wanted, which is deleted, now or later.

@@ -34,31 +34,50 @@ fn retention_ms(unit: &ProviderUnit, purpose: &str) -> Option<u64> {
     }
 }
 
-impl UploadJob<'_> {
-    /// When a file that was stored just now expires: by what was asked for, by the vendor's word, by its retention.
-    pub(super) fn expires_at(&self, leg: &RouteLeg<'_>, vendor_s: Option<u64>) -> Option<u64> {
-        let vendor = vendor_s.map(|seconds| seconds.saturating_mul(1_000));
-        let now = self.state.clock.wall_ms();
-        let fixed = retention_ms(leg.unit, &leg.purpose).map(|retention| now.saturating_add(retention));
-        [
-            self.expires_at_ms,
+/// What says when a stored file expires.
+pub(crate) struct Life {
+    /// What was asked for, in milliseconds since 1970.
+    pub(crate) asked_ms: Option<u64>,
+    /// What the vendor says, in seconds since 1970.
+    pub(crate) vendor_s: Option<u64>,
+    /// When it was stored, in milliseconds since 1970.
+    pub(crate) stored_ms: u64,
+}
+
+impl Life {
+    /// The earliest of what was asked for, the vendor's word and its retention.
+    pub(crate) fn ends(&self, unit: &ProviderUnit, purpose: &str) -> Option<u64> {
+        let vendor = self.vendor_s.map(|seconds| seconds.saturating_mul(1_000));
+        let fixed = retention_ms(unit, purpose).map(|retention| self.stored_ms.saturating_add(retention));
+        let known = [
+            self.asked_ms,
             vendor.filter(|instant| *instant <= LAST_INSTANT_MS),
             fixed,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ];
+        known.into_iter().flatten().min()
+    }
+}
+
+impl UploadJob<'_> {
+    /// When a file that was stored just now expires: by what was asked for, by the vendor's word, by its retention.
+    pub(super) fn expires_at(&self, leg: &RouteLeg, vendor_s: Option<u64>) -> Option<u64> {
+        let life = Life {
+            asked_ms: self.expires_at_ms,
+            vendor_s,
+            stored_ms: self.state.clock.wall_ms(),
+        };
+        life.ends(&leg.unit, &leg.purpose)
     }
 
     /// How long a remote file has to live at least, counted from when it was stored, to be kept as long as any.
-    pub(super) fn kept_ms(&self, leg: &RouteLeg<'_>) -> Option<u64> {
-        Some(retention_ms(leg.unit, &leg.purpose)?.saturating_sub(TOLERANCE_MS))
+    pub(super) fn kept_ms(&self, leg: &RouteLeg) -> Option<u64> {
+        Some(retention_ms(&leg.unit, &leg.purpose)?.saturating_sub(TOLERANCE_MS))
     }
 
     /// Whether a remote file that is there lives as long as this upload asks for. One that goes earlier would take a
     /// file along that was to stay.
-    pub(super) fn outlives(&self, leg: &RouteLeg<'_>, remote: Lifetime) -> bool {
-        let retention = retention_ms(leg.unit, &leg.purpose);
+    pub(super) fn outlives(&self, leg: &RouteLeg, remote: Lifetime) -> bool {
+        let retention = retention_ms(&leg.unit, &leg.purpose);
         lasts(remote, self.expires_at_ms, retention, self.state.clock.wall_ms())
     }
 }

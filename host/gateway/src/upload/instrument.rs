@@ -18,17 +18,14 @@ use crate::state::gateway::Gateway;
 use crate::view;
 
 impl Gateway {
-    /// Uploads one file: exactly one remote file and one record, or an error that left nothing behind. Either way, and
-    /// if the caller goes away, there is one record in the audit log.
-    ///
-    /// Cancelling [`UploadRequest::cancel`] ends it within seconds: waits end at once, an attempt is cut off, the
-    /// provider is asked whether the file arrived all the same, and if it did it is deleted. An upload whose receipt
-    /// had come by then succeeds. What the provider does not tell in time is looked for by [`Gateway::settle`], at the
-    /// latest at the next start, and taken back then.
-    ///
-    /// # Errors
-    /// See [`crate::ErrorCode`].
-    pub async fn upload(&self, who: &Principal, request: UploadRequest, progress: &dyn Progress) -> Result<view::File> {
+    /// [`Self::upload`] by itself, or to a further copy of a file: where it ends is not kept elsewhere.
+    pub(crate) async fn upload_once(
+        &self,
+        who: &Principal,
+        request: UploadRequest,
+        copy_of: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<view::File> {
         let audit = &self.0.audit;
         let mut account = UploadAccount {
             pending: Some(audit.begin_for(who, AuditEvent::Upload).await?),
@@ -55,12 +52,32 @@ impl Gateway {
             let cancel = request.cancel.clone();
             let turn = self.0.turn_of(who);
             let _turn = unless_cancelled(&cancel, "while it waited for its turn", turn).await??;
-            self.0.carry_out(who, request, &watched).await
+            self.0.carry_out(who, request, copy_of, &watched).await
         }
         .instrument(span)
         .await;
         account.end(&outcome).await;
         outcome.map(|file| self.0.shown(who.tenant(), file))
+    }
+
+    /// Uploads one file: exactly one remote file and one record, or an error that left nothing behind. Either way, and
+    /// if the caller goes away, there is one record in the audit log.
+    ///
+    /// Cancelling [`UploadRequest::cancel`] ends it within seconds: waits end at once, an attempt is cut off, the
+    /// provider is asked whether the file arrived all the same, and if it did it is deleted. An upload whose receipt
+    /// had come by then succeeds. What the provider does not tell in time is looked for by [`Gateway::settle`], at the
+    /// latest at the next start, and taken back then.
+    ///
+    /// Where the configuration says `keep`, that provider gets it first, and the one that it is for a copy from there:
+    /// both, or none.
+    ///
+    /// # Errors
+    /// See [`crate::ErrorCode`].
+    pub async fn upload(&self, who: &Principal, request: UploadRequest, progress: &dyn Progress) -> Result<view::File> {
+        match self.0.keeper(&request.target) {
+            Some(keeper) => Box::pin(self.upload_kept(who, request, keeper, progress)).await,
+            None => self.upload_once(who, request, None, progress).await,
+        }
     }
 }
 
@@ -70,6 +87,8 @@ struct SeenUpload {
     name: Option<String>,
     bytes: Option<u64>,
     provider: Option<String>,
+    /// SHA-256 of the component that made the last attempt.
+    component: Option<String>,
     attempts: u32,
 }
 
@@ -87,10 +106,13 @@ impl Progress for SeenProgress<'_> {
                 seen.name = Some(name.clone());
                 seen.bytes = Some(*bytes);
             }
-            Event::Attempt { provider, .. } => {
+            Event::Attempt {
+                provider, component, ..
+            } => {
                 metrics::attempt(provider);
                 let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.provider = Some(provider.clone());
+                seen.component = Some(component.clone());
                 seen.attempts += 1;
             }
             Event::Retry { provider, .. } => metrics::retry(provider),
@@ -148,6 +170,7 @@ impl UploadAccount {
         let mut pending = self.pending.take()?;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.log(outcome, &seen, file);
+        pending.what().component = seen.component;
         let provider = match file {
             Some(file) => {
                 pending.file(file);

@@ -20,6 +20,7 @@ use crate::api::progress::Progress;
 use crate::api::request::Target;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hash::hash;
+use crate::id;
 use crate::principal::Principal;
 use crate::records::treatment;
 use crate::state::gateway::GatewayState;
@@ -73,6 +74,8 @@ pub(super) struct Terms<'a> {
     pub(super) idempotency_key: Option<String>,
     /// The key stands for one content.
     pub(super) key_is_of_content: bool,
+    /// The file that it is to be a copy of.
+    pub(super) copy_of: Option<&'a str>,
     /// Types that it may have; any, if there are none.
     pub(super) only_types: &'a [String],
     /// Cancelled when the caller gives up.
@@ -140,18 +143,18 @@ impl UploadJob<'_> {
     }
 
     /// What the content is stored under at this leg of the route, before its digest is known.
-    pub(super) fn content_key(&self, leg: &RouteLeg<'_>) -> ContentKey {
+    pub(super) fn content_key(&self, leg: &RouteLeg) -> ContentKey {
         ContentKey {
             tenant: self.asked.who.tenant().to_owned(),
             account: leg.unit.account.clone(),
             purpose: leg.purpose.clone(),
-            treatment: treatment(leg.unit, self.file.extension(), self.file.media_type()),
+            treatment: treatment(&leg.unit, self.file.extension(), self.file.media_type()),
             sha256: None,
         }
     }
 
     /// The same with the digest.
-    pub(super) fn dedup_key(&self, leg: &RouteLeg<'_>, sha256: impl Into<String>) -> DedupKey {
+    pub(super) fn dedup_key(&self, leg: &RouteLeg, sha256: impl Into<String>) -> DedupKey {
         self.content_key(leg).with_digest(sha256)
     }
 
@@ -159,6 +162,11 @@ impl UploadJob<'_> {
     /// one is begun when it is sent.
     pub(super) fn lost_its_entry(&self) -> bool {
         self.asked.idempotency_key.is_some() && self.entry.is_none()
+    }
+
+    /// An id for what it makes.
+    pub(super) fn new_id(&self) -> String {
+        self.asked.copy_of.map_or_else(id::file, id::copy)
     }
 
     /// What its tenant may store, if that is limited.

@@ -19,7 +19,7 @@
 //! | `permits` | waits for a permit at a provider, and between two attempts |
 //! | `begin`, `entry` | its entry in the journal, before anything is sent |
 //! | `attempt` | one call of a provider, and the receipt |
-//! | `verify`, `adopt`, `listing` | looks for a lost upload on the vendor's list, and takes it over |
+//! | `verify`, `adopt`, `listing` | looks for a lost upload at the vendor, and takes it over |
 //! | `cancel`, `withdraw` | the caller gives up |
 //! | `expiry` | how long the file lives |
 //! | `end` | no provider has it |
@@ -35,15 +35,16 @@ mod dedup;
 mod dedup_group;
 mod end;
 mod entry;
-mod expiry;
+pub(crate) mod expiry;
 mod idempotency;
 mod instrument;
 mod job;
 mod lead;
 pub(crate) mod listing;
 pub(crate) mod permits;
+mod processing;
 mod quota;
-mod revalidate;
+pub(crate) mod revalidate;
 pub(crate) mod route;
 mod run;
 mod send;

@@ -1,12 +1,13 @@
 //! Where an upload waits on its way: for a permit at a provider, and between two attempts.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use loadlock_policy::Millis;
 use loadlock_policy::breaker::{Breaker, Outcome, Permit, Refusal};
 use loadlock_policy::retry::Event as RetryEvent;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::job::UploadJob;
 use crate::api::progress::{Event, Progress};
@@ -16,22 +17,28 @@ use crate::state::provider::ProviderUnit;
 
 /// The right to make one attempt.
 pub(super) struct AttemptPermits<'a> {
-    pub(super) breaker: BreakerPermit<'a>,
-    _provider: SemaphorePermit<'a>,
-    _gateway: SemaphorePermit<'a>,
+    breaker: BreakerPermit<'a>,
+    _provider: OwnedSemaphorePermit,
+    _gateway: OwnedSemaphorePermit,
+}
+
+impl AttemptPermits<'_> {
+    /// Gives all of them back with what became of the attempt.
+    pub(super) async fn give_back(self, outcome: Outcome, progress: &dyn Progress) {
+        self.breaker.report(outcome, progress).await;
+    }
 }
 
 impl<'a> UploadJob<'a> {
     /// One of the provider's places for an upload, in the order of asking, and its breaker's permit. Waiting is part of
     /// the upload's own time.
-    pub(super) async fn permits(&self, unit: &'a ProviderUnit) -> Result<AttemptPermits<'a>, RetryEvent> {
+    pub(super) async fn permits(&self, unit: &Arc<ProviderUnit>) -> Result<AttemptPermits<'a>, RetryEvent> {
         let state = self.state;
         let waiting = async {
-            let provider = unit.permits.acquire().await;
+            let provider = unit.health.permits.acquire().await;
             // The gateway's own second, so that nobody holds one of those while waiting for a provider.
             let gateway = state.providers.permits.acquire().await;
-            // Neither is ever closed.
-            provider.ok().zip(gateway.ok())
+            provider.zip(gateway)
         };
         let left = state.clock.real(self.deadline - state.clock.now());
         let waited = tokio::time::timeout(left, waiting);
@@ -66,7 +73,7 @@ impl<'a> UploadJob<'a> {
 /// The breaker's permit and the count of uploads in flight, both given back whatever happens.
 pub(crate) struct BreakerPermit<'a> {
     state: &'a GatewayState,
-    unit: &'a ProviderUnit,
+    unit: Arc<ProviderUnit>,
     permit: Option<Permit>,
     /// Whether it counts as an upload in flight; a background probe does not.
     counted: bool,
@@ -74,16 +81,16 @@ pub(crate) struct BreakerPermit<'a> {
 
 impl<'a> BreakerPermit<'a> {
     /// Asks the breaker.
-    pub(crate) fn take(state: &'a GatewayState, unit: &'a ProviderUnit) -> std::result::Result<Self, Refusal> {
+    pub(crate) fn take(state: &'a GatewayState, unit: &Arc<ProviderUnit>) -> std::result::Result<Self, Refusal> {
         let ask = |breaker: &mut Breaker, now| breaker.acquire(&unit.breaker_policy(), now);
         let mut permit = Self::ask(state, unit, ask)?;
-        unit.in_flight.fetch_add(1, Ordering::Relaxed);
+        unit.health.in_flight.fetch_add(1, Ordering::Relaxed);
         permit.counted = true;
         Ok(permit)
     }
 
     /// Asks the breaker for a probe in the background.
-    pub(crate) fn to_probe(state: &'a GatewayState, unit: &'a ProviderUnit) -> std::result::Result<Self, Refusal> {
+    pub(crate) fn to_probe(state: &'a GatewayState, unit: &Arc<ProviderUnit>) -> std::result::Result<Self, Refusal> {
         Self::ask(state, unit, |breaker, now| {
             breaker.acquire_probe(&unit.breaker_policy(), now)
         })
@@ -91,7 +98,7 @@ impl<'a> BreakerPermit<'a> {
 
     fn ask(
         state: &'a GatewayState,
-        unit: &'a ProviderUnit,
+        unit: &Arc<ProviderUnit>,
         ask: impl FnOnce(&mut Breaker, Millis) -> std::result::Result<Permit, Refusal>,
     ) -> std::result::Result<Self, Refusal> {
         let now = state.clock.now();
@@ -99,7 +106,7 @@ impl<'a> BreakerPermit<'a> {
         let permit = ask(&mut breaker, now)?;
         Ok(Self {
             state,
-            unit,
+            unit: unit.clone(),
             permit: Some(permit),
             counted: false,
         })
@@ -128,10 +135,10 @@ impl<'a> BreakerPermit<'a> {
     fn give_back(&mut self, outcome: Outcome) -> Option<String> {
         let permit = self.permit.take()?;
         if self.counted {
-            self.unit.in_flight.fetch_sub(1, Ordering::Relaxed);
+            self.unit.health.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
         // Whoever waits for the time of the next probe looks at the schedule again.
-        self.unit.reported.notify_one();
+        self.unit.health.reported.notify_one();
         let now = self.state.clock.now();
         let mut breaker = self.unit.breaker();
         let label = breaker.report(&self.unit.breaker_policy(), permit, outcome, now)?;

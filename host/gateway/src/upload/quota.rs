@@ -58,7 +58,7 @@ fn sum(usage: Usage, count: u64, bytes: u64) -> Usage {
 }
 
 impl GatewayState {
-    fn share(&self, tenant: &str) -> Arc<Share> {
+    pub(crate) fn share(&self, tenant: &str) -> Arc<Share> {
         let limits = || self.live().config.tenant(tenant).cloned();
         self.callers.tenants.share(tenant, limits)
     }

@@ -72,7 +72,7 @@ impl GatewayState {
 
     /// Asks the vendor about one remote file.
     pub(crate) async fn ask(&self, unit: &ProviderUnit, remote: &RemoteRef, bytes: u64) -> AfterStat {
-        let health = unit.health(self.clock.now());
+        let health = unit.eligibility(self.clock.now());
         let now = self.clock.wall_ms();
         if matches!(health, Admission::Refused(_)) {
             return after_stat(Seen::Silent, bytes, now);
@@ -80,7 +80,7 @@ impl GatewayState {
         let Ok(report) = tokio::time::timeout(STAT, unit.component.stat(remote)).await else {
             return after_stat(Seen::Silent, bytes, now);
         };
-        crate::state::provider::log_call(&unit.name, &report);
+        unit.called(&report);
         match &report.outcome {
             // A description of something else says nothing.
             Ok(Ok(described)) if described.id != remote.id => AfterStat::Undecided,

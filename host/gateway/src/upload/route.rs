@@ -1,6 +1,7 @@
 //! From an admitted file to a route.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use loadlock_config::Config;
@@ -20,13 +21,15 @@ use crate::error::{Error, ErrorCode, Result, answered};
 use crate::state::gateway::GatewayState;
 use crate::state::last_usages::{Usages, add};
 use crate::state::provider::ProviderUnit;
+use crate::state::providers::ProviderSet;
 
 /// How often the ledger is read until no record arrives there meanwhile: one that does may be missed or counted twice.
 const READINGS: u32 = 3;
 
 /// A provider of a route, and the vendor's purpose there.
-pub(crate) struct RouteLeg<'a> {
-    pub(crate) unit: &'a ProviderUnit,
+#[derive(Clone)]
+pub(crate) struct RouteLeg {
+    pub(crate) unit: Arc<ProviderUnit>,
     pub(crate) purpose: String,
 }
 
@@ -56,10 +59,12 @@ impl<'a> From<&'a AdmittedFile> for FileShape<'a> {
 /// The routes of one file. What never changes is put together once; health and quota are looked at when it is sent.
 pub(crate) struct Routing<'a> {
     state: &'a GatewayState,
+    /// The providers when it was put together.
+    set: Arc<ProviderSet>,
     file: FileShape<'a>,
     pinned: Option<&'a str>,
     /// Providers may know the purpose by another word, so each group of equal words is routed together.
-    groups: Vec<(Option<String>, Vec<&'a ProviderUnit>)>,
+    groups: Vec<(Option<String>, Vec<Arc<ProviderUnit>>)>,
     threshold: Option<SizeThreshold>,
 }
 
@@ -75,15 +80,16 @@ impl<'a> Routing<'a> {
             Target::Auto => None,
             Target::Pinned(name) => Some(name.as_str()),
         };
-        let mut groups: Vec<(Option<String>, Vec<&ProviderUnit>)> = Vec::new();
-        for unit in state.providers.iter() {
-            if pinned.is_none() && unit.order.is_none() {
+        let set = state.providers.now();
+        let mut groups: Vec<(Option<String>, Vec<Arc<ProviderUnit>>)> = Vec::new();
+        for unit in &set.units {
+            if pinned.is_none() && unit.order().is_none() {
                 continue;
             }
             let word = purpose.map(|asked| unit.purposes.get(asked).map_or(asked, String::as_str).to_owned());
             match groups.iter_mut().find(|(name, _)| *name == word) {
-                Some((_, units)) => units.push(unit),
-                None => groups.push((word, vec![unit])),
+                Some((_, units)) => units.push(unit.clone()),
+                None => groups.push((word, vec![unit.clone()])),
             }
         }
         if groups.is_empty() {
@@ -91,6 +97,7 @@ impl<'a> Routing<'a> {
         }
         Self {
             state,
+            set,
             file,
             pinned,
             groups,
@@ -102,7 +109,7 @@ impl<'a> Routing<'a> {
     ///
     /// # Errors
     /// Why no provider takes it.
-    pub(crate) fn findable(&self) -> Result<Vec<RouteLeg<'a>>> {
+    pub(crate) fn findable(&self) -> Result<Vec<RouteLeg>> {
         let route = self.route(None).map_err(|none| no_route(&none, &self.file))?;
         self.legs(&route)
     }
@@ -111,7 +118,7 @@ impl<'a> Routing<'a> {
     ///
     /// # Errors
     /// Why no provider takes it now.
-    pub(crate) async fn sendable(&self) -> Result<Vec<RouteLeg<'a>>> {
+    pub(crate) async fn sendable(&self) -> Result<Vec<RouteLeg>> {
         let file = &self.file;
         let route = self.decide().await.map_err(|none| no_route(&none, file))?;
         let mut legs = self.legs(&route)?;
@@ -144,10 +151,10 @@ impl<'a> Routing<'a> {
     /// for it, and what was stored is found all the same.
     fn unblocked(
         &self,
-        units: &[&'a ProviderUnit],
+        units: &[Arc<ProviderUnit>],
         sending: bool,
         refused: &mut Vec<Refused>,
-    ) -> Vec<&'a ProviderUnit> {
+    ) -> Vec<Arc<ProviderUnit>> {
         let mut left = Vec::with_capacity(units.len());
         for unit in units {
             match &unit.blocked {
@@ -155,7 +162,7 @@ impl<'a> Routing<'a> {
                     name: unit.name.clone(),
                     reason: Reason::Blocked(why.clone()),
                 }),
-                _ => left.push(*unit),
+                _ => left.push(unit.clone()),
             }
         }
         left
@@ -201,7 +208,7 @@ impl<'a> Routing<'a> {
 
     /// Those that could not be made ready and would be asked.
     fn out_of_service(&self) -> Vec<Refused> {
-        let out = self.state.providers.out_of_service.iter();
+        let out = self.set.out_of_service.iter();
         let asked = out.filter(|one| self.pinned.map_or(one.order.is_some(), |name| name == one.name));
         let refused = asked.map(|one| Refused {
             name: one.name.clone(),
@@ -210,20 +217,20 @@ impl<'a> Routing<'a> {
         refused.collect()
     }
 
-    fn candidates<'b>(&self, units: &[&'b ProviderUnit], usages: Option<&'b Usages>) -> Vec<Candidate<'b>> {
+    fn candidates<'b>(&self, units: &'b [Arc<ProviderUnit>], usages: Option<&'b Usages>) -> Vec<Candidate<'b>> {
         let now = self.state.clock.now();
         units
             .iter()
             .map(|unit| Candidate {
                 name: &unit.name,
                 profile: &unit.profile,
-                order: unit.order.unwrap_or(u32::MAX),
+                order: unit.order().unwrap_or(u32::MAX),
                 granted: self.file.admitted.is_none_or(|file| file.granted_to(&unit.name)),
                 health: match usages {
                     None => Admission::Ready,
-                    Some(_) => unit.health(now),
+                    Some(_) => unit.eligibility(now),
                 },
-                in_flight: unit.in_flight.load(Ordering::Relaxed),
+                in_flight: unit.health.in_flight.load(Ordering::Relaxed),
                 used: usages.and_then(|usages| usages.get(&unit.account)).unwrap_or(&NOTHING),
             })
             .collect()
@@ -240,12 +247,7 @@ impl<'a> Routing<'a> {
             .as_ref()
             .map(|threshold| threshold.prefers(self.file.size));
         found.ranked.sort_by_key(|ranked| {
-            let order = self
-                .state
-                .providers
-                .named(&ranked.name)
-                .ok()
-                .and_then(|unit| unit.order);
+            let order = self.unit(&ranked.name).and_then(|unit| unit.order());
             (preferred != Some(ranked.name.as_str()), order)
         });
     }
@@ -265,14 +267,20 @@ impl<'a> Routing<'a> {
     }
 
     /// The units of a route, in its order.
-    fn legs(&self, route: &Route) -> Result<Vec<RouteLeg<'a>>> {
+    fn legs(&self, route: &Route) -> Result<Vec<RouteLeg>> {
         let legs = route.ranked.iter().map(|ranked| {
+            let unit = self.unit(&ranked.name);
+            let unit = unit.ok_or_else(|| Error::new(ErrorCode::Internal, "a route leads to nobody"))?;
             Ok(RouteLeg {
-                unit: self.state.providers.named(&ranked.name)?,
+                unit: unit.clone(),
                 purpose: ranked.purpose.clone(),
             })
         });
         legs.collect()
+    }
+
+    fn unit(&self, name: &str) -> Option<&Arc<ProviderUnit>> {
+        self.set.units.iter().find(|unit| unit.name == name)
     }
 }
 
@@ -294,23 +302,22 @@ fn size_threshold(config: &Config) -> Option<SizeThreshold> {
 
 impl GatewayState {
     /// Refuses a threshold that would choose a provider for files that it cannot take.
-    pub(crate) fn check_threshold(&self) -> Result<()> {
-        let config = self.live().config.clone();
-        let (Some(threshold), Some((_, origin))) = (size_threshold(&config), &config.size_threshold) else {
+    pub(crate) fn check_threshold(config: &Config, set: &ProviderSet) -> Result<()> {
+        let (Some(threshold), Some((_, origin))) = (size_threshold(config), &config.size_threshold) else {
             return Ok(());
         };
         // What it divides the files between is not to be had now.
-        let out = |name: &String| self.providers.out_of_service(name).is_some();
+        let out = |name: &String| set.out_of_service.iter().any(|one| one.name == *name);
         if out(&threshold.at_most) || out(&threshold.above) {
             return Ok(());
         }
-        let candidates: Vec<Candidate<'_>> = self
-            .providers
+        let candidates: Vec<Candidate<'_>> = set
+            .units
             .iter()
             .map(|unit| Candidate {
                 name: &unit.name,
                 profile: &unit.profile,
-                order: unit.order.unwrap_or(u32::MAX),
+                order: unit.order().unwrap_or(u32::MAX),
                 granted: true,
                 health: Admission::Ready,
                 in_flight: 0,

@@ -33,13 +33,14 @@ impl GatewayState {
         &self,
         who: &Principal,
         request: UploadRequest,
+        copy_of: Option<&str>,
         progress: &dyn Progress,
     ) -> Result<view::File> {
         let cancel = request.cancel.clone();
         let traces = Traces::default();
         tokio::select! {
             biased;
-            result = self.upload(who, request, progress, &traces) => return result,
+            result = self.upload(who, request, copy_of, progress, &traces) => return result,
             () = overdue(&cancel) => {}
         }
         match self.cancel_uploads(who.tenant(), traces.into_ids()).await? {
@@ -52,6 +53,7 @@ impl GatewayState {
         &self,
         who: &Principal,
         request: UploadRequest,
+        copy_of: Option<&str>,
         progress: &dyn Progress,
         traces: &Traces,
     ) -> Result<view::File> {
@@ -72,6 +74,7 @@ impl GatewayState {
             expires_in_s: request.expires_in_s,
             idempotency_key: request.idempotency_key,
             key_is_of_content: request.key_is_of_content,
+            copy_of,
             only_types: &request.only_types,
             cancel: &request.cancel,
             progress,
@@ -243,7 +246,7 @@ impl<'a> UploadJob<'a> {
         });
         // The entry that was begun is for the first provider that could be found; another may be the first that can be
         // sent to.
-        let same = std::ptr::eq(route[0].unit, findable[0].unit);
+        let same = route[0].unit.name == findable[0].unit.name;
         if let Some(entry) = self.entry.take_if(|_| !same) {
             entry.moved_on("the first provider takes nothing now").await;
         }
@@ -266,11 +269,11 @@ impl<'a> UploadJob<'a> {
     }
 
     /// Waits for equal uploads, and answers the file if its content is stored where it may go.
-    async fn find(&mut self, findable: &[RouteLeg<'a>]) -> Result<Option<view::File>> {
+    async fn find(&mut self, findable: &[RouteLeg]) -> Result<Option<view::File>> {
         let Some(first) = findable.first() else {
             return Err(Error::new(ErrorCode::Internal, "a route without providers"));
         };
-        self.takes_what_arrives(first.unit)?;
+        self.takes_what_arrives(&first.unit)?;
         let is_new = match self.lead(first, findable).await? {
             Led::Leads { is_new } => is_new,
             Led::Found(file) => return Ok(Some((*file).into())),

@@ -8,7 +8,7 @@ use loadlock_policy::retry::{Decision, Event as RetryEvent, Inputs, Leg, RetryLo
 use super::attempt::{AttemptEnd, Receipt, deleted_meanwhile};
 use super::cut_through::PutOff;
 use super::job::UploadJob;
-use super::permits::BreakerPermit;
+use super::permits::AttemptPermits;
 use super::route::RouteLeg;
 use crate::api::progress::Event;
 use crate::error::{Error, ErrorCode, Result};
@@ -29,9 +29,9 @@ enum Attempted {
     Ended(RetryEvent),
 }
 
-impl<'a> UploadJob<'a> {
+impl UploadJob<'_> {
     /// Attempts along the route until one succeeds or policy gives up.
-    pub(super) async fn send(&mut self, route: &[RouteLeg<'a>]) -> Result<view::File> {
+    pub(super) async fn send(&mut self, route: &[RouteLeg]) -> Result<view::File> {
         let legs = route.iter().map(|leg| Leg {
             verify: leg.unit.profile.verify,
             retry: leg.unit.retry,
@@ -43,6 +43,7 @@ impl<'a> UploadJob<'a> {
             let Some(leg) = route.get(index) else {
                 return Err(Error::new(ErrorCode::Internal, "the route ended without a decision"));
             };
+            let leg = &self.newest(leg);
             let event = match next {
                 Drive::Attempt => match self.attempt(index, leg, &mut machine).await? {
                     Attempted::Stored(file) => return Ok(*file),
@@ -53,15 +54,15 @@ impl<'a> UploadJob<'a> {
                 },
                 Drive::Look(after) => self.look(leg, after, machine.look_until()).await,
             };
-            next = match self.decide(&mut machine, leg.unit, event)? {
+            next = match self.decide(&mut machine, &leg.unit, event)? {
                 // If the caller gives up meanwhile, the next attempt ends it.
                 Decision::Retry { after } => {
-                    self.pause(leg.unit, after, &why).await;
+                    self.pause(&leg.unit, after, &why).await;
                     Drive::Attempt
                 }
                 Decision::NextProvider => {
                     if let Some(next) = route.get(machine.leg()) {
-                        self.fall_back(leg.unit, next.unit, &why);
+                        self.fall_back(&leg.unit, &next.unit, &why);
                     }
                     Drive::Attempt
                 }
@@ -78,17 +79,22 @@ impl<'a> UploadJob<'a> {
 
     /// One attempt at one provider: joins equal uploads there, waits for permits, begins or goes on with its entry,
     /// and sends.
-    async fn attempt(&mut self, index: usize, leg: &RouteLeg<'a>, machine: &mut RetryLoop) -> Result<Attempted> {
-        self.takes_what_arrives(leg.unit)?;
+    async fn attempt(&mut self, index: usize, leg: &RouteLeg, machine: &mut RetryLoop) -> Result<Attempted> {
+        self.takes_what_arrives(&leg.unit)?;
         if let Some(hit) = self.join(index, leg).await? {
             return Ok(Attempted::Stored(Box::new(hit)));
         }
-        let unit = leg.unit;
-        let _place = self.may_begin(unit)?;
-        let permits = match self.permits(unit).await {
+        if leg.unit.profile.wants_digest {
+            self.hash_first().await?;
+        }
+        let _place = self.may_begin(&leg.unit)?;
+        let permits = match self.permits(&leg.unit).await {
             Ok(permits) => permits,
             Err(event) => return Ok(Attempted::Ended(event)),
         };
+        // From here to its end the attempt is one generation's; while it waited another may have taken the place.
+        let leg = &self.newest(leg);
+        let unit = &leg.unit;
         if let Decision::GiveUp(end) = machine.start(self.state.clock.now()).map_err(bug)? {
             if let Some(put_off) = self.put_off_instead(&end) {
                 return Err(put_off);
@@ -103,18 +109,27 @@ impl<'a> UploadJob<'a> {
         self.asked.progress.event(Event::Attempt {
             provider: unit.name.clone(),
             attempt,
+            component: unit.generation.sha256.clone(),
         });
-        self.deletes_before = unit.deleted.now().await;
+        self.deletes_before = unit.health.deleted.now().await;
         let end = self.call(leg).await;
-        self.conclude(leg, machine, permits.breaker, end).await
+        self.conclude(leg, machine, permits, end).await
+    }
+
+    /// The same leg with the newest generation that can go on there.
+    fn newest(&self, leg: &RouteLeg) -> RouteLeg {
+        RouteLeg {
+            unit: self.state.providers.newest(&leg.unit),
+            purpose: leg.purpose.clone(),
+        }
     }
 
     /// The entry for this attempt, durable before its first byte leaves. There is one for each provider of the route:
     /// policy moves on only when the outcome at the one before is known.
-    async fn enter(&mut self, index: usize, leg: &RouteLeg<'_>, attempt: u32) -> Result<Option<view::File>> {
+    async fn enter(&mut self, index: usize, leg: &RouteLeg, attempt: u32) -> Result<Option<view::File>> {
         match self.entry.take() {
             Some(open) if open.leg() == index => {
-                self.entry = Some(open.again(attempt).await?);
+                self.entry = Some(open.again(attempt, &leg.unit.generation.sha256).await?);
                 Ok(None)
             }
             other => {
@@ -126,58 +141,54 @@ impl<'a> UploadJob<'a> {
         }
     }
 
-    /// Tells the breaker how an attempt ended, and accepts what was stored.
+    /// A provider that wants the digest gets it before the first byte.
+    async fn hash_first(&mut self) -> Result<()> {
+        let Err(error) = self.digest().await else {
+            return Ok(());
+        };
+        if let Some(entry) = self.entry.take() {
+            entry.failed(error.code.as_str(), &error.message, None).await;
+        }
+        Err(error)
+    }
+
+    /// Tells the breaker how an attempt ended, and accepts what was stored. Nobody waits for its permits while the
+    /// vendor works on the file.
     async fn conclude(
         &mut self,
-        leg: &RouteLeg<'_>,
+        leg: &RouteLeg,
         machine: &mut RetryLoop,
-        breaker: BreakerPermit<'_>,
+        permits: AttemptPermits<'_>,
         end: AttemptEnd,
     ) -> Result<Attempted> {
-        let (unit, progress) = (leg.unit, self.asked.progress);
+        let end = match end {
+            AttemptEnd::Failed(failure) => AttemptEnd::Failed(self.with_what_is_known(failure)),
+            end => end,
+        };
+        permits.give_back(outcome(&end), self.asked.progress).await;
+        let end = match end {
+            AttemptEnd::Stored(receipt) => self.processed(leg, receipt).await,
+            end => end,
+        };
         let attempt = machine.total_sends();
         let event = match end {
-            AttemptEnd::Stored(receipt) => {
-                breaker.report(Outcome::Success, progress).await;
-                let accepting = self.state.accepting(unit, &receipt.remote.id, self.deletes_before);
-                if let Some(_accepting) = accepting.await? {
-                    let _ = machine.on(
-                        RetryEvent::AttemptSucceeded,
-                        &mut Inputs {
-                            now: self.state.clock.now(),
-                            random: 0.0,
-                            budget: &mut || true,
-                        },
-                    );
-                    let stored = self.finish(leg, receipt, attempt).await?;
-                    return Ok(Attempted::Stored(Box::new(stored)));
-                }
-                self.state.deletes.ended(&unit.account, &receipt.remote.id).await;
-                RetryEvent::AttemptFailed(deleted_meanwhile())
-            }
+            AttemptEnd::Stored(receipt) => return self.accept(leg, machine, receipt).await,
             AttemptEnd::Failed(failure) => {
-                let failure = self.with_what_is_known(failure);
-                breaker.report(Outcome::of(&failure), progress).await;
+                let unit = &leg.unit;
                 tracing::warn!(target: "loadlock::retry", provider = %unit.name, attempt, %failure, "[RETRY] attempt \
                      {attempt} at {} failed: {failure}", unit.name);
                 RetryEvent::AttemptFailed(failure)
             }
-            AttemptEnd::Crowded(failure) => {
-                breaker.report(Outcome::Neutral, progress).await;
-                RetryEvent::AttemptFailed(failure)
-            }
+            AttemptEnd::Crowded(failure) => RetryEvent::AttemptFailed(failure),
             AttemptEnd::Cancelled(report) => {
-                breaker.report(Outcome::Cancelled, progress).await;
                 self.read = report;
                 RetryEvent::Cancelled
             }
             AttemptEnd::Starved(report) => {
-                breaker.report(Outcome::Cancelled, progress).await;
                 self.read = report;
                 return Err(self.put_off(PutOff::SlowClient));
             }
             AttemptEnd::Fatal { error, unwanted } => {
-                breaker.report(Outcome::Neutral, progress).await;
                 if let Some(entry) = self.entry.take() {
                     entry.failed(error.code.as_str(), &error.message, unwanted).await;
                 }
@@ -185,6 +196,26 @@ impl<'a> UploadJob<'a> {
             }
         };
         Ok(Attempted::Ended(event))
+    }
+
+    /// Accepts what was stored, unless it was deleted meanwhile.
+    async fn accept(&mut self, leg: &RouteLeg, machine: &mut RetryLoop, receipt: Receipt) -> Result<Attempted> {
+        let unit = &leg.unit;
+        let accepting = self.state.accepting(unit, &receipt.remote.id, self.deletes_before);
+        let Some(_accepting) = accepting.await? else {
+            self.state.deletes.ended(&unit.account, &receipt.remote.id).await;
+            return Ok(Attempted::Ended(RetryEvent::AttemptFailed(deleted_meanwhile())));
+        };
+        let _ = machine.on(
+            RetryEvent::AttemptSucceeded,
+            &mut Inputs {
+                now: self.state.clock.now(),
+                random: 0.0,
+                budget: &mut || true,
+            },
+        );
+        let stored = self.finish(leg, receipt, machine.total_sends()).await?;
+        Ok(Attempted::Stored(Box::new(stored)))
     }
 
     /// Says that another provider takes the file.
@@ -212,15 +243,16 @@ impl<'a> UploadJob<'a> {
     }
 
     /// Durable acceptance, then the record. A tracker that is away delays the record, never the upload.
-    pub(super) async fn finish(&mut self, leg: &RouteLeg<'_>, receipt: Receipt, attempts: u32) -> Result<view::File> {
+    pub(super) async fn finish(&mut self, leg: &RouteLeg, receipt: Receipt, attempts: u32) -> Result<view::File> {
         let Some(entry) = self.entry.take() else {
             return Err(Error::new(ErrorCode::Internal, "a receipt without an entry"));
         };
         let statuses = &self.state.providers.statuses;
-        statuses.note(&leg.unit.name, &receipt.remote.id, receipt.remote.status);
+        statuses.note(&leg.unit.name, &receipt.remote.id, receipt.remote.status, None);
         let accepted = Accepted {
             expires_at_ms: self.expires_at(leg, receipt.remote.expires_at),
             remote_id: receipt.remote.id,
+            address: receipt.remote.address,
             provider: leg.unit.name.clone(),
             account: leg.unit.account.clone(),
             sha256: receipt.sha256,
@@ -229,6 +261,16 @@ impl<'a> UploadJob<'a> {
             accepted_at_ms: self.state.clock.wall_ms(),
         };
         entry.accepted(accepted).await
+    }
+}
+
+/// What the end of an attempt says about the provider.
+fn outcome(end: &AttemptEnd) -> Outcome {
+    match end {
+        AttemptEnd::Stored(_) => Outcome::Success,
+        AttemptEnd::Failed(failure) => Outcome::of(failure),
+        AttemptEnd::Crowded(_) | AttemptEnd::Fatal { .. } => Outcome::Neutral,
+        AttemptEnd::Cancelled(_) | AttemptEnd::Starved(_) => Outcome::Cancelled,
     }
 }
 

@@ -42,7 +42,7 @@ impl Joined {
 
 impl UploadJob<'_> {
     /// Waits until no equal upload is under way at this leg, here or at another gateway, and leads from then on.
-    pub(super) async fn lead(&mut self, leg: &RouteLeg<'_>, legs: &[RouteLeg<'_>]) -> Result<Led> {
+    pub(super) async fn lead(&mut self, leg: &RouteLeg, legs: &[RouteLeg]) -> Result<Led> {
         let left = self.state.clock.real(self.deadline - self.state.clock.now());
         let led = tokio::time::timeout(left, self.join_or_lead(leg, legs)).await;
         if let Some(id) = self.traces.take_unanswered() {
@@ -61,7 +61,7 @@ impl UploadJob<'_> {
         })
     }
 
-    async fn join_or_lead(&self, leg: &RouteLeg<'_>, legs: &[RouteLeg<'_>]) -> Result<Joined> {
+    async fn join_or_lead(&self, leg: &RouteLeg, legs: &[RouteLeg]) -> Result<Joined> {
         let file = self.file;
         let key = FlightKey {
             content: self.content_key(leg),
@@ -87,7 +87,7 @@ impl UploadJob<'_> {
     }
 
     /// Only the one that leads here asks the other gateways. Where there are none, or the ledger is away, it goes on.
-    async fn lease(&self, leg: &RouteLeg<'_>, legs: &[RouteLeg<'_>], leader: Leader) -> Result<Joined> {
+    async fn lease(&self, leg: &RouteLeg, legs: &[RouteLeg], leader: Leader) -> Result<Joined> {
         let peers = &self.state.peers;
         if !peers.need_lease() {
             return Ok(Joined::leads(Lead::new(leader, None), false));
@@ -98,7 +98,7 @@ impl UploadJob<'_> {
         let sha256 = self.digest().await?;
         let intent = self.intent(leg)?;
         // What lies on this machine is looked at before it is given out.
-        let looks = peers.look_with_lease() && !legs.iter().any(|leg| is_on_this_machine(leg.unit));
+        let looks = peers.look_with_lease() && !legs.iter().any(|leg| is_on_this_machine(&leg.unit));
         // Under an idempotency key the entry comes first, and the file over stored content after it.
         let terms = (looks && self.asked.idempotency_key.is_none()).then(|| self.terms());
         if terms.is_some() {
@@ -134,7 +134,7 @@ impl UploadJob<'_> {
     }
 
     /// Where the ledger looks for equal content: at these legs, with each tenant that shares with this one.
-    fn places(&self, legs: &[RouteLeg<'_>], sha256: &str) -> Vec<StoredPlace> {
+    fn places(&self, legs: &[RouteLeg], sha256: &str) -> Vec<StoredPlace> {
         let tenant = self.asked.who.tenant();
         let now = self.state.clock.wall_ms();
         let limit = u64::try_from(self.live.config.verify_after.as_millis()).unwrap_or(u64::MAX);
@@ -170,8 +170,8 @@ impl UploadJob<'_> {
 
     /// At a provider that the upload moved on to: leads there too, unless it does, and answers the file if an equal one
     /// is stored there by then. At the deadline it goes on alone. `index` is the leg's in the route.
-    pub(super) async fn join(&mut self, index: usize, leg: &RouteLeg<'_>) -> Result<Option<view::File>> {
-        let (unit, purpose) = (leg.unit, &leg.purpose);
+    pub(super) async fn join(&mut self, index: usize, leg: &RouteLeg) -> Result<Option<view::File>> {
+        let (unit, purpose) = (&leg.unit, &leg.purpose);
         if self.leads.iter().any(|lead| lead.is_at(&unit.account, purpose)) {
             return Ok(None);
         }

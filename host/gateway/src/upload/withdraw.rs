@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use loadlock_policy::model::VerifyMethod;
 use loadlock_policy::retry::Event;
+use loadlock_sandbox::provider::LostUpload;
 
 use super::entry::Entry;
 use super::job::UploadJob;
@@ -17,8 +18,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 impl UploadJob<'_> {
     /// Ends the entry of an upload that was cancelled when the provider might have had it.
-    pub(super) async fn withdraw(&self, leg: &RouteLeg<'_>, entry: Entry<'_>) -> Error {
-        let unit = leg.unit;
+    pub(super) async fn withdraw(&self, leg: &RouteLeg, entry: Entry<'_>) -> Error {
+        let unit = &leg.unit;
         // Without a report an earlier answer was lost, so that it may have been everything.
         let read = self.read.as_ref();
         let whole = !self.is_held_back() && read.is_none_or(|read| read.covered >= self.file.size());
@@ -35,7 +36,9 @@ impl UploadJob<'_> {
                 entry.unknown(&message).await;
                 return Error::new(ErrorCode::Cancelled, message);
             }
-            (VerifyMethod::Mark | VerifyMethod::Digest, _) => self.look_twice(leg, entry.mark(), digest, whole).await,
+            (VerifyMethod::Mark | VerifyMethod::ChosenId | VerifyMethod::Digest, _) => {
+                self.look_twice(leg, &entry.lost(digest), whole).await
+            }
         };
         match found {
             (Event::VerifyAbsent, _) => entry.failed("cancelled", &why, None).await,
@@ -59,11 +62,8 @@ impl UploadJob<'_> {
         Error::new(ErrorCode::Cancelled, why)
     }
 
-    async fn look_twice(&self, leg: &RouteLeg<'_>, mark: &str, digest: Option<&str>, whole: bool) -> Looked {
-        let look = || {
-            self.state
-                .verify(leg.unit, self.file.size(), &leg.purpose, mark, digest)
-        };
+    async fn look_twice(&self, leg: &RouteLeg, lost: &LostUpload, whole: bool) -> Looked {
+        let look = || self.state.verify(&leg.unit, lost);
         match look().await {
             (Event::VerifyAbsent, _) if whole => {
                 tokio::time::sleep(SECOND_LOOK).await;

@@ -83,6 +83,7 @@ fn first_attempt(intent: &Intent) -> Attempt {
         mark: intent.mark.clone(),
         remote_name: intent.remote_name.clone(),
         at_ms: intent.created_at_ms,
+        component: intent.component.clone(),
     }
 }
 

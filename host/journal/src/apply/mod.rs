@@ -8,8 +8,8 @@ mod settle;
 mod sweep;
 
 use crate::change::{Change, ChangeAnswer, ChangeVerdict, Need};
-use crate::row;
 use crate::schema::JournalTables;
+use crate::{outgoing, row};
 
 #[cfg(test)]
 pub(crate) use sweep::{FAILED_KEPT, SWEEP_LIMIT};
@@ -42,6 +42,17 @@ pub(crate) fn apply(tables: &mut JournalTables<'_>, change: &Change) -> Result<C
             let need = if removed { Need::Lazy } else { Need::Nothing };
             Ok(ChangeVerdict::Applied(ChangeAnswer::Removed(removed), need))
         }
+        // Its rows are added for whoever subscribed.
+        Change::Outgoing(_) => ChangeVerdict::done(Need::Durable),
+        Change::PutDelivery {
+            receiver,
+            place,
+            delivery,
+        } => outgoing::put(tables, receiver, *place, delivery.as_ref()),
+        Change::KeepOutgoing {
+            receivers,
+            letters_since_ms,
+        } => outgoing::keep(tables, receivers, *letters_since_ms),
         Change::Flush => ChangeVerdict::done(Need::Durable),
         Change::Forget { ids } => begin::forget(tables, ids),
     }

@@ -1,6 +1,7 @@
 //! The handle.
 
 mod deletes;
+mod outgoing;
 mod reads;
 mod state;
 mod uploads;
@@ -18,7 +19,7 @@ use crate::error::JournalError;
 use crate::place::{Directory, StorePlace};
 use crate::stats::{Meters, Stats};
 use crate::store::{Store, StoreSource};
-use crate::writer::{JournalWriter, Reply, Rules, WriteJob, WriterMessage};
+use crate::writer::{JournalWriter, Reply, Rules, Told, WriteJob, WriterMessage};
 
 /// Changes that may wait at once; more wait to get in. Bounds memory when the disk stalls.
 const QUEUE: usize = 4096;
@@ -33,6 +34,7 @@ pub struct Journal {
 struct JournalInner {
     store: Arc<Store>,
     meters: Arc<Meters>,
+    told: Arc<Told>,
     room: Arc<Semaphore>,
     messages: Option<Sender<WriterMessage>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -80,7 +82,8 @@ impl Journal {
         let store = Arc::new(Store::open(source)?);
         let meters = Arc::new(Meters::default());
         let (messages, received) = channel();
-        let writer = JournalWriter::new(store.clone(), rules, meters.clone());
+        let told = Arc::new(Told::default());
+        let writer = JournalWriter::new(store.clone(), rules, meters.clone(), told.clone());
         let thread = std::thread::Builder::new()
             .name("loadlock-journal".into())
             .spawn(move || writer.run(&received))
@@ -88,6 +91,7 @@ impl Journal {
         let inner = JournalInner {
             store,
             meters,
+            told,
             room: Arc::new(Semaphore::new(QUEUE)),
             messages: Some(messages),
             writer: Mutex::new(Some(thread)),

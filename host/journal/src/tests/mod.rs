@@ -11,6 +11,7 @@ mod faults;
 mod files;
 mod groups;
 mod naive;
+mod outgoing;
 mod power;
 mod properties;
 mod support;

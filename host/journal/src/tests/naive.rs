@@ -91,6 +91,11 @@ impl Naive {
             }
             Change::Flush => done(Need::Durable),
             Change::Forget { .. } => panic!("the writer's own"),
+            // Nobody subscribed.
+            Change::Outgoing(_) => done(Need::Durable),
+            Change::PutDelivery { .. } | Change::KeepOutgoing { .. } => {
+                Ok((ChangeAnswer::Removed(false), Need::Nothing))
+            }
         }
     }
 
@@ -142,6 +147,7 @@ impl Naive {
             mark: intent.mark.clone(),
             remote_name: intent.remote_name.clone(),
             at_ms: intent.created_at_ms,
+            component: intent.component.clone(),
         };
         let (intent, attempts, state) = (intent.clone(), vec![attempt], State::Sent);
         let id = intent.id.clone();

@@ -68,6 +68,7 @@ fn intent() -> impl Strategy<Value = Intent> {
             source,
             created_at_ms,
             expires_at_ms: None,
+            component: None,
         })
 }
 
@@ -85,6 +86,7 @@ fn accepted() -> impl Strategy<Value = Accepted> {
     (name("r", 3), name("acc", 2), name("sha", 2), instant()).prop_map(
         |(remote_id, account, sha256, accepted_at_ms)| Accepted {
             remote_id,
+            address: Default::default(),
             provider: "p".into(),
             account,
             sha256,
@@ -109,6 +111,7 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
             mark: String::new(),
             remote_name: "n".into(),
             at_ms: 5,
+            component: None,
         },
         id,
     });

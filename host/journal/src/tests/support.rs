@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use loadlock_policy::model::RemoteAddress;
+
 use crate::change::{Change, ChangeAnswer};
 use crate::tests::disk::DiskPlace;
 use crate::writer::Rules;
@@ -62,6 +64,7 @@ pub(crate) fn intent(id: &str) -> Intent {
         },
         created_at_ms: 1_000,
         expires_at_ms: Some(9_000),
+        component: Some("c1".into()),
     }
 }
 
@@ -83,12 +86,14 @@ pub(crate) fn attempt(number: u32) -> Attempt {
         mark: format!("mark-{number}"),
         remote_name: format!("{number}.pdf"),
         at_ms: 1_500,
+        component: Some("c2".into()),
     }
 }
 
 pub(crate) fn accepted(remote_id: &str) -> Accepted {
     Accepted {
         remote_id: remote_id.into(),
+        address: RemoteAddress::default(),
         provider: "kimi".into(),
         account: "acc".into(),
         sha256: "ab".into(),

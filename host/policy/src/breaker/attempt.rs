@@ -72,8 +72,8 @@ impl Refusal {
     }
 }
 
-/// The right to one attempt. Give it back with [`Breaker::report`](super::Breaker::report), with [`Outcome::Cancelled`] if the attempt is
-/// dropped. It is neither `Clone` nor `Copy`, so it cannot be reported twice.
+/// The right to one attempt. Give it back with [`Breaker::report`](super::Breaker::report), with [`Outcome::Cancelled`]
+/// if the attempt is dropped. It is neither `Clone` nor `Copy`, so it cannot be reported twice.
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "a permit has to be reported, or its place is held until the lease ends"]
 pub struct Permit {

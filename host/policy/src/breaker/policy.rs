@@ -9,11 +9,11 @@ pub struct BreakerPolicy {
     pub enabled: bool,
     /// Faults in a row that open it; at least 1.
     pub failures: u32,
-    /// Somebody follows [`Breaker::next_probe_at`](super::Breaker::next_probe_at). Then that many faults in a row make the provider suspect only: it
-    /// is looked at, and the breaker opens if the look fails too, and at twice as many faults in any case. With 15 %
-    /// transient faults five in a row come once in 13,000 attempts, and a minute in which a provider that works is
-    /// refused costs hundreds of uploads. For the same reason an upload that fails as a probe does not open it again by
-    /// itself: it takes a second one in a row, or a look, which is due at once.
+    /// Somebody follows [`Breaker::next_probe_at`](super::Breaker::next_probe_at). Then that many faults in a row make
+    /// the provider suspect only: it is looked at, and the breaker opens if the look fails too, and at twice as many
+    /// faults in any case. With 15 % transient faults five in a row come once in 13,000 attempts, and a minute in which
+    /// a provider that works is refused costs hundreds of uploads. For the same reason an upload that fails as a probe
+    /// does not open it again by itself: it takes a second one in a row, or a look, which is due at once.
     pub watched: bool,
     /// Successful probes that close it; at least 1.
     pub successes: u32,

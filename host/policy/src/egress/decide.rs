@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::denied::missing_grant;
 use super::grant::{ParsedNeed, intersect};
+use super::scope::ScopeFault;
 use super::{
     CanonicalPath, Denied, DeniedReason, EffectiveGrant, EgressGrant, Method, Origin, canonical_query, scope,
     uri::MAX_URI_BYTES, uri::UriFault,
@@ -23,7 +24,7 @@ pub struct RequestFacts<'a> {
     pub method: &'a str,
     /// The call of the provider interface that is running.
     pub operation: Operation,
-    /// The remote file that the call is about, for `stat`, `content` and `delete`.
+    /// The remote file that the call is about, for `stat`, `content` and `delete`; for `upload` its mark.
     pub remote_id: Option<&'a str>,
 }
 
@@ -148,12 +149,31 @@ impl EgressPolicy {
                     && e.operations.contains(&request.operation)
             })
             .filter_map(|e| Some((e, e.prefix.rest_of(&parsed.path)?)))
+            .filter(|(e, rest)| !e.exact || rest.is_empty())
             .max_by_key(|(e, _)| e.prefix.as_str().len());
         let Some((grant, rest)) = best else {
             let missing = missing_grant(asked, [parsed.method]);
             return Err(denied(DeniedReason::NotGranted, Some(missing)));
         };
-        scope::check(request.operation, parsed.method, rest, request.remote_id, self.can_list)
+        let call = scope::RunningCall {
+            operation: request.operation,
+            subject: request.remote_id,
+            can_list: self.can_list,
+        };
+        let may = |rest| scope::check(&call, parsed.method, rest, parsed.query.as_deref());
+        may(rest)
+            .or_else(|fault| {
+                match self
+                    .needs
+                    .get(grant.need)
+                    .and_then(|need| need.prefix.rest_of(&parsed.path))
+                {
+                    // An id continues the prefix that the component asks for: a grant that is narrower has a part of
+                    // it.
+                    Some(rest) if fault == ScopeFault::OtherId => may(rest),
+                    _ => Err(fault),
+                }
+            })
             .map_err(|fault| denied(fault.into(), None))?;
 
         let mut path_and_query = parsed.path.as_str().to_owned();

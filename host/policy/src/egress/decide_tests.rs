@@ -224,3 +224,29 @@ fn a_tracker_does_what_its_grants_say_and_nothing_else() {
     };
     assert!(policy.decide(&probe).is_err());
 }
+
+/// The id of one vendor begins with the folder that its list is at.
+#[test]
+fn an_id_continues_the_prefix_that_was_asked_for() {
+    let origin = "https://api.moonshot.ai";
+    let needs = [
+        need(origin, "/v1/files", &["GET"], &[Operation::Listing]),
+        need(origin, "/v1", &["GET"], &[Operation::Stat]),
+    ];
+    let grants = ["/v1/files", "/v1"].map(|path| EgressGrant::parse(origin, path, [Method::Get], false).unwrap());
+    let policy = EgressPolicy::new("gemini", &needs, true, grants.to_vec()).unwrap();
+    let ask = |operation, path, id| {
+        let request = RequestFacts {
+            path_and_query: path,
+            method: "GET",
+            operation,
+            remote_id: id,
+            ..UPLOAD
+        };
+        policy.decide(&request).is_ok()
+    };
+    assert!(ask(Operation::Stat, "/v1/files/abc", Some("files/abc")));
+    assert!(!ask(Operation::Stat, "/v1/files/abd", Some("files/abc")));
+    assert!(!ask(Operation::Stat, "/v1/other/abc", Some("files/abc")));
+    assert!(ask(Operation::Listing, "/v1/files", None) && !ask(Operation::Listing, "/v1", None));
+}

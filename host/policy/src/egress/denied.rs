@@ -75,5 +75,6 @@ pub(super) fn missing_grant(need: &super::grant::ParsedNeed, methods: impl IntoI
         prefix: need.prefix.clone(),
         methods: methods.into_iter().collect(),
         private: address::needs_private(&need.origin.host),
+        exact: false,
     }
 }

@@ -83,6 +83,8 @@ pub struct EgressGrant {
     pub methods: BTreeSet<Method>,
     /// Whether the host may resolve to a private, shared or link-local address, or to this machine.
     pub private: bool,
+    /// Whether the path must equal the prefix: what lists a bucket (`GET /bucket`) then opens none of its keys.
+    pub exact: bool,
 }
 
 /// Why a grant makes no sense. Correct the configuration.
@@ -134,6 +136,7 @@ impl EgressGrant {
             })?,
             methods: methods.into_iter().collect(),
             private,
+            exact: false,
         };
         if grant.methods.is_empty() {
             return Err(GrantError::NoMethod { origin: origin.into() });
@@ -147,8 +150,9 @@ impl EgressGrant {
     pub fn describe(&self) -> String {
         let methods: Vec<&str> = self.methods.iter().map(|method| method.as_str()).collect();
         let private = if self.private { " (private)" } else { "" };
+        let exact = if self.exact { " exactly" } else { "" };
         format!(
-            "{} {}{}{private}",
+            "{} {}{}{exact}{private}",
             methods.join(", "),
             self.origin,
             self.prefix.as_str()
@@ -169,6 +173,9 @@ impl fmt::Display for EgressGrant {
         )?;
         if self.private {
             write!(f, ", private = true")?;
+        }
+        if self.exact {
+            write!(f, ", exact = true")?;
         }
         write!(f, " }}")
     }
@@ -205,6 +212,14 @@ impl ParsedNeed {
             operations: need.operations.iter().copied().collect(),
         })
     }
+
+    /// Whether none of its operations may go beneath the prefix with its methods, see [`super::scope`].
+    fn is_exact(&self) -> bool {
+        let lists = |operation: &Operation| matches!(operation, Operation::Listing | Operation::Probe);
+        let reads = self.methods.iter().all(|method| method.is_read());
+        let asks = |operation: &Operation| matches!(operation, Operation::Upload | Operation::Locate) && reads;
+        self.operations.iter().any(lists) && self.operations.iter().all(|one| lists(one) || asks(one))
+    }
 }
 
 /// What is asked for and granted: the intersection of one need and one grant.
@@ -224,6 +239,8 @@ pub struct EffectiveGrant {
     pub operations: BTreeSet<Operation>,
     /// Whether private addresses are granted.
     pub private: bool,
+    /// Whether nothing beneath the prefix is granted.
+    pub exact: bool,
 }
 
 /// Everything that is both needed and granted.
@@ -245,7 +262,10 @@ pub fn declared(needs: &[EgressNeed]) -> Result<Vec<EgressGrant>, ProfileError> 
     let mut grants: Vec<EgressGrant> = Vec::new();
     for need in needs {
         let need = ParsedNeed::parse(need)?;
-        let same = |grant: &&mut EgressGrant| grant.origin == need.origin && grant.prefix == need.prefix;
+        let exact = need.is_exact();
+        let same = |grant: &&mut EgressGrant| {
+            grant.origin == need.origin && grant.prefix == need.prefix && grant.exact == exact
+        };
         match grants.iter_mut().find(same) {
             Some(grant) => grant.methods.extend(need.methods),
             None => grants.push(EgressGrant {
@@ -253,6 +273,7 @@ pub fn declared(needs: &[EgressNeed]) -> Result<Vec<EgressGrant>, ProfileError> 
                 origin: need.origin,
                 prefix: need.prefix,
                 methods: need.methods,
+                exact,
             }),
         }
     }
@@ -263,7 +284,7 @@ pub(super) fn intersect(needs: &[ParsedNeed], grants: &[EgressGrant]) -> Vec<Eff
     let mut found = Vec::new();
     for (n, need) in needs.iter().enumerate() {
         for (g, grant) in grants.iter().enumerate() {
-            let prefix = if grant.prefix.covers(&need.prefix) {
+            let prefix = if grant.prefix.covers(&need.prefix) && (!grant.exact || grant.prefix == need.prefix) {
                 &need.prefix
             } else if need.prefix.covers(&grant.prefix) {
                 &grant.prefix
@@ -282,6 +303,7 @@ pub(super) fn intersect(needs: &[ParsedNeed], grants: &[EgressGrant]) -> Vec<Eff
                 methods,
                 operations: need.operations.clone(),
                 private: grant.private,
+                exact: grant.exact,
             });
         }
     }
@@ -351,6 +373,33 @@ mod tests {
         );
         assert_eq!(effective(&needs, &grants).unwrap().len(), 3);
         assert!(declared(&[need("https://*", "/", &["GET"])]).is_err());
+    }
+
+    #[test]
+    fn what_lists_opens_nothing_beneath() {
+        let lists = EgressNeed {
+            operations: vec![Operation::Listing, Operation::Probe, Operation::Upload],
+            ..need("https://s3.example", "/bucket", &["GET"])
+        };
+        let reads = EgressNeed {
+            operations: vec![Operation::Content],
+            ..need("https://s3.example", "/bucket/loadlock", &["GET"])
+        };
+        let grants = declared(&[lists.clone(), reads.clone()]).unwrap();
+        assert_eq!(
+            grants[0].to_string(),
+            r#"{ url = "https://s3.example/bucket", methods = ["GET"], exact = true }"#
+        );
+        assert!(!grants[1].exact);
+        // What the component asks for beneath it is not granted along.
+        let all = effective(&[lists, reads.clone()], &grants[..1]).unwrap();
+        assert_eq!(all.iter().map(|one| one.need).collect::<Vec<_>>(), [0]);
+        let wide = EgressNeed {
+            operations: vec![Operation::Content],
+            ..need("https://s3.example", "/", &["GET"])
+        };
+        let all = effective(&[wide], &grants[..1]).unwrap();
+        assert!(all[0].exact && all[0].prefix.as_str() == "/bucket");
     }
 
     #[test]

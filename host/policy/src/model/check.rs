@@ -15,6 +15,8 @@ pub const MAX_EGRESS_NEEDS: usize = 64;
 pub const MAX_TEXT_BYTES: usize = 256;
 /// Most entries in a list of extensions or media types. Kimi documents about sixty extensions.
 const MAX_TYPES: usize = 1_024;
+/// Milliseconds between two asks about a file that is still processed.
+const POLL_INTERVAL_MS: std::ops::RangeInclusive<u32> = 500..=60_000;
 /// Longest retention in seconds that is taken for a fact: a hundred years.
 const MAX_RETENTION_S: u64 = 100 * 365 * 24 * 3_600;
 
@@ -81,6 +83,12 @@ pub enum ProfileError {
         /// Longest, in seconds.
         max: u64,
     },
+    /// A wait that would be a busy loop, or none at all.
+    #[error("`poll-interval-ms` is {ms}; it must be from 500 to 60000, and needs `stat`")]
+    BadPollInterval {
+        /// What it says.
+        ms: u32,
+    },
     /// `mark` and `digest` are found by listing.
     #[error("the profile verifies by `{verify:?}`, which needs `list`, but says that `list` does not work")]
     VerifyNeedsList {
@@ -144,6 +152,10 @@ impl Profile {
         }
         if matches!(self.verify, VerifyMethod::Mark | VerifyMethod::Digest) && !self.can_list {
             return Err(ProfileError::VerifyNeedsList { verify: self.verify });
+        }
+        let polls = |ms: u32| !POLL_INTERVAL_MS.contains(&ms) || !self.can_stat;
+        if let Some(ms) = self.poll_interval_ms.filter(|ms| polls(*ms)) {
+            return Err(ProfileError::BadPollInterval { ms });
         }
         if self.max_concurrency == Some(0) {
             return Err(ProfileError::ZeroConcurrency);

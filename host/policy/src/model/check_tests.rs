@@ -13,6 +13,8 @@ fn profile() -> Profile {
         can_list: true,
         takes_empty: false,
         max_concurrency: Some(1),
+        wants_digest: false,
+        poll_interval_ms: None,
         egress: vec![EgressNeed {
             origin: "https://api.moonshot.ai".into(),
             path_prefix: "/v1/files".into(),

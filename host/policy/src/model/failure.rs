@@ -130,7 +130,8 @@ pub enum Reach {
     NothingSent,
     /// The last byte of the file was kept back: what left is incomplete, and cannot be stored.
     Incomplete,
-    /// As `NothingSent`, because there was no connection: refused, no route, nobody at the address, no such name, no TLS.
+    /// As `NothingSent`, because there was no connection: refused, no route, nobody at the address, no such name, no
+    /// TLS.
     Unreachable,
 }
 

@@ -21,7 +21,8 @@ pub use profile::{
     ContentKind, DeleteSemantics, EgressNeed, Operation, Profile, PurposeProfile, Retention, Treatment, VerifyMethod,
 };
 pub use remote::{
-    ContentInfo, Deletion, MAX_REMOTE_ID_BYTES, RemoteError, RemoteFile, RemotePage, RemoteRef, RemoteStatus, Unusable,
+    ContentInfo, Deletion, MAX_REMOTE_ID_BYTES, RemoteAddress, RemoteError, RemoteFile, RemotePage, RemoteRef,
+    RemoteStatus, Unusable,
 };
 pub use role::Role;
 pub use rules::ValidationRules;

@@ -20,6 +20,8 @@ pub enum ContentKind {
 pub enum DeleteSemantics {
     /// The remote file is gone.
     Hard,
+    /// It cannot be reached any more, but its bytes are kept.
+    Hidden,
     /// Identical uploads may share one remote id.
     Shared,
     /// The vendor has no delete.
@@ -34,6 +36,8 @@ pub enum VerifyMethod {
     IdempotencyKey,
     /// Uploads carry the mark, and `list` shows it.
     Mark,
+    /// The uploader chooses the remote id, and makes it of the mark.
+    ChosenId,
     /// `list` shows a content digest.
     Digest,
     /// There is no way.
@@ -163,6 +167,8 @@ fn matches_media_type(pattern: &str, media_type: &str) -> bool {
 pub enum Operation {
     /// Stores a file.
     Upload,
+    /// Finds a lost upload by the id that was chosen for it.
+    Locate,
     /// Looks one remote file up.
     Stat,
     /// One page of the account's files.
@@ -179,8 +185,9 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the contract's order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Upload,
+        Self::Locate,
         Self::Stat,
         Self::Listing,
         Self::Delete,
@@ -193,6 +200,7 @@ impl Operation {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Upload => "upload",
+            Self::Locate => "locate",
             Self::Stat => "stat",
             Self::Listing => "listing",
             Self::Delete => "delete",
@@ -245,6 +253,12 @@ pub struct Profile {
     pub takes_empty: bool,
     /// Most uploads at once that the vendor documents.
     pub max_concurrency: Option<u32>,
+    /// Whether a file is hashed before it is sent.
+    #[serde(default)]
+    pub wants_digest: bool,
+    /// Milliseconds between two asks about a file that is still processed; none if nobody waits for it.
+    #[serde(default)]
+    pub poll_interval_ms: Option<u32>,
     /// Network access asked for.
     pub egress: Vec<EgressNeed>,
 }

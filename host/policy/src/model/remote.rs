@@ -8,6 +8,8 @@ use super::ContentKind;
 
 /// Longest remote id in bytes; from `provider.wit`.
 pub const MAX_REMOTE_ID_BYTES: usize = 512;
+/// Longest uri in bytes; from `provider.wit`.
+const MAX_URI_BYTES: usize = 2_048;
 
 /// State of a remote file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +43,34 @@ pub struct RemoteFile {
     pub expires_at: Option<u64>,
     /// Its state.
     pub status: RemoteStatus,
+    /// Why it is `Failed`, in the vendor's words.
+    pub failure: Option<String>,
+    /// What else names it in the vendor's own calls.
+    pub address: RemoteAddress,
+}
+
+/// What else names a remote file in the vendor's own calls. Neither opens it to whoever has no credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RemoteAddress {
+    /// What those calls want in place of the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// The media type that the vendor keeps for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+impl RemoteAddress {
+    /// Whether the id is all there is.
+    ///
+    /// ```
+    /// # use loadlock_policy::model::RemoteAddress;
+    /// assert!(RemoteAddress::default().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Names one remote file.
@@ -112,17 +142,24 @@ pub enum RemoteError {
 }
 
 /// Why a file that a vendor has stored is of no use to whoever uploaded it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unusable {
     /// The vendor has the bytes and cannot work with them.
-    #[error("stored the file and could not process it")]
-    Failed,
+    #[error("stored the file and could not process it{}", because(.why.as_deref()))]
+    Failed {
+        /// In the vendor's words.
+        why: Option<String>,
+    },
     /// It is as good as gone.
     #[error("stored the file with an expiry that has passed: {at_s} seconds since 1970")]
     Expired {
         /// When it expired.
         at_s: u64,
     },
+}
+
+fn because(why: Option<&str>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
 impl RemoteFile {
@@ -132,16 +169,17 @@ impl RemoteFile {
     /// use loadlock_policy::model::{RemoteFile, RemoteStatus, Unusable};
     /// let mut file = RemoteFile {
     ///     id: "file-1".into(), bytes: 5, name: None, purpose: None, sha256: None, created_at: None,
-    ///     expires_at: Some(1_000), status: RemoteStatus::Processing,
+    ///     expires_at: Some(1_000), status: RemoteStatus::Processing, failure: None, address: Default::default(),
     /// };
     /// assert_eq!(file.unusable(999_999), None);
     /// assert_eq!(file.unusable(1_000_000), Some(Unusable::Expired { at_s: 1_000 }));
     /// file.status = RemoteStatus::Failed;
-    /// assert_eq!(file.unusable(0), Some(Unusable::Failed));
+    /// assert_eq!(file.unusable(0), Some(Unusable::Failed { why: None }));
     /// ```
     pub fn unusable(&self, now_ms: u64) -> Option<Unusable> {
         if self.status == RemoteStatus::Failed {
-            return Some(Unusable::Failed);
+            let why = self.failure.clone();
+            return Some(Unusable::Failed { why });
         }
         self.expires_at
             .filter(|seconds| seconds.saturating_mul(1_000) <= now_ms)
@@ -158,7 +196,12 @@ impl RemoteFile {
             return Err(RemoteError::BadDigest);
         }
         // A name is shown and matched against marks; 1,024 bytes leave room for a 255-byte name in any encoding.
-        for (field, text, max) in [("name", &self.name, 1_024), ("purpose", &self.purpose, 128)] {
+        for (field, text, max) in [
+            ("name", &self.name, 1_024),
+            ("purpose", &self.purpose, 128),
+            ("uri", &self.address.uri, MAX_URI_BYTES),
+            ("media-type", &self.address.media_type, 255),
+        ] {
             if let Some(text) = text
                 && (text.len() > max || text.chars().any(char::is_control))
             {
@@ -213,6 +256,8 @@ mod tests {
             created_at: None,
             expires_at: None,
             status: RemoteStatus::Ready,
+            failure: None,
+            address: RemoteAddress::default(),
         }
     }
 

@@ -224,7 +224,7 @@ impl World {
                 let allowed = match scope.legs[leg] {
                     VerifyMethod::IdempotencyKey => true,
                     VerifyMethod::None => scope.retry.resend_unknown,
-                    VerifyMethod::Mark | VerifyMethod::Digest => false,
+                    VerifyMethod::Mark | VerifyMethod::ChosenId | VerifyMethod::Digest => false,
                 };
                 assert!(!self.unverified[leg] || allowed, "sent again without looking");
                 assert!(
@@ -282,7 +282,10 @@ impl World {
                     assert_eq!(failure.reach, Reach::Untold, "looks for what was not sent");
                 }
                 assert!(self.unverified[leg], "looks for what was not lost");
-                assert!(matches!(scope.legs[leg], VerifyMethod::Mark | VerifyMethod::Digest));
+                assert!(matches!(
+                    scope.legs[leg],
+                    VerifyMethod::Mark | VerifyMethod::ChosenId | VerifyMethod::Digest
+                ));
             }
             Decision::NextProvider => {
                 assert_eq!(self.retry.leg(), leg + 1);

@@ -157,7 +157,7 @@ impl RetryLoop {
         self.unknown = true;
         let Leg { verify, retry } = self.current();
         match verify {
-            VerifyMethod::Mark | VerifyMethod::Digest => {
+            VerifyMethod::Mark | VerifyMethod::ChosenId | VerifyMethod::Digest => {
                 if inputs.now >= self.deadline {
                     return self.give_up(Why::Deadline);
                 }

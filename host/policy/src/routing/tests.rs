@@ -25,6 +25,8 @@ fn profile(purposes: Vec<PurposeProfile>) -> Profile {
         can_list: true,
         takes_empty: false,
         max_concurrency: None,
+        wants_digest: false,
+        poll_interval_ms: None,
         egress: vec![],
     }
 }

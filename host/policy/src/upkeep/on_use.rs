@@ -87,6 +87,8 @@ mod tests {
             created_at: None,
             expires_at: None,
             status: RemoteStatus::Ready,
+            failure: None,
+            address: crate::model::RemoteAddress::default(),
         }
     }
 

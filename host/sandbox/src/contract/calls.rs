@@ -13,7 +13,7 @@ use wasmtime::component::InstancePre;
 use crate::model::auth::{AuthPolicy, Denial, Identified};
 use crate::model::batches::{Beginning, BegunItem, Each, Ended, Ending, Removal, Removed};
 use crate::model::coordination::{Acquired, Attempt, AuditCount, Leased, News, ProviderState, TenantLimits};
-use crate::model::provider::{FileDescription, ListQuery, UploadOptions};
+use crate::model::provider::{FileDescription, ListQuery, LostUpload, UploadOptions};
 use crate::model::tracker::{
     AccountUsage, FileRecord, FilesQuery, LedgerPage, LedgerStats, Recorded, Release, RemoteRow, RemoteState,
     RemotesQuery,
@@ -30,6 +30,18 @@ pub(crate) type Instantiate<B> = Arc<dyn for<'s> Fn(&'s mut Store<CallState>) ->
 /// Checks a component's types against one interface.
 pub(crate) type Bind<B> = fn(InstancePre<CallState>) -> wasmtime::Result<Instantiate<B>>;
 
+/// One version of the contract: how a component of each role is bound.
+pub(crate) struct Contract {
+    /// As in the component's exports, for example `0.2.0`.
+    pub(crate) version: &'static str,
+    pub(crate) provider: Bind<dyn ProviderCalls>,
+    pub(crate) tracker: Bind<dyn TrackerCalls>,
+    pub(crate) coordination: Bind<dyn CoordinationCalls>,
+    pub(crate) batches: Bind<dyn BatchCalls>,
+    pub(crate) validator: Bind<dyn ValidatorCalls>,
+    pub(crate) auth: Bind<dyn AuthCalls>,
+}
+
 /// An instance of a provider.
 pub(crate) trait ProviderCalls: Send + Sync {
     /// What the provider takes. Not checked.
@@ -42,6 +54,8 @@ pub(crate) trait ProviderCalls: Send + Sync {
         path: String,
         options: &UploadOptions,
     ) -> Answered<'s, RemoteFile>;
+    /// Finds a lost upload by the id that was chosen for it; versions before 0.2 have no such call.
+    fn locate<'s>(&'s self, store: &'s mut Store<CallState>, upload: &LostUpload) -> Answered<'s, RemoteFile>;
     /// Looks one remote file up.
     fn stat<'s>(&'s self, store: &'s mut Store<CallState>, remote: &RemoteRef) -> Answered<'s, RemoteFile>;
     /// One page of the account's files.
@@ -125,6 +139,13 @@ pub(crate) trait TrackerCalls: OpensStore {
     ) -> Answered<'s, LedgerPage<RemoteRow>>;
     /// Totals.
     fn stats<'s>(&'s self, store: &'s mut Store<CallState>, tenant: Option<String>) -> Answered<'s, LedgerStats>;
+    /// Ids of the tenant's files that are copies of these; `None` if the tracker finds none.
+    fn copies_of<'s>(
+        &'s self,
+        store: &'s mut Store<CallState>,
+        tenant: String,
+        ids: Vec<String>,
+    ) -> Answered<'s, Option<Vec<String>>>;
     /// Use by account and purpose.
     fn usage<'s>(&'s self, store: &'s mut Store<CallState>) -> Answered<'s, Vec<AccountUsage>>;
 }

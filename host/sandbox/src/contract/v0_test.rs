@@ -7,8 +7,7 @@ use loadlock_policy::model::ValidationRules;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, TypedFunc};
 
-use super::Contract;
-use super::calls::{Called, Instantiate, ValidatorCalls};
+use super::calls::{Called, Contract, Instantiate, ValidatorCalls};
 use crate::inspect::export_of;
 use crate::model::validator::{FileCandidate, FileRefusal, ValidatedFile};
 use crate::state::CallState;
@@ -161,7 +160,7 @@ mod tests {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).unwrap();
-                for word in ["v0_1", "crate::bindings"] {
+                for word in ["v0_1", "v0_2", "crate::bindings"] {
                     assert!(!text.contains(word), "{} names `{word}`", path.display());
                 }
             }

@@ -65,6 +65,11 @@ impl Quota {
         Some(Self::new(directory?.clone(), limits.state_bytes?))
     }
 
+    /// The limit.
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     /// What is there, if it has been counted.
     pub(crate) fn used(&self) -> Option<StateUse> {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);

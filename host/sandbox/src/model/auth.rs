@@ -1,6 +1,7 @@
 //! Who may ask, and who asks; see `wit/auth.wit`.
 
 use loadlock_policy::model::SignatureAlgorithm;
+use sha2::{Digest, Sha256};
 
 /// A verification key; see `key` in `wit/auth.wit`.
 #[derive(Clone)]
@@ -15,6 +16,18 @@ pub struct Key {
     pub issuers: Vec<String>,
     /// Tenants that it may speak for; `*` is any.
     pub tenants: Vec<String>,
+}
+
+impl Key {
+    /// Tells this key from another one under the same id. A part of a digest, from which no key can be had.
+    pub fn digest(&self) -> String {
+        let digest = Sha256::new()
+            .chain_update(self.algorithm.as_str())
+            .chain_update([0])
+            .chain_update(&self.material)
+            .finalize();
+        hex::encode(digest.iter().take(8).copied().collect::<Vec<u8>>())
+    }
 }
 
 impl std::fmt::Debug for Key {
@@ -69,6 +82,8 @@ pub struct Identified {
     pub legacy: bool,
     /// Key that verified the token.
     pub key_id: Option<String>,
+    /// What that key was, see [`Key::digest`]; nothing where that is not known.
+    pub key_digest: Option<String>,
     /// Token id.
     pub token_id: Option<String>,
     /// Until when it is good, in seconds since 1970.

@@ -26,6 +26,23 @@ pub struct UploadOptions {
     pub expires_in_s: Option<u64>,
 }
 
+/// An upload whose answer was lost; see `lost-upload` in `wit/provider.wit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostUpload {
+    /// Mark of the logical upload.
+    pub mark: String,
+    /// One of the profile's purposes.
+    pub purpose: String,
+    /// Name that the remote file was to have.
+    pub remote_name: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Media type found by the validator.
+    pub media_type: String,
+    /// SHA-256 if it is known, lower-case hexadecimal.
+    pub sha256: Option<String>,
+}
+
 /// One page of a provider's listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {

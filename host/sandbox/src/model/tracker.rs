@@ -1,6 +1,6 @@
 //! What the ledger holds; see `wit/tracker.wit`.
 
-use loadlock_policy::model::DedupKey;
+use loadlock_policy::model::{DedupKey, RemoteAddress};
 use serde::{Deserialize, Serialize};
 
 /// One logical file and the remote file behind it.
@@ -20,6 +20,9 @@ pub struct FileRecord {
     pub provider: String,
     /// The vendor's id.
     pub remote_id: String,
+    /// What else names the remote file.
+    #[serde(default, skip_serializing_if = "RemoteAddress::is_empty")]
+    pub address: RemoteAddress,
     /// Shares a remote file that an earlier upload stored.
     pub deduplicated: bool,
     /// Attempts; 0 for a dedup hit.
@@ -51,6 +54,9 @@ pub struct RemoteRow {
     pub provider: String,
     /// The vendor's id.
     pub remote_id: String,
+    /// What else names it.
+    #[serde(default, skip_serializing_if = "RemoteAddress::is_empty")]
+    pub address: RemoteAddress,
     /// The key that stored it.
     pub key: DedupKey,
     /// Bytes.

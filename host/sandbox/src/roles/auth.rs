@@ -19,6 +19,7 @@ pub use loadlock_policy::model::SignatureAlgorithm;
 /// A loaded auth component with its policy.
 pub struct Auth {
     pool: Pool<Box<dyn AuthCalls>>,
+    name: String,
     inspection: Inspection,
     policy: Arc<RwLock<Arc<AuthPolicy>>>,
 }
@@ -33,6 +34,7 @@ impl Auth {
         let loaded = sandbox.load(source, Role::Auth, &limits).await?;
         let instantiate = loaded.bind(Role::Auth.interface(), |contract| contract.auth)?;
         let inspection = (*loaded.inspection).clone();
+        let name = loaded.name.clone();
         let policy = Arc::new(RwLock::new(Arc::new(policy)));
         let current = policy.clone();
         let pool = Pool::new(Recipe {
@@ -55,9 +57,15 @@ impl Auth {
         });
         Ok(Self {
             pool,
+            name,
             inspection,
             policy,
         })
+    }
+
+    /// Where the component came from: `builtin:NAME` or a path.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the component says about itself.
@@ -90,19 +98,28 @@ impl Auth {
         credential: Option<String>,
         now_s: u64,
     ) -> Result<Result<Identified, Denial>, CallError> {
+        // Before it is asked: a key that is replaced meanwhile is another one then.
+        let asked = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
         let answer = self
             .pool
             .call(move |calls, store| calls.authenticate(store, credential, now_s))
             .await?;
         match answer {
-            Ok(identified) => self.check(identified).map(Ok),
+            Ok(identified) => {
+                let key = key_of(&asked, &identified).map(Key::digest);
+                let identified = Identified {
+                    key_digest: key,
+                    ..identified
+                };
+                self.check(identified).map(Ok)
+            }
             Err(denial) => Ok(Err(denial)),
         }
     }
 
     /// Why somebody who was let in earlier would not be now, apart from the time that has passed: the token was
-    /// revoked, its key does not speak for the tenant any more, the credential from before tokens was taken from the
-    /// list. The code is one of those of [`Denial`].
+    /// revoked, its key does not speak for the tenant any more or is another one under the same id, the credential from
+    /// before tokens was taken from the list. The code is one of those of [`Denial`].
     pub fn withdrawn(&self, identity: &Identified) -> Option<&'static str> {
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
         if identity.legacy {
@@ -115,12 +132,9 @@ impl Auth {
         if identity.token_id.as_ref().is_some_and(|id| policy.revoked.contains(id)) {
             return Some("revoked");
         }
-        let key = policy
-            .keys
-            .iter()
-            .find(|key| identity.key_id.as_deref() == Some(key.kid.as_str()));
-        match key {
+        match key_of(&policy, identity) {
             None => Some("unknown_key"),
+            Some(key) if identity.key_digest.as_ref().is_some_and(|was| *was != key.digest()) => Some("unknown_key"),
             Some(key) if !speaks_for(key, &identity.tenant) => Some("wrong_tenant"),
             Some(_) => None,
         }
@@ -154,6 +168,11 @@ impl Auth {
         }
         Ok(principal)
     }
+}
+
+fn key_of<'a>(policy: &'a AuthPolicy, identity: &Identified) -> Option<&'a Key> {
+    let mut keys = policy.keys.iter();
+    keys.find(|key| identity.key_id.as_deref() == Some(key.kid.as_str()))
 }
 
 fn speaks_for(key: &Key, tenant: &str) -> bool {

@@ -81,6 +81,8 @@ calls! {
     remote(account: String, remote_id: String) -> Option<RemoteRow>;
     /// Remote rows over all tenants.
     remotes(query: RemotesQuery) -> LedgerPage<RemoteRow>;
+    /// Ids of the tenant's files that are copies of these; `None` if the tracker finds none.
+    copies_of(tenant: String, ids: Vec<String>) -> Option<Vec<String>>;
     /// Totals.
     stats(tenant: Option<String>) -> LedgerStats;
     /// Use by account and purpose.
@@ -108,8 +110,8 @@ impl Tracker {
         self.actor.ask(move |calls, store| calls.open(store)).await
     }
 
-    /// Does something, such as copying its directory, between two calls: no transaction of it is under way then, and the
-    /// next call waits. On the thread of the instance, so it may block.
+    /// Does something, such as copying its directory, between two calls: no transaction of it is under way then, and
+    /// the next call waits. On the thread of the instance, so it may block.
     ///
     /// # Errors
     /// [`CallError::Host`] if that thread has ended.

@@ -19,6 +19,7 @@ pub use loadlock_policy::model::ValidationRules;
 /// A loaded validator.
 pub struct Validator {
     pool: Pool<Box<dyn ValidatorCalls>>,
+    name: String,
     inspection: Inspection,
 }
 
@@ -41,6 +42,7 @@ impl Validator {
         let loaded = sandbox.load(source, Role::Validator, &limits).await?;
         let instantiate = loaded.bind(Role::Validator.interface(), |contract| contract.validator)?;
         let inspection = (*loaded.inspection).clone();
+        let name = loaded.name.clone();
         let pool = Pool::new(Recipe {
             loaded,
             limits,
@@ -52,7 +54,12 @@ impl Validator {
                 Box::pin(async move { instantiate(store).await.map(Ok) })
             }),
         });
-        Ok(Self { pool, inspection })
+        Ok(Self { pool, name, inspection })
+    }
+
+    /// Where the component came from: `builtin:NAME` or a path.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the component says about itself.

@@ -23,7 +23,7 @@ use loadlock_gateway::Gateway;
 use loadlock_policy::forwarding::TrustedProxies;
 use loadlock_policy::web_origins::WebOrigins;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,10 @@ const HEADERS: usize = 100;
 const STREAMS: u32 = 64;
 /// Connections at once; each takes a descriptor and some 20 KiB.
 const CONNECTIONS: usize = 8_192;
+/// Connections that wait to be accepted; the kernel takes at most `net.core.somaxconn`, 4,096 by default. Of a larger
+/// burst, some clients wait a second to try again, and some are reset without an answer. 128 is what a listener has if
+/// nobody says otherwise.
+const BACKLOG: u32 = 4_096;
 
 /// How often expired sessions are removed.
 const EXPIRY: Duration = Duration::from_secs(30);
@@ -165,7 +169,7 @@ impl Server {
         let tls = options.tls.as_ref().map(Certificate::acceptor).transpose()?;
         metrics::install();
         let failed = |error| ServeError::Bind { address, error };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listener(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stopping = CancellationToken::new();
         let local = LocalListener::bind(gateway.home(), SOCKET)
@@ -249,6 +253,17 @@ impl Server {
         self.app.uploads().stop().await;
         upkeep.stop().await;
     }
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that starts again need not wait for the connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Ends when the server is to stop. Until then `/readyz` says that it leaves.

@@ -57,6 +57,13 @@ pub(super) fn tools() -> Vec<Tool> {
                 Effect::Reads,
                 "Shows what is known about one uploaded file.",
             ),
+            tool::<input::CopyFile, output::File>(
+                "copy_file",
+                "Copy a file to another provider",
+                Effect::Adds,
+                "Makes an uploaded file usable at another provider too, and answers the id that it has there. A copy \
+                 that is there already is answered as it is; one that has expired is made again.",
+            ),
             tool::<input::ReadText, output::Text>(
                 "read_text",
                 "Read a file's text",
@@ -134,7 +141,7 @@ mod tests {
     #[test]
     fn every_tool_says_what_it_takes_gives_and_does() {
         let tools = tools();
-        assert_eq!(tools.len(), 8);
+        assert_eq!(tools.len(), 9);
         for tool in tools {
             let input = &tool.input_schema;
             assert_eq!(input["type"], "object", "{}", tool.name);
@@ -152,7 +159,8 @@ mod tests {
             let hints = tool.annotations.unwrap();
             let reads = hints.read_only_hint.unwrap();
             assert_eq!(hints.destructive_hint, Some(tool.name == "delete_file"));
-            assert_eq!(reads, !(tool.name.starts_with("upload") || tool.name == "delete_file"));
+            let changes = tool.name.starts_with("upload") || matches!(&*tool.name, "copy_file" | "delete_file");
+            assert_eq!(reads, !changes);
         }
     }
 }

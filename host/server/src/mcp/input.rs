@@ -103,6 +103,18 @@ pub(super) struct OneFile {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct CopyFile {
+    /// The file's id, `file-…`, as uploads and `list_files` give it.
+    pub(super) id: String,
+    /// The name of the provider that is to have it too.
+    pub(super) to: String,
+    /// What the file is for there. Leave it out for its own purpose, or else the provider's first.
+    #[serde(default)]
+    pub(super) purpose: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ReadText {
     /// The file's id.
     pub(super) id: String,

@@ -29,6 +29,37 @@ pub(super) struct File {
     /// RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<String>,
+    /// Every provider that has it, if more than one has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) copies: Vec<StoredCopy>,
+}
+
+/// The file at one provider.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StoredCopy {
+    pub(super) provider: String,
+    /// The vendor's own id, for use with the vendor's API.
+    pub(super) remote_id: String,
+    /// What the vendor's API calls it by, where that is not the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uri: Option<String>,
+    /// `ready`, `processing`, `failed` or `expired`.
+    pub(super) status: String,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_at: Option<String>,
+}
+
+impl From<gateway::FileCopy> for StoredCopy {
+    fn from(copy: gateway::FileCopy) -> Self {
+        Self {
+            provider: copy.provider,
+            remote_id: copy.remote_id,
+            uri: copy.uri,
+            status: copy.status.as_str().to_owned(),
+            expires_at: copy.expires_at,
+        }
+    }
 }
 
 impl From<gateway::File> for File {
@@ -45,6 +76,7 @@ impl From<gateway::File> for File {
             deduplicated: file.deduplicated,
             created_at: file.created_at,
             expires_at: file.expires_at,
+            copies: file.copies.into_iter().map(StoredCopy::from).collect(),
         }
     }
 }

@@ -41,6 +41,14 @@ pub(super) async fn call(
             let file = server.app.gateway().get(&who, &id).await?;
             results::done(&output::File::from(file))
         }
+        "copy_file" => {
+            let input::CopyFile { id, to, purpose } = input::read(arguments)?;
+            let copy = server.app.uploads().copy(who, id, to, purpose);
+            tokio::select! {
+                made = copy => results::done(&output::File::from(made?.file)),
+                () = context.ct.cancelled() => Err(Error::new(ErrorCode::Cancelled, "the client cancelled")),
+            }
+        }
         "read_text" => {
             let work = read_text(server, &who, input::read(arguments)?);
             tokio::select! {

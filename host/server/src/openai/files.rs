@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use loadlock_gateway::{File, Result};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::conditions::{self, Wanted};
@@ -18,9 +20,28 @@ use super::{object, reading};
 use crate::app::App;
 use crate::identity::Caller;
 use crate::percent::percent_encoded;
+use crate::query::{self, Asking};
 
-pub(super) async fn get(State(app): State<App>, Caller(who): Caller, Path(id): Path<String>) -> Answer {
-    let file = app.gateway().get(&who, &id).await?;
+/// At which provider.
+#[derive(Deserialize)]
+pub(super) struct AtProvider {
+    provider: Option<String>,
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    Asking(who): Asking,
+    Path(id): Path<String>,
+    uri: Uri,
+    asked: Result<Query<AtProvider>, QueryRejection>,
+) -> Answer {
+    query::only(&uri, &["provider"])?;
+    let Query(asked) = asked.map_err(|error| Failure::body(error.body_text()))?;
+    let file = match asked.provider {
+        None => app.gateway().get(&who, &id).await?,
+        // As its API calls it; nothing is copied for it.
+        Some(provider) => app.gateway().get_at(&who, &id, &provider).await?,
+    };
     app.gateway().ask_status(&file).await;
     Ok(Json(object::file(app.gateway(), &file)).into_response())
 }

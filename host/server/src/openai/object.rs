@@ -10,7 +10,13 @@ pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
     let (status, details) = match gateway.status(file) {
         RemoteStatus::Processing => ("uploaded", None),
         RemoteStatus::Ready => ("processed", None),
-        RemoteStatus::Failed => ("error", Some("the vendor could not process the file")),
+        RemoteStatus::Failed => {
+            let why = gateway.status_details(file);
+            (
+                "error",
+                Some(why.unwrap_or_else(|| "the vendor could not process the file".to_owned())),
+            )
+        }
     };
     let mut object = json!({
         "id": file.id,
@@ -32,6 +38,14 @@ pub(crate) fn file(gateway: &Gateway, file: &File) -> Value {
             "created_at": file.created_at,
         },
     });
+    for (name, value) in [("uri", &file.uri), ("remote_media_type", &file.remote_media_type)] {
+        if let Some(value) = value {
+            object["loadlock"][name] = value.as_str().into();
+        }
+    }
+    if !file.copies.is_empty() {
+        object["loadlock"]["copies"] = json!(file.copies);
+    }
     if let Some(expires_at) = &file.expires_at {
         object["expires_at"] = unix_seconds(expires_at).into();
         object["loadlock"]["expires_at"] = expires_at.as_str().into();

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::Method;
 use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, ETAG};
-use loadlock::{Body, Content, Error, ErrorCode, File, FilePage, ListRequest, Result, Source, UploadRequest};
+use hyper::{Method, StatusCode};
+use loadlock::{Body, Content, CopyMade, Error, ErrorCode, File, FilePage, ListRequest, Result, Source, UploadRequest};
 use loadlock_policy::model::{ContentInfo, ContentKind};
 use loadlock_server::percent_encoded;
 use serde_json::{Value, json};
@@ -101,6 +101,31 @@ impl Running {
         Ok(())
     }
 
+    /// Copies one file to another provider.
+    pub(crate) async fn copy(&self, id: &str, to: &str, purpose: Option<String>) -> Result<CopyMade> {
+        let mut wish = json!({ "provider": to });
+        if let Some(purpose) = purpose {
+            wish["purpose"] = purpose.into();
+        }
+        let (path, body) = (copies(id), whole(wish.to_string()));
+        let headers = [(CONTENT_TYPE.as_str(), JSON.to_owned())];
+        let response = self.send(Method::POST, &path, &headers, body).await?;
+        let (succeeded, is_new) = (response.status().is_success(), response.status() == StatusCode::CREATED);
+        let answer = read(response).await?;
+        if !succeeded {
+            return Err(refused(&answer));
+        }
+        let file = file(&answer)?;
+        Ok(CopyMade { file, is_new })
+    }
+
+    /// Deletes the copies of one file at a provider.
+    pub(crate) async fn delete_copy(&self, id: &str, provider: &str) -> Result<()> {
+        let path = format!("{}/{}", copies(id), percent_encoded(provider));
+        self.ask(Method::DELETE, &path, &[], nothing()).await?;
+        Ok(())
+    }
+
     /// A file's content. What it is shows in it: the bytes that were uploaded, or text that the vendor extracted from
     /// them.
     pub(crate) async fn content(&self, id: &str) -> Result<Content> {
@@ -142,6 +167,10 @@ impl Running {
 
 fn of(id: &str) -> String {
     format!("/v1/files/{}", percent_encoded(id))
+}
+
+fn copies(id: &str) -> String {
+    format!("/v1/loadlock/files/{}/copies", percent_encoded(id))
 }
 
 /// A form with the file last; its type and its bytes as they come.
@@ -189,10 +218,16 @@ fn file(object: &Value) -> Result<File> {
             purpose: text(&ours["purpose"])?,
             provider: text(&ours["provider"])?,
             remote_id: text(&ours["remote_id"])?,
+            uri: text(&ours["uri"]),
+            remote_media_type: text(&ours["remote_media_type"]),
             deduplicated: ours["deduplicated"].as_bool()?,
             attempts: ours["attempts"].as_u64()?.try_into().ok()?,
             created_at: text(&ours["created_at"])?,
             expires_at: text(&ours["expires_at"]),
+            copies: match &ours["copies"] {
+                Value::Null => Vec::new(),
+                copies => serde_json::from_value(copies.clone()).ok()?,
+            },
         })
     };
     file().ok_or_else(|| strange("a file"))

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use hyper::Method;
-use loadlock::gateway::{BackupSummary, BalanceSheet, Probe, ProviderView, Reconcile, Reconciled, RouteView};
+use loadlock::gateway::{
+    BackupSummary, BalanceSheet, DeadLetter, Probe, ProviderView, Reconcile, Reconciled, RouteView, SwapRequest,
+    Swapped, WebhookView,
+};
 use loadlock::{Error, ErrorCode, Result, Source, UploadRequest};
 use loadlock_server::percent_encoded;
 use serde::de::DeserializeOwned;
@@ -52,11 +55,47 @@ impl Running {
         typed(answer, "what was reconciled")
     }
 
+    /// Puts another component in the place of one of its own.
+    pub(crate) async fn swap(&self, component: &str, request: &SwapRequest) -> Result<Swapped> {
+        let path = format!("/v1/loadlock/components/{}/swap", percent_encoded(component));
+        let wish = serde_json::to_value(request).map_err(|_| strange("a swap"))?;
+        typed(self.post(&path, &wish).await?, "what was swapped")
+    }
+
+    /// Puts the component back that was there before.
+    pub(crate) async fn roll_back(&self, component: &str, accept: bool) -> Result<Swapped> {
+        let path = format!("/v1/loadlock/components/{}/rollback", percent_encoded(component));
+        typed(
+            self.post(&path, &json!({ "accept": accept })).await?,
+            "what was swapped",
+        )
+    }
+
     /// Copies its state to a folder of this machine.
     pub(crate) async fn backup(&self, folder: &Path) -> Result<BackupSummary> {
         let folder = text_of(folder)?;
         let answer = self.post("/v1/loadlock/backup", &json!({ "folder": folder })).await?;
         typed(answer, "what was backed up")
+    }
+
+    /// Who is told of uploads.
+    pub(crate) async fn webhooks(&self) -> Result<Vec<WebhookView>> {
+        let mut list = self.get("/v1/loadlock/webhooks").await?;
+        typed(list["data"].take(), "a list of webhooks")
+    }
+
+    /// What was given up.
+    pub(crate) async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        let mut list = self.get("/v1/loadlock/webhooks/dead-letters").await?;
+        typed(list["data"].take(), "a list of dead letters")
+    }
+
+    /// Has one of them sent again, or all.
+    pub(crate) async fn resend(&self, id: Option<&str>) -> Result<u64> {
+        let one = id.map_or_else(String::new, |id| format!("/{}", percent_encoded(id)));
+        let path = format!("/v1/loadlock/webhooks/dead-letters{one}/resend");
+        let mut answer = self.ask(Method::POST, &path, &[], nothing()).await?;
+        typed(answer["resent"].take(), "how many were sent again")
     }
 
     /// Checks the books against each other.

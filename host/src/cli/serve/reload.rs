@@ -1,5 +1,4 @@
-//! `[auth]`, `[[tenants]]`, `[[grants]]` and the certificate change without a restart: by SIGHUP, or because a file
-//! changed.
+//! The configuration and the certificate change without a restart: by SIGHUP, or because a file changed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -101,11 +100,16 @@ impl Reload {
             }
         };
         match self.gateway.reload(&config).await {
-            Ok(false) => tracing::info!("configuration reloaded"),
-            Ok(true) => {
-                tracing::warn!(
-                    "`[auth]`, `[[tenants]]` and `[[grants]]` are reloaded; the other changes wait for a restart"
-                )
+            Ok(reloaded) => {
+                for waiting in &reloaded.waits {
+                    tracing::warn!(
+                        key = waiting.key,
+                        "`{}` waits for a restart: {}",
+                        waiting.key,
+                        waiting.why
+                    );
+                }
+                tracing::info!(changed = ?reloaded.changed, "configuration reloaded");
             }
             Err(error) => tracing::error!(%error, "the old configuration stays"),
         }

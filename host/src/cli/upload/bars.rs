@@ -130,7 +130,7 @@ impl Progress for Bar {
                 self.bar.set_length(bytes);
                 self.bar.set_message("");
             }
-            Event::Attempt { provider, attempt } => {
+            Event::Attempt { provider, attempt, .. } => {
                 self.bar.set_position(0);
                 self.count(0);
                 self.bar.reset_eta();

@@ -6,8 +6,8 @@ wit_bindgen::generate!({
     inline: "
         package loadlock:fuzz;
         world components {
-            export loadlock:upload/auth@0.1.0;
-            export loadlock:upload/validator@0.1.0;
+            export loadlock:upload/auth@0.2.0;
+            export loadlock:upload/validator@0.2.0;
         }
     ",
     additional_derives: [PartialEq, Eq],

@@ -3,7 +3,7 @@
 //! The first line on standard output is `{"base_url": …, "origin": …, "ca_pem": …}`. Each line on standard input is a
 //! command and is answered by one line: `{"push": {"operation": "create", "fault": {"answer": {"status": 503}}}}`,
 //! `{"always": …}`, `{"chaos": {"seed": 1, "probability": 0.15, "faults": […]}}`, `"lift"`, `"clear"`, `"files"`,
-//! `"requests"`, `"injected"`, `{"be": "refusing"}` (`black_hole`, `there`), `"stop"`.
+//! `"unfinished"`, `"requests"`, `"injected"`, `{"be": "refusing"}` (`black_hole`, `there`), `"stop"`.
 
 use std::process::ExitCode;
 
@@ -18,6 +18,11 @@ enum Name {
     Openai,
     Kimi,
     Glm,
+    Anthropic,
+    Gemini,
+    Azure,
+    Xai,
+    S3,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -50,6 +55,9 @@ struct Arguments {
     /// Most files, instead of the vendor's number.
     #[arg(long)]
     max_files: Option<usize>,
+    /// How often a file that is processed is looked at before it is ready.
+    #[arg(long, default_value_t = 0)]
+    processing: u32,
     /// Stop when standard input ends, so that it dies with the test that started it.
     #[arg(long)]
     stop_on_eof: bool,
@@ -74,6 +82,7 @@ enum Command {
     Lift,
     Clear,
     Files,
+    Unfinished,
     Requests,
     Injected,
     Be(Presence),
@@ -86,6 +95,11 @@ async fn main() -> ExitCode {
     let vendor = match (arguments.vendor, arguments.site) {
         (Name::Openai, _) => Vendor::Openai,
         (Name::Kimi, _) => Vendor::Kimi,
+        (Name::Anthropic, _) => Vendor::Anthropic,
+        (Name::Gemini, _) => Vendor::Gemini,
+        (Name::Azure, _) => Vendor::Azure,
+        (Name::Xai, _) => Vendor::Xai,
+        (Name::S3, _) => Vendor::S3,
         (Name::Glm, SiteName::Zai) => Vendor::Glm(Site::Zai),
         (Name::Glm, SiteName::Bigmodel) => Vendor::Glm(Site::Bigmodel),
     };
@@ -99,6 +113,7 @@ async fn main() -> ExitCode {
         tls: arguments.tls,
         max_bytes: arguments.max_bytes,
         max_files: arguments.max_files,
+        processing: arguments.processing,
         ..options
     };
     let upstream = match Upstream::start(vendor, options).await {
@@ -147,6 +162,7 @@ async fn obey(upstream: &Upstream, command: Command) -> Value {
         Command::Chaos(chaos) => faults.chaos(chaos),
         Command::Lift => faults.lift(),
         Command::Clear => faults.clear(),
+        Command::Unfinished => return json!(upstream.unfinished()),
         Command::Files => return json!(upstream.files().all()),
         Command::Requests => return json!(upstream.requests().all()),
         Command::Injected => return json!(faults.injected()),

@@ -3,9 +3,12 @@
 //! Documented behaviour is imitated; where the documentation is silent the module of the vendor says "not documented"
 //! and answers with a plain status. Every vendor here refuses an empty file.
 
+pub mod anthropic;
+pub mod gemini;
 pub mod glm;
 mod glm_token;
 pub mod kimi;
+mod models;
 pub mod openai;
 mod openai_uploads;
 
@@ -21,7 +24,7 @@ use crate::form::{self, Form, FormError, Rules};
 use crate::reply::{Content, Problem, Reply};
 use crate::server::State;
 use crate::store::{Keeper, StoredFile};
-use crate::{Vendor, locked};
+use crate::{Vendor, locked, s3};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,14 +40,18 @@ pub enum Operation {
     Delete,
     /// `GET /files/{id}/content`.
     Content,
-    /// `POST /uploads`.
+    /// `POST /uploads`; the start of a resumable upload.
     CreateUpload,
-    /// `POST /uploads/{id}/parts`.
+    /// `POST /uploads/{id}/parts`; a request of a resumable upload that is not its last.
     AddPart,
+    /// Where a resumable upload stands.
+    QueryUpload,
     /// `POST /uploads/{id}/complete`.
     CompleteUpload,
     /// `POST /uploads/{id}/cancel`.
     CancelUpload,
+    /// A call of a model, or about a batch.
+    Model,
 }
 
 /// A request that has an operation.
@@ -52,6 +59,10 @@ pub enum Operation {
 pub(crate) struct Call {
     pub(crate) operation: Operation,
     pub(crate) id: String,
+    /// The version in the path, of vendors that have several.
+    pub(crate) version: String,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
     query: Vec<(String, String)>,
 }
 
@@ -60,6 +71,12 @@ impl Call {
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a query parameter.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let found = self.query.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).collect()
     }
 }
 
@@ -171,13 +188,31 @@ fn not_kept() -> Problem {
     Problem::new(501, "this fake did not keep the content: raise keep_bytes or set spill")
 }
 
+/// Seconds since 1970 as RFC 3339.
+fn rfc3339(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |instant| instant.to_string())
+}
+
 /// What a request asks for; a 404 or 405 in the vendor's words if nothing.
-pub(crate) fn route(vendor: Vendor, method: &Method, uri: &Uri) -> Result<Call, Problem> {
+pub(crate) fn route(vendor: Vendor, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Call, Problem> {
     let missing = || Problem::new(404, format!("Invalid URL ({method} {})", uri.path()));
-    let path = uri.path().strip_prefix(vendor.base_path());
-    let path = path.ok_or_else(missing)?;
+    if vendor == Vendor::S3 {
+        let (operation, key) = s3::operation(method, uri).ok_or_else(|| missing().code("NoSuchBucket"))?;
+        return Ok(call(operation, &key, "", method, uri));
+    }
+    let (path, version) = beneath(vendor, uri).ok_or_else(missing)?;
     let segments: Vec<&str> = path.split('/').skip(1).collect();
+    if models::is_one(method.as_str(), &segments) {
+        return Ok(call(Operation::Model, &segments.join("/"), version, method, uri));
+    }
     let (id, table): (&str, &[(&str, Operation)]) = match *segments.as_slice() {
+        ["upload", "files"] => {
+            let operation = gemini::operation(headers)
+                .filter(|_| *method == Method::POST)
+                .ok_or_else(missing)?;
+            return Ok(call(operation, "", version, method, uri));
+        }
         ["files"] => ("", &[("POST", Operation::Create), ("GET", Operation::List)]),
         ["files", id] if !id.is_empty() => (id, &[("GET", Operation::Retrieve), ("DELETE", Operation::Delete)]),
         ["files", id, "content"] => (id, &[("GET", Operation::Content)]),
@@ -194,18 +229,49 @@ pub(crate) fn route(vendor: Vendor, method: &Method, uri: &Uri) -> Result<Call, 
     if !offers(vendor, *operation) {
         return Err(missing());
     }
-    Ok(Call {
-        operation: *operation,
+    Ok(call(*operation, id, version, method, uri))
+}
+
+fn call(operation: Operation, id: &str, version: &str, method: &Method, uri: &Uri) -> Call {
+    Call {
+        operation,
         id: id.to_owned(),
+        version: version.to_owned(),
+        method: method.clone(),
+        uri: uri.clone(),
         query: form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
-    })
+    }
+}
+
+/// The path beneath the vendor's, as the others have it, and the version in it.
+fn beneath(vendor: Vendor, uri: &Uri) -> Option<(String, &'static str)> {
+    let path = uri.path();
+    match vendor {
+        Vendor::Gemini => ["v1", "v1beta"].into_iter().find_map(|version| {
+            let upload = path.strip_prefix("/upload").filter(|rest| rest.starts_with("/v1"));
+            let rest = upload.unwrap_or(path).strip_prefix(&format!("/{version}/"))?;
+            let before = if upload.is_some() { "/upload" } else { "" };
+            Some((format!("{before}/{rest}"), version))
+        }),
+        Vendor::Anthropic => Some((path.strip_prefix("/v1")?.to_owned(), "v1")),
+        Vendor::Azure => {
+            let classic = || {
+                path.strip_prefix("/openai")
+                    .filter(|_| uri.query().is_some_and(|it| it.contains("api-version=")))
+            };
+            Some((path.strip_prefix("/openai/v1").or_else(classic)?.to_owned(), ""))
+        }
+        _ => Some((path.strip_prefix(vendor.base_path())?.to_owned(), "")),
+    }
 }
 
 fn offers(vendor: Vendor, operation: Operation) -> bool {
     match vendor {
-        Vendor::Openai => true,
+        Vendor::Openai | Vendor::Azure | Vendor::S3 => true,
+        Vendor::Anthropic | Vendor::Xai => anthropic::offers(operation),
+        Vendor::Gemini => operation != Operation::Create && operation != Operation::Content,
         Vendor::Kimi => kimi::offers(operation),
         Vendor::Glm(site) => glm::offers(site, operation),
     }
@@ -225,8 +291,14 @@ pub(crate) async fn perform(
         number,
         call,
     };
+    if call.operation == Operation::Model {
+        return models::perform(&exchange, tap).await;
+    }
     match state.vendor {
-        Vendor::Openai => openai::perform(&exchange, tap).await,
+        Vendor::Openai | Vendor::Azure | Vendor::Xai => openai::perform(&exchange, tap).await,
+        Vendor::Anthropic => anthropic::perform(&exchange, tap).await,
+        Vendor::Gemini => gemini::perform(&exchange, tap).await,
+        Vendor::S3 => s3::perform(&exchange, tap).await,
         Vendor::Kimi => kimi::perform(&exchange, tap).await,
         Vendor::Glm(site) => glm::perform(&exchange, site, tap).await,
     }
@@ -235,7 +307,10 @@ pub(crate) async fn perform(
 /// A problem in the vendor's shape.
 pub(crate) fn render(vendor: Vendor, problem: Problem) -> Reply {
     let body = match vendor {
-        Vendor::Openai => openai::error(&problem),
+        Vendor::S3 => return s3::error(&problem),
+        Vendor::Openai | Vendor::Azure | Vendor::Xai => openai::error(&problem),
+        Vendor::Anthropic => anthropic::error(&problem),
+        Vendor::Gemini => gemini::error(&problem),
         Vendor::Kimi => kimi::error(&problem),
         Vendor::Glm(_) => glm::error(&problem),
     };

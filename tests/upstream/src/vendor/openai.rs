@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Exchange, Failed, Operation, openai_uploads};
+use crate::Vendor;
 use crate::body::Tap;
 use crate::form::{FormError, Rules};
 use crate::reply::{Problem, Reply};
@@ -16,6 +17,9 @@ pub const MAX_BYTES: u64 = 512_000_000;
 
 /// Largest batch file, 200 MB.
 pub const MAX_BATCH_BYTES: u64 = 200_000_000;
+
+/// Largest file at xAI, 50 MB.
+pub const MAX_XAI_BYTES: u64 = 50_000_000;
 
 /// Purposes that an upload may have.
 pub const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
@@ -54,11 +58,17 @@ pub(crate) async fn perform(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Re
         Operation::CreateUpload | Operation::AddPart | Operation::CompleteUpload | Operation::CancelUpload => {
             openai_uploads::perform(exchange, tap).await
         }
+        Operation::QueryUpload | Operation::Model => Err(Problem::new(404, "not found").into()),
     }
 }
 
 fn authorize(exchange: &Exchange<'_>) -> Result<(), Problem> {
-    match exchange.bearer() {
+    // Azure's own header, or a token of its directory.
+    let azure = exchange
+        .headers
+        .get("api-key")
+        .filter(|_| exchange.state.vendor == Vendor::Azure);
+    match azure.and_then(|key| key.to_str().ok()).or_else(|| exchange.bearer()) {
         Some(key) if exchange.knows(key) => Ok(()),
         // The live service repeats a part of the key; a fake must not.
         Some(_) => Err(invalid(401, "Incorrect API key provided: sk-***.").code("invalid_api_key")),
@@ -68,17 +78,28 @@ fn authorize(exchange: &Exchange<'_>) -> Result<(), Problem> {
 
 async fn create(exchange: &Exchange<'_>, tap: &mut Tap) -> Result<Reply, Failed> {
     let form = exchange.form(tap, &RULES, exchange.keeper(), bad_form).await?;
-    let purpose = form
-        .text("purpose")
-        .ok_or_else(|| invalid(400, "'purpose' is a required property"))?;
-    let purpose = known_purpose(purpose)?.to_owned();
+    let is_xai = exchange.state.vendor == Vendor::Xai;
+    let purpose = match form.text("purpose") {
+        // It has none, and does not look at what is said.
+        _ if is_xai => "user_data".to_owned(),
+        Some(purpose) => known_purpose(purpose)?.to_owned(),
+        None => return Err(invalid(400, "'purpose' is a required property").into()),
+    };
+    let at = |name: &str| form.fields.iter().position(|field| field.name == name);
+    if is_xai && at("expires_after[seconds]") > at("file") {
+        return Err(invalid(400, "expires_after must come before file").into());
+    }
     let created_at = now();
     let expires_at = match (form.text("expires_after[anchor]"), form.text("expires_after[seconds]")) {
         (None, None) => None,
         (anchor, seconds) => Some(created_at + expiry(anchor, seconds)?),
     };
     let file = form.file;
-    let limit = if purpose == "batch" { MAX_BATCH_BYTES } else { MAX_BYTES };
+    let limit = match purpose.as_str() {
+        _ if is_xai => MAX_XAI_BYTES,
+        "batch" => MAX_BATCH_BYTES,
+        _ => MAX_BYTES,
+    };
     let limit = exchange.state.options.max_bytes.unwrap_or(limit);
     if file.bytes > limit {
         let message = format!("Maximum content size limit ({limit}) exceeded");
@@ -126,8 +147,22 @@ fn list(exchange: &Exchange<'_>) -> Result<Reply, Problem> {
         let at = at.ok_or_else(|| unknown(after).param("after"))?;
         files.drain(..=at);
     }
+    if let Some(token) = call.query("pagination_token") {
+        let at = files
+            .iter()
+            .position(|file| Some(file.id.as_str()) == token.strip_prefix("after-"));
+        files.drain(..=at.ok_or_else(|| invalid(400, "pagination_token is not one"))?);
+    }
     let has_more = files.len() > limit;
     files.truncate(limit);
+    if exchange.state.vendor == Vendor::Xai {
+        let next = files
+            .last()
+            .filter(|_| has_more)
+            .map(|file| format!("after-{}", file.id));
+        let data: Vec<_> = files.iter().map(file_object).collect();
+        return Ok(Reply::json(json!({ "data": data, "pagination_token": next })));
+    }
     Ok(Reply::json(json!({
         "object": "list",
         "data": files.iter().map(file_object).collect::<Vec<_>>(),

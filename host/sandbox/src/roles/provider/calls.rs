@@ -7,7 +7,7 @@ use bytes::Bytes;
 use loadlock_policy::model::{ContentInfo, Deletion, Failure, Operation, Profile, RemoteFile, RemotePage, RemoteRef};
 use tokio::sync::mpsc;
 
-use super::{CallSetup, FileDescription, ListQuery, Provider, UploadOptions};
+use super::{CallSetup, FileDescription, ListQuery, LostUpload, Provider, UploadOptions};
 use crate::call::CallReport;
 use crate::error::CallError;
 use crate::files::{AdmittedInput, FilesCtx};
@@ -58,6 +58,7 @@ impl Provider {
             },
             wall,
             more_cpu: cpu_for(file.size),
+            operation: Some((Operation::Upload, Some(options.mark.clone()))),
             ..CallSetup::of(Operation::Upload, None)
         };
         let (file, options) = (file.clone(), options.clone());
@@ -76,6 +77,27 @@ impl Provider {
                 .and_then(Result::ok)
         };
         report
+    }
+
+    /// Finds a lost upload by the id that was chosen for it.
+    pub async fn locate(&self, upload: &LostUpload) -> CallReport<Result<RemoteFile, Failure>> {
+        let asked = upload.clone();
+        let setup = CallSetup {
+            operation: Some((Operation::Locate, Some(upload.mark.clone()))),
+            ..CallSetup::of(Operation::Locate, None)
+        };
+        let mark = upload.mark.clone();
+        self.call(setup, move |calls, store| calls.locate(store, &asked))
+            .await
+            .and_then(checked_file)
+            .and_then(move |answer| match answer {
+                Ok(file) if mark.is_empty() || !file.id.contains(&mark) => Err(CallError::Answer(format!(
+                    "it located `{}`, whose id does not hold the mark of the upload",
+                    file.id
+                ))),
+                answer => Ok(answer),
+            })
+            .judged()
     }
 
     /// Looks one remote file up.

@@ -19,10 +19,12 @@ use crate::state::{CallState, StateParts};
 
 mod calls;
 mod grants;
+mod receipt;
 mod running;
 
-pub use crate::model::provider::{FileDescription, ListQuery, UploadOptions};
+pub use crate::model::provider::{FileDescription, ListQuery, LostUpload, UploadOptions};
 pub use grants::ProviderGrants;
+pub use receipt::{ReceiptFault, receipt_fault};
 use running::RunningCalls;
 
 /// A loaded provider.
@@ -118,6 +120,34 @@ impl Provider {
         let mut granted = self.roots.write().unwrap_or_else(PoisonError::into_inner);
         granted.retain(|root| root.strong_count() > 0);
         granted.extend(roots.iter().map(Arc::downgrade));
+    }
+
+    /// Makes it the next generation of `before`, which calls may still be under way in: it may read what that could,
+    /// and does not take the temporary files of those calls for leftovers. What is kept is counted once.
+    pub fn take_over_from(&mut self, before: &Self) {
+        self.running = before.running.clone();
+        let max_bytes = |quota: &Option<Arc<Quota>>| quota.as_ref().map(|quota| quota.max_bytes());
+        if max_bytes(&self.quota) == max_bytes(&before.quota) {
+            self.quota.clone_from(&before.quota);
+        }
+        let theirs = before.roots.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut granted = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |root: &Weak<GrantRoot>| root.strong_count() > 0 && !granted.iter().any(|one| one.ptr_eq(root));
+        let more: Vec<_> = theirs.into_iter().filter(is_new).collect();
+        granted.extend(more);
+    }
+
+    /// Whether anything is in its own directory. One that cannot be read counts as if there were.
+    pub fn keeps_anything(&self) -> bool {
+        let Some(directory) = &self.grants.state else {
+            return false;
+        };
+        match rustix::fs::Dir::read_from(directory) {
+            Ok(entries) => !entries
+                .into_iter()
+                .all(|entry| entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))),
+            Err(_) => true,
+        }
     }
 
     async fn call<T: Send + 'static>(

@@ -11,7 +11,8 @@ const THIS: &str = "LOADLOCK_CALL";
 /// to nobody.
 const OLDEST: &str = "LOADLOCK_OLDEST_CALL";
 
-/// The calls under way.
+/// The calls under way. Clones are of the same run: generations of one component that are called at the same time.
+#[derive(Clone)]
 pub(super) struct RunningCalls {
     run: u64,
     calls: Arc<Mutex<Calls>>,

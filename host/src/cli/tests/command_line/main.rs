@@ -6,8 +6,11 @@ mod audit;
 #[path = "../../../../../tests/batch/mod.rs"]
 mod batch;
 mod components;
+#[path = "../../../../registry/tests/support/fake.rs"]
+mod fake;
 mod install;
 mod interruption;
 mod place;
+mod registry;
 mod uploads;
 mod usage;
