@@ -121,7 +121,7 @@ dist: build
 test-dist: build
 	tests/dist/run.sh
 
-## test-deploy: the unit, its user and the container's root, tried with what is here (systemd's tools, root, buildah)
+## test-deploy: the unit, its user, the Debian package and the container's root, tried with what is here (systemd's tools, dpkg, root, buildah)
 test-deploy: build
 	tests/deploy/run.sh
 

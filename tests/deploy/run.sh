@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What `deploy` holds, tried where it can be: the unit by systemd's own tools, users and folders in an empty root, and the
-# container's root as a read-only chroot under another user, in which a file goes in and comes out.
+# What `deploy` holds, tried where it can be: the unit by systemd's own tools, users and folders in an empty root, the
+# Debian package installed, upgraded and purged there, and the container's root as a read-only chroot under another user,
+# in which a file goes in and comes out.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 loadlock=${LOADLOCK:-$root/target/release/loadlock}
@@ -46,6 +47,40 @@ if command -v systemd-sysusers >/dev/null && command -v systemd-tmpfiles >/dev/n
     check "the configuration is for its group to read" owned /etc/loadlock 750
 else
     not_here "users and folders: needs root, systemd-sysusers and systemd-tmpfiles"
+fi
+
+# The package, installed in a root of its own: dpkg's own database, and scripts that take that root.
+if command -v dpkg-deb >/dev/null && command -v systemd-sysusers >/dev/null && [ "$(id -u)" = 0 ]; then
+    system=$work/debian
+    mkdir -p "$system"/{etc,var/lib/dpkg/updates,var/lib/dpkg/info,var/log}
+    touch "$system/var/lib/dpkg/status" "$system/var/lib/dpkg/available"
+    # What it depends on is outside of that root.
+    dpkg_there() { dpkg --root="$system" --force-script-chrootless --force-depends --force-confold "$@"; }
+    packed() { OUTPUT="$work" LOADLOCK="$loadlock" REVISION="$1" "$root/deploy/debian/package.sh"; }
+    first=$(packed 1)
+    cp "$first" "$work/again.deb"
+    same() { packed 1 && cmp "$first" "$work/again.deb"; }
+    check "the Debian package is the same bytes when it is packed again" same
+    check "it is installed" dpkg_there --install "$first"
+    there() { "$system/usr/bin/loadlock" --config "$system/etc/loadlock/loadlock.toml" --home "$system/var/lib/loadlock" "$@"; }
+    check "its user and folders are there" sh -c "grep -q ^loadlock: '$system/etc/passwd' && [ -d '$system/var/lib/loadlock' ]"
+    check "its unit starts what it installs" grep -q '^ExecStart=/usr/bin/loadlock ' "$system/usr/lib/systemd/system/loadlock.service"
+    pages() { [ -f "$system/usr/share/man/man1/loadlock-upload.1.gz" ] && [ -f "$system/usr/share/zsh/vendor-completions/_loadlock" ]; }
+    check "man pages and completions are where Debian has them" pages
+    kept() { printf 'kept\n' | there upload - --name kept.txt --json | grep -q '"deduplicated":false'; }
+    check "a file is uploaded with its configuration" kept
+    echo '# changed by an operator' >>"$system/etc/loadlock/loadlock.toml"
+    check "it is upgraded" dpkg_there --install "$(packed 2)"
+    upgraded() {
+        grep -q 'changed by an operator' "$system/etc/loadlock/loadlock.toml" &&
+            there files content "$(there files ls -q --limit 1)" | grep -qx kept
+    }
+    check "the upgrade keeps configuration, ledger and file" upgraded
+    check "it is removed and purged" dpkg_there --purge loadlock
+    gone() { [ ! -e "$system/usr/bin/loadlock" ] && [ ! -e "$system/etc/loadlock/loadlock.toml" ] && [ -d "$system/var/lib/loadlock" ]; }
+    check "of it the ledger alone stays" gone
+else
+    not_here "the Debian package: needs root, dpkg-deb and systemd-sysusers"
 fi
 
 image=$work/image
