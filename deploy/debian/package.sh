@@ -37,8 +37,8 @@ sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@GLIBC
 chmod -R u=rwX,go=rX "$root"
 
 mkdir -p "$output"
-# The times inside are those of the commit, so the same program and commit give the same bytes.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+# The times inside are the tarball's, so the same program and commit give the same bytes.
+SOURCE_DATE_EPOCH=$(stat --format=%Y "$from/bin/loadlock")
 export SOURCE_DATE_EPOCH
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 package=$output/loadlock_${version}_$architecture.deb
