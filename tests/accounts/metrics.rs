@@ -96,7 +96,7 @@ fn the_page_has_the_list() {
 /// The metrics that a query names; every one is one of ours.
 fn named(query: &str) -> BTreeSet<&'static str> {
     let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let ours = words.filter(|word| word.starts_with("loadlock_"));
+    let ours = words.filter(|word| word.starts_with("loadlock_") || word.starts_with("process_"));
     ours.map(|word| {
         let known = METRICS.iter().find(|metric| {
             word == metric.name

@@ -5,6 +5,7 @@
 //! backlog, tenants' use) is a gauge that [`Gateway::publish_gauges`](crate::Gateway::publish_gauges) sets when
 //! somebody looks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::metrics::{Unit, counter, gauge, histogram};
@@ -178,6 +179,26 @@ metrics! {
         "Writes of the audit log that failed; they are tried again.";
     AUDIT_FAILING = "loadlock_audit_failing", Gauge, Count, [], &[],
         "1 while the audit log cannot be written and everything that has to be recorded is refused.";
+    REQUESTS = "loadlock_http_requests_total", Counter, Count, ["method", "route", "status"], &[],
+        "Requests that were answered, by the pattern of their path (`none` where there is nothing) and the answer's status.";
+    REQUEST_SECONDS = "loadlock_http_request_duration_seconds", Histogram, Seconds, ["method", "route"], SECONDS,
+        "Time from the head of a request to the head of its answer.";
+    REQUESTS_IN_FLIGHT = "loadlock_http_requests_in_flight", Gauge, Count, [], &[],
+        "Requests that wait for the head of their answer.";
+    BUILD = "loadlock_build_info", Gauge, Count, ["version"], &[],
+        "1, labelled with the version that runs.";
+    PROCESS_CPU = "process_cpu_seconds_total", Counter, Seconds, [], &[],
+        "Processor time of the process, of its threads and of the system on their behalf.";
+    PROCESS_MEMORY = "process_resident_memory_bytes", Gauge, Bytes, [], &[],
+        "Resident memory of the process.";
+    PROCESS_FDS = "process_open_fds", Gauge, Count, [], &[],
+        "Descriptors that the process has open.";
+    PROCESS_MAX_FDS = "process_max_fds", Gauge, Count, [], &[],
+        "Descriptors that it may have open.";
+    PROCESS_THREADS = "process_threads", Gauge, Count, [], &[],
+        "Threads of the process.";
+    PROCESS_START = "process_start_time_seconds", Gauge, Seconds, [], &[],
+        "When the process started, since the Unix epoch.";
 }
 
 /// Tells the recorder what each metric is. Call it once, after a recorder is installed.
@@ -206,6 +227,64 @@ pub fn markdown() -> String {
         ));
     }
     table
+}
+
+/// Which version runs.
+pub fn build_info(version: &'static str) {
+    gauge!(BUILD, "version" => version).set(1.0);
+}
+
+/// A request was answered. `route` is the pattern of its path: nothing that a client chooses.
+pub fn request_answered(method: &'static str, route: Arc<str>, status: u16, elapsed: Duration) {
+    counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string()).increment(1);
+    histogram!(REQUEST_SECONDS, "method" => method, "route" => route).record(elapsed.as_secs_f64());
+}
+
+/// A request that has no answer yet, while it lives.
+#[derive(Debug)]
+pub struct RequestInFlight(());
+
+impl RequestInFlight {
+    /// One more.
+    pub fn begin() -> Self {
+        gauge!(REQUESTS_IN_FLIGHT).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for RequestInFlight {
+    fn drop(&mut self) {
+        gauge!(REQUESTS_IN_FLIGHT).decrement(1);
+    }
+}
+
+/// What a process takes from its machine.
+#[derive(Debug, Clone)]
+pub struct ProcessUse {
+    /// Processor time since it started, in whole seconds.
+    pub cpu_seconds: u64,
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// Descriptors that are open.
+    pub open_fds: usize,
+    /// Descriptors that may be open, if that is limited.
+    pub max_fds: Option<u64>,
+    /// Threads.
+    pub threads: u64,
+    /// When it started, in seconds since the Unix epoch.
+    pub started_seconds: f64,
+}
+
+/// Sets what a process takes from its machine.
+pub fn process(process: &ProcessUse) {
+    counter!(PROCESS_CPU).absolute(process.cpu_seconds);
+    gauge!(PROCESS_MEMORY).set(process.resident_bytes as f64);
+    gauge!(PROCESS_FDS).set(process.open_fds as f64);
+    if let Some(most) = process.max_fds {
+        gauge!(PROCESS_MAX_FDS).set(most as f64);
+    }
+    gauge!(PROCESS_THREADS).set(process.threads as f64);
+    gauge!(PROCESS_START).set(process.started_seconds);
 }
 
 /// The ledger did not say what other gateways do.
@@ -418,7 +497,8 @@ mod tests {
         assert_eq!(names.len(), METRICS.len());
         for metric in METRICS {
             let name = metric.name;
-            assert!(name.starts_with("loadlock_") && metric.help.ends_with('.'), "{name}");
+            let ours = name.starts_with("loadlock_") || name.starts_with("process_");
+            assert!(ours && metric.help.ends_with('.'), "{name}");
             assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
             assert_eq!(!metric.buckets.is_empty(), metric.kind == Kind::Histogram, "{name}");
             let stem = name.trim_end_matches("_total");

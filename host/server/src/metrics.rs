@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::identity::Caller;
+use crate::process_metrics;
 
 /// One recorder for the process: the facade knows no more.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -30,6 +31,7 @@ pub(crate) fn install() -> Option<&'static PrometheusHandle> {
             }
             let handle = builder.install_recorder().ok()?;
             metrics::describe();
+            metrics::build_info(env!("CARGO_PKG_VERSION"));
             Some(handle)
         })
         .as_ref()
@@ -45,6 +47,7 @@ async fn render(State(app): State<App>, Caller(who): Caller) -> Result<Response,
     let recorder = install()
         .ok_or_else(|| -> Error { Error::new(ErrorCode::Internal, "this program has a metrics recorder already") })?;
     app.gateway().publish_gauges().await;
+    process_metrics::publish();
     recorder.run_upkeep();
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], recorder.render()).into_response())

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::overload::{self, RequestPlaces};
 use crate::{
     authority, coding, copies, cors, elsewhere, forward, grants, health, mcp, metrics, openai, operate, pace, page,
-    request_id, tus, webhooks, ws,
+    request_id, request_metrics, tus, webhooks, ws,
 };
 
 /// All doors of one server.
@@ -46,6 +46,7 @@ pub(crate) fn router(app: App, proxies: TrustedProxies, origins: WebOrigins) -> 
         // Outside of whatever refuses: a page is to read refusals as well.
         .layer(from_fn_with_state(Arc::new(origins), cors::layer))
         .layer(from_fn_with_state(Arc::new(proxies), request_id::layer))
+        .layer(from_fn(request_metrics::layer))
         .layer(from_fn(pace::layer))
         .with_state(app)
 }
