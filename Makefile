@@ -73,8 +73,8 @@ bench-sizing: bench-build
 
 # Where they are missing and may be installed, they are; elsewhere the count says what to install.
 bench-tools:
-	@command -v strace >/dev/null && command -v valgrind >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install --yes --quiet strace valgrind || true
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] || apt-get install --yes --quiet postgresql || true
+	@command -v strace >/dev/null && command -v valgrind >/dev/null || tests/apt.sh strace valgrind
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || tests/apt.sh postgresql
 
 ## bench-check: fails when an upload costs more allocations, bytes, system calls, instructions or round trips than bench/counts.json says; needs strace, valgrind and PostgreSQL
 bench-check: bench-build bench-tools $(CACHE)/ledger/bin/postrust
@@ -94,7 +94,7 @@ test-authors: build
 
 ## test-clients: other people's clients against the release binary (installs them from PyPI and npm below .cache)
 test-clients: build
-	cargo build --locked --release --package loadlock-upstream
+	tests/cargo.sh build --quiet --bin loadlock-upstream
 	tests/clients/run.sh
 
 ## test-registry: components in Debian's docker-registry, read by skopeo, their signatures verified by npm's @sigstore/verify (installs what is missing)

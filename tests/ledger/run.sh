@@ -13,8 +13,8 @@ programs() {
     [ -x "$bin/initdb" ] || bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
     [ -x "$bin/initdb" ]
 }
-if ! programs && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get install --yes --quiet postgresql >&2 || true
+if ! programs; then
+    "$root/tests/apt.sh" postgresql
     programs || true
 fi
 [ -x "$bin/initdb" ] || { echo "PostgreSQL's programs are not here: install it (Debian: apt-get install postgresql)" >&2; exit 1; }

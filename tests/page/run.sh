@@ -8,9 +8,8 @@ CACHE=${CACHE:-$(cd "$here/../.." && pwd)/.cache/page}
 node_packages "$cache/node" "$here/package.json"
 node "$cache/node/node_modules/typescript/bin/tsc" --project "$here/tsconfig.json"
 CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
-if [ -z "$CHROMIUM" ] && [ "$(id -u)" = 0 ]; then
-    apt-get update --quiet >"$cache/apt.log" 2>&1 || true
-    apt-get install --yes --quiet --no-install-recommends chromium fonts-dejavu-core >>"$cache/apt.log" 2>&1 || true
+if [ -z "$CHROMIUM" ]; then
+    "$here/../apt.sh" chromium fonts-dejavu-core >"$cache/apt.log" 2>&1
     CHROMIUM=$(command -v chromium || true)
 fi
 [ -n "$CHROMIUM" ] || { echo "chromium is missing: install Debian's package, or set CHROMIUM" >&2; exit 2; }

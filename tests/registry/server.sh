@@ -7,8 +7,10 @@ debian_programs() { # package…
         command -v "$program" >/dev/null || missing=1
     done
     [ -n "$missing" ] || return 0
-    [ "$(id -u)" = 0 ] || { echo "one of $* is missing: install it, or run this as root" >&2; exit 3; }
-    { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends "$@"; } >/dev/null
+    "$(dirname "${BASH_SOURCE[0]}")/../apt.sh" "$@" 2>/dev/null
+    for program in "$@"; do
+        command -v "$program" >/dev/null || { echo "$program is missing: install it, or run this as root" >&2; exit 3; }
+    done
 }
 
 # Sets `registry`, HOST:PORT, and `server`, the process. What is stored goes with the folder.

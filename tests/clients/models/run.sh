@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"
-upstream=${UPSTREAM:-$root/target/release/loadlock-upstream}
+upstream=${UPSTREAM:-$root/target/tests/release/loadlock-upstream}
 [ -x "$upstream" ] || { echo "$upstream is missing: run \`make test-clients\`, or set UPSTREAM" >&2; exit 2; }
 venv="$cache/openai-python" node="$cache/openai-node"
 python_packages "$venv" "$here/../openai/requirements.txt"

@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"
-command -v nginx >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install --yes --quiet nginx-light >/dev/null 2>&1; } || true
+command -v nginx >/dev/null || "$root/tests/apt.sh" nginx-light 2>/dev/null
 command -v nginx >/dev/null || { echo "nginx is missing: install it (Debian: nginx-light)" >&2; exit 3; }
 export SERVING="$root/docs/how-to/serving.md"
 exec node "$here/main.mjs"
