@@ -1,9 +1,10 @@
-//! `[[webhooks]]`: who is told of the ends of uploads, whatever happens between.
+//! `[[webhooks]]`: who is told of the ends of uploads and files, whatever happens between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use loadlock_served::{Client, HookMessage, HookReceiver, Place, Served};
 use loadlock_upstream::{Answer as Refused, Fault, Operation, Options, Upstream, Vendor};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 /// 32 bytes.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
@@ -223,5 +224,75 @@ async fn a_receiver_on_a_private_network_or_without_a_secret_is_refused() {
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(refused.status.code() == Some(2) && said.contains(why), "{said}");
         assert!(!said.contains(SECRET), "{said}");
+    }
+}
+
+/// A deleted file is told of after it was stored, one that was not there is not; and so is what a grant's maker asked
+/// for, where an operator allows it.
+#[tokio::test]
+async fn a_deleted_file_and_the_callback_of_a_grant_are_told() {
+    let mut receiver = HookReceiver::start().await;
+    let place = place();
+    place.configure(&(hook(&receiver) + "events = [\"file.deleted\", \"grant.callback\"]\n"));
+    let token = place.token("acme", &["read", "write", "delete"]).await;
+    let admin = place.token("acme", &["admin"]).await;
+    let served = place.serve().await;
+    let client = served.client(&token);
+    for (url, code) in [
+        (format!("{}-of-others", receiver.url()), "forbidden"),
+        ("https://elsewhere.example/hook".to_owned(), "forbidden"),
+        (format!("{}/../keys", receiver.url()), "request_invalid"),
+        ("nonsense".to_owned(), "request_invalid"),
+    ] {
+        let refused = client
+            .post_json("/v1/loadlock/upload-grants", json!({ "callback": url }))
+            .await;
+        assert_eq!(refused.code(), code, "{url}");
+    }
+    let wish = json!({ "callback": format!("{}/orders/17", receiver.url()) });
+    let grant = client
+        .post_json("/v1/loadlock/upload-grants", wish)
+        .await
+        .expect(201)
+        .json();
+    let path = grant["put_url"].as_str().unwrap().replace("{filename}", "a.txt");
+    let stored = served.stranger().send("PUT", &path, &[], "granted").await.expect(200);
+    let id = stored.json()["id"].as_str().unwrap().to_owned();
+    let told = receiver.next().await;
+    assert_eq!(
+        (told.path.as_str(), told.body["type"].as_str()),
+        ("/hook/orders/17", Some("file.stored"))
+    );
+    assert_eq!(
+        (&told.body["data"]["grant"], told.body["data"]["id"].as_str()),
+        (&grant["id"], Some(&*id))
+    );
+    assert!(told.id.ends_with("_stored_callback"), "{}", told.id);
+
+    client.delete("/v1/files/file-none").await.expect(404);
+    client.delete(&format!("/v1/files/{id}")).await.expect(200);
+    let told = receiver.next().await;
+    assert_eq!(
+        (
+            told.path.as_str(),
+            told.body["type"].as_str(),
+            told.body["data"]["id"].as_str()
+        ),
+        ("/hook", Some("file.deleted"), Some(&*id))
+    );
+    let operator = served.client(&admin);
+    let view = operator.get("/v1/loadlock/webhooks").await.expect(200).json();
+    assert_eq!(
+        view["data"][0]["events"],
+        json!(["file.deleted", "grant.callback"]),
+        "{view}"
+    );
+    let line = format!(
+        "loadlock_webhook_attempts_total{{webhook=\"{}\",outcome=\"delivered\"}} 2",
+        view["data"][0]["id"].as_str().unwrap()
+    );
+    // The answer to an attempt is counted after its receiver gave it.
+    while !operator.get("/metrics").await.expect(200).text().contains(&line) {
+        tokio::task::yield_now().await;
     }
 }

@@ -52,6 +52,7 @@ fn intent(number: usize, provider: &str) -> Intent {
         created_at_ms: now_ms(),
         expires_at_ms: None,
         component: None,
+        callback: None,
     }
 }
 

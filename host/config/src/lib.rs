@@ -53,4 +53,4 @@ pub use settings::{ENVIRONMENT, Field, Preset, SETTINGS, Setting, SettingKind, b
 pub use tenants::Tenant;
 pub use trust::{TrustRule, revoked_keys, trust_for};
 pub use values::{Size, UnixTime, parse_sha256};
-pub use webhooks::{WEBHOOK_EVENTS, Webhook};
+pub use webhooks::{GRANT_CALLBACK, WEBHOOK_EVENTS, Webhook};

@@ -1,4 +1,4 @@
-//! Who is told of the ends of uploads.
+//! Who is told of the ends of uploads and files.
 
 use loadlock_policy::address;
 use loadlock_policy::credential::Template;
@@ -11,8 +11,16 @@ use crate::origin::Provenance;
 use crate::read::{ConfigReader, RecordReader};
 use crate::suggest;
 
-/// What a receiver can be told.
-pub const WEBHOOK_EVENTS: [&str; 3] = ["file.stored", "file.failed", "file.unknown"];
+/// Lets the makers of upload grants name a URL at or beneath the receiver's.
+pub const GRANT_CALLBACK: &str = "grant.callback";
+/// What a receiver can be told: of every file, and [`GRANT_CALLBACK`].
+pub const WEBHOOK_EVENTS: [&str; 5] = [
+    "file.stored",
+    "file.failed",
+    "file.unknown",
+    "file.deleted",
+    GRANT_CALLBACK,
+];
 
 /// One of `webhooks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,11 +116,11 @@ fn webhook<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Opti
     })
 }
 
-/// All of them where none is named.
+/// All that are of files where none is named.
 fn events<'a>(reader: &mut ConfigReader<'a>, record: &RecordReader<'a>) -> Vec<String> {
-    let all = || WEBHOOK_EVENTS.map(str::to_owned).to_vec();
+    let of_files = WEBHOOK_EVENTS.into_iter().filter(|event| *event != GRANT_CALLBACK);
     let Some(items) = record.texts(reader, "events") else {
-        return all();
+        return of_files.map(str::to_owned).collect();
     };
     reader.unique(&items, &record.key_of("events"));
     if items.is_empty() {

@@ -56,6 +56,7 @@ pub use error::{Error, ErrorCode, Result};
 #[cfg(feature = "fault-points")]
 pub use fault::{FAULT_POINTS, MODELLED_ELSEWHERE, die};
 pub use home::Home;
+pub use loadlock_journal::Callback;
 pub use maintenance::fsck::{BalanceSheet, Damaged, NotListed};
 pub use maintenance::inventory::Unlisted;
 pub use maintenance::reconcile::{ProviderReconciled, Reconcile, Reconciled, Step, StepEnd, Verdict};

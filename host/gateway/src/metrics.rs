@@ -173,6 +173,13 @@ metrics! {
         "Reads of content that found no place in time.";
     READING_ENDED = "loadlock_content_reads_gave_way_total", Counter, Count, [], &[],
         "Reads of content that were ended, because their clients had stalled while others waited.";
+    WEBHOOKS = "loadlock_webhook_attempts_total", Counter, Count, ["webhook", "outcome"], &[],
+        "Events that were sent to a receiver of `webhooks`: `delivered`, `failed` (sent again later) or `dead` (given \
+         up). `loadlock webhooks ls` has its id.";
+    WEBHOOKS_WAITING = "loadlock_webhook_waiting_events", Gauge, Count, ["webhook"], &[],
+        "Events that a receiver has not taken yet.";
+    WEBHOOKS_DEAD = "loadlock_webhook_dead_letters", Gauge, Count, ["webhook"], &[],
+        "Events that were given up and are kept, to be sent again.";
     AUDIT_RECORDS = "loadlock_audit_records_total", Counter, Count, [], &[],
         "Records written into the audit log by this process.";
     AUDIT_FAILURES = "loadlock_audit_write_failures_total", Counter, Count, [], &[],
@@ -180,7 +187,7 @@ metrics! {
     AUDIT_FAILING = "loadlock_audit_failing", Gauge, Count, [], &[],
         "1 while the audit log cannot be written and everything that has to be recorded is refused.";
     REQUESTS = "loadlock_http_requests_total", Counter, Count, ["method", "route", "status"], &[],
-        "Requests that were answered, by the pattern of their path (`none` where there is nothing) and the answer's status.";
+        "Requests that were answered, by the pattern of their path (`none` if there is nothing there) and the status.";
     REQUEST_SECONDS = "loadlock_http_request_duration_seconds", Histogram, Seconds, ["method", "route"], SECONDS,
         "Time from the head of a request to the head of its answer.";
     REQUESTS_IN_FLIGHT = "loadlock_http_requests_in_flight", Gauge, Count, [], &[],
@@ -343,6 +350,22 @@ pub(crate) fn spool(bytes: u64) {
 pub(crate) fn backlog(files: u64, age: Duration) {
     gauge!(BACKLOG).set(files as f64);
     gauge!(BACKLOG_AGE).set(age.as_secs_f64());
+}
+
+/// An event was sent to a receiver, which took it; or did not, for the last time (`true`) or not.
+pub(crate) fn webhook_sent(webhook: &str, dead: Option<bool>) {
+    let outcome = match dead {
+        None => "delivered",
+        Some(false) => "failed",
+        Some(true) => "dead",
+    };
+    counter!(WEBHOOKS, "webhook" => webhook.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// What waits for a receiver, and what was given up.
+pub(crate) fn webhook(webhook: &str, waiting: u64, dead: u64) {
+    gauge!(WEBHOOKS_WAITING, "webhook" => webhook.to_owned()).set(waiting as f64);
+    gauge!(WEBHOOKS_DEAD, "webhook" => webhook.to_owned()).set(dead as f64);
 }
 
 /// The audit log's own counts.

@@ -36,6 +36,7 @@ fn intent(id: String) -> Intent {
         created_at_ms: 1,
         expires_at_ms: None,
         component: None,
+        callback: None,
         id,
     }
 }

@@ -51,8 +51,11 @@ pub(crate) enum Change {
     RemoveState {
         key: String,
     },
-    /// An event of something that has no entry.
-    Outgoing(Box<OutgoingEvent>),
+    /// An event of something that has no entry; the state that stood for it until then goes with it.
+    Outgoing {
+        event: Box<OutgoingEvent>,
+        note: Option<String>,
+    },
     PutDelivery {
         receiver: String,
         place: u64,

@@ -25,7 +25,7 @@
 //! # let intent = Intent { id: "f1".into(), tenant: "t".into(), subject: "s".into(), idempotency: None,
 //! #     key: ContentKey { tenant: "t".into(), account: "a".into(), purpose: "extract".into(), treatment: String::new(), sha256: None },
 //! #     provider: "p".into(), mark: "m".into(), remote_name: "m.txt".into(), filename: "a.txt".into(), media_type: "text/plain".into(),
-//! #     bytes: 3, source: SourceRef::Spool { dir: "spool/f1".into() }, created_at_ms: 1, expires_at_ms: None, component: None };
+//! #     bytes: 3, source: SourceRef::Spool { dir: "spool/f1".into() }, created_at_ms: 1, expires_at_ms: None, component: None, callback: None };
 //! # let accepted = Accepted { remote_id: "r".into(), address: Default::default(), provider: "p".into(), account: "a".into(), sha256: "00".into(), bytes: 3,
 //! #     attempts: 1, accepted_at_ms: 2, expires_at_ms: None };
 //! let journal = Journal::open(home.path())?;
@@ -67,6 +67,6 @@ pub use loadlock_policy::model::ContentKey;
 pub use outgoing::{Delivery, OutgoingEvent, OutgoingKind, PlacedEvent, Subscription};
 pub use stats::Stats;
 pub use types::{
-    Accepted, Attempt, DeleteIntent, EntryId, FailedEnd, IDEMPOTENCY_MS, Idempotency, Intent, MOVED_ON, PendingDelete,
-    SourceRef,
+    Accepted, Attempt, Callback, DeleteIntent, EntryId, FailedEnd, IDEMPOTENCY_MS, Idempotency, Intent, MOVED_ON,
+    PendingDelete, SourceRef,
 };

@@ -1,6 +1,6 @@
-//! What others are told of the end of an upload. A row is written in the transaction of that end, for everybody who
-//! wants to know, and stays until it was delivered: so nothing that ended is kept from anybody, whatever happens
-//! between.
+//! What others are told of the end of an upload, and of the end of a file. A row is written in the transaction of that
+//! end, for everybody who wants to know, and stays until it was delivered: so nothing that ended is kept from anybody,
+//! whatever happens between.
 
 use std::collections::HashSet;
 
@@ -12,14 +12,14 @@ use crate::entry::{Begun, Entry, State};
 use crate::error::JournalError;
 use crate::row;
 use crate::schema::{JournalTables, LETTERS, OUTGOING};
-use crate::types::{EntryId, MOVED_ON};
+use crate::types::{Callback, EntryId, MOVED_ON};
 
 /// Events that wait for one receiver. The oldest beyond it becomes a dead letter.
 pub(crate) const MOST_WAITING: u64 = 10_000;
 /// Dead letters of one receiver. The oldest beyond it is removed.
 pub(crate) const MOST_LETTERS: u64 = 1_000;
 
-/// What happened to an upload.
+/// What happened to an upload, or to its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutgoingKind {
@@ -29,6 +29,8 @@ pub enum OutgoingKind {
     Failed,
     /// Nobody can tell. One of the others follows if it is settled.
     Unknown,
+    /// The file was deleted.
+    Deleted,
 }
 
 /// Who wants to know what.
@@ -38,6 +40,8 @@ pub struct Subscription {
     pub receiver: String,
     /// What is wanted.
     pub kinds: Vec<OutgoingKind>,
+    /// Whether uploads may name a URL beneath the receiver's as their callback.
+    pub callbacks: bool,
 }
 
 /// How far the delivery of one event got.
@@ -86,6 +90,9 @@ pub struct OutgoingEvent {
     pub message: Option<String>,
     /// When it happened, milliseconds since 1970.
     pub at_ms: u64,
+    /// Set where it is for this callback, and not for the receiver itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Box<Callback>>,
     /// How far its delivery got.
     pub delivery: Delivery,
 }
@@ -108,7 +115,7 @@ fn event_of(
     answer: &ChangeAnswer,
 ) -> Result<Option<OutgoingEvent>, redb::Error> {
     let id = match (change, answer) {
-        (Change::Outgoing(event), _) => return Ok(Some((**event).clone())),
+        (Change::Outgoing { event, .. }, _) => return Ok(Some((**event).clone())),
         (Change::BeginAccepted(_), ChangeAnswer::Begun(Begun::New(id))) => id,
         (Change::Accepted { id, .. } | Change::Unknown { id, .. }, _) => id,
         (Change::Failed { id, end }, _) if end.kind != MOVED_ON => id,
@@ -140,6 +147,7 @@ fn told(entry: &Entry) -> Option<OutgoingEvent> {
         code: None,
         message: None,
         at_ms: intent.created_at_ms,
+        callback: intent.callback.clone(),
         delivery: Delivery::default(),
     };
     match &entry.state {
@@ -180,23 +188,45 @@ pub(crate) fn add(
     if subscriptions.is_empty() || *need == Need::Nothing {
         return Ok(false);
     }
-    let Some(event) = event_of(tables, change, answer)? else {
+    let Some(mut event) = event_of(tables, change, answer)? else {
         return Ok(false);
     };
-    let wanted = |one: &&Subscription| one.kinds.contains(&event.kind);
+    let callback = event.callback.take();
     let mut added = false;
-    for Subscription { receiver, .. } in subscriptions.iter().filter(wanted) {
-        let place = next_place(tables, receiver)?;
-        tables
-            .outgoing
-            .insert((receiver.as_str(), place), encode(&event)?.as_slice())?;
-        let first = first_of(&tables.outgoing, receiver)?;
-        if let Some(first) = first.filter(|first| place - first >= MOST_WAITING) {
-            give_up_oldest(tables, receiver, first, event.at_ms)?;
+    for Subscription {
+        receiver,
+        kinds,
+        callbacks,
+    } in subscriptions
+    {
+        if kinds.contains(&event.kind) {
+            put_last(tables, receiver, &event)?;
+            added = true;
         }
-        added = true;
+        if let Some(callback) = callback.as_ref().filter(|one| *callbacks && one.receiver == *receiver) {
+            let callback = Some(callback.clone());
+            put_last(
+                tables,
+                receiver,
+                &OutgoingEvent {
+                    callback,
+                    ..event.clone()
+                },
+            )?;
+            added = true;
+        }
     }
     Ok(added)
+}
+
+fn put_last(tables: &mut JournalTables<'_>, receiver: &str, event: &OutgoingEvent) -> Result<(), redb::Error> {
+    let place = next_place(tables, receiver)?;
+    tables.outgoing.insert((receiver, place), encode(event)?.as_slice())?;
+    let first = first_of(&tables.outgoing, receiver)?;
+    match first.filter(|first| place - first >= MOST_WAITING) {
+        Some(first) => give_up_oldest(tables, receiver, first, event.at_ms),
+        None => Ok(()),
+    }
 }
 
 fn encode(event: &OutgoingEvent) -> Result<Vec<u8>, redb::Error> {

@@ -89,6 +89,20 @@ pub struct Intent {
     /// SHA-256 of the first attempt's component, lower-case hexadecimal; absent where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// Who is told of its end besides those who are told of every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Box<Callback>>,
+}
+
+/// Who is told of the end of one upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The subscription under which that is allowed. Without it nobody is told.
+    pub receiver: String,
+    /// Where: the receiver's own URL, or one beneath it.
+    pub url: String,
+    /// The upload grant whose maker asked for it.
+    pub grant: String,
 }
 
 /// One attempt: which provider may have got the bytes, and how to recognise them there.

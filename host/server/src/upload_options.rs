@@ -2,7 +2,7 @@
 //! is created, and reads `auto` here; the bounds are the gateway's own, so nothing is accepted that it refuses later.
 
 use loadlock_gateway::{
-    Error, ErrorCode, Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose,
+    Callback, Error, ErrorCode, Source, Target, UploadRequest, check_expiry, check_idempotency_key, check_purpose,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct UploadOptions {
     /// Media types that the file may have; empty for every one. An upload grant's, never a client's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only_types: Vec<String>,
+    /// Who is told of its end. An upload grant's, never a client's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
 }
 
 /// Which option is wrong: each door has a name of its own for it.
@@ -131,6 +134,7 @@ impl UploadOptions {
             idempotency_key: self.idempotency_key.clone(),
             expires_in_s: self.expires_in_s,
             only_types: self.only_types.clone(),
+            callback: self.callback.clone(),
             ..UploadRequest::from(source)
         }
     }
@@ -152,7 +156,7 @@ mod tests {
             provider: None,
             expires_in_s: Some(most),
             idempotency_key: text(255),
-            only_types: Vec::new(),
+            ..UploadOptions::default()
         };
         assert_eq!(good.clone().check().unwrap(), good);
         let wrong = [

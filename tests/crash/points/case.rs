@@ -250,6 +250,23 @@ impl<'a> Case<'a> {
         settled(&home).map(|_| ())
     }
 
+    /// Whoever is to be told of deletes has one to be told of.
+    async fn told_once(
+        &self,
+        gateway: &loadlock_gateway::Gateway,
+        who: &loadlock_gateway::Principal,
+        id: &str,
+    ) -> Result<(), String> {
+        if !self.scenario.told {
+            return Ok(());
+        }
+        let receivers = gateway.webhooks(who).await.map_err(|error| error.to_string())?;
+        match receivers.iter().map(|one| one.waiting + one.dead_letters).sum() {
+            1 => Ok(()),
+            waiting => Err(format!("{id} was deleted once, and {waiting} events tell of it")),
+        }
+    }
+
     /// The client does the same again.
     async fn ask_again(
         &self,
@@ -271,6 +288,9 @@ impl<'a> Case<'a> {
             }
             let books = stage.books(gateway, who).await;
             books.balance(0)?;
+            if let Some(id) = &last {
+                self.told_once(gateway, who, id).await?;
+            }
             // Without an answer to the upload the client has nothing to delete.
             let others = usize::from(self.scenario.before == Before::UploadedTwice);
             return match (last, books.stored.len()) {

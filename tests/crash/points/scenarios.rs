@@ -23,6 +23,8 @@ pub(crate) struct Scenario {
     pub(crate) key: bool,
     /// `local` gets a copy of each upload first.
     pub(crate) kept: bool,
+    /// Somebody who is away is to be told of what is deleted.
+    pub(crate) told: bool,
     /// Also die while the vendor, which has the whole request, does not answer this.
     pub(crate) during: Option<Operation>,
     /// Also lose the power wherever the process dies.
@@ -89,6 +91,7 @@ impl Scenario {
             film: false,
             key: false,
             kept: false,
+            told: false,
             during: None,
             // What the machine itself stores is in a body's way, at `local` and in the tracker; of other vendors one
             // stands for all.
@@ -144,6 +147,11 @@ impl Scenario {
 
     fn kept(mut self) -> Self {
         self.kept = true;
+        self
+    }
+
+    fn told(mut self) -> Self {
+        self.told = true;
         self
     }
 
@@ -318,6 +326,8 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.push(refused.faults(Operation::Create, &answers[1].1));
     let deleted = Scenario::new("kept, and deletes", &[BY_MARK], Act::Delete).kept();
     all.push(deleted.before(Before::Uploaded));
+    let told = Scenario::new("somebody is told of what local deletes", &[], Act::Delete).told();
+    all.push(told.before(Before::Uploaded).power());
     all.push(Scenario::new("zai settles", &[NOT_AT_ALL], Act::Start).before(Before::Died("call.after")));
     for (answer, fault) in [
         ("refuses to", Fault::status(503)),

@@ -11,6 +11,9 @@ use crate::scenarios::Scenario;
 
 const CONTENT: &[u8] = b"what must be stored once, whenever the process dies";
 
+/// 32 bytes, as Standard Webhooks has them.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
+
 /// How a video begins.
 const FILM: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom";
 
@@ -59,6 +62,15 @@ impl Stage {
         if vendors.is_empty() {
             world = world.config("[providers.local]\ncomponent = \"builtin:local\"");
             vendors.push(Vendor::Local);
+        }
+        if scenario.told {
+            let secret = world.file("hook.secret", SECRET);
+            // Nobody listens at port 1, so what is to be told is still there to be counted.
+            world = world.config(&format!(
+                "[[webhooks]]\nurl = \"http://127.0.0.1:1/hook\"\nprivate = true\nevents = [\"file.deleted\"]\n\
+                 secret = \"${{file:{}}}\"",
+                secret.display()
+            ));
         }
         let repeats = if scenario.large { 4_096 } else { 1 };
         let file = match scenario.film {

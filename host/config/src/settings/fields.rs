@@ -43,8 +43,9 @@ pub(super) const WEBHOOK: &[Field] = &[
     ),
     optional(
         "events",
-        "Of `file.stored`, `file.failed` and `file.unknown` (nobody can tell whether the provider has it). Absent: \
-         all.",
+        "Of `file.stored`, `file.failed`, `file.unknown` (nobody can tell whether the provider has it), `file.deleted` \
+         and `grant.callback`: the `callback` of an upload grant may be this URL, or one beneath it. Absent: all but \
+         the last.",
     ),
     optional(
         "private",

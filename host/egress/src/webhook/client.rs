@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt as _, Full, Limited};
-use loadlock_policy::egress::{Allowed, EgressGrant, EgressPolicy, Method, Origin, PathPrefix, RequestFacts};
+use loadlock_policy::egress::{
+    Allowed, EgressGrant, EgressPolicy, Method, Origin, PathPrefix, RequestFacts, parse_url,
+};
 use loadlock_policy::model::{EgressNeed, Operation};
 
 use crate::connect::Resolver;
@@ -53,6 +55,7 @@ pub struct WebhookAnswer {
 /// One receiver, with connections of its own.
 pub struct WebhookClient {
     transport: Transport,
+    target: WebhookTarget,
     allowed: Allowed,
     secrets: WebhookSecrets,
 }
@@ -68,7 +71,7 @@ impl WebhookClient {
         resolver: Option<Arc<dyn Resolver>>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let WebhookTarget { origin, path, private } = target;
+        let origin = &target.origin;
         let limits = Limits {
             response_headers: 100,
             response_header_bytes: 16 * 1024,
@@ -87,16 +90,17 @@ impl WebhookClient {
         }
         Ok(Self {
             transport: builder.build(env).map_err(|error| error.to_string())?,
-            allowed: decide(origin, path, *private)?,
+            allowed: decide(target, None)?,
+            target: target.clone(),
             secrets,
         })
     }
 
-    /// Sends one message, once.
+    /// Sends one message, once; `at` is another URL beneath the receiver's.
     ///
     /// # Errors
     /// Why there is no answer, in words without a secret.
-    pub async fn send(&self, id: &str, timestamp: u64, body: Bytes) -> Result<WebhookAnswer, String> {
+    pub async fn send(&self, at: Option<&str>, id: &str, timestamp: u64, body: Bytes) -> Result<WebhookAnswer, String> {
         let signature = self.secrets.signatures(id, timestamp, &body);
         let length = body.len();
         let mut request = Request::new(Full::new(body));
@@ -112,7 +116,9 @@ impl WebhookClient {
             headers.insert(name, value);
         }
         headers.insert(CONTENT_LENGTH, length.into());
-        let sent = self.transport.send(request, &self.allowed, &Call::default()).await;
+        let elsewhere = at.map(|url| beneath(&self.target, url)).transpose()?;
+        let allowed = elsewhere.as_ref().unwrap_or(&self.allowed);
+        let sent = self.transport.send(request, allowed, &Call::default()).await;
         let response = sent.map_err(|error| error.to_string())?;
         let answer = WebhookAnswer {
             status: response.status().as_u16(),
@@ -129,14 +135,24 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
+/// The decision for a URL beneath the receiver's.
+fn beneath(target: &WebhookTarget, url: &str) -> Result<Allowed, String> {
+    let (origin, path) = parse_url(url).map_err(|error| error.to_string())?;
+    if origin != target.origin {
+        return Err("it is at another origin than the webhook that allows it".to_owned());
+    }
+    decide(target, Some(&path))
+}
+
 /// The decision that every message needs.
-fn decide(origin: &Origin, path: &PathPrefix, private: bool) -> Result<Allowed, String> {
+fn decide(target: &WebhookTarget, beneath: Option<&PathPrefix>) -> Result<Allowed, String> {
+    let WebhookTarget { origin, path, private } = target;
     let grant = EgressGrant {
         origin: origin.clone(),
         prefix: path.clone(),
         methods: [Method::Post].into(),
-        private,
-        exact: true,
+        private: *private,
+        exact: beneath.is_none(),
     };
     let need = EgressNeed {
         origin: origin.to_string(),
@@ -148,7 +164,7 @@ fn decide(origin: &Origin, path: &PathPrefix, private: bool) -> Result<Allowed, 
     let facts = RequestFacts {
         scheme: origin.scheme.as_str(),
         authority: &origin.host_header(),
-        path_and_query: path.as_str(),
+        path_and_query: beneath.unwrap_or(path).as_str(),
         method: Method::Post.as_str(),
         operation: Operation::Track,
         remote_id: None,

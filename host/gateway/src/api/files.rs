@@ -239,6 +239,7 @@ impl Gateway {
         if id::is_of_copy(id) {
             return Err(not_found(id));
         }
+        let deletion = self.note_deletion(who, id).await?;
         // Order: its copies first. Should this break off, the file is still there, and so is the way to them.
         for copy in self
             .0
@@ -250,7 +251,12 @@ impl Gateway {
         }
         match self.0.let_go(who.tenant(), id).await? {
             Release::NotFound => Err(not_found(id)),
-            Release::Released(_) | Release::Last(_) => Ok(()),
+            Release::Released(_) | Release::Last(_) => {
+                if let Some(deletion) = deletion {
+                    deletion.done().await;
+                }
+                Ok(())
+            }
         }
     }
 

@@ -29,6 +29,11 @@ impl Gateway {
                 .map_or(0, |oldest| state.clock.wall_ms().saturating_sub(oldest));
             metrics::backlog(backlog.entries, Duration::from_millis(age));
         }
+        for receiver in state.config.webhooks.now().iter() {
+            if let Ok((waiting, dead)) = state.journal.count_outgoing(&receiver.url) {
+                metrics::webhook(&receiver.id, waiting, dead);
+            }
+        }
         let log = state.audit.log();
         metrics::audit_log(log.records(), log.failures(), log.is_failing());
         let live = state.live();

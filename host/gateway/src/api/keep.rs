@@ -42,12 +42,15 @@ impl Gateway {
         let key = request.idempotency_key;
         let key_is_of_content = request.key_is_of_content;
         let expires_in_s = request.expires_in_s;
+        // It is about the upload to whom it is for, too.
+        let callback = request.callback.clone();
         let first = UploadRequest {
             target: Target::Pinned(keeper),
             purpose,
             // The key is of the upload to whom it is for: a failure there must not be its answer.
             idempotency_key: None,
             key_is_of_content: false,
+            callback: None,
             ..request
         };
         self.must_find_copies(who).await?;
@@ -65,6 +68,7 @@ impl Gateway {
                 idempotency_key: key,
                 key_is_of_content,
                 expires_in_s,
+                callback,
                 cancel,
                 ..UploadRequest::from(Source::Staged(staged))
             };

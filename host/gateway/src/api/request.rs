@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use loadlock_journal::Callback;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Arrival, Body};
@@ -104,6 +105,8 @@ pub struct UploadRequest {
     pub expires_in_s: Option<u64>,
     /// Media types that the file may have, as the validator finds them; `image/*` is all of a kind, none is every one.
     pub only_types: Vec<String>,
+    /// Who is told of its end besides those who are told of every one: see [`crate::Gateway::callback`].
+    pub callback: Option<Callback>,
     /// Ends it early: see [`crate::Gateway::upload`]. A token that nobody cancels by default.
     pub cancel: CancellationToken,
 }
@@ -139,6 +142,7 @@ impl From<Source> for UploadRequest {
             key_is_of_content: false,
             expires_in_s: None,
             only_types: Vec::new(),
+            callback: None,
             cancel: CancellationToken::new(),
         }
     }

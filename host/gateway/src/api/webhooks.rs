@@ -74,7 +74,7 @@ impl Gateway {
             views.push(WebhookView {
                 id: receiver.id.clone(),
                 url: receiver.url.clone(),
-                events: receiver.kinds.iter().map(|kind| event_type(*kind).to_owned()).collect(),
+                events: receiver.events(),
                 breaker: breaker.to_owned(),
                 waiting,
                 last_error: first.and_then(|first| first.event.delivery.last_error),
@@ -96,7 +96,11 @@ impl Gateway {
                 let event = placed.event;
                 letters.push(DeadLetter {
                     id: format!("{}_{}", receiver.id, placed.place),
-                    url: receiver.url.clone(),
+                    url: event
+                        .callback
+                        .as_ref()
+                        .map_or(&receiver.url, |callback| &callback.url)
+                        .clone(),
                     event: event_id(&event),
                     kind: event_type(event.kind).to_owned(),
                     attempts: event.delivery.attempts,

@@ -111,7 +111,7 @@ impl GatewayState {
     }
 
     /// Whether the ledger is about to get this file's record.
-    fn is_on_its_way(&self, id: &str) -> Result<bool> {
+    pub(crate) fn is_on_its_way(&self, id: &str) -> Result<bool> {
         let is_accepted = |row: Row| matches!(row.state, State::Accepted { .. });
         // Order: whoever hands it over says so first, and then looks whether it is still accepted.
         Ok(self.entry(id)?.is_some_and(is_accepted) || self.ledger.outbox.is_on_its_way(id))

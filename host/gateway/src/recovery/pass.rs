@@ -136,11 +136,14 @@ impl<'a> Pass<'a> {
 
     /// Takes back what cancelled uploads left; call it after the entries.
     pub(crate) async fn given_up(&mut self) -> Result<()> {
-        let given_up = self.state.take_back_cancelled(&mut self.settled);
+        let given_up = async {
+            self.state.take_back_cancelled(&mut self.settled).await?;
+            self.state.settle_deletions().await
+        };
         match tokio::time::timeout(self.patience, given_up).await {
             Ok(taken_back) => taken_back,
             Err(_) => {
-                tracing::warn!("a cancelled upload is taken back later");
+                tracing::warn!("a cancelled upload, or a file whose delete broke off, is looked after later");
                 Ok(())
             }
         }

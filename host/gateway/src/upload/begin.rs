@@ -110,6 +110,7 @@ impl UploadJob<'_> {
             created_at_ms: self.state.clock.wall_ms(),
             expires_at_ms: self.expires_at_ms,
             component: Some(unit.generation.sha256.clone()),
+            callback: self.asked.callback.cloned().map(Box::new),
         })
     }
 }

@@ -113,7 +113,10 @@ impl UploadJob<'_> {
             Ok(Recorded::Inserted | Recorded::Existing) => {
                 match self.entry.take() {
                     Some(entry) => entry.claimed(&record).await,
-                    None => state.tell_referred(self.asked.who, &record).await,
+                    None => {
+                        let callback = self.asked.callback.cloned();
+                        state.tell_referred(self.asked.who, &record, callback).await;
+                    }
                 }
                 Ok(Some(record.into()))
             }

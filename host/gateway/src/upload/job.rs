@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use loadlock_journal::Callback;
 use loadlock_policy::Millis;
 use loadlock_policy::model::{ContentKey, DedupKey, RemoteFile};
 use loadlock_sandbox::coordination::TenantLimits;
@@ -78,6 +79,8 @@ pub(super) struct Terms<'a> {
     pub(super) copy_of: Option<&'a str>,
     /// Types that it may have; any, if there are none.
     pub(super) only_types: &'a [String],
+    /// Who is told of its end besides those who are told of every one.
+    pub(super) callback: Option<&'a Callback>,
     /// Cancelled when the caller gives up.
     pub(super) cancel: &'a CancellationToken,
     pub(super) progress: &'a dyn Progress,

@@ -76,6 +76,7 @@ impl GatewayState {
             key_is_of_content: request.key_is_of_content,
             copy_of,
             only_types: &request.only_types,
+            callback: request.callback.as_ref(),
             cancel: &request.cancel,
             progress,
         };

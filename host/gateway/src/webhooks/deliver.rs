@@ -12,6 +12,7 @@ use super::message::{body, event_id};
 use super::receiver::{WebhookReceiver, WebhookReceivers, breaker_policy};
 use super::schedule::{after, due, outcome};
 use crate::error::Result;
+use crate::metrics;
 use crate::state::gateway::GatewayState;
 
 /// Events of one receiver that are sent at once, each of another file.
@@ -144,9 +145,10 @@ async fn send(state: &GatewayState, receiver: &WebhookReceiver, placed: PlacedEv
         permit: Some(permit),
     };
     let id = event_id(&event);
+    let at = event.callback.as_ref().map(|callback| callback.url.as_str());
     let answer = receiver
         .client
-        .send(&id, state.clock.wall_ms() / 1_000, body(&event))
+        .send(at, &id, state.clock.wall_ms() / 1_000, body(&event))
         .await;
     held.report(outcome(&answer));
     let next = after(&event.delivery, &answer, state.clock.wall_ms(), rand::random());
@@ -155,9 +157,11 @@ async fn send(state: &GatewayState, receiver: &WebhookReceiver, placed: PlacedEv
             next.last_error.as_deref().unwrap_or_default(),
             next.dead_at_ms.is_some(),
         );
-        tracing::warn!(target: "loadlock::webhooks", url = %receiver.url, %id, attempts = next.attempts, dead,
+        let url = at.unwrap_or(&receiver.url);
+        tracing::warn!(target: "loadlock::webhooks", %url, %id, attempts = next.attempts, dead,
             "an event was not taken: {reason}");
     }
+    metrics::webhook_sent(&receiver.id, next.as_ref().map(|next| next.dead_at_ms.is_some()));
     state.journal.put_delivery(&receiver.url, place, next).await?;
     Ok(())
 }

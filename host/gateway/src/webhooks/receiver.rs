@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use loadlock_config::{Config, Webhook};
+use loadlock_config::{Config, GRANT_CALLBACK, Webhook};
 use loadlock_egress::{WebhookClient, WebhookSecrets, WebhookTarget};
 use loadlock_journal::{Journal, OutgoingKind, Subscription};
 use loadlock_policy::breaker::{Breaker, BreakerPolicy};
+use loadlock_policy::egress::{Origin, PathPrefix};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
 
-use super::message::event_type;
+use super::message::{KINDS, event_type};
 use crate::error::{Error, ErrorCode, Result};
 use crate::setup::auth::resolve;
 use crate::setup::loader::Loader;
@@ -28,6 +29,9 @@ pub(crate) struct WebhookReceiver {
     /// What stands for it in ids and paths.
     pub(crate) id: String,
     pub(crate) kinds: Vec<OutgoingKind>,
+    /// Whether upload grants may name a URL at or beneath it.
+    pub(crate) takes_callbacks: bool,
+    target: WebhookTarget,
     pub(super) client: WebhookClient,
     breaker: Mutex<Breaker>,
     /// Something may be sent earlier than was thought.
@@ -52,12 +56,13 @@ impl WebhookReceiver {
         let client = WebhookClient::new(&target, secrets, loader.resolver.clone(), &loader.env);
         let url = webhook.url();
         let digest = hex::encode(Sha256::digest(&url));
-        let all = [OutgoingKind::Stored, OutgoingKind::Failed, OutgoingKind::Unknown];
         let wanted = |kind: &OutgoingKind| webhook.events.iter().any(|event| event == event_type(*kind));
         Ok(Self {
             id: format!("whk_{}", digest.get(..12).unwrap_or(&digest)),
             url,
-            kinds: all.into_iter().filter(wanted).collect(),
+            kinds: KINDS.into_iter().filter(wanted).collect(),
+            takes_callbacks: webhook.events.iter().any(|event| event == GRANT_CALLBACK),
+            target,
             client: client.map_err(invalid)?,
             breaker: Mutex::new(Breaker::new()),
             sooner: Notify::new(),
@@ -68,10 +73,23 @@ impl WebhookReceiver {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this is its own address, or one beneath it.
+    pub(super) fn is_above(&self, origin: &Origin, path: &PathPrefix) -> bool {
+        self.target.origin == *origin && self.target.path.covers(path)
+    }
+
+    /// What it is told, as it is configured.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let callbacks = self.takes_callbacks.then_some(GRANT_CALLBACK);
+        let kinds = self.kinds.iter().map(|kind| event_type(*kind));
+        kinds.chain(callbacks).map(str::to_owned).collect()
+    }
+
     fn subscription(&self) -> Subscription {
         Subscription {
             receiver: self.url.clone(),
             kinds: self.kinds.clone(),
+            callbacks: self.takes_callbacks,
         }
     }
 }

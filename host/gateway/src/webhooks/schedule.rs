@@ -65,11 +65,13 @@ pub(super) fn outcome(answer: &Result<WebhookAnswer, String>) -> Outcome {
     }
 }
 
-/// What can be sent now, at most one event of each file and the first of it; and when the next of the others can.
+/// What can be sent now, at most one event of each file and URL and the first of those; and when the next of the
+/// others can.
 pub(super) fn due(events: Vec<PlacedEvent>, now_ms: u64, most: usize) -> (Vec<PlacedEvent>, Option<u64>) {
     let (mut files, mut due, mut next) = (HashSet::new(), Vec::new(), None::<u64>);
     for placed in events {
-        if !files.insert(placed.event.file.clone()) {
+        let callback = placed.event.callback.as_ref().map(|callback| callback.url.clone());
+        if !files.insert((placed.event.file.clone(), callback)) {
             continue;
         }
         let at = placed.event.delivery.next_at_ms;
@@ -113,6 +115,7 @@ mod tests {
             code: None,
             message: None,
             at_ms: 0,
+            callback: None,
             delivery: Delivery {
                 next_at_ms,
                 ..Delivery::default()

@@ -43,7 +43,12 @@ pub(crate) fn apply(tables: &mut JournalTables<'_>, change: &Change) -> Result<C
             Ok(ChangeVerdict::Applied(ChangeAnswer::Removed(removed), need))
         }
         // Its rows are added for whoever subscribed.
-        Change::Outgoing(_) => ChangeVerdict::done(Need::Durable),
+        Change::Outgoing { note, .. } => {
+            if let Some(key) = note {
+                tables.state.remove(key.as_str())?;
+            }
+            ChangeVerdict::done(Need::Durable)
+        }
         Change::PutDelivery {
             receiver,
             place,

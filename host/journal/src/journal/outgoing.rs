@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::Journal;
 use crate::change::Change;
 use crate::error::JournalError;
-use crate::outgoing::{self, Delivery, OutgoingEvent, PlacedEvent, Subscription};
+use crate::outgoing::{self, Delivery, OutgoingEvent, OutgoingKind, PlacedEvent, Subscription};
 
 /// Events for others: who subscribed has each end of an upload in a row, written in the same transaction, until its
 /// delivery is put down. Changes of a delivery are lazy: after a power loss an event may be delivered again.
@@ -23,9 +23,9 @@ impl Journal {
         *held = subscriptions.into();
     }
 
-    /// Whether anybody subscribed.
-    pub fn has_subscribers(&self) -> bool {
-        !self.inner.told.now().is_empty()
+    /// Whether anybody wants to know of ends of this kind.
+    pub fn is_wanted(&self, kind: OutgoingKind) -> bool {
+        self.inner.told.now().iter().any(|one| one.kinds.contains(&kind))
     }
 
     /// Changes whenever there is another event to deliver.
@@ -39,7 +39,18 @@ impl Journal {
     /// [`JournalError::TooLarge`] or the storage's.
     pub async fn tell(&self, event: OutgoingEvent) -> Result<(), JournalError> {
         event.check()?;
-        self.done(Change::Outgoing(Box::new(event))).await
+        let event = Box::new(event);
+        self.done(Change::Outgoing { event, note: None }).await
+    }
+
+    /// The same for an event that a state stands for under the key `note`, which is removed in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub async fn tell_noted(&self, event: OutgoingEvent, note: String) -> Result<(), JournalError> {
+        event.check()?;
+        let (event, note) = (Box::new(event), Some(note));
+        self.done(Change::Outgoing { event, note }).await
     }
 
     /// The first events that wait for a receiver, in their order.

@@ -92,7 +92,12 @@ impl Naive {
             Change::Flush => done(Need::Durable),
             Change::Forget { .. } => panic!("the writer's own"),
             // Nobody subscribed.
-            Change::Outgoing(_) => done(Need::Durable),
+            Change::Outgoing { note, .. } => {
+                if let Some(key) = note {
+                    self.state.remove(key);
+                }
+                done(Need::Durable)
+            }
             Change::PutDelivery { .. } | Change::KeepOutgoing { .. } => {
                 Ok((ChangeAnswer::Removed(false), Need::Nothing))
             }

@@ -2,14 +2,17 @@
 
 use crate::tests::disk::DiskPlace;
 use crate::tests::support::{accepted, end, intent, on, wait};
-use crate::{Accepted, Delivery, FailedEnd, Journal, MOVED_ON, OutgoingKind, PlacedEvent, Subscription};
+use crate::{
+    Accepted, Callback, Delivery, FailedEnd, Intent, Journal, MOVED_ON, OutgoingKind, PlacedEvent, Subscription,
+};
 
-use OutgoingKind::{Failed, Stored, Unknown};
+use OutgoingKind::{Deleted, Failed, Stored, Unknown};
 
 fn subscribe(journal: &Journal) {
     let subscription = |receiver: &str, kinds: &[OutgoingKind]| Subscription {
         receiver: receiver.into(),
         kinds: kinds.to_vec(),
+        callbacks: receiver == "failures",
     };
     journal.subscribe(vec![
         subscription("all", &[Stored, Failed, Unknown]),
@@ -117,4 +120,49 @@ fn an_event_waits_is_given_up_goes_back_and_is_over() {
     assert_eq!(journal.count_outgoing("all").unwrap(), (1, 0));
     assert!(wait(journal.keep_outgoing(Vec::new(), 0)).unwrap());
     assert_eq!(journal.count_outgoing("all").unwrap(), (0, 0));
+}
+
+/// Only the receiver that allows it has the event of a callback, beside its own.
+#[test]
+fn a_callback_is_told_by_the_receiver_that_allows_it() {
+    let journal = on(&DiskPlace::default());
+    subscribe(&journal);
+    for (id, receiver) in [("a", "failures"), ("b", "all"), ("c", "nobody")] {
+        let callback = Callback {
+            receiver: receiver.into(),
+            url: format!("{receiver}/below"),
+            grant: "g".into(),
+        };
+        let callback = Some(Box::new(callback));
+        wait(journal.begin(Intent { callback, ..intent(id) })).unwrap();
+    }
+    wait(journal.accepted("a", accepted("r1"))).unwrap();
+    wait(journal.failed("b", end(3))).unwrap();
+    wait(journal.failed("c", end(3))).unwrap();
+    let of = |receiver: &str| -> Vec<(String, bool)> {
+        let events = journal.outgoing(receiver, 10).unwrap().into_iter();
+        let seen = events.map(|placed| (placed.event.file, placed.event.callback.is_some()));
+        seen.collect()
+    };
+    let plain = |file: &str| (file.to_owned(), false);
+    assert_eq!(of("all"), [plain("a"), plain("b"), plain("c")]);
+    assert_eq!(of("failures"), [("a".to_owned(), true), plain("b"), plain("c")]);
+}
+
+/// The note that stands for an event goes with it, or neither does.
+#[test]
+fn an_event_takes_the_place_of_its_note() {
+    let place = DiskPlace::default();
+    let journal = on(&place);
+    subscribe(&journal);
+    assert!(journal.is_wanted(Stored) && !journal.is_wanted(Deleted));
+    wait(journal.begin(intent("a"))).unwrap();
+    wait(journal.accepted("a", accepted("r1"))).unwrap();
+    let event = journal.outgoing("all", 1).unwrap().remove(0).event;
+    wait(journal.put_state("note", vec![1])).unwrap();
+    wait(journal.tell_noted(event, "note".into())).unwrap();
+    wait(journal.close()).unwrap();
+    let journal = on(&place);
+    assert_eq!(journal.get_state("note").unwrap(), None);
+    assert_eq!(journal.outgoing("all", 10).unwrap().len(), 2);
 }

@@ -69,6 +69,7 @@ fn intent() -> impl Strategy<Value = Intent> {
             created_at_ms,
             expires_at_ms: None,
             component: None,
+            callback: None,
         })
 }
 

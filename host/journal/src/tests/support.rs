@@ -65,6 +65,7 @@ pub(crate) fn intent(id: &str) -> Intent {
         created_at_ms: 1_000,
         expires_at_ms: Some(9_000),
         component: Some("c1".into()),
+        callback: None,
     }
 }
 

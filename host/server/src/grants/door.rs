@@ -57,6 +57,8 @@ struct GrantWish {
     file_expires_in: Option<u64>,
     /// Of the grant.
     expires_in: Option<u64>,
+    /// Who is told of the upload's end.
+    callback: Option<String>,
 }
 
 async fn make(State(app): State<App>, Caller(who): Caller, request: Request) -> Answer {
@@ -74,9 +76,13 @@ async fn make(State(app): State<App>, Caller(who): Caller, request: Request) -> 
         max_bytes: wish.max_bytes.unwrap_or(largest),
         media_types: wish.media_types,
         options: options.to(wish.provider),
+        callback: wish.callback,
     };
     let terms = terms.check(largest)?;
     gateway.require_provider(&terms.options.target())?;
+    if let Some(url) = &terms.callback {
+        gateway.callback(url, "")?;
+    }
     let life = wish.expires_in.unwrap_or(LIFE);
     if !(1..=LONGEST).contains(&life) {
         let message = format!("a grant can last 1 to {LONGEST} seconds, not {life}");
@@ -134,6 +140,7 @@ fn view(session: &Session) -> Result<Value, Error> {
         max_bytes,
         media_types,
         options,
+        callback,
     } = state.terms;
     Ok(json!({
         "id": session.id(),
@@ -145,6 +152,7 @@ fn view(session: &Session) -> Result<Value, Error> {
         "filename": options.name,
         "purpose": options.purpose,
         "provider": options.provider,
+        "callback": callback,
         "used": state.used,
     }))
 }
@@ -181,7 +189,7 @@ async fn store(State(app): State<App>, Path(name): Path<String>, request: Reques
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let options = granted.terms().narrow(asked.check()?, length)?;
+    let options = granted.narrow(&app, asked.check()?, length)?;
     granted.claim(&app).await?;
     let stored = received(&app, &granted, options, request.into_body()).await;
     match &stored {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::terms::GrantTerms;
 use crate::app::App;
 use crate::query::only;
+use crate::upload_options::UploadOptions;
 
 /// The word of this door.
 pub(super) const KIND: &str = "upload_grant";
@@ -87,8 +88,18 @@ impl Granted {
         self.session.owner().clone()
     }
 
-    pub(crate) fn terms(&self) -> &GrantTerms {
-        &self.terms
+    /// The options of an upload by its holder: see [`GrantTerms::narrow`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`], also if the operator does not allow its callback any more;
+    /// [`ErrorCode::FileTooLarge`]; [`ErrorCode::RequestInvalid`].
+    pub(crate) fn narrow(&self, app: &App, asked: UploadOptions, bytes: Option<u64>) -> Result<UploadOptions> {
+        let callback = self.terms.callback.as_deref();
+        let callback = callback.map(|url| app.gateway().callback(url, self.session.id()));
+        Ok(UploadOptions {
+            callback: callback.transpose()?,
+            ..self.terms.narrow(asked, bytes)?
+        })
     }
 
     /// The query that presents it, for the address of what it began.

@@ -18,6 +18,9 @@ pub(crate) struct GrantTerms {
     /// Name, purpose, provider and expiry; what is absent is the gateway's choice, except that the holder names the
     /// file.
     pub(super) options: UploadOptions,
+    /// The URL that is told of the upload's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) callback: Option<String>,
 }
 
 impl GrantTerms {
@@ -47,7 +50,7 @@ impl GrantTerms {
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`].
-    pub(crate) fn narrow(&self, asked: UploadOptions, bytes: Option<u64>) -> Result<UploadOptions> {
+    pub(super) fn narrow(&self, asked: UploadOptions, bytes: Option<u64>) -> Result<UploadOptions> {
         let own = &self.options;
         let fixed = [
             ("purpose", asked.purpose.is_some() && asked.purpose != own.purpose),
@@ -112,6 +115,7 @@ mod tests {
             max_bytes: 100,
             media_types: vec!["image/*".into(), "text/plain".into()],
             options,
+            callback: None,
         }
     }
 

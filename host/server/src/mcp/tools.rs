@@ -89,7 +89,7 @@ async fn upload_path(
         provider: None,
         expires_in_s: wanted.expires_in_s,
         idempotency_key: wanted.idempotency_key,
-        only_types: Vec::new(),
+        ..UploadOptions::default()
     };
     let options = options.to(wanted.to).check()?;
     let request = path_request(server, wanted.path, &options);
@@ -109,7 +109,7 @@ async fn upload_bytes(
         provider: None,
         expires_in_s: wanted.expires_in_s,
         idempotency_key: wanted.idempotency_key,
-        only_types: Vec::new(),
+        ..UploadOptions::default()
     };
     let options = options.to(wanted.to).check()?;
     let content = inline(&wanted.content_base64)?;

@@ -39,7 +39,7 @@ pub(crate) async fn create(
     let Some(granted) = granted else {
         return created(&begin(tus, who, headers, body, wanted, None).await?, "");
     };
-    let wanted = wanted.under(granted)?;
+    let wanted = wanted.under(tus, granted)?;
     granted.claim(&tus.app).await?;
     match begin(tus, who, headers, body, wanted, Some(granted)).await {
         Ok(session) => created(&session, &granted.query()),
@@ -72,12 +72,12 @@ impl Wanted {
     }
 
     /// As much of it as a grant allows: one whole file.
-    fn under(self, granted: &Granted) -> Result<Self, Problem> {
+    fn under(self, tus: &Tus, granted: &Granted) -> Result<Self, Problem> {
         if self.kind != Kind::Whole {
             return Err(Problem::invalid("an upload grant is for a whole file, not for parts"));
         }
         let bytes = self.length.and_then(Length::known);
-        let options = granted.terms().narrow(self.options, bytes)?;
+        let options = granted.narrow(&tus.app, self.options, bytes)?;
         Ok(Self { options, ..self })
     }
 }

@@ -93,7 +93,7 @@ impl Metadata {
             provider: None,
             expires_in_s,
             idempotency_key: self.get(&["idempotency_key"]),
-            only_types: Vec::new(),
+            ..UploadOptions::default()
         };
         Ok(options.to(self.get(&["provider"])))
     }
@@ -120,7 +120,7 @@ mod tests {
             provider: Some("local".into()),
             expires_in_s: Some(60),
             idempotency_key: None,
-            only_types: Vec::new(),
+            ..UploadOptions::default()
         };
         assert_eq!(options, wanted);
         assert_eq!(Metadata::default().options().unwrap(), UploadOptions::default());

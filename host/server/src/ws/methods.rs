@@ -193,7 +193,7 @@ fn start(app: &App, who: &Principal, hearing: &mut Hearing, wanted: Start) -> Re
         provider: None,
         expires_in_s: wanted.expires_in_s,
         idempotency_key: wanted.idempotency_key,
-        only_types: Vec::new(),
+        ..UploadOptions::default()
     };
     let options = options.to(wanted.to).check().map_err(|bad| bad.error)?;
     app.gateway().require_provider(&options.target())?;

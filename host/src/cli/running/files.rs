@@ -30,8 +30,9 @@ impl Running {
             name,
             idempotency_key,
             expires_in_s,
-            // Only an upload grant has some, and no command makes one.
+            // Only an upload grant has these, and no command makes one.
             only_types: _,
+            callback: _,
             cancel,
             key_is_of_content: _,
         } = request;

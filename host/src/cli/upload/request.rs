@@ -24,7 +24,7 @@ fn options(command: &Upload) -> UploadOptions {
         provider: None,
         expires_in_s: command.expires_in.map(|duration| duration.as_secs()),
         idempotency_key: command.idempotency_key.clone(),
-        only_types: Vec::new(),
+        ..UploadOptions::default()
     };
     options.to(command.choice.to.clone())
 }
