@@ -34,6 +34,17 @@ async fn deleted(shop: &Shop, gateway: &Opened, id: &str) {
     gateway.gateway.delete(&gateway.who, id).await.unwrap();
     assert!(shop.upstream.files().is_empty());
     assert_eq!(shop.upstream.files().deleted().len(), 1);
+    let requests = shop.upstream.requests().all();
+    let deletes: Vec<_> = requests.iter().filter(|request| request.method == "DELETE").collect();
+    assert!(!deletes.is_empty());
+    for delete in deletes {
+        let framing = (delete.header("content-length"), delete.header("transfer-encoding"));
+        assert_eq!(
+            framing,
+            (Some("0"), None),
+            "a body that is not there is not sent in chunks"
+        );
+    }
 }
 
 #[tokio::test]

@@ -167,11 +167,12 @@ impl<'a> Request<'a> {
         self.header("content-type", media_type)
     }
 
-    /// Length of the body in bytes, if there is a body.
+    /// Length of the body in bytes, as `content-length` says it: of a request without one it is 0 where the method lets
+    /// servers wait for a body. Hosts send a body of an unknown length in chunks, which many servers refuse for DELETE.
     pub fn content_length(&self) -> Option<u64> {
         let file = self.file.as_ref().map_or(0, FileRange::bytes);
-        self.has_body
-            .then(|| file + (self.prefix.len() + self.suffix.len()) as u64)
+        let may_have_none = matches!(self.method, Method::Get | Method::Head);
+        (self.has_body || !may_have_none).then(|| file + (self.prefix.len() + self.suffix.len()) as u64)
     }
 
     /// Sends it and waits for the head of the answer, whatever its status.
@@ -207,6 +208,16 @@ mod tests {
         assert_eq!(request.path, "/v1/files?purpose=a%26b&after=%C3%A9");
         assert_eq!(request.content_length(), None);
         assert!(!request.stores);
+    }
+
+    #[test]
+    fn a_request_without_a_body_says_so_unless_its_method_does() {
+        let base = Base::parse("https://host").unwrap();
+        let length = |method| Request::new(method, &base, "/files/1").content_length();
+        assert_eq!((length(Method::Get), length(Method::Head)), (None, None));
+        for method in [Method::Delete, Method::Post, Method::Put] {
+            assert_eq!(length(method), Some(0), "{method:?}");
+        }
     }
 
     #[test]
