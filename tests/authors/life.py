@@ -226,10 +226,11 @@ def give_way(language, project):
 
 
 def develop(language, project):
-    """What `component dev` builds and finds right is swapped in."""
+    """What `component dev` builds and finds right is swapped in, and what it logs is shown."""
     arguments = ["component", "dev", project, "--swap", language]
     command = [LOADLOCK, "--config", OTHER / "loadlock.toml", "--home", OTHER / "home", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    log = OTHER / "dev.log"
+    with log.open("w") as told, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True) as process:
         limit = threading.Timer(300, process.kill)
         limit.start()
         said = []
@@ -242,7 +243,8 @@ def develop(language, project):
         limit.cancel()
     assert process.returncode == 0, said
     assert runs(language) == digest(component(project)), said
-    ok(f"{language}: what `component dev` builds and tests is swapped in")
+    assert "second probe" in log.read_text(), log.read_text()
+    ok(f"{language}: what `component dev` builds and tests is swapped in, and its log is shown")
 
 
 def main():

@@ -86,7 +86,8 @@ second() { # language
     cp "$first" "$work/first.wasm" && cp "$source" "$work/lib.rs" &&
         sed 's/bytes: stored.bytes,/bytes: stored.bytes + 1,/' "$work/lib.rs" >"$source" &&
         "$loadlock" component build "$folder" && mv "$first" "$work/bad.wasm" &&
-        sed 's/title: format!("/&second /' "$work/lib.rs" >"$source" &&
+        sed -e 's/title: format!("/&second /' -e 's/fn probe().*/&\n        eprintln!("second probe");/' \
+            "$work/lib.rs" >"$source" &&
         "$loadlock" component build "$folder" && mv "$first" "$folder/second.wasm" &&
         mv "$work/first.wasm" "$first" &&
         [ "$(sha256sum "$first" "$folder/second.wasm" "$work/bad.wasm" | cut -d ' ' -f 1 | sort -u | wc -l)" = 3 ]

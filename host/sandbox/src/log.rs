@@ -42,10 +42,12 @@ impl Log {
         state.dropped += (bytes.len() - keep) as u64;
     }
 
-    /// The lines that were kept, control characters replaced, and the number of bytes that were not kept.
-    pub(crate) fn lines(&self) -> (Vec<String>, u64) {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = String::from_utf8_lossy(&state.kept)
+    /// Takes the lines that were kept, control characters replaced, and the number of bytes that were not kept.
+    pub(crate) fn take(&self) -> (Vec<String>, u64) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (kept, dropped) = (std::mem::take(&mut state.kept), std::mem::take(&mut state.dropped));
+        drop(state);
+        let lines = String::from_utf8_lossy(&kept)
             .lines()
             .map(|line| {
                 line.chars()
@@ -53,7 +55,7 @@ impl Log {
                     .collect()
             })
             .collect();
-        (lines, state.dropped)
+        (lines, dropped)
     }
 }
 

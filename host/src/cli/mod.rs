@@ -68,6 +68,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use args::{COMPILE_COMMAND, Cli, Command};
 use failure::{Failure, Status};
+use logging::Reader;
 use output::Output;
 
 /// Runs one command.
@@ -90,8 +91,12 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let output = Output::new(&cli.globals);
-    let serving = matches!(cli.command, Command::Serve(_));
-    logging::start(&cli.globals, &output, serving);
+    let reader = match &cli.command {
+        Command::Serve(_) => Reader::Operator,
+        Command::Component(command) if component::shows_log(command) => Reader::Author,
+        _ => Reader::Caller,
+    };
+    logging::start(&cli.globals, &output, reader);
     let status = match run(cli, &output) {
         Ok(status) => status,
         Err(failure) => failure.report(&output),

@@ -83,8 +83,11 @@ impl<B: Send + Sync> Recipe<B> {
     ) -> (Result<T, CallError>, Option<LiveInstance<B>>) {
         let called = limited(&self.limits, call(&live.bindings, &mut live.store)).await;
         let (outcome, _) = settled(&live.store, called);
-        let (lines, _) = live.log.lines();
+        let (lines, _) = live.log.take();
         if outcome.is_ok() {
+            for line in lines {
+                tracing::info!(target: "loadlock::component", component = %self.loaded.name, "{line}");
+            }
             return (outcome, Some(live));
         }
         tracing::warn!(component = %self.loaded.name, ?lines, "discarding a long-lived instance after a failed call");

@@ -48,7 +48,7 @@ component and vendor are known. A tracker gets an empty ledger for each case, in
 
 The exit status is 1 if a case failed. With --json the report is one in-toto statement, whose predicate
 (https://in-toto.io/attestation/test-result/v0.1) names the cases that passed and failed; --output writes it to a file
-as well.
+as well. With --verbose everything that the component logs is on standard error.
 
 Examples:
   loadlock component test
@@ -59,8 +59,9 @@ Examples:
     /// Build and test a project whenever its sources change
     #[command(
         after_help = once("Until Ctrl-C. What does not build or does not pass is said, and the next change is waited for.
-With --swap what passes takes the place of a component of the gateway that serves on this home, as `component swap` does
-it: `loadlock serve` in another terminal shows what the component logs.
+What the component logs while it is tested is on standard error. With --swap what passes takes the place of a component
+of the gateway that serves on this home, as `component swap` does it; what it logs there is in the gateway's own log, if
+that was started with `loadlock --verbose serve` or with LOADLOCK_LOG=loadlock=info,loadlock::component=info.
 
 Examples:
   loadlock component dev

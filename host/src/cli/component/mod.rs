@@ -63,6 +63,11 @@ pub(crate) async fn run(globals: &Globals, output: &Output, command: Component) 
     }
 }
 
+/// Whether what the component logs is wanted of this command.
+pub(crate) fn shows_log(command: &Component) -> bool {
+    matches!(command, Component::Authoring(Authoring::Dev(_)))
+}
+
 async fn author(globals: &Globals, output: &Output, command: Authoring) -> Result<Status, Failure> {
     match command {
         Authoring::New(command) => new::run(output, &command),

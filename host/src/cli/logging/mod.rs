@@ -29,19 +29,37 @@ const PLAIN: &str = "off,loadlock=warn,loadlock::path=off,loadlock::auth=off,loa
 /// One line for each upload and for what goes wrong; none for each request, which may be a probe or a scrape.
 const SERVING: &str = "off,loadlock=info,loadlock::auth=warn,loadlock::path=warn,loadlock::component=warn";
 const VERBOSE: &str = "off,loadlock=info";
+/// As in `PLAIN`, and every line of the component.
+const AUTHORING: &str = "off,loadlock=warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,\
+                         loadlock::circuit=off,loadlock::component=info";
 
 /// Counts lines that are left out.
 static SAMPLED: OnceLock<Sampled> = OnceLock::new();
 
-/// Starts logging. `serving`: there is nobody whom a command could report to, so what happens is logged, and with
-/// `--json` each line is an object.
-pub(crate) fn start(globals: &Globals, output: &Output, serving: bool) {
+/// Who reads the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Whoever gave a command, which reports to them itself.
+    Caller,
+    /// There is nobody whom a command could report to, so what happens is logged, and with `--json` each line is an
+    /// object.
+    Operator,
+    /// Whoever writes the component that the command runs: each of its lines is wanted.
+    Author,
+}
+
+/// Starts logging.
+pub(crate) fn start(globals: &Globals, output: &Output, reader: Reader) {
+    let serving = reader == Reader::Operator;
     let asked = std::env::var("LOADLOCK_LOG").ok().filter(|filter| !filter.is_empty());
     let default = match (globals.verbose, globals.quiet) {
         (_, true) => "off,loadlock=error",
         (true, _) => VERBOSE,
-        _ if serving => SERVING,
-        _ => PLAIN,
+        _ => match reader {
+            Reader::Operator => SERVING,
+            Reader::Author => AUTHORING,
+            Reader::Caller => PLAIN,
+        },
     };
     let filter = match asked.as_deref().map(|asked| EnvFilter::try_new(ours(asked))) {
         Some(Ok(filter)) => filter,
@@ -74,11 +92,12 @@ pub(crate) fn start(globals: &Globals, output: &Output, serving: bool) {
             .with_tracer(tracer)
             .with_filter(EnvFilter::new(VERBOSE))
     });
+    let log = match reader {
+        Reader::Author => log.with_filter(filter).boxed(),
+        Reader::Operator | Reader::Caller => log.with_filter(filter.and(sampled.clone())).boxed(),
+    };
     // Fails only if a subscriber is there already, which then gets the events.
-    let _ = tracing_subscriber::registry()
-        .with(log.with_filter(filter.and(sampled.clone())))
-        .with(spans)
-        .try_init();
+    let _ = tracing_subscriber::registry().with(log).with(spans).try_init();
     if serving {
         sampled.tell_from_now_on();
     }

@@ -208,7 +208,7 @@ impl Provider {
             answered = outcome.is_ok(),
             "call ended"
         );
-        let (lines, log_dropped) = log.lines();
+        let (lines, log_dropped) = log.take();
         CallReport {
             outcome,
             usage,

@@ -174,8 +174,22 @@ fn what_is_inspected_is_kept_compiled_and_its_test_is_a_statement_about_it() {
     };
     let compiled = kept();
     assert_eq!(compiled.len(), 1);
-    let test = ["component", "test", "shelf.wasm", "--json", "--output", "report.json"];
-    let statement = place.run(&test).expect(0).objects().remove(0);
+    let test = [
+        "component",
+        "test",
+        "shelf.wasm",
+        "--json",
+        "--verbose",
+        "--output",
+        "report.json",
+    ];
+    let ran = place.run(&test).expect(0);
+    assert!(
+        ran.err.contains("left behind by a call that was cut off"),
+        "what the component logs is shown: {}",
+        ran.err
+    );
+    let statement = ran.objects().remove(0);
     assert_eq!(kept(), compiled, "it was compiled again");
     assert_eq!(statement["subject"][0]["digest"]["sha256"], inspected[0]["sha256"]);
     assert_eq!(statement["predicate"]["result"], "PASSED");
