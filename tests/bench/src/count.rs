@@ -126,8 +126,8 @@ fn tolerance(name: &str) -> f64 {
     } else if name.contains("syncs") {
         0.1
     } else if name == instructions::BODY {
-        // 5.0 million on an idle machine, up to 5.9 on a busy one, where fewer uploads share a transaction of the ledger.
-        0.2
+        // 5.0 to 6.0 million: when a machine is slow or busy, fewer uploads share a transaction of the ledger.
+        0.3
     } else if name.contains("instructions") {
         0.06
     } else if ["bytes read", "bytes written"].iter().any(|kind| name.contains(kind)) {
