@@ -247,21 +247,30 @@ pub fn request_answered(method: &'static str, route: Arc<str>, status: u16, elap
     histogram!(REQUEST_SECONDS, "method" => method, "route" => route).record(elapsed.as_secs_f64());
 }
 
-/// A request that has no answer yet, while it lives.
+/// One of what is under way, while it lives.
 #[derive(Debug)]
-pub struct RequestInFlight(());
+pub struct InFlight(&'static str);
 
-impl RequestInFlight {
-    /// One more.
-    pub fn begin() -> Self {
-        gauge!(REQUESTS_IN_FLIGHT).increment(1);
-        Self(())
+impl InFlight {
+    /// A request that has no answer yet.
+    pub fn request() -> Self {
+        Self::one(REQUESTS_IN_FLIGHT)
+    }
+
+    /// An upload.
+    pub(crate) fn upload() -> Self {
+        Self::one(IN_FLIGHT)
+    }
+
+    fn one(name: &'static str) -> Self {
+        gauge!(name).increment(1);
+        Self(name)
     }
 }
 
-impl Drop for RequestInFlight {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        gauge!(REQUESTS_IN_FLIGHT).decrement(1);
+        gauge!(self.0).decrement(1);
     }
 }
 
@@ -407,22 +416,6 @@ pub(crate) fn stored(provider: &str, bytes: u64, deduplicated: bool) {
         counter!(DEDUP_BYTES, "provider" => provider.to_owned()).increment(bytes);
     } else {
         counter!(UPLOAD_BYTES, "provider" => provider.to_owned()).increment(bytes);
-    }
-}
-
-/// An upload under way, while it lives.
-pub(crate) struct InFlight;
-
-impl InFlight {
-    pub(crate) fn begin() -> Self {
-        gauge!(IN_FLIGHT).increment(1);
-        Self
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        gauge!(IN_FLIGHT).decrement(1);
     }
 }
 

@@ -40,6 +40,22 @@ pub struct CallReport<T> {
 }
 
 impl<T> CallReport<T> {
+    /// Writes what the component logged: as a warning where the call ended without an answer, whose cause is there or
+    /// nowhere.
+    pub fn write_log(&self, component: &str) {
+        let died = self.outcome.is_err();
+        for line in &self.log {
+            match died {
+                true => tracing::warn!(target: "loadlock::component", component, "{line}"),
+                false => tracing::info!(target: "loadlock::component", component, "{line}"),
+            }
+        }
+        if self.log_dropped > 0 {
+            let bytes = self.log_dropped;
+            tracing::warn!(target: "loadlock::component", component, bytes, "more log than is kept");
+        }
+    }
+
     /// No call was made.
     pub(crate) fn refused(error: CallError) -> Self {
         Self {

@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
-use loadlock_gateway::metrics::{self, RequestInFlight};
+use loadlock_gateway::metrics::{self, InFlight};
 
 /// Route of what no door serves.
 const NOWHERE: &str = "none";
@@ -22,7 +22,7 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         .map_or_else(|| Arc::from(NOWHERE), |path| Arc::from(path.as_str()));
     let method = known(request.method());
     let began = Instant::now();
-    let in_flight = RequestInFlight::begin();
+    let in_flight = InFlight::request();
     let response = next.run(request).await;
     drop(in_flight);
     metrics::request_answered(method, route, response.status().as_u16(), began.elapsed());

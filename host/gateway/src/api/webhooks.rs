@@ -96,11 +96,7 @@ impl Gateway {
                 let event = placed.event;
                 letters.push(DeadLetter {
                     id: format!("{}_{}", receiver.id, placed.place),
-                    url: event
-                        .callback
-                        .as_ref()
-                        .map_or(&receiver.url, |callback| &callback.url)
-                        .clone(),
+                    url: receiver.url_of(&event).to_owned(),
                     event: event_id(&event),
                     kind: event_type(event.kind).to_owned(),
                     attempts: event.delivery.attempts,

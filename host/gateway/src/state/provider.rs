@@ -297,19 +297,8 @@ pub(crate) struct LastProbe {
     pub(crate) at: Option<Millis>,
 }
 
-/// Counts a component's call, and writes what it logged: as a warning where the call ended without an answer, whose
-/// cause is there or nowhere.
+/// Counts a component's call, and writes what it logged.
 pub(crate) fn log_call<T>(name: &str, report: &CallReport<T>) {
-    let died = report.outcome.is_err();
-    crate::metrics::call(name, &report.usage, died);
-    for line in &report.log {
-        match died {
-            true => tracing::warn!(target: "loadlock::component", component = name, "{line}"),
-            false => tracing::info!(target: "loadlock::component", component = name, "{line}"),
-        }
-    }
-    if report.log_dropped > 0 {
-        tracing::warn!(target: "loadlock::component", component = name, bytes = report.log_dropped, "more log than is \
-             kept");
-    }
+    crate::metrics::call(name, &report.usage, report.outcome.is_err());
+    report.write_log(name);
 }

@@ -32,7 +32,7 @@ impl Gateway {
             tenant: who.tenant().to_owned(),
             started: Instant::now(),
             seen: Mutex::default(),
-            _in_flight: metrics::InFlight::begin(),
+            _in_flight: metrics::InFlight::upload(),
         };
         if let Some(pending) = &mut account.pending {
             name_source(pending.what(), &request.source);

@@ -157,7 +157,7 @@ async fn send(state: &GatewayState, receiver: &WebhookReceiver, placed: PlacedEv
             next.last_error.as_deref().unwrap_or_default(),
             next.dead_at_ms.is_some(),
         );
-        let url = at.unwrap_or(&receiver.url);
+        let url = receiver.url_of(&event);
         tracing::warn!(target: "loadlock::webhooks", %url, %id, attempts = next.attempts, dead,
             "an event was not taken: {reason}");
     }

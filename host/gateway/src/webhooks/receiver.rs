@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loadlock_config::{Config, GRANT_CALLBACK, Webhook};
 use loadlock_egress::{WebhookClient, WebhookSecrets, WebhookTarget};
-use loadlock_journal::{Journal, OutgoingKind, Subscription};
+use loadlock_journal::{Journal, OutgoingEvent, OutgoingKind, Subscription};
 use loadlock_policy::breaker::{Breaker, BreakerPolicy};
 use loadlock_policy::egress::{Origin, PathPrefix};
 use sha2::{Digest, Sha256};
@@ -76,6 +76,11 @@ impl WebhookReceiver {
     /// Whether this is its own address, or one beneath it.
     pub(super) fn is_above(&self, origin: &Origin, path: &PathPrefix) -> bool {
         self.target.origin == *origin && self.target.path.covers(path)
+    }
+
+    /// Where an event is sent: its callback, or here.
+    pub(crate) fn url_of<'a>(&'a self, event: &'a OutgoingEvent) -> &'a str {
+        event.callback.as_ref().map_or(&self.url, |callback| &callback.url)
     }
 
     /// What it is told, as it is configured.

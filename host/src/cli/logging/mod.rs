@@ -24,14 +24,21 @@ use sampled::Sampled;
 
 /// Every target of ours begins with this.
 const OURS: &str = "loadlock";
-const PLAIN: &str = "off,loadlock=warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,\
-                     loadlock::circuit=off,loadlock::component=off";
+/// For whom the command itself tells how it went. The last is of the component's own lines.
+macro_rules! commanded {
+    ($component:literal) => {
+        concat!(
+            "off,loadlock=warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,loadlock::circuit=off,\
+             loadlock::component=",
+            $component
+        )
+    };
+}
+const PLAIN: &str = commanded!("off");
+const AUTHORING: &str = commanded!("info");
 /// One line for each upload and for what goes wrong; none for each request, which may be a probe or a scrape.
 const SERVING: &str = "off,loadlock=info,loadlock::auth=warn,loadlock::path=warn,loadlock::component=warn";
 const VERBOSE: &str = "off,loadlock=info";
-/// As in `PLAIN`, and every line of the component.
-const AUTHORING: &str = "off,loadlock=warn,loadlock::path=off,loadlock::auth=off,loadlock::retry=off,\
-                         loadlock::circuit=off,loadlock::component=info";
 
 /// Counts lines that are left out.
 static SAMPLED: OnceLock<Sampled> = OnceLock::new();

@@ -163,23 +163,11 @@ impl ProviderBench {
         self.memory_peak.load(Ordering::Relaxed)
     }
 
-    /// As a gateway does it.
-    fn logged<T>(&self, report: &CallReport<T>) {
-        let component = self.provider.name();
-        for line in &report.log {
-            tracing::info!(target: "loadlock::component", component, "{line}");
-        }
-        if report.log_dropped > 0 {
-            let bytes = report.log_dropped;
-            tracing::warn!(target: "loadlock::component", component, bytes, "more log than is kept");
-        }
-    }
-
     fn ended<T>(&self, what: &str, report: CallReport<Result<T, Failure>>) -> Ended<T> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.memory_peak
             .fetch_max(report.usage.memory_peak as u64, Ordering::Relaxed);
-        self.logged(&report);
+        report.write_log(self.provider.name());
         match report.outcome {
             Ok(Ok(answer)) => Ended::Done(answer),
             Ok(Err(failure)) => Ended::Failed(failure),
